@@ -10,7 +10,7 @@
  * task ready, the one that comes last there sees them all, and takes it. So a ready task always has
  * somebody awake; waking a second worker, when a claimer sees more than one ready task, is for speed. */
 #include "base/clock.h"
-#include "engine/pulse.h"
+#include "engine/watch.h"
 
 #include <linux/futex.h>
 #include <sched.h>
@@ -196,6 +196,8 @@ void *tsgd_worker(void *worker)
     struct worker *w = worker;
     struct tsgd_engine *e = w->e;
     struct task task;
+    if (w->track)
+        tsgd_track_touch(w->track);
     pthread_mutex_lock(&e->gate);
     while (!e->open && !e->abort)
         pthread_cond_wait(&e->opened, &e->gate);
@@ -204,6 +206,7 @@ void *tsgd_worker(void *worker)
     if (abort)
         return NULL;
     w->last = tsgd_ticks();
+    tsgd_trace_inner = w->track && tsgd_trace_is_inner(e->c.trace) ? w->track : NULL;
     fill_rows(w);
     uint32_t patience = e->c.patience ? e->c.patience : SLEEP_AFTER;
     for (uint32_t idle = 0;;) {
@@ -228,5 +231,6 @@ void *tsgd_worker(void *worker)
         }
     }
     tsgd_charge(w, WAIT_TIME);
+    tsgd_trace_inner = NULL;
     return NULL;
 }
