@@ -196,6 +196,7 @@ void tsgd_plan_round(struct worker *w, uint64_t t)
             p->bytes_gossip += p->gossip[t % p->c.mixing->period] - bytes_cut(e, p, s, t);
     }
     undo_draws(e, drawn);
+    TSGD_PROBE1(round, t);
     tsgd_cut(w);
     tsgd_jitter(w, true);
     tsgd_seq_finish(&e->planned, t + 1);

@@ -1,9 +1,11 @@
-/* engine/watch.h: who looks on while tasks run: the trace. A task is announced when it begins; the next charge (engine/pulse.h) ends it, and its slice is what was
+/* engine/watch.h: who looks on while tasks run: the trace, and whatever attaches to a probe. A task
+ * is announced when it begins; the next charge (engine/pulse.h) ends it, and its slice is what was
  * charged. A task that is not announced is traced all the same, without its numbers. Without a
  * trace each announcement costs one branch.                                                     */
 #ifndef TSGD_ENGINE_WATCH_H
 #define TSGD_ENGINE_WATCH_H
 
+#include "base/probe.h"
 #include "engine/pulse.h"
 
 extern const struct tsgd_trace_kind tsgd_watch_step, tsgd_watch_mix, tsgd_watch_plan;

@@ -136,6 +136,7 @@ static bool take(struct worker *w, struct task *out, bool steal)
             return false;
         tsgd_jitter(w, false);
     } while (!claim(e, out));
+    TSGD_PROBE3(claim, out->kind, out->id, out->phase);
     if (out->kind == MIX || out->kind == STEP) {
         if (out->id >= w->lo && out->id < w->hi)
             w->cursor = out->id + 1 == w->hi ? w->lo : out->id + 1;
@@ -214,6 +215,8 @@ void *tsgd_worker(void *worker)
         if (!got) {
             if (over(e))
                 break;
+            if (idle == 0)
+                TSGD_PROBE1(wait__begin, w->id);
             bool sleepy = ++idle >= patience;
             if (sleepy)
                 got = sleep_or_take(w, &task);
@@ -224,6 +227,8 @@ void *tsgd_worker(void *worker)
             idle = sleepy ? 1 : idle;
         }
         if (got) {
+            if (idle)
+                TSGD_PROBE2(wait__end, w->id, w->sleeps);
             tsgd_charge(w, idle ? WAIT_TIME : OTHER_TIME);
             run(w, &task);
             tsgd_charge(w, OTHER_TIME);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/probe.h"
 #include "base/trace.h"
 #include "telesgd.h"
 
@@ -390,3 +391,26 @@ Test(trace, what_goes_with_no_trace_is_refused)
     s.trace_layers = true;
     expect_refused(&s, "--trace-layers: model quadratic has no layers");
 }
+
+#ifdef TSGD_HAS_PROBES
+/* Each probe leaves a note in the program: provider and name, each ending with a zero. */
+Test(trace, probes_are_there_for_those_who_attach)
+{
+    static const char *const names[] = {"round", "step__begin", "step__end", "mix__begin", "mix__end",
+                                        "claim", "wait__begin", "wait__end"};
+    FILE *f = fopen("/proc/self/exe", "r");
+    cr_assert(f && fseek(f, 0, SEEK_END) == 0);
+    size_t size = (size_t)ftell(f);
+    char *all = malloc(size);
+    rewind(f);
+    cr_assert(all && fread(all, 1, size, f) == size);
+    fclose(f);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char note[64] = "telesgd";
+        strcpy(note + sizeof "telesgd", names[i]);
+        cr_expect(memmem(all, size, note, sizeof "telesgd" + strlen(names[i]) + 1), "no probe %s",
+                  names[i]);
+    }
+    free(all);
+}
+#endif
