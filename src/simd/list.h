@@ -31,9 +31,11 @@ KERNEL(void, conv_unpool, (const struct tsgd_conv *d, const float *dp, const uin
 KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
                                    float *dx))
 
-/* dw [out_c][in_c][window][window] and, unless it is NULL, dbias [out_c], overwritten. */
+/* dw [out_c][in_c][window][window] and, unless it is NULL, dbias [out_c], overwritten; scratch of
+ * conv_weight_scratch floats.                                                                    */
 KERNEL(void, conv_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,
-                                    float *dw, float *dbias))
+                                    float *dw, float *dbias, float *scratch))
+KERNEL(size_t, conv_weight_scratch, (const struct tsgd_conv *d))
 
 /* ---- group normalisation: torch.nn.GroupNorm, then ReLU if asked ---- */
 
