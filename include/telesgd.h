@@ -54,7 +54,8 @@ struct tsgd_error {
  * "not given", and so does NaN where it is said. tsgd_settings_default fills in the defaults that `telesgd train --help` lists.   */
 struct tsgd_settings {
     /* data */
-    const char *data;           /* "fashion-mnist", "mnist", "idx:DIR", "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
+    const char *data;           /* "fashion-mnist", "mnist", "cifar10", "idx:DIR",
+                                 * "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
     const char *data_dir;       /* where the files of the data set lie; NULL: its usual place */
     uint64_t subset;            /* use this many training samples, after a seeded shuffle; 0: all */
     const char *partition;      /* "iid", "dirichlet:A", "dirichlet-even:A", "shards:S"; NULL: iid */
