@@ -17,7 +17,7 @@
 
 /* A named parameter, as PyTorch has it. */
 struct tsgd_tensor {
-    char name[40];              /* "conv1.weight" */
+    char name[48];              /* "conv1.weight" */
     uint32_t rank, extent[4];
     size_t offset, count;       /* floats, within the flat row */
 };
@@ -51,9 +51,12 @@ struct tsgd_layer_ops {
 /* Settings first (whoever makes a net fills them), then what shape() works out. */
 struct tsgd_layer {
     const struct tsgd_layer_ops *ops;
-    char name[16];              /* prefix of its tensors: "conv1"; "" without parameters */
+    char name[32];              /* prefix of its tensors: "conv1"; "" without parameters */
     uint32_t units;             /* outputs of dense, output channels of conv */
     uint32_t window;            /* side of a convolution kernel or pooling window */
+    uint32_t pad;               /* of a convolution: zeros around every side of the input */
+    uint32_t stride;            /* of a convolution: pixels between windows; 0: shape() makes it 1 */
+    bool no_bias;               /* of a convolution */
     uint32_t groups;            /* of a group normalisation */
     struct tsgd_shape in, out;
     size_t offset, params;      /* place in the flat row, floats */
