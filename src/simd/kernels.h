@@ -12,6 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The numbers of bytes: ((zero + (byte * high + byte * low)) - mean) * scale, each operation
+ * rounded. data/decode.h says why.                                                              */
+struct tsgd_line {
+    float zero, high, low, mean, scale;
+};
+
 struct tsgd_kernels {
     const char *isa;            /* what --isa calls it */
 #define KERNEL(result, name, arguments) result (*name) arguments;
