@@ -64,6 +64,11 @@ struct tsgd_settings {
     bool allow_empty;           /* a node may have no samples; its token then takes no step there */
     uint64_t split_seed;        /* seed of subset and partition; used when has_split_seed */
     bool has_split_seed;        /* otherwise `seed` serves */
+    const char *normalize;      /* "none", "data", by mean and deviation of each channel of the
+                                 * training samples, or "M1,..:S1,..", by these; NULL: none. A run
+                                 * that was created has the numbers in place of "data"            */
+    const char *augment;        /* of training images: "none", "crop", "flip", "crop-flip"; NULL:
+                                 * none                                                           */
 
     /* model and method */
     const char *model;          /* "logistic", "mlp[:H1,H2,..]", "lenet"; "quadratic", without data */
