@@ -50,7 +50,7 @@ $(B)/libtelesgd.a: $(filter-out $(B)/src/cli/% $(B)/src/simd/%,$(call obj,src/*/
 	$(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
 $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libtelesgd.a ; $(call link)
-$(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/libtelesgd.a ; $(call link)
+$(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/libtelesgd.a ; $(call link)
 $(B)/paper_%: $(B)/perf/paper/paper_%.o $(B)/perf/paper/paper.o $(B)/libtelesgd.a ; $(call link)
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
 define SIMD

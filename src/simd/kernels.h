@@ -18,6 +18,20 @@ struct tsgd_line {
     float zero, high, low, mean, scale;
 };
 
+/* A convolution of [in_c][in_h][in_w][ld] with square kernels [out_c][in_c][window][window]. */
+struct tsgd_conv {
+    size_t in_c, in_h, in_w, out_c, out_h, out_w;
+    size_t window, stride, pad; /* window at most TSGD_MAX_WINDOW, pad below it */
+    size_t ld;
+};
+#define TSGD_MAX_WINDOW 15
+
+/* Activations of `groups` groups of `per` channels of `area` pixels. */
+struct tsgd_groupnorm {
+    size_t groups, per, area, ld;
+    bool relu;
+};
+
 struct tsgd_kernels {
     const char *isa;            /* what --isa calls it */
 #define KERNEL(result, name, arguments) result (*name) arguments;

@@ -64,10 +64,82 @@ INLINE vf madd(vf a, vf b, vf c)
 #endif
 }
 
-/* Lanes of a where mask is all ones, of b where it is zero; masks come from comparisons. */
-INLINE vf choose(vi mask, vf a, vf b)
+/* One bit for every lane. */
+#if defined(__AVX512F__)
+typedef __mmask16 vm;
+#else
+typedef vi vm;
+#endif
+
+INLINE vm greater(vf a, vf b)
 {
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
+#else
+    return a > b;
+#endif
+}
+
+INLINE vm at_most(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LE_OQ);
+#else
+    return a <= b;
+#endif
+}
+
+/* a where mask says so, else b. */
+INLINE vf choose(vm mask, vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_mask_blend_ps(mask, (__m512)b, (__m512)a);
+#else
     return (vf)((mask & (vi)a) | (~mask & (vi)b));
+#endif
+}
+
+/* The larger one; b when they cannot be compared. */
+INLINE vf larger(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    return choose(greater(a, b), a, b);
+#endif
+}
+
+/* A mask in 16 bits, and back. */
+INLINE uint16_t mask_bits(vm m)
+{
+#if defined(__AVX512F__)
+    return m;
+#elif defined(__AVX2__)
+    return (uint16_t)_mm256_movemask_ps((__m256)m);
+#elif defined(__SSE2__)
+    return (uint16_t)_mm_movemask_ps((__m128)m);
+#else
+    return (uint16_t)((m[0] & 1) | (m[1] & 2) | (m[2] & 4) | (m[3] & 8));
+#endif
+}
+
+INLINE vm mask_of(uint16_t bits)
+{
+#if defined(__AVX512F__)
+    return bits;
+#else
+    const vi bit =
+#if defined(__AVX2__)
+        {1, 2, 4, 8, 16, 32, 64, 128};
+#else
+        {1, 2, 4, 8};
+#endif
+    return (((vi){0} + bits) & bit) == bit;
+#endif
 }
 
 /* A store that does not fetch the line into the cache first. It is not ordered with other stores:
@@ -92,15 +164,27 @@ INLINE void stream_end(void)
 #endif
 }
 
-/* The sum of a vector's lanes, pairwise. */
-INLINE float add_lanes(vf x)
+/* The sums of the lanes of VL vectors, in order, in one vector: halves of two vectors side by side,
+ * then quarters of four, .. : a pairwise sum in each.                                            */
+INLINE vf pair_up(vf a, vf b, const int width)
 {
-    float lane[VL];
-    storeu(lane, x);
-    for (int n = VL / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
-            lane[i] += lane[i + n];
-    return lane[0];
+    vi first, second;
+    for (int p = 0; p < VL; p++) {
+        int half = width / 2, q = p % (VL / 2);
+        first[p] = p / (VL / 2) * VL + q / half * width + q % half;
+        second[p] = first[p] + half;
+    }
+    return __builtin_shuffle(a, b, first) + __builtin_shuffle(a, b, second);
+}
+
+INLINE vf add_lanes(vf x[VL])
+{
+UNROLL(4)
+    for (int width = VL; width > 1; width /= 2)
+UNROLL(8)
+        for (int i = 0; i < width / 2; i++)
+            x[i] = pair_up(x[2 * i], x[2 * i + 1], width);
+    return x[0];
 }
 
 #endif
