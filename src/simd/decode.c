@@ -23,7 +23,7 @@ static const vb lower = {DEAL(0)};
 
 /* In each lane a 16 x 16 matrix: four times over, rows i and i + 8 are dealt out in turn like two
  * halves of a pack of cards.                                                                    */
-INLINE void transpose(vb row[SAMPLES])
+INLINE void transpose_bytes(vb row[SAMPLES])
 {
     vb dealt[SAMPLES];
     for (int pass = 0; pass < 4; pass++) {
@@ -62,7 +62,7 @@ INLINE void tile(const uint8_t *const from[SAMPLES], size_t f, const struct tsgd
     uint8_t byte[SAMPLES][BYTES];
     for (size_t s = 0; s < SAMPLES; s++)
         memcpy(&row[s], from[s] + f, sizeof row[s]);
-    transpose(row);
+    transpose_bytes(row);
     memcpy(byte, row, sizeof byte);
     for (size_t q = 0; q < BYTES / LANE; q++)
         for (size_t i = 0; i < LANE; i++)
