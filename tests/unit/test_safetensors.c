@@ -27,18 +27,29 @@ static FILE *temporary(char path[64])
     return fdopen(fd, "wb");
 }
 
-Test(safetensors, what_is_written_is_read_back, .timeout = 60)
+static const struct {
+    const char *model;
+    struct tsgd_shape in;
+} written[] = {{"lenet", {1, 28, 28}}, {"vgg11", {3, 32, 32}}, {"resnet20", {3, 32, 32}}};
+
+ParameterizedTestParameters(safetensors, what_is_written_is_read_back)
 {
+    return twin_rows(sizeof written / sizeof *written);
+}
+
+ParameterizedTest(size_t *row, safetensors, what_is_written_is_read_back, .timeout = 60)
+{
+    const char *model = written[*row].model;
     char path[64];
     struct tsgd_error err;
     struct tsgd_rng rng = tsgd_rng(12, TSGD_RNG_TEST, 0, 0);
-    struct tsgd_net net = build("lenet", (struct tsgd_shape){1, 28, 28}, 10);
+    struct tsgd_net net = build(model, written[*row].in, 10);
     float *x = twin_floats(net.dim), *y = twin_floats(net.dim);
     FILE *f = temporary(path);
     twin_random(&rng, x, net.dim);
     x[7] = NAN;
     x[8] = -INFINITY;
-    cr_assert(tsgd_safetensors_write(f, &net, "lenet", &none, x, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_safetensors_write(f, &net, model, &none, x, &err) == TSGD_OK, "%s", err.text);
     cr_assert(fclose(f) == 0);
     cr_assert(tsgd_safetensors_read(path, &net, y, &err) == TSGD_OK, "%s", err.text);
     cr_assert(!memcmp(x, y, net.dim * sizeof *x));
