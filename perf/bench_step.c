@@ -42,6 +42,16 @@ static float *floats(size_t n)
     return p;
 }
 
+/* Mapped as the engine maps its rows and its workers' scratch. */
+static float *mapped(size_t n)
+{
+    struct tsgd_error err;
+    void *p;
+    if (!made(tsgd_map(&p, n * sizeof(float), "benchmark", &err), &err))
+        exit(1);
+    return p;
+}
+
 static void randomise(float *p, size_t n, uint32_t stream)
 {
     struct tsgd_rng rng = tsgd_rng(0, TSGD_RNG_TEST, stream, 0);
@@ -84,20 +94,21 @@ static bool step_init(struct step *s, const char *model, const char *shape)
               plain_lenet(&s->net, s->data.shape, &err), &err))
         return false;
     tsgd_supervised_init(&s->supervised, &s->net, &s->data, &s->split, batcher, NULL, 0);
-    s->w = floats(s->net.dim);
-    s->momentum = floats(s->net.dim);
-    s->grad = floats(s->net.dim);
-    s->scratch = floats(s->supervised.problem.scratch_bytes / sizeof(float) + 1);
+    s->w = mapped(s->net.dim);
+    s->momentum = mapped(s->net.dim);
+    s->grad = mapped(s->net.dim);
+    s->scratch = mapped(s->supervised.problem.scratch_bytes / sizeof(float) + 1);
     tsgd_net_random(&s->net, 0, s->w);
     return true;
 }
 
 static void step_release(struct step *s)
 {
-    free(s->w);
-    free(s->momentum);
-    free(s->grad);
-    free(s->scratch);
+    tsgd_unmap(s->w, s->net.dim * sizeof(float));
+    tsgd_unmap(s->momentum, s->net.dim * sizeof(float));
+    tsgd_unmap(s->grad, s->net.dim * sizeof(float));
+    tsgd_unmap(s->scratch, s->supervised.problem.scratch_bytes / sizeof(float) * sizeof(float) +
+                               sizeof(float));
     tsgd_net_release(&s->net);
     tsgd_split_release(&s->split);
     tsgd_dataset_release(&s->data);
