@@ -199,6 +199,10 @@ const struct tsgd_opt tsgd_opts[] = {
      .help = "of graphs that are drawn, regular and er; the same as of a training"},
     {ROW(TRAIN | TUNE, "threads", COUNT, "N", MACHINE, settings.threads), .min = 1,
      .unset = "the CPUs that this process may use", .help = "worker threads"},
+    {ROW(TRAIN | TUNE, "isa", TEXT, "NAME", MACHINE, settings.isa),
+     .unset = "the widest that the CPU has",
+     .help = "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64); results differ "
+             "in rounding"},
     {ROW(TRAIN | TUNE, "config", TEXT, "FILE", MACHINE, config),
      .help = "read settings from FILE; what the command line says wins"},
 };

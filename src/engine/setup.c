@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 #include "model/model.h"
 
 #include <math.h>
@@ -165,6 +166,8 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, const struct tsgd_schedul
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_churn_make(&r->churn, &r->s, r->teleports, mixing, err));
     TRY(tsgd_network_make(&r->network, &r->s, err));
+    TRY(tsgd_isa_init(r->s.isa, err));
+    r->s.isa = tsgd_kernels->isa;
     TRY(tsgd_gemm_init(err));
     if (r->s.trace) {
         TRY(tsgd_trace_create(&r->trace, r->s.trace_events, r->s.trace_layers, err));
