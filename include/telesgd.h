@@ -54,7 +54,8 @@ struct tsgd_error {
  * "not given", and so does NaN where it is said. tsgd_settings_default fills in the defaults that `telesgd train --help` lists.   */
 struct tsgd_settings {
     /* data */
-    const char *data;           /* "fashion-mnist", "mnist", "idx:DIR", "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
+    const char *data;           /* "fashion-mnist", "mnist", "cifar10", "idx:DIR",
+                                 * "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
     const char *data_dir;       /* where the files of the data set lie; NULL: its usual place */
     uint64_t subset;            /* use this many training samples, after a seeded shuffle; 0: all */
     const char *partition;      /* "iid", "dirichlet:A", "dirichlet-even:A", "shards:S"; NULL: iid */
@@ -63,6 +64,11 @@ struct tsgd_settings {
     bool allow_empty;           /* a node may have no samples; its token then takes no step there */
     uint64_t split_seed;        /* seed of subset and partition; used when has_split_seed */
     bool has_split_seed;        /* otherwise `seed` serves */
+    const char *normalize;      /* "none", "data", by mean and deviation of each channel of the
+                                 * training samples, or "M1,..:S1,..", by these; NULL: none. A run
+                                 * that was created has the numbers in place of "data"            */
+    const char *augment;        /* of training images: "none", "crop", "flip", "crop-flip"; NULL:
+                                 * none                                                           */
 
     /* model and method */
     const char *model;          /* "logistic", "mlp[:H1,H2,..]", "lenet"; "quadratic", without data */

@@ -44,6 +44,14 @@ const struct tsgd_opt tsgd_opts[] = {
     {ROW(TRAIN | TUNE, "split-seed", COUNT, "N", DATA, settings.split_seed),
      .given = offsetof(struct tsgd_cli, settings.has_split_seed), .unset = "the value of --seed",
      .help = "seed of --subset and --partition"},
+    {ROW(TRAIN | TUNE, "normalize", TEXT, "HOW", DATA, settings.normalize), .unset = "none",
+     .help = "subtract a mean from the numbers of each channel and divide by a deviation: those of "
+             "all training samples (data), or M1,..:S1,.. with one number for each channel; --save "
+             "keeps them for 'telesgd eval'"},
+    {ROW(TRAIN | TUNE, "augment", TEXT, "HOW", DATA, settings.augment),
+     .choices = "none|crop|flip|crop-flip", .unset = "none",
+     .help = "change training images each time they are drawn: crop, shifted by up to 4 pixels "
+             "either way over black; flip, mirrored half of the time; crop-flip, both"},
 
     {ROW(TRAIN | TUNE, "model", TEXT, "MODEL", MODEL, settings.model), .unset = "must be given",
      .help = "what to train; see 'telesgd list models'"},

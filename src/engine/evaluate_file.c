@@ -48,6 +48,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
                       "evaluated on; want those of a network", path, saved.model));
     TRY(tsgd_dataset_load(&d, data, data_dir, seed, err));
     TRY(check_kind(path, &saved, data, &d, err));
+    d.norm = saved.norm;
     TRY(tsgd_model_build(&net, saved.model, d.shape, d.classes, err));
     TRY(tsgd_safetensors_check(path, &net, err));
     TRY(tsgd_mem_check(tsgd_mul(net.dim, 2 * sizeof *x), path, "use a smaller model", err));

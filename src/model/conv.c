@@ -53,10 +53,12 @@ static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
     tsgd_layer_uniform(w, l->params, fan_in, rng);
 }
 
-/* The gradient before pooling. */
+/* The gradient before pooling, and what the kernel wants. */
 static size_t scratch_floats(const struct tsgd_layer *l, size_t ld)
 {
-    return l->pool ? tsgd_mul(unpooled(l), ld) : 0;
+    struct tsgd_conv d = dims(l, ld);
+    return tsgd_add(l->pool ? tsgd_mul(unpooled(l), ld) : 0,
+                    tsgd_kernels->conv_weight_scratch(&d));
 }
 
 static size_t weights(const struct tsgd_layer *l)
@@ -86,7 +88,8 @@ static void backward(const struct tsgd_layer *l, const float *w, const float *x,
     } else if (l->relu) {
         tsgd_kernels->relu_gradient(y, dy, dy, tsgd_shape_size(l->out) * ld);
     }
-    tsgd_kernels->conv_weight_gradient(&d, x, dy, dw, l->no_bias ? NULL : dw + weights(l));
+    tsgd_kernels->conv_weight_gradient(&d, x, dy, dw, l->no_bias ? NULL : dw + weights(l),
+                                       scratch + (l->pool ? unpooled(l) * ld : 0));
     if (dx)
         tsgd_kernels->conv_input_gradient(&d, w, dy, dx);
 }

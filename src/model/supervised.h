@@ -4,7 +4,7 @@
 #ifndef TSGD_MODEL_SUPERVISED_H
 #define TSGD_MODEL_SUPERVISED_H
 
-#include "data/batch.h"
+#include "data/decode.h"
 #include "data/partition.h"
 #include "model/net.h"
 #include "model/problem.h"
@@ -15,6 +15,7 @@ struct tsgd_supervised {
     const struct tsgd_dataset *data;
     const struct tsgd_split *split;
     struct tsgd_batcher batcher;
+    struct tsgd_decoder decoder;
     const uint32_t *held;       /* evaluate on these training samples; NULL: on the test samples */
     uint32_t n_held;
 };

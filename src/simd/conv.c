@@ -16,6 +16,7 @@ struct run {
     size_t depth;               /* channels that are summed over */
     const float *w;             /* + row * w_row + channel * w_depth + tap */
     size_t w_row, w_depth;
+    bool scattered;             /* weights come in short pieces, w_depth apart, from afar */
     const float *bias;          /* of each row, or NULL */
     const float *x;             /* + channel * x_depth + tap + x_at[vector] + tile * x_step */
     size_t x_depth, x_at[4], x_step;
@@ -32,7 +33,7 @@ INLINE void correlate(const struct run *r, const float *x, const int rows, const
 {
     const struct tap *end = r->taps + r->n_taps;
     const float *at[4];
-    size_t w_row = r->w_row;
+    size_t w_row = r->w_row, ahead = r->scattered ? (size_t)rows * w_row : 0;
 UNROLL(4)
     for (int v = 0; v < vectors; v++)
         at[v] = x + r->x_at[v];
@@ -43,6 +44,8 @@ UNROLL(4)
             sum[m * vectors + v] = all(r->bias ? r->bias[m] : 0);
     const float *w = r->w;
     for (size_t c = 0; c < r->depth; c++) {
+        for (size_t b = 0; b < ahead; b += 16)      /* the processor does not guess these strides */
+            __builtin_prefetch(w + r->w_depth + b);
 UNROLL(1)
         for (const struct tap *t = r->taps; t < end; t++) {
             const float *wt = w + t->w;
@@ -172,17 +175,12 @@ static void reach(const struct axis *a, size_t at, struct reach *out)
 {
     out->n = 0;
     for (size_t k = 0; k < a->window; k++) {
-        size_t p;
-        if (a->back) {
-            if (at + a->pad < k || (at + a->pad - k) % a->stride)
-                continue;
-            p = (at + a->pad - k) / a->stride;
-        } else {
-            if (at * a->stride + k < a->pad)
-                continue;
-            p = at * a->stride + k - a->pad;
+        size_t p = (a->back ? at + a->pad - k : at * a->stride + k - a->pad), rest = 0;
+        if (a->back && a->stride > 1 && at + a->pad >= k) {
+            rest = p % a->stride;
+            p /= a->stride;
         }
-        if (p >= a->source)
+        if (p >= a->source || rest)     /* in the padding, on either side, or between two windows */
             continue;
         out->tap[out->n] = k;
         out->pixel[out->n++] = p;
@@ -234,45 +232,57 @@ static void run_pixels(struct run *r, size_t rows, size_t lanes, size_t count, s
     }
 }
 
+/* A source that stays in the second-level cache while all tiles of rows look at it. */
+enum { SOURCE_STAYS = 1 << 20, WEIGHTS_STAY = 1 << 19 };
+
 static void run_pass(const struct pass *p, const float *w, size_t w_row, size_t w_depth,
                      const float *bias, const float *x, float *y, bool relu)
 {
-    size_t x_plane = p->down.source * p->across.source * p->ld;
-    size_t y_plane = p->down.result * p->across.result * p->ld;
-    size_t every = p->across.back ? p->across.stride : 1;
-    size_t near = p->across.back ? 1 : p->across.stride;
-    struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
-    for (size_t i = 0; i < p->down.result; i++) {
-        struct reach rows, columns, next;
-        reach(&p->down, i, &rows);
-        for (size_t phase = 0; phase < every; phase++)
-            for (size_t j = phase, end; j < p->across.result; j = end) {
-                size_t n = 0;
-                reach(&p->across, j, &columns);
-                for (end = j + every; end < p->across.result; end += every) {
-                    reach(&p->across, end, &next);
-                    if (!same_taps(&columns, &next))
-                        break;
-                }
-                for (size_t a = 0; a < rows.n; a++)
-                    for (size_t b = 0; b < columns.n; b++)
-                        taps[n++] = (struct tap){
-                            (rows.pixel[a] * p->across.source + columns.pixel[b]) * p->ld,
-                            rows.tap[a] * p->across.window + columns.tap[b],
-                        };
-                struct run r = {
-                    .taps = taps, .n_taps = n, .depth = n ? p->depth : 0,
-                    .w = w, .w_row = w_row, .w_depth = w_depth, .bias = bias,
-                    .x = x, .x_depth = x_plane,
-                    .y = y + (i * p->across.result + j) * p->ld, .y_row = y_plane, .relu = relu,
-                };
-                size_t count = (end - j + every - 1) / every, lanes = p->ld / VL;
-                if (p->across.stride == 1)
-                    run_line(&r, p->rows, count * lanes);
-                else
-                    run_pixels(&r, p->rows, lanes, count, near * p->ld, every * p->ld);
+    const struct axis *across = &p->across, *down = &p->down;
+    size_t x_line = across->source * p->ld, x_plane = down->source * x_line;
+    size_t y_line = across->result * p->ld, y_plane = down->result * y_line;
+    size_t every = across->back ? across->stride : 1, near = across->back ? 1 : across->stride;
+    size_t area = across->window * across->window, lanes = p->ld / VL;
+    /* What is looked at again and again should be what fits the cache: weights, or the source. */
+    bool many = p->rows * p->depth * area * sizeof *w > WEIGHTS_STAY;
+    bool by_rows = many && p->depth * x_plane * sizeof *x <= SOURCE_STAYS;
+    size_t chunk = by_rows ? MOST_2 : p->rows;
+    for (size_t phase = 0; phase < every; phase++)
+        for (size_t j = phase, end; j < across->result; j = end) {
+            struct reach columns, next, rows;
+            reach(across, j, &columns);
+            for (end = j + every; end < across->result; end += every) {
+                reach(across, end, &next);
+                if (!same_taps(&columns, &next))
+                    break;
             }
-    }
+            size_t count = (end - j + every - 1) / every;
+            for (size_t m = 0; m < p->rows; m += chunk)
+                for (size_t i = 0; i < down->result; i++) {
+                    struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
+                    size_t n = 0;
+                    reach(down, i, &rows);
+                    for (size_t a = 0; a < rows.n; a++)
+                        for (size_t b = 0; b < columns.n; b++)
+                            taps[n++] = (struct tap){
+                                rows.pixel[a] * x_line + columns.pixel[b] * p->ld,
+                                rows.tap[a] * across->window + columns.tap[b],
+                            };
+                    struct run r = {
+                        .taps = taps, .n_taps = n, .depth = n ? p->depth : 0,
+                        .w = w + m * w_row, .w_row = w_row, .w_depth = w_depth,
+                        .scattered = many && w_row < w_depth, .bias = bias ? bias + m : NULL,
+                        .x = x, .x_depth = x_plane,
+                        .y = y + m * y_plane + i * y_line + j * p->ld, .y_row = y_plane,
+                        .relu = relu,
+                    };
+                    size_t some = chunk < p->rows - m ? chunk : p->rows - m;
+                    if (across->stride == 1)
+                        run_line(&r, some, count * lanes);
+                    else
+                        run_pixels(&r, some, lanes, count, near * p->ld, every * p->ld);
+                }
+        }
 }
 
 void TSGD_FN(conv_forward)(const struct tsgd_conv *d, const float *w, const float *bias,

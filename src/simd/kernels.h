@@ -12,6 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The numbers of bytes: ((zero + (byte * high + byte * low)) - mean) * scale, each operation
+ * rounded. data/decode.h says why.                                                              */
+struct tsgd_line {
+    float zero, high, low, mean, scale;
+};
+
 /* A convolution of [in_c][in_h][in_w][ld] with square kernels [out_c][in_c][window][window]. */
 struct tsgd_conv {
     size_t in_c, in_h, in_w, out_c, out_h, out_w;

@@ -12,6 +12,12 @@ KERNEL(double, fold_finish, (float *restrict mean, const double *restrict sum,
 KERNEL(void, normals, (uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, float *out,
                        size_t n))
 
+/* ---- samples (data/decode.h) ---- */
+/* x[f * ld + s] = the number of from[s][f] on the line, f < n, s < 16; n >= 64. The same bits on
+ * every instruction set.                                                                        */
+KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd_line *line,
+                      size_t ld, float *x))
+
 /* ---- convolutions, direct: no lowered copy of the input; taps that meet the padding are left out ---- */
 
 /* y [out_c][out_h][out_w][ld]; bias may be NULL; relu: max(0, y). */
@@ -31,9 +37,11 @@ KERNEL(void, conv_unpool, (const struct tsgd_conv *d, const float *dp, const uin
 KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
                                    float *dx))
 
-/* dw [out_c][in_c][window][window] and, unless it is NULL, dbias [out_c], overwritten. */
+/* dw [out_c][in_c][window][window] and, unless it is NULL, dbias [out_c], overwritten; scratch of
+ * conv_weight_scratch floats.                                                                    */
 KERNEL(void, conv_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,
-                                    float *dw, float *dbias))
+                                    float *dw, float *dbias, float *scratch))
+KERNEL(size_t, conv_weight_scratch, (const struct tsgd_conv *d))
 
 /* ---- group normalisation: torch.nn.GroupNorm, then ReLU if asked ---- */
 

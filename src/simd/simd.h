@@ -48,7 +48,7 @@ INLINE vf load(const float *p) { return *(const vf *)p; }
 INLINE vf loadu(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf x) { *(vf *)p = x; }
 INLINE void storeu(float *p, vf x) { *(vf_unaligned *)p = x; }
-INLINE vf all(float x) { return (vf){0} + x; }
+INLINE vf all(float x) { return x - (vf){0}; }     /* 0 + x would cost an addition: -0 */
 
 /* a * b + c, rounded once where the instruction set can. */
 INLINE vf madd(vf a, vf b, vf c)
@@ -185,6 +185,25 @@ UNROLL(8)
         for (int i = 0; i < width / 2; i++)
             x[i] = pair_up(x[2 * i], x[2 * i + 1], width);
     return x[0];
+}
+
+/* Vector i receives lane i of every vector. */
+INLINE void transpose(vf x[VL])
+{
+UNROLL(4)
+    for (int far = 1; far < VL; far *= 2)
+UNROLL(16)
+        for (int i = 0; i < VL; i++)
+            if (!(i & far)) {
+                vf a = x[i], b = x[i + far];
+                vi low, high;
+                for (int l = 0; l < VL; l++) {
+                    low[l] = l & far ? VL + l - far : l;
+                    high[l] = l & far ? VL + l : l + far;
+                }
+                x[i] = __builtin_shuffle(a, b, low);
+                x[i + far] = __builtin_shuffle(a, b, high);
+            }
 }
 
 #endif

@@ -340,6 +340,17 @@ static const struct {
     {QUAD " --rounds 10 --x0 2 --init nowhere", "--x0: cannot go with --init"},
     {TINY " --rounds 10 --dim 50", "--dim: is for --model quadratic alone, found --model logistic"},
     {TINY " --rounds 10 --x0 0", "--x0: is for --model quadratic alone"},
+    {QUAD " --rounds 10 --normalize none", "--normalize: --model quadratic has no data"},
+    {QUAD " --rounds 10 --augment crop", "--augment: --model quadratic has no data"},
+    {TINY " --rounds 10 --augment corp", "--augment: unknown 'corp'; did you mean 'crop'?"},
+    {TINY " --rounds 10 --augment crop", "--augment: found samples of 1 x 1 x 16, want images"},
+    {TINY " --rounds 10 --augment flip", "--augment: found samples of 1 x 1 x 16, want images"},
+    {TINY " --rounds 10 --normalize dta", "--normalize: found 'dta', want none, data, or means"},
+    {TINY " --rounds 10 --normalize 0,0:1,1", "--normalize: found '0,0:1,1', want none, data"},
+    {TINY " --rounds 10 --normalize 0:0", "--normalize: found '0:0', want none, data"},
+    {TINY " --rounds 10 --data blobs:200,17x2x2 --normalize data", "17 channels, want at most 16"},
+    {TINY " --rounds 10 --data cifar10", "--data cifar10: needs --data-dir"},
+    {TINY " --rounds 10 --data cifar10 --data-dir nowhere", "nowhere/data_batch_1.bin: cannot open"},
     {"compare", "needs more arguments"},
     {"compare nowhere", "cannot read 'nowhere'"},
     {"topology", "needs more arguments"},
@@ -620,6 +631,7 @@ Test(cli, the_last_of_a_repeated_option_wins)
 
 static const char *const options[] = {
     "data", "data-dir", "subset", "partition", "split", "save-split", "allow-empty", "split-seed",
+    "normalize", "augment",
     "model", "init", "dim", "zeta2", "sigma2", "conditioning", "x0", "method", "nodes", "active",
     "topology", "lazy", "allow-disconnected", "availability", "availability-trace", "offline",
     "link-cost", "tau", "link-topology", "link-seconds", "bandwidth", "port", "compute-seconds",
@@ -1025,6 +1037,40 @@ Test(cli, eval_reproduces_the_accuracy_of_a_saved_run)
     cr_expect(number(e, "test_accuracy") == number(s, "test_accuracy"));
     cr_expect(fabs(number(e, "test_loss") - number(s, "test_loss")) < 1e-5);
     cr_expect(number(e, "test_accuracy") > 0.3, "it has learnt nothing");
+}
+
+/* Nobody tells eval how the run had normalised: the file does. */
+Test(cli, eval_normalises_as_the_training_did)
+{
+    struct result r = run(TINY QUIET " --data blobs:2000,3x5x6,4 --normalize data --augment crop "
+                          "--seed 3 --rounds 50 --log - --save s");
+    expect_code(&r, 0);
+    const json_t *lines = parse_lines(r.out), *s = last_line(lines);
+    const json_t *c = json_array_get(lines, 0);
+    const char *numbers = json_string_value(json_object_get(c, "normalize"));
+    cr_expect(numbers && strchr(numbers, ':'), "%s", numbers ? numbers : "nothing");
+    cr_expect(!strcmp(json_string_value(json_object_get(c, "augment")), "crop"));
+    r = run("eval --init s --data blobs:2000,3x5x6,4 --seed 3 --json");
+    expect_code(&r, 0);
+    const json_t *e = last_line(parse_lines(r.out));
+    cr_expect(number(e, "test_accuracy") == number(s, "test_accuracy"));
+    cr_expect(fabs(number(e, "test_loss") - number(s, "test_loss")) < 1e-5, "%g, want %g",
+              number(e, "test_loss"), number(s, "test_loss"));
+    r = run(TINY QUIET " --data blobs:2000,3x5x6,4 --init s --seed 3 --rounds 1 --lr 1e-9 --log -");
+    expect_code(&r, 0);
+    const json_t *other = last_line(parse_lines(r.out));
+    cr_expect(fabs(number(other, "test_loss") - number(s, "test_loss")) > 1e-3,
+              "normalising changes nothing here");
+}
+
+Test(cli, a_settings_file_normalises_and_augments)
+{
+    write_file("f", "data = blobs:200,1x6x6,4\nnormalize = 0.5:0.25\naugment = crop-flip\n");
+    struct result r = run("train --config f --model logistic --nodes 9 --active 2 --rounds 10 "
+                          "--dry-run");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nnormalize       0.5:0.25\n"), "%s", r.out);
+    cr_expect(strstr(r.out, "\naugment         crop-flip\n"), "%s", r.out);
 }
 
 Test(cli, eval_refuses_data_of_another_kind)
