@@ -238,8 +238,8 @@ static void expect_flows(const json_t *events, long id, long token, size_t links
         n++;
     }
     cr_expect(n == links && first >= 0 && first == least && last > first && last == most,
-              "flow %ld: %zu links, want %zu; from %ld to %ld, want %ld to %ld", id, n, links, first,
-              last, least, most);
+              "flow %ld: %zu links, want %zu; from %ld to %ld, want %ld to %ld", id, n, links,
+              first, last, least, most);
     free(all.of);
 }
 
@@ -396,8 +396,8 @@ Test(trace, what_goes_with_no_trace_is_refused)
 /* Each probe leaves a note in the program: provider and name, each ending with a zero. */
 Test(trace, probes_are_there_for_those_who_attach)
 {
-    static const char *const names[] = {"round", "step__begin", "step__end", "mix__begin", "mix__end",
-                                        "claim", "wait__begin", "wait__end"};
+    static const char *const names[] = {"round", "step__begin", "step__end", "mix__begin",
+                                        "mix__end", "claim", "wait__begin", "wait__end"};
     FILE *f = fopen("/proc/self/exe", "r");
     cr_assert(f && fseek(f, 0, SEEK_END) == 0);
     size_t size = (size_t)ftell(f);
