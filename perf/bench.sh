@@ -1,6 +1,6 @@
 #!/bin/sh
-# perf/bench.sh OUT.json PROGRAM..: runs the benchmarks, shows their lines, and writes them as an array
-# of objects. Exit code 1: one of them failed, or got a wrong result. REV says what is measured.
+# perf/bench.sh OUT.json PROGRAM..: runs the benchmarks, shows their lines, and writes them as an
+# array of objects. Exit code 1: one of them failed, or got a wrong result. REV says what is measured.
 set -u
 json=$1
 shift

@@ -1,8 +1,9 @@
-# Files base.N and new.N hold the lines of benchmarks of two revisions, N for each turn. Pairs lines that
-# say they are the same case, and prints for each case the ratio base/new of the median times (above 1:
-# the new one is faster): its median, least and most over the turns.
+# Files base.N and new.N hold the lines of benchmarks of two revisions, N for each turn. Pairs lines
+# that say they are the same case, and prints for each case the ratio base/new of the median times
+# (above 1: the new one is faster): its median, least and most over the turns.
 function is_measured(key, text) {
-    return key ~ /^(ns_|of_)|_per_s$|^(GFLOPS|GBps|check|rev|blis|kernels|isa|cpu)$/ || text ~ /[0-9]\.[0-9]/
+    return key ~ /^(ns_|of_)|_per_s$|^(GFLOPS|GBps|check|rev|blis|kernels|isa|cpu)$/ ||
+           text ~ /[0-9]\.[0-9]/
 }
 function sorted(list, n,    i, j, x) {
     for (i = 2; i <= n; i++) {
@@ -68,7 +69,8 @@ END {
         sorted(base, bases)
         sorted(new, news)
         printf "%s ratio=%.3f least=%.3f most=%.3f turns=%d ns_base=%.0f ns_new=%.0f", id,
-               middle(ratio, pairs), ratio[1], ratio[pairs], pairs, middle(base, bases), middle(new, news)
+               middle(ratio, pairs), ratio[1], ratio[pairs], pairs, middle(base, bases),
+               middle(new, news)
         print id in failed ? " check=FAILED in " failed[id] : " check=ok"
         bad = bad || id in failed
     }

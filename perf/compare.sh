@@ -1,11 +1,16 @@
 #!/bin/sh
-# perf/compare.sh BASE REPEATS PROGRAM..: builds the revision BASE in a worktree under build/, runs its
-# benchmarks and those of this tree in turns, and compares them line by line (perf/compare.awk).
-# Programs are named as files of this tree, build/release/bench_step; MAKE is the make to build with.
+# perf/compare.sh BASE REPEATS PROGRAM..: builds the revision BASE in a worktree under build/, runs
+# its benchmarks and those of this tree in turns, and compares them line by line (perf/compare.awk).
+# Programs are named as files of this tree, build/release/bench_step; MAKE: the make to build with.
 set -eu
 base=$1 repeats=$2
 shift 2
-case $repeats in '' | *[!0-9]* | 0) echo "REPEATS: '$repeats' is not a whole number from 1 up" >&2; exit 2 ;; esac
+case $repeats in
+'' | *[!0-9]* | 0*)
+    echo "REPEATS: '$repeats' is not a whole number from 1 up" >&2
+    exit 2
+    ;;
+esac
 rev=$(git rev-parse --verify --quiet "$base^{commit}") || {
     echo "BASE: '$base' is not a revision of this repository" >&2
     exit 2

@@ -1,9 +1,12 @@
-# Lines of benchmarks, as perf/bench.h describes them, to a JSON array: an object for each, with its own
-# keys and cpu, isa, date. Words become strings, numbers numbers.
-function quoted(text) {
-    gsub(/\\/, "\\\\", text)
-    gsub(/"/, "\\\"", text)
-    return "\"" text "\""
+# Lines of benchmarks, as perf/bench.h describes them, to a JSON array: an object for each, with its
+# own keys and cpu, isa, date. Words become strings, numbers numbers.
+# Letter by letter: awks differ in what gsub makes of backslashes.
+function quoted(text,    i, c, out) {
+    for (i = 1; i <= length(text); i++) {
+        c = substr(text, i, 1)
+        out = out (c == "\\" || c == "\"" ? "\\" c : c)
+    }
+    return "\"" out "\""
 }
 function value(text) {
     return text ~ /^-?(0|[1-9][0-9]*)(\.[0-9]+)?(e[-+]?[0-9]+)?$/ ? text : quoted(text)
