@@ -1,7 +1,7 @@
 /* A convolution with square kernels, zero padding and a stride; the kernels of simd/ compute it
- * directly. A ReLU that follows, and then a 2x2 max-pooling, are done while a tile of the output is
- * still in registers (see net.c): the layer's output is then what comes out of those, and backward
- * first brings the gradient back through them.                                                  */
+ * directly. A ReLU and a 2x2 max-pooling that follow are done while a tile of the output is still in
+ * registers (see net.c): the layer's output is then what comes out of those, and backward first
+ * brings the gradient back through them.                                                        */
 #include "model/layer.h"
 
 #include "base/mem.h"
@@ -75,18 +75,18 @@ static void forward(const struct tsgd_layer *l, const float *w, const float *x, 
     if (l->pool)
         tsgd_kernels->conv_relu_pool(&d, w, bias, x, y, (uint16_t *)keep);
     else
-        tsgd_kernels->conv_forward(&d, w, bias, x, y, l->relu);
+        tsgd_kernels->conv_forward(&d, w, bias, x, y);
 }
 
 static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     float *dy, const float *keep, float *dw, float *dx, float *scratch, size_t ld)
+                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
+                     size_t ld)
 {
     struct tsgd_conv d = dims(l, ld);
+    (void)y;
     if (l->pool) {
         tsgd_kernels->conv_unpool(&d, dy, (const uint16_t *)keep, scratch);
         dy = scratch;
-    } else if (l->relu) {
-        tsgd_kernels->relu_gradient(y, dy, dy, tsgd_shape_size(l->out) * ld);
     }
     tsgd_kernels->conv_weight_gradient(&d, x, dy, dw, l->no_bias ? NULL : dw + weights(l),
                                        scratch + (l->pool ? unpooled(l) * ld : 0));
@@ -101,7 +101,6 @@ static uint64_t flops(const struct tsgd_layer *l)
 
 const struct tsgd_layer_ops tsgd_layer_conv = {
     .name = "conv",
-    .takes_relu = true,
     .takes_pool = true,
     .shape = shape,
     .init = init,

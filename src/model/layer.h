@@ -27,9 +27,10 @@ struct tsgd_layer;
 struct tsgd_layer_ops {
     const char *name;           /* "dense", "conv", .. */
     bool in_place;              /* y may be x, and dx may be dy: backward looks at y, not x */
-    bool takes_relu, takes_pool;    /* it can do a ReLU, and then a 2x2 max-pooling, that follow */
+    bool takes_relu;            /* it can do a ReLU that follows */
+    bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, when it pads nothing */
     bool reads_y;               /* backward looks at y: the next layer may not write there */
-    /* Reads l->in and the settings; fills l->out, l->params, l->tensors, l->keep, zero before.
+    /* Reads l->in, l->from and the settings; fills l->out, l->params, l->tensors, l->keep, zero before.
      * TSGD_EINVAL: the input does not suit the layer, or a setting is out of range.             */
     enum tsgd_status (*shape)(struct tsgd_layer *l, struct tsgd_error *err);
     /* PyTorch's default initialisation, into w[params]; NULL: no parameters. */
@@ -39,11 +40,16 @@ struct tsgd_layer_ops {
     /* keep [l->keep][ld] carries what backward needs beside x and y. */
     void (*forward)(const struct tsgd_layer *l, const float *w, const float *x, float *y,
                     float *keep, float *scratch, size_t ld);
-    /* Overwrites dw[params] and dx [in][ld]; skips dx when it is NULL (the first layer). dy is free to
-     * be used up.                                                                               */
+    /* Overwrites dw[params] and dx [in][ld]; skips dx when it is NULL (the first layer). */
     void (*backward)(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     float *dy, const float *keep, float *dw, float *dx, float *scratch,
+                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
                      size_t ld);
+    /* Of a layer with a second input, an earlier activation from [l->from][ld]; NULL for others.
+     * join, after forward: adds to y what the layer makes of `from`. join_back adds to dfrom what
+     * of dy is due there; so that dy is still there, such a layer's backward copies it, and does
+     * nothing when dx is dy.                                                                    */
+    void (*join)(const struct tsgd_layer *l, const float *from, float *y, size_t ld);
+    void (*join_back)(const struct tsgd_layer *l, const float *dy, float *dfrom, size_t ld);
     /* Floating-point operations of forward for one sample, 2 for each multiply-add; backward
      * counts as many for the weights and as many for the input. NULL: none (only products
      * count).                                                                                   */
@@ -59,9 +65,12 @@ struct tsgd_layer {
     uint32_t pad;               /* of a convolution: zeros around every side of the input */
     uint32_t stride;            /* of a convolution: pixels between windows; 0: shape() makes it 1 */
     bool no_bias;               /* of a convolution */
-    bool relu, pool;            /* the ReLU and the pooling that this layer does too; see net.c */
     uint32_t groups;            /* of a group normalisation */
-    struct tsgd_shape in, out;
+    uint32_t skip;              /* of a join: from is the input of the layer `skip` before it */
+    /* what tsgd_net_init adds */
+    bool relu, pool;            /* this layer does the ReLU, and the 2x2 max-pooling, that followed it */
+    uint32_t stream;            /* of its random initialisation: its place in the model's list */
+    struct tsgd_shape in, from, out;
     size_t offset, params;      /* place in the flat row, floats */
     size_t keep;                /* floats a lane */
     uint32_t n_tensors;

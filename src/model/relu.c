@@ -17,7 +17,8 @@ static void forward(const struct tsgd_layer *l, const float *w, const float *x, 
 }
 
 static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     float *dy, const float *keep, float *dw, float *dx, float *scratch, size_t ld)
+                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
+                     size_t ld)
 {
     (void)w, (void)x, (void)keep, (void)dw, (void)scratch;
     if (dx)

@@ -23,7 +23,6 @@ struct run {
     float *y;                   /* + row * y_row + y_at[vector] + tile * y_step */
     size_t y_row, y_at[4], y_step;
     size_t tiles;
-    bool relu;
     uint16_t *won;              /* of a pooled run: + row * won_row + tile * won_step */
     size_t won_row, won_step;
 };
@@ -78,10 +77,8 @@ INLINE void plain_tiles(const struct run *r, const int rows, const int vectors)
 UNROLL(24)
         for (int m = 0; m < rows; m++)
 UNROLL(4)
-            for (int v = 0; v < vectors; v++) {
-                vf s = sum[m * vectors + v];
-                store(y + (size_t)m * r->y_row + r->y_at[v], r->relu ? larger((vf){0}, s) : s);
-            }
+            for (int v = 0; v < vectors; v++)
+                store(y + (size_t)m * r->y_row + r->y_at[v], sum[m * vectors + v]);
     }
 }
 
@@ -236,7 +233,7 @@ static void run_pixels(struct run *r, size_t rows, size_t lanes, size_t count, s
 enum { SOURCE_STAYS = 1 << 20, WEIGHTS_STAY = 1 << 19 };
 
 static void run_pass(const struct pass *p, const float *w, size_t w_row, size_t w_depth,
-                     const float *bias, const float *x, float *y, bool relu)
+                     const float *bias, const float *x, float *y)
 {
     const struct axis *across = &p->across, *down = &p->down;
     size_t x_line = across->source * p->ld, x_plane = down->source * x_line;
@@ -274,7 +271,6 @@ static void run_pass(const struct pass *p, const float *w, size_t w_row, size_t 
                         .scattered = many && w_row < w_depth, .bias = bias ? bias + m : NULL,
                         .x = x, .x_depth = x_plane,
                         .y = y + m * y_plane + i * y_line + j * p->ld, .y_row = y_plane,
-                        .relu = relu,
                     };
                     size_t some = chunk < p->rows - m ? chunk : p->rows - m;
                     if (across->stride == 1)
@@ -286,7 +282,7 @@ static void run_pass(const struct pass *p, const float *w, size_t w_row, size_t 
 }
 
 void TSGD_FN(conv_forward)(const struct tsgd_conv *d, const float *w, const float *bias,
-                           const float *x, float *y, bool relu)
+                           const float *x, float *y)
 {
     const struct pass p = {
         .across = {d->in_w, d->out_w, d->window, d->stride, d->pad, false},
@@ -294,7 +290,7 @@ void TSGD_FN(conv_forward)(const struct tsgd_conv *d, const float *w, const floa
         .ld = d->ld, .depth = d->in_c, .rows = d->out_c,
     };
     size_t area = d->window * d->window;
-    run_pass(&p, w, d->in_c * area, area, bias, x, y, relu);
+    run_pass(&p, w, d->in_c * area, area, bias, x, y);
 }
 
 void TSGD_FN(conv_input_gradient)(const struct tsgd_conv *d, const float *w, const float *dy,
@@ -306,7 +302,7 @@ void TSGD_FN(conv_input_gradient)(const struct tsgd_conv *d, const float *w, con
         .ld = d->ld, .depth = d->out_c, .rows = d->in_c,
     };
     size_t area = d->window * d->window;
-    run_pass(&p, w, area, d->in_c * area, NULL, dy, dx, false);
+    run_pass(&p, w, area, d->in_c * area, NULL, dy, dx);
 }
 
 void TSGD_FN(conv_relu_pool)(const struct tsgd_conv *d, const float *w, const float *bias,

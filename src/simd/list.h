@@ -20,9 +20,9 @@ KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd
 
 /* ---- convolutions, direct: no lowered copy of the input; taps that meet the padding are left out ---- */
 
-/* y [out_c][out_h][out_w][ld]; bias may be NULL; relu: max(0, y). */
+/* y [out_c][out_h][out_w][ld]; bias may be NULL. */
 KERNEL(void, conv_forward, (const struct tsgd_conv *d, const float *w, const float *bias,
-                            const float *x, float *y, bool relu))
+                            const float *x, float *y))
 
 /* The same, ReLU, then the largest of every 2x2 square: y [out_c][out_h / 2][out_w / 2][ld], and in
  * won, 8 bytes for every 16 lanes at most, which pixel of its square that is. pad = 0.           */
@@ -60,3 +60,14 @@ KERNEL(void, groupnorm_backward, (const struct tsgd_groupnorm *d, const float *w
 KERNEL(void, relu, (const float *x, float *y, size_t n))
 /* dx = y <= 0 ? 0 : dy; dx may be dy. */
 KERNEL(void, relu_gradient, (const float *y, const float *dy, float *dx, size_t n))
+
+/* ---- what dense layers do besides products ---- */
+
+/* y [rows][ld] += bias [rows], then ReLU if asked. */
+KERNEL(void, add_bias, (float *y, const float *bias, size_t rows, size_t ld, bool relu))
+/* dbias [rows] = the sums of dy [rows][ld]; where y is not NULL, of dy behind the ReLU that made y,
+ * which is also written to masked.                                                               */
+KERNEL(void, bias_gradient, (const float *y, const float *dy, size_t rows, size_t ld, float *masked,
+                             float *dbias))
+/* t [ld][row] from x [rows][ld], row at least rows rounded up to 16; what is beyond rows is 0. */
+KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_t row))

@@ -77,6 +77,31 @@ void tsgd_ref_groupnorm(struct tsgd_ref_shape in, size_t groups, const double *w
     }
 }
 
+void tsgd_ref_avgpool(struct tsgd_ref_shape in, const double *x, double *y)
+{
+    double area = (double)(in.height * in.width);
+    for (size_t c = 0; c < in.channels; c++) {
+        y[c] = 0;
+        for (size_t j = 0; j < in.height * in.width; j++)
+            y[c] += *x++ / area;
+    }
+}
+
+void tsgd_ref_add(struct tsgd_ref_shape in, struct tsgd_ref_shape from_shape, const double *x,
+                  const double *from, double *y)
+{
+    struct tsgd_ref_shape f = from_shape;
+    size_t front = (in.channels - f.channels) / 2, step = in.height == f.height &&
+                                                          in.width == f.width ? 1 : 2;
+    for (size_t c = 0; c < in.channels; c++)
+        for (size_t i = 0; i < in.height; i++)
+            for (size_t j = 0; j < in.width; j++, y++, x++) {
+                *y = *x;
+                if (c >= front && c < front + f.channels)
+                    *y += from[((c - front) * f.height + step * i) * f.width + step * j];
+            }
+}
+
 double tsgd_ref_cross_entropy(size_t classes, const double *z, size_t label)
 {
     double sum = 0;

@@ -30,6 +30,14 @@ void tsgd_ref_maxpool(struct tsgd_ref_shape in, size_t window, const double *x, 
 void tsgd_ref_groupnorm(struct tsgd_ref_shape in, size_t groups, const double *w, const double *b,
                         const double *x, double *y);
 
+/* y[c] = mean of x's channel c */
+void tsgd_ref_avgpool(struct tsgd_ref_shape in, const double *x, double *y);
+
+/* y = x + from, where y has from's shape, or half its height and width (rounded up) and channels
+ * that from has not, half of them in front and half behind.                                     */
+void tsgd_ref_add(struct tsgd_ref_shape in, struct tsgd_ref_shape from_shape, const double *x,
+                  const double *from, double *y);
+
 /* -log softmax(z)[label] */
 double tsgd_ref_cross_entropy(size_t classes, const double *z, size_t label);
 
