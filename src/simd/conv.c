@@ -229,6 +229,20 @@ static void run_pixels(struct run *r, size_t rows, size_t lanes, size_t count, s
     }
 }
 
+/* All pairs of them, from the first row on; returns how many. */
+static size_t list(const struct reach *rows, const struct reach *columns, size_t window,
+                   size_t line, size_t ld, struct tap *taps)
+{
+    size_t n = 0;
+    for (size_t a = 0; a < rows->n; a++)
+        for (size_t b = 0; b < columns->n; b++)
+            taps[n++] = (struct tap){
+                (rows->pixel[a] - rows->pixel[0]) * line + columns->pixel[b] * ld,
+                rows->tap[a] * window + columns->tap[b],
+            };
+    return n;
+}
+
 /* A source that stays in the second-level cache while all tiles of rows look at it. */
 enum { SOURCE_STAYS = 1 << 20, WEIGHTS_STAY = 1 << 19 };
 
@@ -246,7 +260,9 @@ static void run_pass(const struct pass *p, const float *w, size_t w_row, size_t 
     size_t chunk = by_rows ? MOST_2 : p->rows;
     for (size_t phase = 0; phase < every; phase++)
         for (size_t j = phase, end; j < across->result; j = end) {
-            struct reach columns, next, rows;
+            struct reach columns, next, rows, before;
+            struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
+            size_t n = 0;
             reach(across, j, &columns);
             for (end = j + every; end < across->result; end += every) {
                 reach(across, end, &next);
@@ -256,20 +272,15 @@ static void run_pass(const struct pass *p, const float *w, size_t w_row, size_t 
             size_t count = (end - j + every - 1) / every;
             for (size_t m = 0; m < p->rows; m += chunk)
                 for (size_t i = 0; i < down->result; i++) {
-                    struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
-                    size_t n = 0;
                     reach(down, i, &rows);
-                    for (size_t a = 0; a < rows.n; a++)
-                        for (size_t b = 0; b < columns.n; b++)
-                            taps[n++] = (struct tap){
-                                rows.pixel[a] * x_line + columns.pixel[b] * p->ld,
-                                rows.tap[a] * across->window + columns.tap[b],
-                            };
+                    if (i == 0 || !same_taps(&rows, &before))   /* else they lie alike, from x on */
+                        n = list(&rows, &columns, across->window, x_line, p->ld, taps);
+                    before = rows;
                     struct run r = {
                         .taps = taps, .n_taps = n, .depth = n ? p->depth : 0,
                         .w = w + m * w_row, .w_row = w_row, .w_depth = w_depth,
                         .scattered = many && w_row < w_depth, .bias = bias ? bias + m : NULL,
-                        .x = x, .x_depth = x_plane,
+                        .x = n ? x + rows.pixel[0] * x_line : x, .x_depth = x_plane,
                         .y = y + m * y_plane + i * y_line + j * p->ld, .y_row = y_plane,
                     };
                     size_t some = chunk < p->rows - m ? chunk : p->rows - m;

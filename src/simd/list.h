@@ -71,3 +71,7 @@ KERNEL(void, bias_gradient, (const float *y, const float *dy, size_t rows, size_
                              float *dbias))
 /* t [ld][row] from x [rows][ld], row at least rows rounded up to 16; what is beyond rows is 0. */
 KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_t row))
+
+/* ---- softmax cross-entropy (model/loss.h says what it does) ---- */
+KERNEL(double, cross_entropy, (const float *logits, const uint8_t *labels, size_t classes,
+                               size_t batch, size_t ld, float *dlogits, uint32_t *correct))
