@@ -62,7 +62,7 @@ struct bandwidth {
 
 #if defined(__x86_64__)
 static void fence(void) { __builtin_ia32_sfence(); }
-LIMITS(sse, , 4, 12, __builtin_ia32_movntps)
+LIMITS(sse, __attribute__((target("no-avx"))), 4, 12, __builtin_ia32_movntps)
 LIMITS(avx2, __attribute__((target("avx2,fma"))), 8, 12, __builtin_ia32_movntps256)
 LIMITS(avx512, __attribute__((target("avx512f,fma"))), 16, 24, __builtin_ia32_movntps512)
 #else
