@@ -5,7 +5,8 @@
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
-#   make bench      the benchmarks
+#   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
+#   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
 #   make paper-fig2 paper-lenet paper-links   figures of the paper, in minutes; FULL=1: in full
 #   make install    program, header, archive, pkg-config file (prefix, libdir, DESTDIR)
 # Nothing is written outside build/ but by `make install`.
@@ -102,7 +103,11 @@ debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
 unit: $(B)/unit $(B)/telesgd ; LSAN_OPTIONS=suppressions=tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
-bench: $(call prog,perf/bench_*.c) ; @set -e; for t in $^; do REV=$(REV) $$t; done
+BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
+bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^
+bench-compare: $(if $(BASE),$(BENCHES))
+	$(if $(BASE),,$(error bench-compare: BASE is missing; say which revision to compare with: make bench-compare BASE=HEAD~1))
+	@MAKE='$(MAKE)' perf/compare.sh '$(BASE)' '$(or $(REPEATS),5)' $^
 paper-%: $(B)/paper_% ; @$<
 mutants: ; tests/stress/mutants.sh
 
@@ -144,4 +149,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	install -d $(DESTDIR)$(libdir)/pkgconfig
 	echo "$$PC" > $(DESTDIR)$(libdir)/pkgconfig/telesgd.pc
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test run test check debug unit stress bench mutants demo install clean
+.PHONY: FORCE deps-run deps-test run test check debug unit stress bench bench-compare mutants demo install clean

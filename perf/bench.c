@@ -57,5 +57,6 @@ bool bench_print(const char *name, struct bench_time t, double flops, bool ok, c
     if (flops > 0)
         printf(" GFLOPS=%.1f of_peak=%.2f", flops / t.median, flops / t.median / bench_peak());
     printf(" check=%s rev=%s\n", ok ? "ok" : "FAILED", rev ? rev : "unknown");
+    fflush(stdout);                     /* into a pipe too, as soon as it is known */
     return ok;
 }

@@ -23,8 +23,8 @@ static bool peaks(void)
 static bool moved(const char *kind, const char *where, size_t bytes, struct bench_time t,
                   double factor)
 {
-    return bench_print("bandwidth", t, 0, t.median > 0, "kind=%s where=%s bytes=%zu GBps=%.1f", kind,
-                       where, bytes, factor * (double)bytes / t.median);
+    return bench_print("bandwidth", t, 0, t.median > 0, "kind=%s where=%s bytes=%zu GBps=%.1f",
+                       kind, where, bytes, factor * (double)bytes / t.median);
 }
 
 /* A scale moves each byte twice, a triad each of its bytes once. */

@@ -1,5 +1,5 @@
-/* What the machine itself can do: multiply-adds from registers, and bytes moved, by the widest vectors
- * it has. One function per instruction set, compiled for it whatever the rest is compiled for, and
+/* What the machine itself can do: multiply-adds from registers, and bytes moved, by the widest
+ * vectors it has. One function per instruction set, compiled for it whatever the rest is compiled for, and
  * chosen when the program runs: so a share of the peak means the same for every build.          */
 #include "bench.h"
 
@@ -19,8 +19,8 @@ struct bandwidth {
     size_t n;                   /* floats, a multiple of 16 */
 };
 
-/* SUMS independent chains: enough to hide the latency of a multiply-add, few enough for the registers
- * of the instruction set. fp-contract: the only code here that wants a * b + c as one instruction. */
+/* `sums` independent chains: enough to hide the latency of a multiply-add, few enough for the
+ * registers of the instruction set. fp-contract: the only code here that wants a * b + c as one instruction. */
 #define LIMITS(isa, target, width, sums, stream)                                                \
     typedef float vec_##isa __attribute__((vector_size(4 * (width)), may_alias));               \
     target __attribute__((optimize("fp-contract=fast"))) static void peak_##isa(void *arg)      \
@@ -62,7 +62,7 @@ struct bandwidth {
 
 #if defined(__x86_64__)
 static void fence(void) { __builtin_ia32_sfence(); }
-LIMITS(sse, , 4, 12, __builtin_ia32_movntps)
+LIMITS(sse, __attribute__((target("no-avx"))), 4, 12, __builtin_ia32_movntps)
 LIMITS(avx2, __attribute__((target("avx2,fma"))), 8, 12, __builtin_ia32_movntps256)
 LIMITS(avx512, __attribute__((target("avx512f,fma"))), 16, 24, __builtin_ia32_movntps512)
 #else

@@ -22,7 +22,8 @@ enum tsgd_status tsgd_trace_create(struct tsgd_trace **out, size_t room, bool in
     enum tsgd_status st = TSGD_NEW(&t, 1, "trace", err);
     if (st != TSGD_OK)
         return st;
-    *t = (struct tsgd_trace){.room = room, .inner = inner, .ticks = tsgd_ticks(), .ns = tsgd_now_ns()};
+    *t = (struct tsgd_trace){.room = room, .inner = inner,
+                             .ticks = tsgd_ticks(), .ns = tsgd_now_ns()};
     *out = t;
     return TSGD_OK;
 }
@@ -206,14 +207,15 @@ enum tsgd_status tsgd_trace_write(const struct tsgd_trace *t, FILE *f, struct ts
         out->events += t->track[i].n;
         out->lost += t->track[i].lost;
     }
-    fprintf(f, "{\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"program\":\"telesgd %s\",\"events\":%"
-            PRIu64 ",\"lost\":%" PRIu64 "},\n\"traceEvents\":[\n{\"ph\":\"M\",\"name\":"
-            "\"process_name\",\"pid\":1,\"args\":{\"name\":\"telesgd\"}}", TELESGD_VERSION, out->events,
-            out->lost);
+    fprintf(f, "{\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"program\":\"telesgd %s\","
+            "\"events\":%" PRIu64 ",\"lost\":%" PRIu64 "},\n\"traceEvents\":[\n"
+            "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"telesgd\"}}",
+            TELESGD_VERSION, out->events, out->lost);
     for (size_t i = 0; i < t->tracks; i++) {
-        fprintf(f, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%zu,\"args\":"
-                "{\"name\":\"worker %zu\"}},\n{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":1,"
-                "\"tid\":%zu,\"args\":{\"sort_index\":%zu}}", i + 1, i, i + 1, i);
+        fprintf(f, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%zu,"
+                "\"args\":{\"name\":\"worker %zu\"}},\n", i + 1, i);
+        fprintf(f, "{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":1,\"tid\":%zu,"
+                "\"args\":{\"sort_index\":%zu}}", i + 1, i);
         for (size_t j = 0; j < t->track[i].n; j++) {
             const struct tsgd_trace_event *e = &t->track[i].event[j];
             put_slice(f, e, i, &s);

@@ -21,8 +21,8 @@ struct tsgd_trace_kind {
     const char *name;           /* of the slice; NULL: the event's text is */
     const char *category;
     const char *number[3];      /* names of the event's numbers; NULL: not told */
-    bool flows;                 /* the first number is something that goes on from slice to slice, so
-                                 * that an arrow leads from each to the next with the same number */
+    bool flows;                 /* the first number is something that goes on from slice to slice:
+                                 * an arrow leads from each to the next with the same number */
 };
 
 struct tsgd_trace_event {
@@ -41,7 +41,8 @@ struct tsgd_track {
 
 struct tsgd_trace;
 
-/* Empty, with tracks of `room` events to come; inner: there will be slices within slices. TSGD_ENOMEM. */
+/* Empty, with tracks of `room` events to come; inner: there will be slices within slices.
+ * TSGD_ENOMEM.                                                                                  */
 enum tsgd_status tsgd_trace_create(struct tsgd_trace **out, size_t room, bool inner,
                                    struct tsgd_error *err);
 void tsgd_trace_free(struct tsgd_trace *t);
@@ -49,8 +50,8 @@ void tsgd_trace_free(struct tsgd_trace *t);
 /* Bytes of one track; SIZE_MAX when they cannot be counted. */
 size_t tsgd_trace_bytes(const struct tsgd_trace *t);
 
-/* A pass begins: there are at least this many tracks afterwards, and what flows in it has nothing to
- * do with what flowed before. Tracks from before may have moved. TSGD_ENOMEM.                   */
+/* A pass begins: there are at least this many tracks afterwards, and what flows in it has nothing
+ * to do with what flowed before. Tracks from before may have moved. TSGD_ENOMEM.                   */
 enum tsgd_status tsgd_trace_reserve(struct tsgd_trace *t, size_t tracks, struct tsgd_error *err);
 
 struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i);

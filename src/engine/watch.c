@@ -33,7 +33,8 @@ void tsgd_watch_charge(struct worker *w, enum spent spent, uint64_t now)
         return;
     if (!w->task.kind)
         w->task = (struct tsgd_trace_event){
-            .kind = &unannounced[spent], .text = spent == WAIT_TIME && w->sleeps > w->slept ? "slept" : NULL,
+            .kind = &unannounced[spent],
+            .text = spent == WAIT_TIME && w->sleeps > w->slept ? "slept" : NULL,
         };
     w->slept = w->sleeps;
     w->task.begin = w->last;

@@ -30,7 +30,7 @@ static inline void tsgd_announce(struct worker *w, const struct tsgd_trace_kind 
         tsgd_watch_task(w, kind, first, second, third);
 }
 
-/* Like a charge, but only for the trace: the accounts do not tell this task from its surroundings. */
+/* A charge for the trace alone: the accounts do not tell this task from what is around it. */
 static inline void tsgd_cut(struct worker *w)
 {
     if (tsgd_is_traced(w))
