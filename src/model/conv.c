@@ -57,8 +57,8 @@ static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
 static size_t scratch_floats(const struct tsgd_layer *l, size_t ld)
 {
     struct tsgd_conv d = dims(l, ld);
-    return tsgd_add(l->pool ? tsgd_mul(unpooled(l), ld) : 0,
-                    tsgd_kernels->conv_weight_scratch(&d));
+    size_t one = tsgd_kernels->conv_weight_scratch(&d), other = tsgd_kernels->conv_scratch(&d);
+    return tsgd_add(l->pool ? tsgd_mul(unpooled(l), ld) : 0, one > other ? one : other);
 }
 
 static size_t weights(const struct tsgd_layer *l)
@@ -71,11 +71,10 @@ static void forward(const struct tsgd_layer *l, const float *w, const float *x, 
 {
     struct tsgd_conv d = dims(l, ld);
     const float *bias = l->no_bias ? NULL : w + weights(l);
-    (void)scratch;
     if (l->pool)
         tsgd_kernels->conv_relu_pool(&d, w, bias, x, y, (uint16_t *)keep);
     else
-        tsgd_kernels->conv_forward(&d, w, bias, x, y);
+        tsgd_kernels->conv_forward(&d, w, bias, x, y, scratch);
 }
 
 static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
@@ -87,11 +86,11 @@ static void backward(const struct tsgd_layer *l, const float *w, const float *x,
     if (l->pool) {
         tsgd_kernels->conv_unpool(&d, dy, (const uint16_t *)keep, scratch);
         dy = scratch;
+        scratch += unpooled(l) * ld;
     }
-    tsgd_kernels->conv_weight_gradient(&d, x, dy, dw, l->no_bias ? NULL : dw + weights(l),
-                                       scratch + (l->pool ? unpooled(l) * ld : 0));
+    tsgd_kernels->conv_weight_gradient(&d, x, dy, dw, l->no_bias ? NULL : dw + weights(l), scratch);
     if (dx)
-        tsgd_kernels->conv_input_gradient(&d, w, dy, dx);
+        tsgd_kernels->conv_input_gradient(&d, w, dy, dx, scratch);
 }
 
 static uint64_t flops(const struct tsgd_layer *l)

@@ -4,6 +4,8 @@
  * padding: the taps of a pixel are listed for its row and its column.                            */
 #include "simd/simd.h"
 
+#include <string.h>
+
 /* What a tap adds to an address in the source and in the weights. */
 struct tap {
     size_t x, w;
@@ -229,91 +231,172 @@ static void run_pixels(struct run *r, size_t rows, size_t lanes, size_t count, s
     }
 }
 
-/* All pairs of them, from the first row on; returns how many. */
-static size_t list(const struct reach *rows, const struct reach *columns, size_t window,
-                   size_t line, size_t ld, struct tap *taps)
+/* Pixels of a row of the result whose taps have the same columns: from `first`, `count` of them. */
+struct segment {
+    size_t first, count;
+    struct reach columns;
+};
+
+/* The segments from *at on, at most `room`; *at moves on. The pixels of a segment are `every` apart. */
+static size_t segments(const struct axis *a, size_t every, size_t room, size_t *phase, size_t *at,
+                       struct segment *out)
 {
     size_t n = 0;
-    for (size_t a = 0; a < rows->n; a++)
-        for (size_t b = 0; b < columns->n; b++)
-            taps[n++] = (struct tap){
-                (rows->pixel[a] - rows->pixel[0]) * line + columns->pixel[b] * ld,
-                rows->tap[a] * window + columns->tap[b],
-            };
+    while (n < room && *phase < every) {
+        struct segment *s = &out[n];
+        if (*at >= a->result) {
+            *at = ++*phase;
+            continue;
+        }
+        struct reach next;
+        s->first = *at;
+        s->count = 0;
+        reach(a, *at, &s->columns);
+        do {
+            s->count++;
+            *at += every;
+            if (*at < a->result)
+                reach(a, *at, &next);
+        } while (*at < a->result && same_taps(&s->columns, &next));
+        n++;
+    }
     return n;
 }
 
+/* Rows of the source, copied to where their planes do not compete for the same places in the caches:
+ * the last `window` of them. Row p of channel c stands at x + c * plane + p % window * line.     */
+struct ring {
+    float *x;
+    size_t plane, held[TSGD_MAX_WINDOW];
+};
+
+/* Planes a multiple of this many floats apart compete. */
+enum { ALIAS = 1024 };
+
+static size_t ring_plane(const struct pass *p)
+{
+    return p->across.window * p->across.source * p->ld + 5 * VL;
+}
+
+static void fetch(struct ring *ring, const struct pass *p, const struct reach *rows, const float *x)
+{
+    size_t line = p->across.source * p->ld, plane = p->down.source * line;
+    for (size_t a = 0; a < rows->n; a++) {
+        size_t row = rows->pixel[a], slot = row % p->across.window;
+        if (ring->held[slot] == row)
+            continue;
+        ring->held[slot] = row;
+        for (size_t c = 0; c < p->depth; c++)
+            memcpy(ring->x + c * ring->plane + slot * line, x + c * plane + row * line,
+                   line * sizeof *x);
+    }
+}
+
 /* A source that stays in the second-level cache while all tiles of rows look at it. */
-enum { SOURCE_STAYS = 1 << 20, WEIGHTS_STAY = 1 << 19 };
+enum { SOURCE_STAYS = 1 << 20, WEIGHTS_STAY = 1 << 19, SEGMENTS = 32 };
+
+static bool wants_ring(const struct pass *p)
+{
+    size_t plane = p->down.source * p->across.source * p->ld;
+    return plane % ALIAS == 0 && p->depth * plane * sizeof(float) > SOURCE_STAYS;
+}
+
+/* All pairs of taps, from the first row on; returns how many. */
+static size_t list(const struct pass *p, const struct reach *rows, const struct reach *columns,
+                   bool ring, struct tap *taps)
+{
+    size_t n = 0, window = p->across.window, line = p->across.source * p->ld;
+    for (size_t a = 0; a < rows->n; a++) {
+        size_t x = (ring ? rows->pixel[a] % window : rows->pixel[a]) * line;
+        for (size_t b = 0; b < columns->n; b++)
+            taps[n++] = (struct tap){x + columns->pixel[b] * p->ld,
+                                     rows->tap[a] * window + columns->tap[b]};
+    }
+    return n;
+}
 
 static void run_pass(const struct pass *p, const float *w, size_t w_row, size_t w_depth,
-                     const float *bias, const float *x, float *y)
+                     const float *bias, const float *x, float *y, float *scratch)
 {
     const struct axis *across = &p->across, *down = &p->down;
-    size_t x_line = across->source * p->ld, x_plane = down->source * x_line;
-    size_t y_line = across->result * p->ld, y_plane = down->result * y_line;
+    size_t x_plane = down->source * across->source * p->ld, y_line = across->result * p->ld;
+    size_t y_plane = down->result * y_line, area = across->window * across->window;
     size_t every = across->back ? across->stride : 1, near = across->back ? 1 : across->stride;
-    size_t area = across->window * across->window, lanes = p->ld / VL;
     /* What is looked at again and again should be what fits the cache: weights, or the source. */
-    bool many = p->rows * p->depth * area * sizeof *w > WEIGHTS_STAY;
+    bool many = p->rows * p->depth * area * sizeof *w > WEIGHTS_STAY, copy = wants_ring(p);
     bool by_rows = many && p->depth * x_plane * sizeof *x <= SOURCE_STAYS;
-    size_t chunk = by_rows ? MOST_2 : p->rows;
-    for (size_t phase = 0; phase < every; phase++)
-        for (size_t j = phase, end; j < across->result; j = end) {
-            struct reach columns, next, rows, before;
-            struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
-            size_t n = 0;
-            reach(across, j, &columns);
-            for (end = j + every; end < across->result; end += every) {
-                reach(across, end, &next);
-                if (!same_taps(&columns, &next))
-                    break;
-            }
-            size_t count = (end - j + every - 1) / every;
-            for (size_t m = 0; m < p->rows; m += chunk)
-                for (size_t i = 0; i < down->result; i++) {
-                    reach(down, i, &rows);
-                    if (i == 0 || !same_taps(&rows, &before))   /* else they lie alike, from x on */
-                        n = list(&rows, &columns, across->window, x_line, p->ld, taps);
-                    before = rows;
+    size_t chunk = by_rows ? MOST_2 : p->rows, phase = 0, at = 0, n_segments;
+    struct segment segment[SEGMENTS];
+    while ((n_segments = segments(across, every, SEGMENTS, &phase, &at, segment)) > 0)
+        for (size_t m = 0; m < p->rows; m += chunk) {
+            struct ring ring = {scratch, ring_plane(p), {0}};
+            for (size_t i = 0; i < across->window; i++)
+                ring.held[i] = SIZE_MAX;
+            for (size_t i = 0; i < down->result; i++) {
+                struct reach rows;
+                reach(down, i, &rows);
+                if (copy)
+                    fetch(&ring, p, &rows, x);
+                for (const struct segment *s = segment; s < segment + n_segments; s++) {
+                    struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
+                    size_t n = list(p, &rows, &s->columns, copy, taps);
                     struct run r = {
                         .taps = taps, .n_taps = n, .depth = n ? p->depth : 0,
                         .w = w + m * w_row, .w_row = w_row, .w_depth = w_depth,
                         .scattered = many && w_row < w_depth, .bias = bias ? bias + m : NULL,
-                        .x = n ? x + rows.pixel[0] * x_line : x, .x_depth = x_plane,
-                        .y = y + m * y_plane + i * y_line + j * p->ld, .y_row = y_plane,
+                        .x = copy ? ring.x : x, .x_depth = copy ? ring.plane : x_plane,
+                        .y = y + m * y_plane + i * y_line + s->first * p->ld, .y_row = y_plane,
                     };
                     size_t some = chunk < p->rows - m ? chunk : p->rows - m;
                     if (across->stride == 1)
-                        run_line(&r, some, count * lanes);
+                        run_line(&r, some, s->count * p->ld / VL);
                     else
-                        run_pixels(&r, some, lanes, count, near * p->ld, every * p->ld);
+                        run_pixels(&r, some, p->ld / VL, s->count, near * p->ld, every * p->ld);
                 }
+            }
         }
 }
 
-void TSGD_FN(conv_forward)(const struct tsgd_conv *d, const float *w, const float *bias,
-                           const float *x, float *y)
+static struct pass forward(const struct tsgd_conv *d)
 {
-    const struct pass p = {
+    return (struct pass){
         .across = {d->in_w, d->out_w, d->window, d->stride, d->pad, false},
         .down = {d->in_h, d->out_h, d->window, d->stride, d->pad, false},
         .ld = d->ld, .depth = d->in_c, .rows = d->out_c,
     };
-    size_t area = d->window * d->window;
-    run_pass(&p, w, d->in_c * area, area, bias, x, y);
 }
 
-void TSGD_FN(conv_input_gradient)(const struct tsgd_conv *d, const float *w, const float *dy,
-                                  float *dx)
+static struct pass backward(const struct tsgd_conv *d)
 {
-    const struct pass p = {
+    return (struct pass){
         .across = {d->out_w, d->in_w, d->window, d->stride, d->pad, true},
         .down = {d->out_h, d->in_h, d->window, d->stride, d->pad, true},
         .ld = d->ld, .depth = d->out_c, .rows = d->in_c,
     };
+}
+
+/* Of a ring, whether this ld wants one or only a smaller one. */
+size_t TSGD_FN(conv_scratch)(const struct tsgd_conv *d)
+{
+    struct pass f = forward(d), b = backward(d);
+    size_t one = f.depth * ring_plane(&f), other = b.depth * ring_plane(&b);
+    return one > other ? one : other;
+}
+
+void TSGD_FN(conv_forward)(const struct tsgd_conv *d, const float *w, const float *bias,
+                           const float *x, float *y, float *scratch)
+{
+    const struct pass p = forward(d);
     size_t area = d->window * d->window;
-    run_pass(&p, w, area, d->in_c * area, NULL, dy, dx);
+    run_pass(&p, w, d->in_c * area, area, bias, x, y, scratch);
+}
+
+void TSGD_FN(conv_input_gradient)(const struct tsgd_conv *d, const float *w, const float *dy,
+                                  float *dx, float *scratch)
+{
+    const struct pass p = backward(d);
+    size_t area = d->window * d->window;
+    run_pass(&p, w, area, d->in_c * area, NULL, dy, dx, scratch);
 }
 
 void TSGD_FN(conv_relu_pool)(const struct tsgd_conv *d, const float *w, const float *bias,

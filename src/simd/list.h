@@ -20,9 +20,12 @@ KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd
 
 /* ---- convolutions, direct: no lowered copy of the input; taps that meet the padding are left out ---- */
 
+/* Floats of scratch for a convolution's forward pass and input gradient; enough for smaller ld. */
+KERNEL(size_t, conv_scratch, (const struct tsgd_conv *d))
+
 /* y [out_c][out_h][out_w][ld]; bias may be NULL. */
 KERNEL(void, conv_forward, (const struct tsgd_conv *d, const float *w, const float *bias,
-                            const float *x, float *y))
+                            const float *x, float *y, float *scratch))
 
 /* The same, ReLU, then the largest of every 2x2 square: y [out_c][out_h / 2][out_w / 2][ld], and in
  * won, 8 bytes for every 16 lanes at most, which pixel of its square that is. pad = 0.           */
@@ -35,7 +38,7 @@ KERNEL(void, conv_unpool, (const struct tsgd_conv *d, const float *dp, const uin
 
 /* dx [in_c][in_h][in_w][ld], overwritten. */
 KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
-                                   float *dx))
+                                   float *dx, float *scratch))
 
 /* dw [out_c][in_c][window][window] and, unless it is NULL, dbias [out_c], overwritten; scratch of
  * conv_weight_scratch floats.                                                                    */
