@@ -320,6 +320,16 @@ static void use_small(void)
 
 static bool micro_used;
 
+static const char *set_name(int id)
+{
+#ifndef BLIS_VA_END
+    if (id >= 0)
+        return bli_arch_string((arch_t)id);
+#endif
+    (void)id;
+    return bli_arch_string(bli_arch_query_id());
+}
+
 /* BLIS reads BLIS_ARCH_TYPE once, at its first call; children need not see ours. */
 static void init_blis(int id)
 {
@@ -362,7 +372,7 @@ enum tsgd_status tsgd_gemm_init(struct tsgd_error *err)
         set_block(BLIS_MR, BLIS_MR, MR);
     }
     use_small();
-    chosen = micro_used ? "own" : bli_arch_string(bli_arch_query_id());
+    chosen = micro_used ? "own" : set_name(asked ? -1 : stock_set(isa));
     return TSGD_OK;
 }
 
