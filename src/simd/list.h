@@ -32,9 +32,10 @@ KERNEL(void, conv_forward, (const struct tsgd_conv *d, const float *w, const flo
 KERNEL(void, conv_relu_pool, (const struct tsgd_conv *d, const float *w, const float *bias,
                               const float *x, float *y, uint16_t *won))
 
-/* The gradient dp of what conv_relu_pool gave, put where the largest pixels were: dy is 0 elsewhere. */
+/* The gradient dp of what conv_relu_pool gave, put where the largest pixels were: dy is 0 elsewhere.
+ * dbias [out_c], its sums, unless it is NULL.                                                    */
 KERNEL(void, conv_unpool, (const struct tsgd_conv *d, const float *dp, const uint16_t *won,
-                           float *dy))
+                           float *dy, float *dbias))
 
 /* dx [in_c][in_h][in_w][ld], overwritten. */
 KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
