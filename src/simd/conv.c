@@ -2,7 +2,7 @@
  * with the weights' roles exchanged. A tile of output channels and of vectors of samples stays in
  * the registers while all input channels and taps pass by. Neither pass has a tap that meets only
  * padding: the taps of a pixel are listed for its row and its column.                            */
-#include "simd/simd.h"
+#include "simd/conv.h"
 
 #include <string.h>
 
@@ -466,30 +466,13 @@ void TSGD_FN(conv_relu_pool)(const struct tsgd_conv *d, const float *w, const fl
 void TSGD_FN(conv_unpool)(const struct tsgd_conv *d, const float *dp, const uint16_t *won,
                           float *dy, float *dbias)
 {
-    size_t ld = d->ld, line = d->out_w * ld, wide = d->out_w / 2, high = d->out_h / 2;
-    const vf zero = {0};
-    for (size_t c = 0; c < d->out_c; c++, dy += d->out_h * line) {
+    size_t line = d->out_w * d->ld, plane = d->out_h * line;
+    for (size_t c = 0; c < d->out_c; c++, dy += plane) {
         vf sum[VL] = {{0}};
-        for (size_t i = 0; i < high; i++) {
-            float *row = dy + 2 * i * line;
-            for (size_t j = 0; j < wide; j++, row += 2 * ld)
-                for (size_t v = 0; v < ld; v += VL, won += 4, dp += VL) {
-                    vf g = choose(mask_of(won[3]), load(dp), zero);
-                    sum[0] += g;
-                    vm low = mask_of(won[2]), right = mask_of(won[0]), right_low = mask_of(won[1]);
-                    vf above = choose(low, zero, g), below = choose(low, g, zero);
-                    store(row + v, choose(right, zero, above));
-                    store(row + ld + v, choose(right, above, zero));
-                    store(row + line + v, choose(right_low, zero, below));
-                    store(row + line + ld + v, choose(right_low, below, zero));
-                }
-            for (size_t v = 0; d->out_w % 2 && v < ld; v += VL) {
-                store(row + v, zero);
-                store(row + line + v, zero);
-            }
-        }
+        for (size_t i = 0; i < d->out_h / 2; i++)
+            sum[0] += tsgd_unpool_row(d, dp, won, c, i, dy + 2 * i * line);
         for (size_t v = 0; d->out_h % 2 && v < line; v += VL)
-            store(dy + 2 * high * line + v, zero);
+            store(dy + plane - line + v, (vf){0});
         if (dbias)
             dbias[c] = add_lanes(sum)[0];
     }

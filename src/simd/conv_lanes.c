@@ -84,14 +84,17 @@ UNROLL(16)
 /* Channels PAIRS at a time are looked at together, with all their taps: what one tile of theirs has
  * brought into the first-level cache, the others find there. A block is so many output rows as may
  * stay there.                                                                                   */
-enum { BLOCK = 64 };
+enum { BLOCK = TSGD_LANE_BLOCK };
 
 /* What all tiles of a call share. */
 struct call {
     const struct tsgd_conv *d;
     struct tsgd_span down[TSGD_MAX_WINDOW], across[TSGD_MAX_WINDOW];    /* of each tap */
     size_t line, in_plane, out_plane, area;
-    float *sum;
+    const float *dy;
+    const uint16_t *won;        /* not NULL: dy is the pooled gradient */
+    float *dbias;               /* then received here */
+    float *sum, *unpooled;
 };
 
 /* The first pair of a tile; the others are those that follow: further channels of the same tap when
@@ -119,9 +122,10 @@ static struct pair after(struct pair i, const struct call *k, size_t channels)
 }
 
 /* Adds output rows from .. to - 1 of `rows` output channels to the sums of the n pairs from *at on,
- * and moves *at behind them.                                                                    */
-static void add_tile(const struct call *k, const float *x, const float *dy, size_t rows,
-                     size_t channels, struct pair *at, size_t n, size_t from, size_t to, float *sum)
+ * and moves *at behind them. g: row `from` of the first one's gradient.                         */
+static void add_tile(const struct call *k, const float *x, const float *g, size_t g_row,
+                     size_t rows, size_t channels, struct pair *at, size_t n, size_t from, size_t to,
+                     float *sum)
 {
     const struct tsgd_conv *d = k->d;
     struct tsgd_span down = k->down[at->p], across = k->across[at->q];
@@ -130,7 +134,7 @@ static void add_tile(const struct call *k, const float *x, const float *dy, size
     top = begin * d->stride + at->p - d->pad;
     left = across.first * d->stride + at->q - d->pad;
     struct tile t = {
-        .g = dy + (begin * d->out_w + across.first) * d->ld, .g_row = k->out_plane,
+        .g = g + ((begin - from) * d->out_w + across.first) * d->ld, .g_row = g_row,
         .x = x + top * k->line + left * d->ld, .lines = end - begin,
         .g_line = d->out_w * d->ld, .x_line = d->stride * k->line,
         .runs = d->stride == 1 ? 1 : across.count,
@@ -145,24 +149,48 @@ static void add_tile(const struct call *k, const float *x, const float *dy, size
         tiles[rows][n](&t);
 }
 
-/* All taps of `channels` input channels, dw [rows][..] with dw_row from one row to the next. */
-static void add_channels(const struct call *k, const float *x, const float *dy, size_t rows,
-                         size_t channels, float *dw, size_t dw_row)
+/* Output rows from .. to - 1 of channels o .. o + rows - 1 of the gradient, unpooled. */
+static void unpool(const struct call *k, size_t o, size_t rows, size_t from, size_t to, vf *bias)
+{
+    const struct tsgd_conv *d = k->d;
+    size_t line = d->out_w * d->ld;
+    for (size_t m = 0; m < rows; m++) {
+        float *dy = k->unpooled + m * (to - from) * line;
+        for (size_t i = from; i < to; i += 2)
+            if (i + 1 < d->out_h)
+                bias[m] += tsgd_unpool_row(d, k->dy, k->won, o + m, i / 2, dy + (i - from) * line);
+            else
+                for (size_t v = 0; v < line; v += VL)
+                    store(dy + (i - from) * line + v, (vf){0});
+    }
+}
+
+/* All taps of input channels c .. c + channels - 1 and output channels o .. o + rows - 1. */
+static void add_channels(const struct call *k, const float *x, size_t o, size_t rows, size_t c,
+                         size_t channels, float *dw)
 {
     const struct tsgd_conv *d = k->d;
     size_t count = channels * k->area, lines = BLOCK / (d->out_w * d->ld / VL), n;
     size_t step = d->pad ? channels : PAIRS;    /* so that the pairs of a tile have one tap */
+    size_t dw_row = d->in_c * k->area, line = d->out_w * d->ld;
     float total[PAIRS * ROWS + VL];
+    vf bias[VL] = {{0}};
     struct pair at;
+    x += c * k->in_plane;
+    dw += o * dw_row + c * k->area;
     for (size_t i = 0; i < rows * count * VL; i += VL)
         store(k->sum + i, (vf){0});
-    lines = lines ? lines : 1;
+    lines = k->won ? (lines + 2) / 2 * 2 : lines ? lines : 1;
     for (size_t from = 0; from < d->out_h; from += lines) {
         size_t to = from + lines < d->out_h ? from + lines : d->out_h;
+        const float *g = k->won ? k->unpooled : k->dy + o * k->out_plane + from * line;
+        size_t g_row = k->won ? (to - from) * line : k->out_plane;
+        if (k->won)
+            unpool(k, o, rows, from, to, bias);
         at = (struct pair){0, 0, 0};
         for (size_t i = 0; i < count; i += n) {
             n = step < count - i ? step : count - i;
-            add_tile(k, x, dy, rows, channels, &at, n, from, to, k->sum + i * rows * VL);
+            add_tile(k, x, g, g_row, rows, channels, &at, n, from, to, k->sum + i * rows * VL);
         }
     }
     at = (struct pair){0, 0, 0};
@@ -173,14 +201,19 @@ static void add_channels(const struct call *k, const float *x, const float *dy, 
             for (size_t m = 0; m < rows; m++)
                 dw[m * dw_row + at.channel * k->area + at.p * d->window + at.q] = total[m * n + j];
     }
+    vf sums = add_lanes(bias);
+    for (size_t m = 0; k->won && c == 0 && m < rows; m++)
+        k->dbias[o + m] = sums[m];
 }
 
 void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,
-                                 float *dw, float *scratch)
+                                 const uint16_t *won, float *dw, float *dbias, float *scratch)
 {
     struct call k = {
         .d = d, .line = d->in_w * d->ld, .in_plane = d->in_h * d->in_w * d->ld,
-        .out_plane = d->out_h * d->out_w * d->ld, .area = d->window * d->window, .sum = scratch,
+        .out_plane = d->out_h * d->out_w * d->ld, .area = d->window * d->window,
+        .dy = dy, .won = won, .dbias = dbias, .sum = scratch,
+        .unpooled = scratch + SUMS * VL * d->window * d->window,
     };
     for (size_t i = 0; i < d->window; i++) {
         k.down[i] = tsgd_span(i, d->in_h, d->out_h, d);
@@ -190,8 +223,6 @@ void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, cons
         size_t parts = (left + ROWS - 1) / ROWS;
         n = (left + parts - 1) / parts;
         for (size_t c = 0; c < d->in_c; c += PAIRS)
-            add_channels(&k, x + c * k.in_plane, dy + o * k.out_plane, n,
-                         PAIRS < d->in_c - c ? PAIRS : d->in_c - c, dw + (o * d->in_c + c) * k.area,
-                         d->in_c * k.area);
+            add_channels(&k, x, o, n, c, PAIRS < d->in_c - c ? PAIRS : d->in_c - c, dw);
     }
 }

@@ -45,6 +45,10 @@ KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, co
  * conv_weight_scratch floats.                                                                    */
 KERNEL(void, conv_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,
                                     float *dw, float *dbias, float *scratch))
+/* conv_unpool and conv_weight_gradient in one, for a layer whose input needs no gradient: dy is never
+ * written as a whole. dbias not NULL. False, and nothing done, where the two calls are as good.  */
+KERNEL(bool, conv_pooled_gradient, (const struct tsgd_conv *d, const float *x, const float *dp,
+                                    const uint16_t *won, float *dw, float *dbias, float *scratch))
 KERNEL(size_t, conv_weight_scratch, (const struct tsgd_conv *d))
 
 /* ---- group normalisation: torch.nn.GroupNorm, then ReLU if asked ---- */
