@@ -83,3 +83,19 @@ KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_
 /* ---- softmax cross-entropy (model/loss.h says what it does) ---- */
 KERNEL(double, cross_entropy, (const float *logits, const uint8_t *labels, size_t classes,
                                size_t batch, size_t ld, float *dlogits, uint32_t *correct))
+
+
+/* ---- products, C = alpha A B + beta C; linalg/gemm.c hands them to BLIS. A is m x k, element (i, j)
+ * at a[i * ars + j * acs], B is k x n, C is m x n with rows crs floats apart. beta 0 overwrites.
+ * m, n, k >= 1; nothing outside the matrices is read. ---- */
+/* The whole product. */
+KERNEL(void, gemm, (size_t m, size_t n, size_t k, float alpha, const float *a, size_t ars,
+                    size_t acs, const float *b, size_t brs, size_t bcs, float beta, float *c,
+                    size_t crs))
+/* A tile of one: A's columns are contiguous and acs apart, B's rows are whole vectors and brs apart;
+ * m is at most 12 and n 32 with AVX-512 and NEON (8), 6 and 16 with AVX2, 4 and 8 with SSE.        */
+KERNEL(void, gemm_tile, (size_t m, size_t n, size_t k, float alpha, const float *a, size_t acs,
+                         const float *b, size_t brs, float beta, float *c, size_t crs))
+/* A panel, to[r][width]: (r, i) is from[r * rs + i * cs] for i < n, then zeros; k rows. */
+KERNEL(void, gemm_pack, (size_t width, size_t n, size_t k, const float *from, size_t rs, size_t cs,
+                         float *to))
