@@ -119,9 +119,9 @@ void tsgd_mix_run(struct worker *w, uint32_t a, uint64_t t)
     const struct tsgd_csr *m = tsgd_schedule_at(p->c.mixing, t - 1);
     const bool *absent = e->slot[(t - 1) % SLOTS].absent;
     for (uint32_t i = 0; i < e->arena.exchanged; i++)
-        tsgd_mix_present(m, a - p->first, absent ? absent + p->first : NULL,
-                         tsgd_arena_row(&e->arena, t - 1, i, p->first), e->arena.stride,
-                         e->arena.dim, tsgd_arena_row(&e->arena, t, i, a));
+        tsgd_mix_row(m, a - p->first, absent ? absent + p->first : NULL,
+                     tsgd_arena_row(&e->arena, t - 1, i, p->first), e->arena.stride, e->arena.dim,
+                     tsgd_arena_row(&e->arena, t, i, a));
     tsgd_charge(w, MIX_TIME);
     tsgd_jitter(w, false);
     if (tsgd_plan_ready(w, t) && tsgd_seq_claim(&e->planned, t))
