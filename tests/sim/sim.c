@@ -615,18 +615,24 @@ int sim_compare(const char *name, const struct tsgd_engine_config *c, struct sim
 {
     struct sim_log *want = zeros(c->n_populations, sizeof *want);
     struct sim_log *got = zeros(c->n_populations, sizeof *got);
+    struct tsgd_engine_config way = *c;
     struct tsgd_outcome outcome;
     char what[512];
+    int bad = 0;
     sim_run(c, end, want);
-    sim_engine(c, end, got, &outcome);
-    bool differ = sim_differ(c, want, got, what, sizeof what);
-    if (differ)
-        printf("FAIL %s: %s\n", name, what);
-    for (uint32_t q = 0; q < c->n_populations; q++) {
-        sim_log_release(&want[q]);
-        sim_log_release(&got[q]);
+    for (way.gossip = TSGD_GOSSIP_ROWS; way.gossip <= TSGD_GOSSIP_SLICES; way.gossip++) {
+        sim_engine(&way, end, got, &outcome);
+        bool differ = sim_differ(c, want, got, what, sizeof what);
+        if (differ)
+            printf("FAIL %s, gossip by %s: %s\n", name,
+                   way.gossip == TSGD_GOSSIP_ROWS ? "rows" : "slices", what);
+        for (uint32_t q = 0; q < c->n_populations; q++)
+            sim_log_release(&got[q]);
+        bad += differ;
     }
+    for (uint32_t q = 0; q < c->n_populations; q++)
+        sim_log_release(&want[q]);
     free(want);
     free(got);
-    return differ;
+    return bad;
 }
