@@ -121,6 +121,14 @@ struct tsgd_settings {
     const char *eval;           /* "mean", or "tokens": every token's own accuracy too */
     uint64_t seed;
     uint64_t threads;           /* 0: the CPUs this process may use */
+    const char *isa;            /* instruction set of the kernels: "sse4", "avx2", ..; NULL: the widest
+                                 * that the CPU has. Of the whole process: runs that are under way at
+                                 * the same time must agree                                      */
+
+    /* what every worker did when, for tsgd_run_save_trace */
+    const char *trace;          /* its file; NULL: nothing is recorded */
+    bool trace_layers;          /* and the layers within a gradient step; of a network */
+    uint64_t trace_events;      /* a worker records at most; 0: 200,000 */
 };
 
 /* One evaluation, of x^t after gossip. A metric that does not apply is NaN. */
@@ -147,6 +155,12 @@ struct tsgd_eval {
     double distance2;           /* ||xbar - x*||^2, x* the optimum of f */
     double lr;                  /* step size of the last completed round */
     uint64_t state_hash;        /* XXH3-64 over the tokens' own XXH3-64 hashes, in token order */
+};
+
+/* A trace that was written. */
+struct tsgd_traced {
+    uint64_t events;
+    uint64_t lost;              /* came when their worker's room was used up: the file ends earlier */
 };
 
 struct tsgd_summary {
@@ -222,6 +236,11 @@ void tsgd_run_mean(const struct tsgd_run *run, float *out);
  * The tensors' names and shapes are those of the PyTorch modules in the README.                */
 enum tsgd_status tsgd_run_save(const struct tsgd_run *run, const char *path, struct tsgd_error *err);
 
+/* After training, also one that diverged: writes settings->trace, through a temporary file and a
+ * rename. Required: settings->trace.                                                            */
+enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *run, struct tsgd_traced *out,
+                                     struct tsgd_error *err);
+
 /* NULL is fine. */
 void tsgd_run_free(struct tsgd_run *run);
 
@@ -278,6 +297,8 @@ uint64_t tsgd_tune_progress(const struct tsgd_tune *t); /* rounds of all passes 
 
 /* The winner's parameters; after a run that has chosen. */
 enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path, struct tsgd_error *err);
+enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_traced *out,
+                                      struct tsgd_error *err);      /* as tsgd_run_save_trace */
 void tsgd_tune_free(struct tsgd_tune *t);
 
 /* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote (it names

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 #include "model/model.h"
 
 #include <math.h>
@@ -178,7 +179,7 @@ static bool bench_layers(const char *model)
 int main(void)
 {
     struct tsgd_error err;
-    if (!made(tsgd_gemm_init(&err), &err))
+    if (!made(tsgd_isa_init(NULL, &err), &err) || !made(tsgd_gemm_init(&err), &err))
         return 1;
     bool ok = bench_model("lenet");
     ok &= bench_model("mlp");

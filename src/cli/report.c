@@ -138,3 +138,13 @@ void tsgd_report_end(FILE *out, const struct tsgd_cli *cli, const struct tsgd_in
             100 * s->share_wait, 100 * s->share_other);
     print_written(out, cli);
 }
+
+void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t)
+{
+    char a[TSGD_HUMAN], b[TSGD_HUMAN];
+    fprintf(out, "trace           %s, %s events", path, tsgd_human_count(t->events, a));
+    if (t->lost)
+        fprintf(out, "; %s more had no room: give more --trace-events",
+                tsgd_human_count(t->lost, b));
+    fputc('\n', out);
+}

@@ -59,6 +59,8 @@ size_t tsgd_engine_bytes(const struct tsgd_engine_config *c)
     size_t bytes = tsgd_arena_bytes(tokens, dim, tsgd_engine_slices(c) ? 1 : 2,
                                     c->local.exchanged, c->local.private_rows);
     bytes = tsgd_add(bytes, tsgd_mul(worker_bytes(c), workers(c)));
+    if (c->trace)
+        bytes = tsgd_add(bytes, tsgd_mul(tsgd_trace_bytes(c->trace), workers(c)));
     bytes = tsgd_add(bytes, node_bytes(c));
     /* Means: two buffers of a float, a float and a double; with eval_tokens two copies of all. */
     bytes = tsgd_add(bytes, tsgd_mul(tsgd_mul(dim, 32), c->n_populations));
@@ -158,6 +160,8 @@ static enum tsgd_status init_workers(struct tsgd_engine *e, const struct tsgd_en
     enum tsgd_status st = TSGD_OK;
     size_t grad = e->arena.stride * sizeof(float), strip = strip_bytes(c);
     uint32_t n = e->n_workers;
+    if (e->c.trace)
+        TRY(tsgd_trace_reserve(e->c.trace, n, err));
     e->scratch_bytes = worker_bytes(c);
     TRY(TSGD_NEW(&e->worker, n, "workers", err));
     TRY(tsgd_map(&e->scratch, n * e->scratch_bytes, "scratch of the workers", err));
@@ -169,6 +173,7 @@ static enum tsgd_status init_workers(struct tsgd_engine *e, const struct tsgd_en
             .cursor = lo, .grad = (float *)scratch, .strip = (float *)(scratch + grad),
             .scratch = scratch + grad + strip,
             .jitter = e->c.seed * 77 + i,
+            .track = e->c.trace ? tsgd_trace_track(e->c.trace, i) : NULL,
         };
     }
 done:

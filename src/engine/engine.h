@@ -10,6 +10,7 @@
 #ifndef TSGD_ENGINE_ENGINE_H
 #define TSGD_ENGINE_ENGINE_H
 
+#include "base/trace.h"
 #include "engine/churn.h"
 #include "engine/local.h"
 #include "engine/network.h"
@@ -64,6 +65,7 @@ struct tsgd_engine_config {
     bool awaits_verdict;        /* no token steps past an evaluation before on_eval has judged it */
     const _Atomic bool *stop;   /* as tsgd_engine_stop, for an engine that its caller does not show;
                                  * may be NULL */
+    struct tsgd_trace *trace;   /* records what workers do; NULL: not */
     const float *init;          /* x^0 of every token, dim floats */
     /* In round order for a population; by any worker, one at a time for a population. May be NULL.
      * After TSGD_END_HERE the round comes once more if there is a final average, of that.       */

@@ -1,6 +1,7 @@
 /* engine/evaluate_file.c: how good saved parameters are. */
 #include "base/mem.h"
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/supervised.h"
@@ -35,6 +36,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     const struct tsgd_model *model = NULL;
     struct tsgd_spec spec;
     float *x = NULL;
+    TRY(tsgd_isa_init(NULL, err));
     TRY(tsgd_gemm_init(err));
     TRY(tsgd_safetensors_identify(path, &saved, err));
     if (!saved.model[0])

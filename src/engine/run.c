@@ -130,6 +130,12 @@ enum tsgd_status tsgd_run_save(const struct tsgd_run *r, const char *path, struc
     return tsgd_setup_save(&r->setup, tsgd_engine_mean(r->engine, 0), path, err);
 }
 
+enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *r, struct tsgd_traced *out,
+                                     struct tsgd_error *err)
+{
+    return tsgd_setup_save_trace(&r->setup, out, err);
+}
+
 double tsgd_run_step_seconds(struct tsgd_run *r)
 {
     const struct tsgd_problem *p = r->setup.task->problem;

@@ -1,7 +1,7 @@
 /* engine/slices.c: gossip of a whole population at once. Its rows are mixed where they stand, cut
  * into blocks of coordinates that any worker claims; each float is read once and written once,
  * whatever the degree. Blocks are counted through all rounds: block b of round t is t * slices + b. */
-#include "engine/pulse.h"
+#include "engine/watch.h"
 #include "linalg/mix.h"
 
 /* Bytes of a slice that are worth a claim; slices of a round for each worker, so that one who comes
@@ -72,9 +72,13 @@ void tsgd_slice_run(struct worker *w, struct pop *p, uint64_t slice)
     size_t from = slice % p->slices * p->slice_floats, to = from + p->slice_floats;
     const bool *absent = e->slot[(t - 1) % SLOTS].absent;
     to = to < e->arena.dim ? to : e->arena.dim;
+    tsgd_announce(w, &tsgd_watch_slice, (uint32_t)(p - e->pop), t - 1,
+                  (uint32_t)(slice % p->slices));
+    TSGD_PROBE3(slice__begin, p - e->pop, t - 1, slice % p->slices);
     for (uint32_t i = 0; i < e->arena.exchanged; i++)
         tsgd_mix_all(tsgd_schedule_at(p->c.mixing, t - 1), absent ? absent + p->first : NULL,
                      tsgd_arena_row(&e->arena, t, i, p->first), e->arena.stride, from, to, w->strip);
+    TSGD_PROBE3(slice__end, p - e->pop, t - 1, slice % p->slices);
     tsgd_charge(w, MIX_TIME);
     tsgd_jitter(w, false);
     /* Acquire and release: the one that counts last publishes what all the others have mixed. */

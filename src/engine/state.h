@@ -4,6 +4,7 @@
 #ifndef TSGD_ENGINE_STATE_H
 #define TSGD_ENGINE_STATE_H
 
+#include "base/trace.h"
 #include "engine/arena.h"
 #include "engine/engine.h"
 #include "engine/simclock.h"
@@ -92,6 +93,9 @@ struct worker {
     uint64_t last, ticks[N_TIMES], retired_at;
     uint64_t steals, sleeps;
     uint64_t jitter;
+    struct tsgd_track *track;   /* NULL: no trace */
+    struct tsgd_trace_event task;       /* announced, and not charged yet; kind NULL: none */
+    uint64_t slept;             /* sleeps that the trace has told */
     pthread_t thread;
 };
 

@@ -48,7 +48,7 @@ static void transpose(const float *restrict x, size_t rows, size_t ld, float *re
 }
 
 static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
+                     float *dy, const float *keep, float *dw, float *dx, float *scratch,
                      size_t ld)
 {
     size_t in = tsgd_shape_size(l->in), out = l->units;

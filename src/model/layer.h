@@ -17,7 +17,7 @@
 
 /* A named parameter, as PyTorch has it. */
 struct tsgd_tensor {
-    char name[40];              /* "conv1.weight" */
+    char name[48];              /* "conv1.weight" */
     uint32_t rank, extent[4];
     size_t offset, count;       /* floats, within the flat row */
 };
@@ -27,6 +27,7 @@ struct tsgd_layer;
 struct tsgd_layer_ops {
     const char *name;           /* "dense", "conv", .. */
     bool in_place;              /* y may be x, and dx may be dy: backward looks at y, not x */
+    bool takes_relu, takes_pool;    /* it can do a ReLU, and then a 2x2 max-pooling, that follow */
     bool reads_y;               /* backward looks at y: the next layer may not write there */
     /* Reads l->in and the settings; fills l->out, l->params, l->tensors, l->keep, zero before.
      * TSGD_EINVAL: the input does not suit the layer, or a setting is out of range.             */
@@ -38,9 +39,10 @@ struct tsgd_layer_ops {
     /* keep [l->keep][ld] carries what backward needs beside x and y. */
     void (*forward)(const struct tsgd_layer *l, const float *w, const float *x, float *y,
                     float *keep, float *scratch, size_t ld);
-    /* Overwrites dw[params] and dx [in][ld]; skips dx when it is NULL (the first layer). */
+    /* Overwrites dw[params] and dx [in][ld]; skips dx when it is NULL (the first layer). dy is free to
+     * be used up.                                                                               */
     void (*backward)(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
+                     float *dy, const float *keep, float *dw, float *dx, float *scratch,
                      size_t ld);
     /* Floating-point operations of forward for one sample, 2 for each multiply-add; backward
      * counts as many for the weights and as many for the input. NULL: none (only products
@@ -51,9 +53,13 @@ struct tsgd_layer_ops {
 /* Settings first (whoever makes a net fills them), then what shape() works out. */
 struct tsgd_layer {
     const struct tsgd_layer_ops *ops;
-    char name[16];              /* prefix of its tensors: "conv1"; "" without parameters */
+    char name[32];              /* prefix of its tensors: "conv1"; "" without parameters */
     uint32_t units;             /* outputs of dense, output channels of conv */
     uint32_t window;            /* side of a convolution kernel or pooling window */
+    uint32_t pad;               /* of a convolution: zeros around every side of the input */
+    uint32_t stride;            /* of a convolution: pixels between windows; 0: shape() makes it 1 */
+    bool no_bias;               /* of a convolution */
+    bool relu, pool;            /* the ReLU and the pooling that this layer does too; see net.c */
     uint32_t groups;            /* of a group normalisation */
     struct tsgd_shape in, out;
     size_t offset, params;      /* place in the flat row, floats */

@@ -56,7 +56,7 @@ static size_t scratch_floats(const struct tsgd_layer *l, size_t ld)
 }
 
 static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
+                     float *dy, const float *keep, float *dw, float *dx, float *scratch,
                      size_t ld)
 {
     size_t k = l->window, pitch = l->in.width * ld, plane = l->in.height * pitch;

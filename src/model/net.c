@@ -1,6 +1,7 @@
 #include "model/net.h"
 
 #include "base/mem.h"
+#include "base/trace.h"
 #include "model/loss.h"
 
 #include <string.h>
@@ -104,6 +105,17 @@ size_t tsgd_net_scratch(const struct tsgd_net *net, size_t batch, bool gradient)
     return tsgd_add(tsgd_mul(lanes, ld), own);
 }
 
+static const struct tsgd_trace_kind
+    forward_slice = {NULL, "forward", {"layer", NULL, NULL}, false},
+    backward_slice = {NULL, "backward", {"layer", NULL, NULL}, false};
+
+static void end_slice(uint64_t begin, const struct tsgd_trace_kind *kind,
+                      const struct tsgd_net *net, uint32_t i)
+{
+    const struct tsgd_layer *l = &net->layer[i];
+    tsgd_inner_end(begin, kind, l->name[0] ? l->name : l->ops->name, i);
+}
+
 double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint8_t *labels,
                          size_t batch, float *grad, float *scratch)
 {
@@ -119,7 +131,9 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint8
     for (i = 0; i < net->n_layers; i++) {
         const struct tsgd_layer *l = &net->layer[i];
         float *y = aliases(net, i) ? x : x + tsgd_shape_size(l->in) * ld;
+        uint64_t begin = tsgd_inner_begin();
         l->ops->forward(l, w + l->offset, x, y, keep, own, ld);
+        end_slice(begin, &forward_slice, net, i);
         keep += l->keep * ld;
         x = y;
     }
@@ -132,8 +146,10 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint8
             break;
         keep -= l->keep * ld;
         x = aliases(net, i) ? y : y - tsgd_shape_size(l->in) * ld;
+        uint64_t begin = tsgd_inner_begin();
         l->ops->backward(l, w + l->offset, x, y, dy, keep, grad + l->offset, bottom ? NULL : to,
                          own, ld);
+        end_slice(begin, &backward_slice, net, i);
         if (to == dx) {
             dx = dy;
             dy = to;

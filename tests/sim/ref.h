@@ -18,9 +18,10 @@ struct tsgd_ref_shape {
     size_t channels, height, width;
 };
 
-/* y = cross-correlation of x with w[out_c][in_c][window][window], stride 1, no padding, + b */
-void tsgd_ref_conv(struct tsgd_ref_shape in, size_t out_c, size_t window, const double *w,
-                   const double *b, const double *x, double *y);
+/* y = cross-correlation of x, in `pad` zeros on every side, with w[out_c][in_c][window][window],
+ * + b, which may be NULL                                                                        */
+void tsgd_ref_conv(struct tsgd_ref_shape in, size_t out_c, size_t window, size_t pad, size_t stride,
+                   const double *w, const double *b, const double *x, double *y);
 
 /* y = largest of every window x window square, stride window */
 void tsgd_ref_maxpool(struct tsgd_ref_shape in, size_t window, const double *x, double *y);

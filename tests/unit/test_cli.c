@@ -315,6 +315,12 @@ static const struct {
     {TINY " --rounds 10 --log same --save same", "--log: 'same' is the file of --save too"},
     {TINY " --rounds 10 --log same --save ./same", "--log: 'same' is the file of --save too"},
     {TINY " --rounds 10 --save same --save-split same", "is the file of --save-split too"},
+    {TINY " --rounds 10 --trace nowhere/x --log l", "--trace: cannot write 'nowhere/x'"},
+    {TINY " --rounds 10 --trace /dev/null --log l", "--trace: '/dev/null' is not a file"},
+    {TINY " --rounds 10 --save same --trace same", "--save: 'same' is the file of --trace too"},
+    {TINY " --rounds 10 --trace t --trace-events 0", "--trace-events: '0' is not a whole number"},
+    {TINY " --rounds 10 --trace-layers", "--trace: is missing; --trace-layers says"},
+    {QUAD " --rounds 10 --trace t --trace-layers", "--trace-layers: model quadratic has no layers"},
     {TINY " --rounds 10 --config nowhere --log l", "--config: cannot read 'nowhere'"},
     {TINY " --rounds 10 --init nowhere --log l", "nowhere"},
     {TINY " --rounds 10 --split nowhere --log l", "nowhere"},
@@ -454,13 +460,13 @@ ParameterizedTest(size_t *row, cli, an_input_is_not_overwritten_by_an_output)
 
 Test(cli, a_file_of_the_data_set_is_not_overwritten_by_an_output)
 {
-    static const char *const outputs[] = {"log", "save", "save-split"};
+    static const char *const outputs[] = {"log", "save", "save-split", "trace"};
     write_file("t10k-images-idx3-ubyte.gz", "pixels");
     cr_assert(symlink("t10k-images-idx3-ubyte.gz", "link") == 0);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         char words[256];
         snprintf(words, sizeof words, TINY " --rounds 1 --data %s%s --%s link",
-                 i < 3 ? "idx:" : "mnist --data-dir ", folder, outputs[i % 3]);
+                 i < 4 ? "idx:" : "mnist --data-dir ", folder, outputs[i % 4]);
         struct result r = run(words);
         expect_code(&r, 2);
         cr_expect(strstr(r.err, "'link' is a file of --data"), "%s", r.err);
@@ -621,7 +627,7 @@ static const char *const options[] = {
     "momentum", "nesterov", "momentum-home", "weight-decay", "local-steps", "order", "rounds",
     "samples", "until", "eval-every", "eval-at-start", "final-average",
     "eval", "seed", "threads", "save", "log",
-    "progress", "config", "dry-run",
+    "progress", "config", "dry-run", "trace", "trace-layers", "trace-events",
 };
 
 Test(cli, help_of_train_lists_every_option)
@@ -1043,7 +1049,7 @@ Test(cli, eval_prints_text_for_people)
 
 Test(cli, a_dry_run_shows_the_settings_and_writes_nothing)
 {
-    struct result r = run(TINY " --rounds 50 --dry-run --log l --save s --save-split p");
+    struct result r = run(TINY " --rounds 50 --dry-run --log l --save s --save-split p --trace t");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "\neval-every      5\n") && strstr(r.out, "\nmemory  "), "%s", r.out);
     cr_expect(strstr(r.out, "\nexpected time ") && strstr(r.out, " 200 gradients "), "%s", r.out);
@@ -1051,6 +1057,19 @@ Test(cli, a_dry_run_shows_the_settings_and_writes_nothing)
 }
 
 /* ---- what is said ---- */
+
+Test(cli, a_trace_is_written_and_its_losses_are_told)
+{
+    struct result r = run(TINY QUIET " --rounds 5 --trace t");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "trace           t, ") && !strstr(r.out, "had no room"), "%s", r.out);
+    r = run("tune --data blobs:2000,16,4 --model logistic --nodes 5 --rounds 5 --trace u"
+            " --trace-events 10" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "trace           u, ") && strstr(r.out, "had no room: give more"), "%s",
+              r.out);
+    cr_expect(strstr(read_file("u"), "\"traceEvents\":["));
+}
 
 Test(cli, progress_off_is_silent_on_stderr)
 {

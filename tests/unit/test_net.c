@@ -131,7 +131,7 @@ static void negate(const struct tsgd_layer *l, const float *w, const float *x, f
 }
 
 static void negate_back(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                        const float *dy, const float *keep, float *dw, float *dx, float *scratch,
+                        float *dy, const float *keep, float *dw, float *dx, float *scratch,
                         size_t ld)
 {
     (void)x, (void)y, (void)dw;

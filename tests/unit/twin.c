@@ -14,7 +14,7 @@ void twin_layer(const struct tsgd_layer *l, const double *w, const double *x, do
     if (l->ops == &tsgd_layer_dense)
         tsgd_ref_dense(size, l->units, w, b, x, y);
     else if (l->ops == &tsgd_layer_conv)
-        tsgd_ref_conv(in, l->units, l->window, w, b, x, y);
+        tsgd_ref_conv(in, l->units, l->window, l->pad, l->stride, w, l->no_bias ? NULL : b, x, y);
     else if (l->ops == &tsgd_layer_maxpool)
         tsgd_ref_maxpool(in, l->window, x, y);
     else if (l->ops == &tsgd_layer_groupnorm)

@@ -1,6 +1,6 @@
-#include "linalg/vec.h"
+#include "simd/simd.h"
 
-void tsgd_sgd(float *restrict x, float *restrict m, const float *restrict g, size_t dim, float eta,
+void TSGD_FN(sgd)(float *restrict x, float *restrict m, const float *restrict g, size_t dim, float eta,
               float momentum, bool nesterov, float decay)
 {
     if (!m) {
@@ -30,7 +30,7 @@ static double add_up(const double lane[LANES])
     return sum;
 }
 
-double tsgd_fold(double *restrict sum, const float *restrict x, const float *restrict ref,
+double TSGD_FN(fold)(double *restrict sum, const float *restrict x, const float *restrict ref,
                  size_t dim)
 {
     double square[LANES] = {0};
@@ -49,7 +49,7 @@ double tsgd_fold(double *restrict sum, const float *restrict x, const float *res
     return add_up(square);
 }
 
-double tsgd_fold_finish(float *restrict mean, const double *restrict sum,
+double TSGD_FN(fold_finish)(float *restrict mean, const double *restrict sum,
                         const float *restrict ref, size_t dim, double count)
 {
     double square[LANES] = {0};
