@@ -25,7 +25,7 @@ static size_t merge(struct tsgd_entry *e, size_t count)
 
 static bool is_uniform(const struct tsgd_csr *m, size_t count)
 {
-    if (count == 0 || count != (size_t)m->n * m->n)
+    if (m->n < 2 || count != (size_t)m->n * m->n)
         return false;
     for (size_t i = 1; i < count; i++)
         if (m->val[i] != m->val[0])
@@ -98,7 +98,7 @@ enum tsgd_status tsgd_csr_constant(struct tsgd_csr *out, uint32_t n, float val,
             m.col[i] = m.tcol[i] = b;
             m.val[i] = val;
         }
-    m.uniform = true;
+    m.uniform = n > 1;
     *out = m;
     return TSGD_OK;
 }

@@ -7,7 +7,8 @@
  * computed alone and in this order, so the bits depend neither on how rows are cut up nor on
  * whether they are mixed one by one or all at once.
  *
- * Rows: row b at rows + b * stride. absent[b] (absent may be NULL) cuts all links of row b: a cut
+ * Rows: row b at rows + b * stride, on a cache line; stride and `from` are multiples of 16, and so
+ * much of a row is mixed, padding included. absent[b] (absent may be NULL) cuts all links of row b: a cut
  * link's weight moves to the diagonal, so a row without links stays as it is. With any row absent,
  * a uniform matrix too is mixed in the difference form.                                         */
 #ifndef TSGD_LINALG_MIX_H
@@ -15,9 +16,10 @@
 
 #include "linalg/csr.h"
 
-/* One row into another place: row a of m applied to the first dim columns. out is none of the rows. */
+/* One row into another place: row a of m. out is none of the rows. past: the stores go past the
+ * cache; all are done when this returns, so that a release store tells of them too.             */
 void tsgd_mix_row(const struct tsgd_csr *m, uint32_t a, const bool *absent, const float *rows,
-                  size_t stride, size_t dim, float *restrict out);
+                  size_t stride, size_t dim, bool past, float *restrict out);
 
 /* All rows where they stand, in the columns from .. to - 1: each float is read and written once,
  * however many neighbours a row has. scratch: tsgd_mix_scratch(m->n) floats, on a cache line.   */
