@@ -82,13 +82,18 @@ static void backward(const struct tsgd_layer *l, const float *w, const float *x,
                      size_t ld)
 {
     struct tsgd_conv d = dims(l, ld);
+    float *dbias = l->no_bias ? NULL : dw + weights(l);
     (void)y;
+    if (l->pool && !dx && dbias &&
+        tsgd_kernels->conv_pooled_gradient(&d, x, dy, (const uint16_t *)keep, dw, dbias, scratch))
+        return;
     if (l->pool) {
-        tsgd_kernels->conv_unpool(&d, dy, (const uint16_t *)keep, scratch);
+        tsgd_kernels->conv_unpool(&d, dy, (const uint16_t *)keep, scratch, dbias);
         dy = scratch;
         scratch += unpooled(l) * ld;
+        dbias = NULL;
     }
-    tsgd_kernels->conv_weight_gradient(&d, x, dy, dw, l->no_bias ? NULL : dw + weights(l), scratch);
+    tsgd_kernels->conv_weight_gradient(&d, x, dy, dw, dbias, scratch);
     if (dx)
         tsgd_kernels->conv_input_gradient(&d, w, dy, dx, scratch);
 }

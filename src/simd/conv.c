@@ -2,7 +2,7 @@
  * with the weights' roles exchanged. A tile of output channels and of vectors of samples stays in
  * the registers while all input channels and taps pass by. Neither pass has a tap that meets only
  * padding: the taps of a pixel are listed for its row and its column.                            */
-#include "simd/simd.h"
+#include "simd/conv.h"
 
 #include <string.h>
 
@@ -18,7 +18,6 @@ struct run {
     size_t depth;               /* channels that are summed over */
     const float *w;             /* + row * w_row + channel * w_depth + tap */
     size_t w_row, w_depth;
-    bool scattered;             /* weights come in short pieces, w_depth apart, from afar */
     const float *bias;          /* of each row, or NULL */
     const float *x;             /* + channel * x_depth + tap + x_at[vector] + tile * x_step */
     size_t x_depth, x_at[4], x_step;
@@ -34,7 +33,7 @@ INLINE void correlate(const struct run *r, const float *x, const int rows, const
 {
     const struct tap *end = r->taps + r->n_taps;
     const float *at[4];
-    size_t w_row = r->w_row, ahead = r->scattered ? (size_t)rows * w_row : 0;
+    size_t w_row = r->w_row;
 UNROLL(4)
     for (int v = 0; v < vectors; v++)
         at[v] = x + r->x_at[v];
@@ -45,8 +44,6 @@ UNROLL(4)
             sum[m * vectors + v] = all(r->bias ? r->bias[m] : 0);
     const float *w = r->w;
     for (size_t c = 0; c < r->depth; c++) {
-        for (size_t b = 0; b < ahead; b += 16)      /* the processor does not guess these strides */
-            __builtin_prefetch(w + r->w_depth + b);
 UNROLL(1)
         for (const struct tap *t = r->taps; t < end; t++) {
             const float *wt = w + t->w;
@@ -195,6 +192,7 @@ static bool same_taps(const struct reach *a, const struct reach *b)
 struct pass {
     struct axis across, down;
     size_t ld, depth, rows;
+    size_t w_row, w_depth;      /* in the weights, from one row or channel to the next */
 };
 
 /* Pixels of one row of the result that follow one another, there and in the source: one run of
@@ -295,6 +293,11 @@ static void fetch(struct ring *ring, const struct pass *p, const struct reach *r
 /* A source that stays in the second-level cache while all tiles of rows look at it. */
 enum { SOURCE_STAYS = 1 << 20, WEIGHTS_STAY = 1 << 19, SEGMENTS = 32 };
 
+static bool many_weights(const struct pass *p)
+{
+    return p->rows * p->depth * p->across.window * p->across.window * sizeof(float) > WEIGHTS_STAY;
+}
+
 static bool wants_ring(const struct pass *p)
 {
     size_t plane = p->down.source * p->across.source * p->ld;
@@ -315,46 +318,80 @@ static size_t list(const struct pass *p, const struct reach *rows, const struct 
     return n;
 }
 
-static void run_pass(const struct pass *p, const float *w, size_t w_row, size_t w_depth,
-                     const float *bias, const float *x, float *y, float *scratch)
+/* Many weights of which a tile of rows needs a short piece here and there (the gradient of the input
+ * walks through them the other way) are put in the order of their use, CHUNK rows at a time:
+ * panel [depth][rows][area].                                                                     */
+enum { CHUNK = MOST_2 };
+
+static bool wants_panels(const struct pass *p)
 {
-    const struct axis *across = &p->across, *down = &p->down;
-    size_t x_plane = down->source * across->source * p->ld, y_line = across->result * p->ld;
-    size_t y_plane = down->result * y_line, area = across->window * across->window;
-    size_t every = across->back ? across->stride : 1, near = across->back ? 1 : across->stride;
+    return p->across.back && many_weights(p);
+}
+
+static void fill_panel(const struct pass *p, const float *w, size_t rows, float *panel)
+{
+    size_t piece = rows * p->across.window * p->across.window;
+    for (size_t c = 0; c < p->depth; c++, w += p->w_depth, panel += piece)
+        for (size_t i = 0; i < piece; i++)
+            panel[i] = w[i];
+}
+
+/* Row i of the result, rows m .. m + some - 1 of its channels. */
+static void run_row(const struct pass *p, const struct segment *segment, size_t n_segments,
+                    const struct reach *rows, size_t i, size_t m, size_t some, struct run run,
+                    bool ring, float *y)
+{
+    size_t every = p->across.back ? p->across.stride : 1, near = p->across.back ? 1 : p->across.stride;
+    for (const struct segment *s = segment; s < segment + n_segments; s++) {
+        struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
+        struct run r = run;
+        r.taps = taps;
+        r.n_taps = list(p, rows, &s->columns, ring, taps);
+        r.depth = r.n_taps ? p->depth : 0;
+        r.y = y + ((m * p->down.result + i) * p->across.result + s->first) * p->ld;
+        if (p->across.stride == 1)
+            run_line(&r, some, s->count * p->ld / VL);
+        else
+            run_pixels(&r, some, p->ld / VL, s->count, near * p->ld, every * p->ld);
+    }
+}
+
+static void run_pass(const struct pass *p, const float *w, const float *bias, const float *x,
+                     float *y, float *scratch)
+{
+    size_t x_plane = p->down.source * p->across.source * p->ld, phase = 0, at = 0, n_segments;
+    size_t area = p->across.window * p->across.window;
+    size_t every = p->across.back ? p->across.stride : 1;
+    bool copy = wants_ring(p), pack = wants_panels(p);
     /* What is looked at again and again should be what fits the cache: weights, or the source. */
-    bool many = p->rows * p->depth * area * sizeof *w > WEIGHTS_STAY, copy = wants_ring(p);
-    bool by_rows = many && p->depth * x_plane * sizeof *x <= SOURCE_STAYS;
-    size_t chunk = by_rows ? MOST_2 : p->rows, phase = 0, at = 0, n_segments;
+    bool by_chunks = many_weights(p) && p->depth * x_plane * sizeof *x <= SOURCE_STAYS;
+    size_t chunk = pack || by_chunks ? CHUNK : p->rows, chunks = (p->rows + chunk - 1) / chunk;
+    struct ring ring = {scratch, ring_plane(p), {0}};
+    float *panels = scratch + (copy ? p->depth * ring.plane : 0);
     struct segment segment[SEGMENTS];
-    while ((n_segments = segments(across, every, SEGMENTS, &phase, &at, segment)) > 0)
-        for (size_t m = 0; m < p->rows; m += chunk) {
-            struct ring ring = {scratch, ring_plane(p), {0}};
-            for (size_t i = 0; i < across->window; i++)
-                ring.held[i] = SIZE_MAX;
-            for (size_t i = 0; i < down->result; i++) {
-                struct reach rows;
-                reach(down, i, &rows);
-                if (copy)
-                    fetch(&ring, p, &rows, x);
-                for (const struct segment *s = segment; s < segment + n_segments; s++) {
-                    struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
-                    size_t n = list(p, &rows, &s->columns, copy, taps);
-                    struct run r = {
-                        .taps = taps, .n_taps = n, .depth = n ? p->depth : 0,
-                        .w = w + m * w_row, .w_row = w_row, .w_depth = w_depth,
-                        .scattered = many && w_row < w_depth, .bias = bias ? bias + m : NULL,
-                        .x = copy ? ring.x : x, .x_depth = copy ? ring.plane : x_plane,
-                        .y = y + m * y_plane + i * y_line + s->first * p->ld, .y_row = y_plane,
-                    };
-                    size_t some = chunk < p->rows - m ? chunk : p->rows - m;
-                    if (across->stride == 1)
-                        run_line(&r, some, s->count * p->ld / VL);
-                    else
-                        run_pixels(&r, some, p->ld / VL, s->count, near * p->ld, every * p->ld);
-                }
-            }
+    while ((n_segments = segments(&p->across, every, SEGMENTS, &phase, &at, segment)) > 0) {
+        for (size_t i = 0; i < p->across.window; i++)
+            ring.held[i] = SIZE_MAX;
+        for (size_t t = 0; t < chunks * p->down.result; t++) {
+            size_t i = by_chunks ? t % p->down.result : t / chunks;
+            size_t m = (by_chunks ? t / p->down.result : t % chunks) * chunk;
+            size_t some = chunk < p->rows - m ? chunk : p->rows - m;
+            float *panel = panels + (by_chunks ? 0 : m * p->depth * area);
+            struct reach rows;
+            reach(&p->down, i, &rows);
+            if (copy)
+                fetch(&ring, p, &rows, x);
+            if (pack && i == 0)
+                fill_panel(p, w + m * p->w_row, some, panel);
+            struct run r = {
+                .w = pack ? panel : w + m * p->w_row, .w_row = p->w_row,
+                .w_depth = pack ? some * area : p->w_depth, .bias = bias ? bias + m : NULL,
+                .x = copy ? ring.x : x, .x_depth = copy ? ring.plane : x_plane,
+                .y_row = p->down.result * p->across.result * p->ld,
+            };
+            run_row(p, segment, n_segments, &rows, i, m, some, r, copy, y);
         }
+    }
 }
 
 static struct pass forward(const struct tsgd_conv *d)
@@ -363,6 +400,7 @@ static struct pass forward(const struct tsgd_conv *d)
         .across = {d->in_w, d->out_w, d->window, d->stride, d->pad, false},
         .down = {d->in_h, d->out_h, d->window, d->stride, d->pad, false},
         .ld = d->ld, .depth = d->in_c, .rows = d->out_c,
+        .w_row = d->in_c * d->window * d->window, .w_depth = d->window * d->window,
     };
 }
 
@@ -372,14 +410,17 @@ static struct pass backward(const struct tsgd_conv *d)
         .across = {d->out_w, d->in_w, d->window, d->stride, d->pad, true},
         .down = {d->out_h, d->in_h, d->window, d->stride, d->pad, true},
         .ld = d->ld, .depth = d->out_c, .rows = d->in_c,
+        .w_row = d->window * d->window, .w_depth = d->in_c * d->window * d->window,
     };
 }
 
-/* Of a ring, whether this ld wants one or only a smaller one. */
+/* Of a ring, whether this ld wants one or only a smaller one, and the panels. */
 size_t TSGD_FN(conv_scratch)(const struct tsgd_conv *d)
 {
     struct pass f = forward(d), b = backward(d);
     size_t one = f.depth * ring_plane(&f), other = b.depth * ring_plane(&b);
+    if (wants_panels(&b))
+        other += b.depth * b.rows * d->window * d->window;
     return one > other ? one : other;
 }
 
@@ -387,16 +428,14 @@ void TSGD_FN(conv_forward)(const struct tsgd_conv *d, const float *w, const floa
                            const float *x, float *y, float *scratch)
 {
     const struct pass p = forward(d);
-    size_t area = d->window * d->window;
-    run_pass(&p, w, d->in_c * area, area, bias, x, y, scratch);
+    run_pass(&p, w, bias, x, y, scratch);
 }
 
 void TSGD_FN(conv_input_gradient)(const struct tsgd_conv *d, const float *w, const float *dy,
                                   float *dx, float *scratch)
 {
     const struct pass p = backward(d);
-    size_t area = d->window * d->window;
-    run_pass(&p, w, area, d->in_c * area, NULL, dy, dx, scratch);
+    run_pass(&p, w, NULL, dy, dx, scratch);
 }
 
 void TSGD_FN(conv_relu_pool)(const struct tsgd_conv *d, const float *w, const float *bias,
@@ -425,29 +464,16 @@ void TSGD_FN(conv_relu_pool)(const struct tsgd_conv *d, const float *w, const fl
 }
 
 void TSGD_FN(conv_unpool)(const struct tsgd_conv *d, const float *dp, const uint16_t *won,
-                          float *dy)
+                          float *dy, float *dbias)
 {
-    size_t ld = d->ld, line = d->out_w * ld, wide = d->out_w / 2, high = d->out_h / 2;
-    const vf zero = {0};
-    for (size_t c = 0; c < d->out_c; c++, dy += d->out_h * line) {
-        for (size_t i = 0; i < high; i++) {
-            float *row = dy + 2 * i * line;
-            for (size_t j = 0; j < wide; j++, row += 2 * ld)
-                for (size_t v = 0; v < ld; v += VL, won += 4, dp += VL) {
-                    vf g = choose(mask_of(won[3]), load(dp), zero);
-                    vm low = mask_of(won[2]), right = mask_of(won[0]), right_low = mask_of(won[1]);
-                    vf above = choose(low, zero, g), below = choose(low, g, zero);
-                    store(row + v, choose(right, zero, above));
-                    store(row + ld + v, choose(right, above, zero));
-                    store(row + line + v, choose(right_low, zero, below));
-                    store(row + line + ld + v, choose(right_low, below, zero));
-                }
-            for (size_t v = 0; d->out_w % 2 && v < ld; v += VL) {
-                store(row + v, zero);
-                store(row + line + v, zero);
-            }
-        }
+    size_t line = d->out_w * d->ld, plane = d->out_h * line;
+    for (size_t c = 0; c < d->out_c; c++, dy += plane) {
+        vf sum[VL] = {{0}};
+        for (size_t i = 0; i < d->out_h / 2; i++)
+            sum[0] += tsgd_unpool_row(d, dp, won, c, i, dy + 2 * i * line);
         for (size_t v = 0; d->out_h % 2 && v < line; v += VL)
-            store(dy + 2 * high * line + v, zero);
+            store(dy + plane - line + v, (vf){0});
+        if (dbias)
+            dbias[c] = add_lanes(sum)[0];
     }
 }

@@ -84,79 +84,145 @@ UNROLL(16)
 /* Channels PAIRS at a time are looked at together, with all their taps: what one tile of theirs has
  * brought into the first-level cache, the others find there. A block is so many output rows as may
  * stay there.                                                                                   */
-enum { BLOCK = 64, MOST_TAPS = TSGD_MAX_WINDOW * TSGD_MAX_WINDOW };
+enum { BLOCK = TSGD_LANE_BLOCK };
 
-struct pair {
-    size_t channel, tap;
+/* What all tiles of a call share. */
+struct call {
+    const struct tsgd_conv *d;
+    struct tsgd_span down[TSGD_MAX_WINDOW], across[TSGD_MAX_WINDOW];    /* of each tap */
+    size_t line, in_plane, out_plane, area;
+    const float *dy;
+    const uint16_t *won;        /* not NULL: dy is the pooled gradient */
+    float *dbias;               /* then received here */
+    float *sum, *unpooled;
 };
 
-/* Output rows from .. to - 1 of `rows` output channels, and the pairs of one tile, all of the same
- * tap or all without padding.                                                                    */
-static void add_tile(const struct tsgd_conv *d, const float *x, const float *dy, size_t rows,
-                     const struct pair *pair, size_t n, size_t from, size_t to, float *sum)
+/* The first pair of a tile; the others are those that follow: further channels of the same tap when
+ * there is padding, else further taps, then channels.                                           */
+struct pair {
+    size_t channel, p, q;
+};
+
+static struct pair after(struct pair i, const struct call *k, size_t channels)
 {
-    size_t line = d->in_w * d->ld, p = pair->tap / d->window, q = pair->tap % d->window;
-    struct tsgd_span down = tsgd_span(p, d->in_h, d->out_h, d), across = tsgd_span(q, d->in_w, d->out_w, d);
-    size_t begin = down.first > from ? down.first : from;
+    size_t window = k->d->window;
+    if (k->d->pad) {
+        if (++i.channel < channels)
+            return i;
+        i.channel = 0;
+    }
+    if (++i.q < window)
+        return i;
+    i.q = 0;
+    if (++i.p < window)
+        return i;
+    i.p = 0;
+    i.channel++;
+    return i;
+}
+
+/* Adds output rows from .. to - 1 of `rows` output channels to the sums of the n pairs from *at on,
+ * and moves *at behind them. g: row `from` of the first one's gradient.                         */
+static void add_tile(const struct call *k, const float *x, const float *g, size_t g_row,
+                     size_t rows, size_t channels, struct pair *at, size_t n, size_t from, size_t to,
+                     float *sum)
+{
+    const struct tsgd_conv *d = k->d;
+    struct tsgd_span down = k->down[at->p], across = k->across[at->q];
+    size_t begin = down.first > from ? down.first : from, top, left;
     size_t end = down.first + down.count < to ? down.first + down.count : to;
-    if (begin >= end || across.count == 0)
-        return;
-    /* The first pair's own place, not before x whatever the padding is. */
-    size_t top = begin * d->stride + p - d->pad, left = across.first * d->stride + q - d->pad;
+    top = begin * d->stride + at->p - d->pad;
+    left = across.first * d->stride + at->q - d->pad;
     struct tile t = {
-        .g = dy + (begin * d->out_w + across.first) * d->ld, .g_row = d->out_h * d->out_w * d->ld,
-        .x = x + top * line + left * d->ld,
-        .lines = end - begin, .g_line = d->out_w * d->ld, .x_line = d->stride * line,
+        .g = g + ((begin - from) * d->out_w + across.first) * d->ld, .g_row = g_row,
+        .x = x + top * k->line + left * d->ld, .lines = end - begin,
+        .g_line = d->out_w * d->ld, .x_line = d->stride * k->line,
         .runs = d->stride == 1 ? 1 : across.count,
         .vectors = (d->stride == 1 ? across.count : 1) * d->ld / VL,
         .g_run = d->ld, .x_run = d->stride * d->ld, .sum = sum,
     };
-    for (size_t i = 0; i < n; i++)
-        t.x_at[i] = pair[i].channel * d->in_h * line +
-                    (pair[i].tap / d->window - p) * line + (pair[i].tap % d->window - q) * d->ld;
-    tiles[rows][n](&t);
+    struct pair first = *at;
+    for (size_t i = 0; i < n; i++, *at = after(*at, k, channels))
+        t.x_at[i] = at->channel * k->in_plane + (at->p - first.p) * k->line +
+                    (at->q - first.q) * d->ld;
+    if (begin < end && across.count > 0)
+        tiles[rows][n](&t);
 }
 
-/* All taps of `channels` input channels, dw [rows][..] with dw_row from one row to the next. */
-static void add_channels(const struct tsgd_conv *d, const float *x, const float *dy, size_t rows,
-                         size_t channels, float *dw, size_t dw_row, float *sum)
+/* Output rows from .. to - 1 of channels o .. o + rows - 1 of the gradient, unpooled. */
+static void unpool(const struct call *k, size_t o, size_t rows, size_t from, size_t to, vf *bias)
 {
-    size_t area = d->window * d->window, count = channels * area, lanes = d->ld / VL, n;
-    size_t lines = BLOCK / (d->out_w * lanes);
-    float total[PAIRS * ROWS + VL];
-    struct pair pair[PAIRS * MOST_TAPS];
-    for (size_t i = 0; i < count; i++)      /* by tap, so that a tile's pairs have one */
-        pair[i] = d->pad ? (struct pair){i % channels, i / channels} :
-                           (struct pair){i / area, i % area};
-    size_t step = d->pad ? channels : PAIRS;
-    for (size_t i = 0; i < rows * count * VL; i += VL)
-        store(sum + i, (vf){0});
-    lines = lines ? lines : 1;
-    for (size_t from = 0; from < d->out_h; from += lines)
-        for (size_t i = 0; i < count; i += n) {
-            size_t to = from + lines < d->out_h ? from + lines : d->out_h;
-            n = step < count - i ? step : count - i;
-            add_tile(d, x, dy, rows, pair + i, n, from, to, sum + i * rows * VL);
-        }
-    for (size_t i = 0; i < count; i += n) {
-        n = step < count - i ? step : count - i;
-        add_all(sum + i * rows * VL, rows * n, total);
-        for (size_t m = 0; m < rows; m++)
-            for (size_t k = 0; k < n; k++)
-                dw[m * dw_row + pair[i + k].channel * area + pair[i + k].tap] = total[m * n + k];
+    const struct tsgd_conv *d = k->d;
+    size_t line = d->out_w * d->ld;
+    for (size_t m = 0; m < rows; m++) {
+        float *dy = k->unpooled + m * (to - from) * line;
+        for (size_t i = from; i < to; i += 2)
+            if (i + 1 < d->out_h)
+                bias[m] += tsgd_unpool_row(d, k->dy, k->won, o + m, i / 2, dy + (i - from) * line);
+            else
+                for (size_t v = 0; v < line; v += VL)
+                    store(dy + (i - from) * line + v, (vf){0});
     }
 }
 
-void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,
-                                 float *dw, float *scratch)
+/* All taps of input channels c .. c + channels - 1 and output channels o .. o + rows - 1. */
+static void add_channels(const struct call *k, const float *x, size_t o, size_t rows, size_t c,
+                         size_t channels, float *dw)
 {
-    size_t plane = d->out_h * d->out_w * d->ld, area = d->window * d->window;
+    const struct tsgd_conv *d = k->d;
+    size_t count = channels * k->area, lines = BLOCK / (d->out_w * d->ld / VL), n;
+    size_t step = d->pad ? channels : PAIRS;    /* so that the pairs of a tile have one tap */
+    size_t dw_row = d->in_c * k->area, line = d->out_w * d->ld;
+    float total[PAIRS * ROWS + VL];
+    vf bias[VL] = {{0}};
+    struct pair at;
+    x += c * k->in_plane;
+    dw += o * dw_row + c * k->area;
+    for (size_t i = 0; i < rows * count * VL; i += VL)
+        store(k->sum + i, (vf){0});
+    lines = k->won ? (lines + 2) / 2 * 2 : lines ? lines : 1;
+    for (size_t from = 0; from < d->out_h; from += lines) {
+        size_t to = from + lines < d->out_h ? from + lines : d->out_h;
+        const float *g = k->won ? k->unpooled : k->dy + o * k->out_plane + from * line;
+        size_t g_row = k->won ? (to - from) * line : k->out_plane;
+        if (k->won)
+            unpool(k, o, rows, from, to, bias);
+        at = (struct pair){0, 0, 0};
+        for (size_t i = 0; i < count; i += n) {
+            n = step < count - i ? step : count - i;
+            add_tile(k, x, g, g_row, rows, channels, &at, n, from, to, k->sum + i * rows * VL);
+        }
+    }
+    at = (struct pair){0, 0, 0};
+    for (size_t i = 0; i < count; i += n) {
+        n = step < count - i ? step : count - i;
+        add_all(k->sum + i * rows * VL, rows * n, total);
+        for (size_t j = 0; j < n; j++, at = after(at, k, channels))
+            for (size_t m = 0; m < rows; m++)
+                dw[m * dw_row + at.channel * k->area + at.p * d->window + at.q] = total[m * n + j];
+    }
+    vf sums = add_lanes(bias);
+    for (size_t m = 0; k->won && c == 0 && m < rows; m++)
+        k->dbias[o + m] = sums[m];
+}
+
+void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,
+                                 const uint16_t *won, float *dw, float *dbias, float *scratch)
+{
+    struct call k = {
+        .d = d, .line = d->in_w * d->ld, .in_plane = d->in_h * d->in_w * d->ld,
+        .out_plane = d->out_h * d->out_w * d->ld, .area = d->window * d->window,
+        .dy = dy, .won = won, .dbias = dbias, .sum = scratch,
+        .unpooled = scratch + SUMS * VL * d->window * d->window,
+    };
+    for (size_t i = 0; i < d->window; i++) {
+        k.down[i] = tsgd_span(i, d->in_h, d->out_h, d);
+        k.across[i] = tsgd_span(i, d->in_w, d->out_w, d);
+    }
     for (size_t o = 0, left = d->out_c, n; left > 0; o += n, left -= n) {
         size_t parts = (left + ROWS - 1) / ROWS;
         n = (left + parts - 1) / parts;
         for (size_t c = 0; c < d->in_c; c += PAIRS)
-            add_channels(d, x + c * d->in_h * d->in_w * d->ld, dy + o * plane, n,
-                         PAIRS < d->in_c - c ? PAIRS : d->in_c - c, dw + (o * d->in_c + c) * area,
-                         d->in_c * area, scratch);
+            add_channels(&k, x, o, n, c, PAIRS < d->in_c - c ? PAIRS : d->in_c - c, dw);
     }
 }

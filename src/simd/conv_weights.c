@@ -230,7 +230,7 @@ size_t TSGD_FN(conv_weight_scratch)(const struct tsgd_conv *d)
     size_t rows = d->stride * block + d->window * d->ld, most = d->in_h * d->ld;
     size_t channels = d->in_c > FEW ? d->in_c < MOST(one) ? d->in_c : MOST(one) : 0;
     if (tsgd_few_channels(d))
-        return tsgd_lane_sums(d);
+        return tsgd_lane_scratch(d);
     return wide * d->out_h * d->out_w * d->ld + SUMS * VL * d->window * d->window +
            channels * ((rows < most ? rows : most) * d->in_w + 5 * VL);
 }
@@ -283,9 +283,18 @@ void TSGD_FN(conv_weight_gradient)(const struct tsgd_conv *d, const float *x, co
 {
     size_t plane = d->out_h * d->out_w * d->ld;
     if (tsgd_few_channels(d))
-        TSGD_FN(conv_lane_gradient)(d, x, dy, dw, scratch);
+        TSGD_FN(conv_lane_gradient)(d, x, dy, NULL, dw, NULL, scratch);
     else
         products(d, x, dy, dw, scratch);
     for (size_t o = 0; dbias && o < d->out_c; o++)
         dbias[o] = add_up(dy + o * plane, plane);
+}
+
+bool TSGD_FN(conv_pooled_gradient)(const struct tsgd_conv *d, const float *x, const float *dp,
+                                   const uint16_t *won, float *dw, float *dbias, float *scratch)
+{
+    if (!tsgd_few_channels(d) || d->in_c > TSGD_LANE_PAIRS)
+        return false;
+    TSGD_FN(conv_lane_gradient)(d, x, dp, won, dw, dbias, scratch);
+    return true;
 }

@@ -96,8 +96,8 @@ INLINE vf quads(const float *p, size_t step)
 #else
 #define EACH_QUAD(f) (vi){f(0)}
 #endif
-#define LOW(i) i, VL + i, i + 1, VL + i + 1
-#define HIGH(i) i + 2, VL + i + 2, i + 3, VL + i + 3
+#define QUAD_LOW(i) i, VL + i, i + 1, VL + i + 1
+#define QUAD_HIGH(i) i + 2, VL + i + 2, i + 3, VL + i + 3
 #define LOW_PAIR(i) i, i + 1, VL + i, VL + i + 1
 #define HIGH_PAIR(i) i + 2, i + 3, VL + i + 2, VL + i + 3
 
@@ -106,9 +106,10 @@ INLINE void turn(const float *p, size_t step, float *to, size_t width, size_t la
 {
     vf x0 = quads(p, 4 * step), x1 = quads(p + step, 4 * step);
     vf x2 = quads(p + 2 * step, 4 * step), x3 = quads(p + 3 * step, 4 * step);
-    vf a = __builtin_shuffle(x0, x1, EACH_QUAD(LOW)), b = __builtin_shuffle(x2, x3, EACH_QUAD(LOW));
-    vf c = __builtin_shuffle(x0, x1, EACH_QUAD(HIGH));
-    vf d = __builtin_shuffle(x2, x3, EACH_QUAD(HIGH));
+    vf a = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_LOW));
+    vf b = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_LOW));
+    vf c = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_HIGH));
+    vf d = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_HIGH));
     vf row[4] = {
         __builtin_shuffle(a, b, EACH_QUAD(LOW_PAIR)), __builtin_shuffle(a, b, EACH_QUAD(HIGH_PAIR)),
         __builtin_shuffle(c, d, EACH_QUAD(LOW_PAIR)), __builtin_shuffle(c, d, EACH_QUAD(HIGH_PAIR)),

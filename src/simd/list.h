@@ -18,6 +18,16 @@ KERNEL(void, normals, (uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, 
 KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd_line *line,
                       size_t ld, float *x))
 
+/* ---- gossip (linalg/mix.h says what it computes): the same bits on every instruction set. n floats
+ * of a row, a multiple of 16; rows start on a cache line ---- */
+
+/* Row a into another place; past: with stores that go past the cache, all done at the end. */
+KERNEL(void, mix_row, (const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
+                       float *restrict out, bool past))
+/* All rows where they stand, `pitch` columns at a time in pool [k][pitch], pitch a multiple of 16. */
+KERNEL(void, mix_all, (const struct tsgd_mix *d, float *rows, size_t n, float *restrict pool,
+                       size_t pitch))
+
 /* ---- convolutions, direct: no lowered copy of the input; taps that meet the padding are left out ---- */
 
 /* Floats of scratch for a convolution's forward pass and input gradient; enough for smaller ld. */
@@ -32,9 +42,10 @@ KERNEL(void, conv_forward, (const struct tsgd_conv *d, const float *w, const flo
 KERNEL(void, conv_relu_pool, (const struct tsgd_conv *d, const float *w, const float *bias,
                               const float *x, float *y, uint16_t *won))
 
-/* The gradient dp of what conv_relu_pool gave, put where the largest pixels were: dy is 0 elsewhere. */
+/* The gradient dp of what conv_relu_pool gave, put where the largest pixels were: dy is 0 elsewhere.
+ * dbias [out_c], its sums, unless it is NULL.                                                    */
 KERNEL(void, conv_unpool, (const struct tsgd_conv *d, const float *dp, const uint16_t *won,
-                           float *dy))
+                           float *dy, float *dbias))
 
 /* dx [in_c][in_h][in_w][ld], overwritten. */
 KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
@@ -44,6 +55,10 @@ KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, co
  * conv_weight_scratch floats.                                                                    */
 KERNEL(void, conv_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,
                                     float *dw, float *dbias, float *scratch))
+/* conv_unpool and conv_weight_gradient in one, for a layer whose input needs no gradient: dy is never
+ * written as a whole. dbias not NULL. False, and nothing done, where the two calls are as good.  */
+KERNEL(bool, conv_pooled_gradient, (const struct tsgd_conv *d, const float *x, const float *dp,
+                                    const uint16_t *won, float *dw, float *dbias, float *scratch))
 KERNEL(size_t, conv_weight_scratch, (const struct tsgd_conv *d))
 
 /* ---- group normalisation: torch.nn.GroupNorm, then ReLU if asked ---- */
@@ -78,6 +93,7 @@ KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_
 /* ---- softmax cross-entropy (model/loss.h says what it does) ---- */
 KERNEL(double, cross_entropy, (const float *logits, const uint8_t *labels, size_t classes,
                                size_t batch, size_t ld, float *dlogits, uint32_t *correct))
+
 
 /* ---- products, C = alpha A B + beta C; linalg/gemm.c hands them to BLIS. A is m x k, element (i, j)
  * at a[i * ars + j * acs], B is k x n, C is m x n with rows crs floats apart. beta 0 overwrites.

@@ -164,46 +164,67 @@ INLINE void stream_end(void)
 #endif
 }
 
-/* The sums of the lanes of VL vectors, in order, in one vector: halves of two vectors side by side,
- * then quarters of four, .. : a pairwise sum in each.                                            */
-INLINE vf pair_up(vf a, vf b, const int width)
-{
-    vi first, second;
-    for (int p = 0; p < VL; p++) {
-        int half = width / 2, q = p % (VL / 2);
-        first[p] = p / (VL / 2) * VL + q / half * width + q % half;
-        second[p] = first[p] + half;
-    }
-    return __builtin_shuffle(a, b, first) + __builtin_shuffle(a, b, second);
-}
+/* {f(0, n), f(1, n), ..}, for constant shuffles. */
+#define LANES_4(f, n) f(0, n), f(1, n), f(2, n), f(3, n)
+#define LANES_8(f, n) LANES_4(f, n), f(4, n), f(5, n), f(6, n), f(7, n)
+#define LANES_16(f, n) LANES_8(f, n), f(8, n), f(9, n), f(10, n), f(11, n), f(12, n), f(13, n), \
+    f(14, n), f(15, n)
+#if defined(__AVX512F__)
+#define LANES(f, n) ((vi){LANES_16(f, n)})
+#elif defined(__AVX2__)
+#define LANES(f, n) ((vi){LANES_8(f, n)})
+#else
+#define LANES(f, n) ((vi){LANES_4(f, n)})
+#endif
 
+/* Vectors hold runs of n partial sums. The sums of halves of the runs of a, then those of b: vectors
+ * of runs of n / 2.                                                                              */
+#define FIRST_HALF(l, n) (l / (VL / 2) * VL + l % (VL / 2) / (n / 2) * n + l % (VL / 2) % (n / 2))
+#define SECOND_HALF(l, n) (FIRST_HALF(l, n) + n / 2)
+#define HALVE(a, b, n) (__builtin_shuffle(a, b, LANES(FIRST_HALF, n)) +                          \
+                        __builtin_shuffle(a, b, LANES(SECOND_HALF, n)))
+
+/* The sums of the lanes of VL vectors, in order, in one vector. */
 INLINE vf add_lanes(vf x[VL])
 {
-UNROLL(4)
-    for (int width = VL; width > 1; width /= 2)
-UNROLL(8)
-        for (int i = 0; i < width / 2; i++)
-            x[i] = pair_up(x[2 * i], x[2 * i + 1], width);
+#define HALVE_ALL(n)                                                                             \
+    UNROLL(8)                                                                                    \
+    for (int i = 0; i < n / 2; i++)                                                              \
+        x[i] = HALVE(x[2 * i], x[2 * i + 1], n);
+#if defined(__AVX512F__)
+    HALVE_ALL(16)
+#endif
+#if defined(__AVX2__)
+    HALVE_ALL(8)
+#endif
+    HALVE_ALL(4)
+    HALVE_ALL(2)
     return x[0];
+#undef HALVE_ALL
 }
 
 /* Vector i receives lane i of every vector. */
 INLINE void transpose(vf x[VL])
 {
-UNROLL(4)
-    for (int far = 1; far < VL; far *= 2)
-UNROLL(16)
-        for (int i = 0; i < VL; i++)
-            if (!(i & far)) {
-                vf a = x[i], b = x[i + far];
-                vi low, high;
-                for (int l = 0; l < VL; l++) {
-                    low[l] = l & far ? VL + l - far : l;
-                    high[l] = l & far ? VL + l : l + far;
-                }
-                x[i] = __builtin_shuffle(a, b, low);
-                x[i + far] = __builtin_shuffle(a, b, high);
-            }
+#define LOW(l, n) (l & n ? VL + l - n : l)
+#define HIGH(l, n) (l & n ? VL + l : l + n)
+#define SWAP(n)                                                                                  \
+    UNROLL(16)                                                                                   \
+    for (int i = 0; i < VL; i++)                                                                 \
+        if (!(i & n)) {                                                                          \
+            vf a = x[i], b = x[i + n];                                                           \
+            x[i] = __builtin_shuffle(a, b, LANES(LOW, n));                                       \
+            x[i + n] = __builtin_shuffle(a, b, LANES(HIGH, n));                                  \
+        }
+    SWAP(1)
+    SWAP(2)
+#if defined(__AVX2__)
+    SWAP(4)
+#endif
+#if defined(__AVX512F__)
+    SWAP(8)
+#endif
+#undef SWAP
 }
 
 #endif

@@ -174,8 +174,13 @@ Test(shortcuts, blocks_work_in_three_areas_and_copy_nothing)
     cr_assert(f.net.eval_keep == 3 * wide, "%zu", f.net.eval_keep);
     cr_assert(f.net.gradient_floats == top->keep + 3 * wide, "%zu, %zu", f.net.gradient_floats,
               top->keep);
-    cr_assert(p[8].x == p[8].y && p[8].dx == p[8].dy && p[15].x == p[15].y &&
-              p[15].dx == p[15].dy);
+    size_t adds = 0;
+    for (uint32_t i = 0; i < f.net.n_layers; i++)
+        if (f.net.layer[i].ops == &tsgd_layer_add) {
+            cr_assert(p[i].x == p[i].y && p[i].dx == p[i].dy, "layer %u", i);
+            adds++;
+        }
+    cr_assert(adds >= 2);
     teardown(&f);
 }
 
