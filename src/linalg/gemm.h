@@ -1,9 +1,9 @@
 /* linalg/gemm.h: single-precision matrix products through BLIS; the only file that includes blis.h.
  * Every call runs in the calling thread alone, whatever the environment says: threads belong to
  * tokens. BLIS 0.9 does not know newer processors and would silently run its `generic` kernels
- * there, a third to a sixth of the machine's speed, so the kernel set is chosen here, to go with the
- * instruction set of linalg/isa.h. BLIS calls the kernels of simd/ for products of up to 2^27
- * multiply-adds, which take no lock and allocate nothing, and with AVX-512 for tiles of larger ones.
+ * there, a third to a sixth of the machine's speed, so the kernel set is chosen here, to go with
+ * the instruction set of linalg/isa.h. BLIS calls the kernels of simd/ for products of up to 2^27
+ * multiply-adds, which take no lock and allocate nothing, and with AVX-512 for tiles of larger.
  * The same arguments give the same bits.                                                         */
 #ifndef TSGD_LINALG_GEMM_H
 #define TSGD_LINALG_GEMM_H
