@@ -121,6 +121,7 @@ struct tsgd_settings {
     const char *eval;           /* "mean", or "tokens": every token's own accuracy too */
     uint64_t seed;
     uint64_t threads;           /* 0: the CPUs this process may use */
+    bool pin;                   /* keep each thread on one CPU; neighbouring tokens share caches */
 };
 
 /* One evaluation, of x^t after gossip. A metric that does not apply is NaN. */
@@ -211,6 +212,16 @@ uint64_t tsgd_run_progress(const struct tsgd_run *run);
 double tsgd_run_step_seconds(struct tsgd_run *run);
 
 const struct tsgd_info *tsgd_run_info(const struct tsgd_run *run);
+
+/* Where a worker runs, and the tokens whose rows it keeps near. */
+struct tsgd_place {
+    bool pinned;                        /* else the system chooses, and the next four are 0 */
+    uint32_t cpu, core, cache, numa;    /* the system's number of the CPU; of the others, hwloc's */
+    uint64_t first_token, tokens;
+};
+
+/* Of a worker, 0 to info->threads - 1; the first is the thread that calls tsgd_run_train. */
+void tsgd_run_place(const struct tsgd_run *run, uint64_t worker, struct tsgd_place *out);
 
 /* After training: parameters of token `a`, info->parameters floats, owned by the run. */
 const float *tsgd_run_token(const struct tsgd_run *run, uint64_t a);

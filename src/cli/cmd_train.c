@@ -132,7 +132,11 @@ enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd
     resolved.settings.save_split = split;
     if (cli->dry_run) {
         tsgd_report_plan(stdout, &resolved, run);
+        if (cli->show_placement)
+            tsgd_report_placement(stdout, run);
     } else {
+        if (cli->show_placement)
+            tsgd_report_placement(stderr, run);
         tsgd_signals_catch(stop, run);
         code = start(self, &resolved, run, split_is_new);
         tsgd_signals_release();

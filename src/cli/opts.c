@@ -192,6 +192,12 @@ const struct tsgd_opt tsgd_opts[] = {
      .help = "of graphs that are drawn, regular and er; the same as of a training"},
     {ROW(TRAIN | TUNE, "threads", COUNT, "N", MACHINE, settings.threads), .min = 1,
      .unset = "the CPUs that this process may use", .help = "worker threads"},
+    {ROW(TRAIN | TUNE, "pin", FLAG, NULL, MACHINE, settings.pin),
+     .help = "keep each thread on one CPU, so that tokens with neighbouring numbers share caches and "
+             "memory; hardware threads of one core are used last"},
+    {ROW(TRAIN, "show-placement", FLAG, NULL, MACHINE, show_placement),
+     .help = "tell where each thread runs, and its tokens, before the training: on the standard "
+             "error, or after what --dry-run shows"},
     {ROW(TRAIN | TUNE, "config", TEXT, "FILE", MACHINE, config),
      .help = "read settings from FILE; what the command line says wins"},
 };

@@ -1,5 +1,7 @@
 #include "engine/placement.h"
 
+#include <string.h>
+
 void tsgd_place_workers(const struct tsgd_machine *m, uint32_t n, uint32_t *cpu)
 {
     uint32_t most = 0, taken = 0, chosen = 0;
@@ -23,4 +25,11 @@ void tsgd_place_workers(const struct tsgd_machine *m, uint32_t n, uint32_t *cpu)
             taken -= m->cpu[i].rank == most;
             cpu[chosen++] = i;
         }
+}
+
+enum tsgd_status tsgd_pin_refused(uint32_t worker, const struct tsgd_cpu *cpu, int why,
+                                  struct tsgd_error *err)
+{
+    return tsgd_fail(err, TSGD_EINVAL, "--pin: worker %u cannot be kept on CPU %u: %s; leave --pin "
+                     "out", worker, cpu->os, strerror(why));
 }

@@ -5,6 +5,7 @@
 
 #include "engine/arena.h"
 #include "engine/engine.h"
+#include "engine/placement.h"
 #include "engine/simclock.h"
 
 #include <pthread.h>
@@ -83,6 +84,7 @@ struct worker {
     uint64_t last, ticks[N_TIMES], retired_at;
     uint64_t steals, sleeps;
     uint64_t jitter;
+    struct tsgd_cpu cpu;        /* where it stays, if the configuration says so */
     pthread_t thread;
 };
 

@@ -1,5 +1,6 @@
 /* The program as its users meet it: each test runs it in an empty folder and looks at what it
  * printed, wrote and returned.                                                                  */
+#include "base/cpu.h"
 #include "base/text.h"
 
 #include <criterion/criterion.h>
@@ -620,8 +621,8 @@ static const char *const options[] = {
     "batch", "lr", "schedule", "warmup",
     "momentum", "nesterov", "momentum-home", "weight-decay", "local-steps", "order", "rounds",
     "samples", "until", "eval-every", "eval-at-start", "final-average",
-    "eval", "seed", "threads", "save", "log",
-    "progress", "config", "dry-run",
+    "eval", "seed", "threads", "pin", "save", "log",
+    "progress", "config", "dry-run", "show-placement",
 };
 
 Test(cli, help_of_train_lists_every_option)
@@ -1051,6 +1052,44 @@ Test(cli, a_dry_run_shows_the_settings_and_writes_nothing)
 }
 
 /* ---- what is said ---- */
+
+Test(cli, show_placement_tells_where_each_worker_runs)
+{
+    struct result r = run(TINY QUIET " --rounds 2 --show-placement");
+    expect_code(&r, 0);
+    cr_expect(!strcmp(r.err, "worker   CPU  core cache  NUMA  home tokens\n"
+                             "     0   any   any   any   any  0 to 1\n"
+                             "     1   any   any   any   any  2 to 3\n"
+                             "workers run where the system likes; --pin keeps each on one CPU\n"),
+              "%s", r.err);
+    r = run(TINY " --rounds 2 --show-placement --dry-run");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "memory  ") < strstr(r.out, "\nworker   CPU"), "%s", r.out);
+    cr_expect(!*r.err, "%s", r.err);
+}
+
+Test(cli, show_placement_names_the_cpus_of_pinned_workers)
+{
+    char want[200];
+    uint32_t cpu;
+    tsgd_cpu_list(&cpu, 1);
+    cr_assert(tsgd_cpu_pin(NULL, cpu) == 0);
+    struct result r = run(TINY QUIET " --rounds 2 --show-placement --pin");
+    expect_code(&r, 0);
+    snprintf(want, sizeof want, "\n     1 %5u ", cpu);
+    cr_expect(strstr(r.err, want), "%s", r.err);
+    cr_expect(strstr(r.err, "  2 to 3\n2 workers share 1 CPU\n"), "%s", r.err);
+}
+
+Test(cli, a_cpu_that_is_not_there_refuses_pin)
+{
+    setenv("HWLOC_SYNTHETIC", "pu:2(indexes=8000,8001)", 1);
+    struct result r = run(TINY " --rounds 2 --pin --log l");
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "--pin: worker 0 cannot be kept on CPU 8000: Invalid argument"), "%s",
+              r.err);
+    cr_expect(count_files() == 0);
+}
 
 Test(cli, progress_off_is_silent_on_stderr)
 {

@@ -5,6 +5,7 @@
 
 #include "base/cpu.h"
 #include "engine/placement.h"
+#include "telesgd.h"
 
 static struct tsgd_machine machine(const char *synthetic)
 {
@@ -115,4 +116,44 @@ Test(placement, a_thread_is_pinned_and_let_go)
     cr_expect(tsgd_cpu_count() == count);
     cr_expect(tsgd_cpu_pin(NULL, 8000) != 0, "there is no such CPU");
     cr_expect(tsgd_cpu_count() == count);
+}
+
+static uint64_t end_of(bool pin, uint64_t threads, tsgd_eval_fn *on_eval, void *user)
+{
+    struct tsgd_settings s;
+    struct tsgd_summary end;
+    struct tsgd_error err;
+    struct tsgd_run *run;
+    tsgd_settings_default(&s);
+    s.model = "quadratic";
+    s.nodes = 20;
+    s.active = 7;
+    s.rounds = 200;
+    s.lr = 0.01;
+    s.threads = threads;
+    s.pin = pin;
+    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_run_train(run, on_eval, user, &end, &err) == TSGD_OK, "%s", err.text);
+    tsgd_run_free(run);
+    return end.last.state_hash;
+}
+
+static bool on_one_cpu(const struct tsgd_eval *eval, void *user)
+{
+    bool *pinned = user;
+    (void)eval;
+    *pinned &= tsgd_cpu_count() == 1;
+    return false;
+}
+
+Test(placement, pinned_workers_stay_on_one_cpu_and_change_no_bit)
+{
+    uint32_t before = tsgd_cpu_count();
+    for (uint64_t threads = 1; threads < 7; threads += 2) {
+        bool pinned = true;
+        uint64_t want = end_of(false, threads, NULL, NULL);
+        cr_expect(end_of(true, threads, on_one_cpu, &pinned) == want);
+        cr_expect(pinned, "%d threads: an evaluation ran on a worker that may move", (int)threads);
+        cr_expect(tsgd_cpu_count() == before, "the caller is free again");
+    }
 }
