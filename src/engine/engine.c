@@ -15,10 +15,15 @@ static size_t sum_k(const struct tsgd_engine_config *c)
     return tokens;
 }
 
+uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint64_t threads)
+{
+    uint64_t most = p->parts > 1 ? tokens * p->parts : tokens;
+    return (uint32_t)(threads < most ? threads : most);
+}
+
 static uint32_t workers(const struct tsgd_engine_config *c)
 {
-    size_t tokens = sum_k(c);
-    return c->threads < tokens ? c->threads : (uint32_t)tokens;
+    return tsgd_engine_workers(c->problem, sum_k(c), c->threads);
 }
 
 /* Of one worker: the gradient row, then the problem's scratch. */
@@ -54,6 +59,7 @@ size_t tsgd_engine_bytes(const struct tsgd_engine_config *c)
     size_t bytes = tsgd_arena_bytes(tokens, dim, c->local.exchanged, c->local.private_rows);
     bytes = tsgd_add(bytes, tsgd_mul(worker_bytes(c), workers(c)));
     bytes = tsgd_add(bytes, node_bytes(c));
+    bytes = tsgd_add(bytes, tsgd_team_bytes(c, tokens));
     /* Means: two buffers of a float, a float and a double; with eval_tokens two copies of all. */
     bytes = tsgd_add(bytes, tsgd_mul(tsgd_mul(dim, 32), c->n_populations));
     if (c->eval_tokens)
@@ -155,8 +161,9 @@ static enum tsgd_status init_workers(struct tsgd_engine *e, uint32_t n, struct t
     for (uint32_t i = 0; i < n; i++) {
         char *scratch = (char *)e->scratch + i * e->scratch_bytes;
         uint32_t lo = (uint32_t)((uint64_t)i * e->tokens / n);
+        uint32_t hi = (uint32_t)((i + (uint64_t)1) * e->tokens / n);
         e->worker[i] = (struct worker){
-            .e = e, .id = i, .lo = lo, .hi = (uint32_t)((i + (uint64_t)1) * e->tokens / n),
+            .e = e, .id = i, .lo = lo, .hi = hi > lo ? hi : lo + 1,
             .cursor = lo, .grad = (float *)scratch, .scratch = scratch + grad,
             .jitter = e->c.seed * 77 + i,
         };
@@ -208,6 +215,7 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
         first += config->population[q].k;
     }
     TRY(init_plan(e, err));
+    TRY(tsgd_team_init(e, err));
     TRY(init_workers(e, workers(config), err));
     if (config->pin)
         TRY(place_workers(e, err));
@@ -327,8 +335,6 @@ done:
     return st;
 }
 
-uint32_t tsgd_engine_workers(const struct tsgd_engine *e) { return e->n_workers; }
-
 void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_place *out)
 {
     const struct worker *w = &e->worker[worker];
@@ -405,6 +411,7 @@ void tsgd_engine_free(struct tsgd_engine *e)
         free(e->slot[i].after_token);
         free(e->slot[i].after_phase);
     }
+    tsgd_team_release(e);
     tsgd_arena_release(&e->arena);
     tsgd_unmap(e->scratch, e->n_workers * e->scratch_bytes);
     tsgd_unmap(e->node_row, e->node_bytes);

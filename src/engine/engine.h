@@ -45,7 +45,7 @@ struct tsgd_engine_config {
     struct tsgd_local local;
     uint32_t local_steps;
     uint64_t seed;
-    uint32_t threads;           /* at most as many as tokens are used */
+    uint32_t threads;           /* at most as many as tokens, times problem->parts, are used */
     bool pin;                   /* keep each worker on one CPU (engine/placement.h) */
     uint32_t patience;          /* empty looks before a worker sleeps; 0: what measured best */
     bool eval_tokens;           /* measure every token too, not the mean alone */
@@ -98,8 +98,10 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
 /* Ends a run early; from any thread or a signal handler, also before the run. */
 void tsgd_engine_stop(struct tsgd_engine *e);
 
+/* Workers that so many threads make for so many tokens: at most one for each part of each step. */
+uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint64_t threads);
+
 /* Where worker i runs, 0 <= i < workers, and its home tokens. */
-uint32_t tsgd_engine_workers(const struct tsgd_engine *e);
 void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_place *out);
 
 /* Rounds planned so far; from any thread. */

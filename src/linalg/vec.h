@@ -12,6 +12,9 @@
 void tsgd_sgd(float *restrict x, float *restrict m, const float *restrict g, size_t dim, float eta,
               float momentum, bool nesterov, float decay);
 
+/* sum[j] = weight * x[j], or, with add, sum[j] += weight * x[j]. */
+void tsgd_weigh(float *restrict sum, const float *restrict x, size_t n, float weight, bool add);
+
 /* sum[j] += x[j] - ref[j]; returns the sum of (x[j] - ref[j])^2. */
 double tsgd_fold(double *restrict sum, const float *restrict x, const float *restrict ref,
                  size_t dim);
