@@ -107,6 +107,8 @@ struct tsgd_settings {
     const char *momentum_home;  /* "token", "node", "mixed" */
     double weight_decay;
     uint64_t local_steps;       /* gradient steps a token takes in a round */
+    uint64_t step_parts;        /* parts of a minibatch, which as many threads may share; bits depend on
+                                 * it, not on the threads */
     const char *order;          /* "epoch", "iid", "sequential"; NULL: epoch */
 
     double validation;          /* tsgd_tune: share of each node's samples to choose by; NaN: 0.1 */
