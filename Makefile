@@ -5,7 +5,8 @@
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
-#   make bench      the benchmarks
+#   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
+#   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
 #   make paper-fig2 paper-lenet paper-links   figures of the paper, in minutes; FULL=1: in full
 #   make install    program, header, archive, pkg-config file (prefix, libdir, DESTDIR)
 # Nothing is written outside build/ but by `make install`.
@@ -16,39 +17,54 @@ endif
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 VARIANT ?= release
 B := build/$(VARIANT)
-OPT_release := -O3 -march=$(or $(ARCH),native)
+OPT_release := -O3
 OPT_debug := -O0 -g3
 # Delays between the steps of the protocol, at random, in the variants that look for races.
-OPT_stress := -O3 -g -march=$(or $(ARCH),native) -DTSGD_JITTER
+OPT_stress := -O3 -g -DTSGD_JITTER
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DTSGD_JITTER
 OPT_tsan := -O1 -g -fsanitize=thread -DTSGD_JITTER
+# src/simd is compiled once for each instruction set, and one is chosen at start (linalg/isa.c); all
+# else runs on every processor of the architecture that has the narrowest.
+ISAS_x86_64 := sse4 avx2 avx512
+ISAS_aarch64 := neon
+ISA_sse4 := -march=x86-64-v2
+ISA_avx2 := -march=x86-64-v3
+ISA_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+ISAS := $(or $(ISAS_$(MACHINE)),plain)
 MULTI := $(shell $(CC) -print-multiarch 2>/dev/null)
 BLIS ?= /usr/lib/$(MULTI)/blis-serial/libblis.a   # -lblis would load the OpenMP variant
 CPP := -Iinclude -Isrc -Itests -isystem /usr/include/$(MULTI)/blis-serial -D_GNU_SOURCE -MMD -MP $(CPPFLAGS)
 # Nobody reads errno after mathematics, and a sqrtf that sets it could not be made a vector of.
-CF := -std=c11 -fno-math-errno -Wall -Wextra -Wshadow -Wmissing-prototypes -pthread $(OPT_$(VARIANT)) $(CFLAGS)
+CF := -std=c11 -fno-math-errno -Wall -Wextra -Wshadow -Wmissing-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
 LIBS := -lz -ljansson -lhwloc -lm
 REV := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 obj = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
+simd = $(foreach i,$(ISAS),$(patsubst %.c,$(B)/%.$(i).o,$(wildcard src/simd/*.c)))
 prog = $(patsubst %.c,$(B)/%,$(notdir $(wildcard $(1))))
 say = $(if $(V),,@echo '  $(1)$@';)           # V=1 shows the commands
 link = $(call say,link      )$(CC) $(CF) $(LDFLAGS) $(filter %.o %.a,$^) $(BLIS) $(LIBS) $(1) -o $@
 
 $(B)/telesgd: $(call obj,src/cli/*.c) $(B)/libtelesgd.a ; $(call link,-linih)
-$(B)/libtelesgd.a: $(filter-out $(B)/src/cli/%,$(call obj,src/*/*.c))
+$(B)/libtelesgd.a: $(filter-out $(B)/src/cli/% $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
 	$(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
 $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libtelesgd.a ; $(call link)
-$(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/libtelesgd.a ; $(call link)
+$(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/libtelesgd.a ; $(call link)
 $(B)/paper_%: $(B)/perf/paper/paper_%.o $(B)/perf/paper/paper.o $(B)/libtelesgd.a ; $(call link)
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
+define SIMD
+$(B)/%.$(1).o: %.c $(B)/flags
+	$$(call say,compile   )mkdir -p $$(@D) && $$(CC) $$(CPP) $$(CF) $$(ISA_$(1)) -DTSGD_ISA=$(1) -c $$< -o $$@
+endef
+$(foreach i,$(ISAS),$(eval $(call SIMD,$(i))))
 $(B)/flags: FORCE        # touched only when the compiler or its flags differ from last time
 	@test -e $(BLIS) || { echo "$(strip $(BLIS)) is missing; 'make run' installs what telesgd needs: $(NEED_BUILD)"; exit 1; }
 	@mkdir -p $(@D); echo '$(CC) $(CPP) $(CF)' | cmp -s - $@ || echo '$(CC) $(CPP) $(CF)' > $@
 .SECONDARY:
 .DEFAULT_GOAL := $(B)/telesgd
--include $(patsubst %.c,$(B)/%.d,$(wildcard src/*/*.c tests/*/*.c perf/*.c perf/*/*.c))
+-include $(patsubst %.c,$(B)/%.d,$(wildcard src/*/*.c tests/*/*.c perf/*.c perf/*/*.c)) $(simd:.o=.d)
 
 # ---- what is needed, by package; the reason for each stands in the README ----
 NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev libhwloc-dev
@@ -87,7 +103,11 @@ debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
 unit: $(B)/unit $(B)/telesgd ; LSAN_OPTIONS=suppressions=tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
-bench: $(call prog,perf/bench_*.c) ; @set -e; for t in $^; do REV=$(REV) $$t; done
+BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
+bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^
+bench-compare: $(if $(BASE),$(BENCHES))
+	$(if $(BASE),,$(error bench-compare: BASE is missing; say which revision to compare with: make bench-compare BASE=HEAD~1))
+	@MAKE='$(MAKE)' perf/compare.sh '$(BASE)' '$(or $(REPEATS),5)' $^
 paper-%: $(B)/paper_% ; @$<
 mutants: ; tests/stress/mutants.sh
 
@@ -129,4 +149,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	install -d $(DESTDIR)$(libdir)/pkgconfig
 	echo "$$PC" > $(DESTDIR)$(libdir)/pkgconfig/telesgd.pc
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test run test check debug unit stress bench mutants demo install clean
+.PHONY: FORCE deps-run deps-test run test check debug unit stress bench bench-compare mutants demo install clean

@@ -54,7 +54,8 @@ struct tsgd_error {
  * "not given", and so does NaN where it is said. tsgd_settings_default fills in the defaults that `telesgd train --help` lists.   */
 struct tsgd_settings {
     /* data */
-    const char *data;           /* "fashion-mnist", "mnist", "idx:DIR", "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
+    const char *data;           /* "fashion-mnist", "mnist", "cifar10", "idx:DIR",
+                                 * "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
     const char *data_dir;       /* where the files of the data set lie; NULL: its usual place */
     uint64_t subset;            /* use this many training samples, after a seeded shuffle; 0: all */
     const char *partition;      /* "iid", "dirichlet:A", "dirichlet-even:A", "shards:S"; NULL: iid */
@@ -63,6 +64,11 @@ struct tsgd_settings {
     bool allow_empty;           /* a node may have no samples; its token then takes no step there */
     uint64_t split_seed;        /* seed of subset and partition; used when has_split_seed */
     bool has_split_seed;        /* otherwise `seed` serves */
+    const char *normalize;      /* "none", "data", by mean and deviation of each channel of the
+                                 * training samples, or "M1,..:S1,..", by these; NULL: none. A run
+                                 * that was created has the numbers in place of "data"            */
+    const char *augment;        /* of training images: "none", "crop", "flip", "crop-flip"; NULL:
+                                 * none                                                           */
 
     /* model and method */
     const char *model;          /* "logistic", "mlp[:H1,H2,..]", "lenet"; "quadratic", without data */
@@ -124,6 +130,14 @@ struct tsgd_settings {
     uint64_t seed;
     uint64_t threads;           /* 0: the CPUs this process may use */
     bool pin;                   /* keep each thread on one CPU; neighbouring tokens share caches */
+    const char *isa;            /* instruction set of the kernels: "sse4", "avx2", ..; NULL: the widest
+                                 * that the CPU has. Of the whole process: runs that are under way at
+                                 * the same time must agree                                      */
+
+    /* what every worker did when, for tsgd_run_save_trace */
+    const char *trace;          /* its file; NULL: nothing is recorded */
+    bool trace_layers;          /* and the layers within a gradient step; of a network */
+    uint64_t trace_events;      /* a worker records at most; 0: 200,000 */
 };
 
 /* One evaluation, of x^t after gossip. A metric that does not apply is NaN. */
@@ -150,6 +164,12 @@ struct tsgd_eval {
     double distance2;           /* ||xbar - x*||^2, x* the optimum of f */
     double lr;                  /* step size of the last completed round */
     uint64_t state_hash;        /* XXH3-64 over the tokens' own XXH3-64 hashes, in token order */
+};
+
+/* A trace that was written. */
+struct tsgd_traced {
+    uint64_t events;
+    uint64_t lost;              /* came when their worker's room was used up: the file ends earlier */
 };
 
 struct tsgd_summary {
@@ -216,14 +236,14 @@ double tsgd_run_step_seconds(struct tsgd_run *run);
 const struct tsgd_info *tsgd_run_info(const struct tsgd_run *run);
 
 /* Where a worker runs, and the tokens whose rows it keeps near. */
-struct tsgd_place {
+struct tsgd_placement {
     bool pinned;                        /* else the system chooses, and the next four are 0 */
     uint32_t cpu, core, cache, numa;    /* the system's number of the CPU; of the others, hwloc's */
     uint64_t first_token, tokens;
 };
 
 /* Of a worker, 0 to info->threads - 1; the first is the thread that calls tsgd_run_train. */
-void tsgd_run_place(const struct tsgd_run *run, uint64_t worker, struct tsgd_place *out);
+void tsgd_run_place(const struct tsgd_run *run, uint64_t worker, struct tsgd_placement *out);
 
 /* After training: parameters of token `a`, info->parameters floats, owned by the run. */
 const float *tsgd_run_token(const struct tsgd_run *run, uint64_t a);
@@ -234,6 +254,11 @@ void tsgd_run_mean(const struct tsgd_run *run, float *out);
 /* After training: writes the mean as a safetensors file, through a temporary file and a rename.
  * The tensors' names and shapes are those of the PyTorch modules in the README.                */
 enum tsgd_status tsgd_run_save(const struct tsgd_run *run, const char *path, struct tsgd_error *err);
+
+/* After training, also one that diverged: writes settings->trace, through a temporary file and a
+ * rename. Required: settings->trace.                                                            */
+enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *run, struct tsgd_traced *out,
+                                     struct tsgd_error *err);
 
 /* NULL is fine. */
 void tsgd_run_free(struct tsgd_run *run);
@@ -291,6 +316,8 @@ uint64_t tsgd_tune_progress(const struct tsgd_tune *t); /* rounds of all passes 
 
 /* The winner's parameters; after a run that has chosen. */
 enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path, struct tsgd_error *err);
+enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_traced *out,
+                                      struct tsgd_error *err);      /* as tsgd_run_save_trace */
 void tsgd_tune_free(struct tsgd_tune *t);
 
 /* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote (it names

@@ -1,6 +1,7 @@
 #include "bench.h"
 
 #include "base/clock.h"
+#include "base/cpu.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,53 +40,15 @@ struct bench_time bench_run(void (*work)(void *), void *arg)
     return (struct bench_time){ns[n / 2], ns[n * 9 / 10]};
 }
 
-#if defined(__AVX512F__)
-enum { WIDTH = 16 };
-#elif defined(__AVX__)
-enum { WIDTH = 8 };
-#else
-enum { WIDTH = 4 };
-#endif
-
-typedef float vector __attribute__((vector_size(4 * WIDTH)));
-
-/* Enough independent sums to hide the latency of a multiply-add, few enough for the registers. */
-enum { SUMS = 12, STEPS = 10000 };
-
-static vector peak_sink;
-
-/* The only code that wants a * b + c contracted to one instruction. */
-__attribute__((optimize("fp-contract=fast"))) static void multiply_adds(void *arg)
-{
-    vector sum[SUMS], a = {0}, b;
-    a += *(const float *)arg;
-    b = 1 - a;
-#pragma GCC unroll 12
-    for (int i = 0; i < SUMS; i++)
-        sum[i] = b * (float)i;
-    for (int step = 0; step < STEPS; step++)
-#pragma GCC unroll 12
-        for (int i = 0; i < SUMS; i++)
-            sum[i] = sum[i] * a + b;
-#pragma GCC unroll 12
-    for (int i = 0; i < SUMS; i++)
-        peak_sink += sum[i];
-}
-
-double bench_peak(void)
-{
-    static double peak;
-    float a = 0.5f;
-    if (peak == 0)
-        peak = 2.0 * SUMS * WIDTH * STEPS / bench_run(multiply_adds, &a).median;
-    return peak;
-}
-
 bool bench_print(const char *name, struct bench_time t, double flops, bool ok, const char *format,
                  ...)
 {
+    static bool begun;
     const char *rev = getenv("REV");
     va_list args;
+    if (!begun)
+        printf("# cpu: %s\n# isa: %s\n", tsgd_cpu_name(), bench_widest_isa());
+    begun = true;
     va_start(args, format);
     printf("bench=%s ", name);
     vprintf(format, args);
@@ -94,5 +57,6 @@ bool bench_print(const char *name, struct bench_time t, double flops, bool ok, c
     if (flops > 0)
         printf(" GFLOPS=%.1f of_peak=%.2f", flops / t.median, flops / t.median / bench_peak());
     printf(" check=%s rev=%s\n", ok ? "ok" : "FAILED", rev ? rev : "unknown");
+    fflush(stdout);                     /* into a pipe too, as soon as it is known */
     return ok;
 }

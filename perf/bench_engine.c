@@ -109,8 +109,9 @@ static bool nodes(const char *order)
         s->eval_every = s->rounds;
         s->threads = 2;
     }
-    printf("# order=%s\n", order);
-    return compare("nodes", ways, 2, false);
+    char name[32];
+    snprintf(name, sizeof name, "nodes order=%s", order);
+    return compare(name, ways, 2, false);
 }
 
 /* ---- a task without work ---- */

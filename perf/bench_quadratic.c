@@ -3,7 +3,7 @@
  * the token's gossip and teleport. The check is that every repeat ends in the same state.       */
 #include "bench.h"
 
-#include "base/rng.h"
+#include "linalg/vec.h"
 #include "model/quadratic.h"
 
 #include <stdio.h>

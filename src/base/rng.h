@@ -29,6 +29,7 @@ enum tsgd_purpose {
     TSGD_RNG_SLOW_NODE = 16,    /* a = node */
     TSGD_RNG_NODE_SPEED = 17,   /* a = node */
     TSGD_RNG_VALIDATION = 18,   /* a = node: which of its samples are held out */
+    TSGD_RNG_AUGMENT = 19,      /* a = node, b = batch: crops and flips; a block for each position */
     TSGD_RNG_TEST = 1000        /* anything a test or benchmark likes */
 };
 
@@ -51,14 +52,6 @@ double tsgd_rng_unit(struct tsgd_rng *r);
 
 /* Standard normal (Box-Muller; the second value is thrown away, so a draw is always two words). */
 double tsgd_rng_normal(struct tsgd_rng *r);
-
-/* out[n] standard normals in single precision from the stream (seed, purpose, a, b), at about two
- * nanoseconds each. Words of 16 blocks at a time give 64 of them, so the first n are the same for
- * any larger n; n is at most 2^34. Box-Muller on 31 and 32 bits: values lie within 6.66 (beyond it
- * a normal has 3 in 10^11), and come within 1e-6 of the exact transform of the same words but for
- * pairs whose radius r is below 0.03, which are off by up to the least of 3e-8 / r and 4e-4.    */
-void tsgd_rng_normals(uint64_t seed, enum tsgd_purpose purpose, uint32_t a, uint32_t b, float *out,
-                      size_t n);
 
 /* log of a Gamma(shape, 1) variate (Marsaglia & Tsang 2000). The logarithm, because for the small
  * shapes of Dirichlet partitions the variate itself underflows.                                 */

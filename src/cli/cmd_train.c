@@ -52,8 +52,13 @@ static enum tsgd_exit finish(const struct tsgd_command *self, const struct tsgd_
     enum tsgd_exit code = s->interrupted ? TSGD_EXIT_INTERRUPTED : TSGD_EXIT_DONE;
     struct tsgd_error err;
     FILE *out = report_stream(cli);
+    struct tsgd_traced traced;
     tsgd_log_summary(&w->log, s, w->evaluations > 0, false);
     if (cli->save && tsgd_run_save(run, cli->save, &err)) {
+        tsgd_complain(self, &err);
+        code = TSGD_EXIT_FAILED;
+    }
+    if (cli->settings.trace && tsgd_run_save_trace(run, &traced, &err)) {
         tsgd_complain(self, &err);
         code = TSGD_EXIT_FAILED;
     }
@@ -63,6 +68,8 @@ static enum tsgd_exit finish(const struct tsgd_command *self, const struct tsgd_
     }
     if (out && code != TSGD_EXIT_FAILED)
         tsgd_report_end(out, cli, tsgd_run_info(run), s, w->evaluations > 0);
+    if (out && code != TSGD_EXIT_FAILED && cli->settings.trace)
+        tsgd_report_trace(out, cli->settings.trace, &traced);
     return code;
 }
 
@@ -70,6 +77,7 @@ static enum tsgd_exit train(const struct tsgd_command *self, const struct tsgd_c
                             struct tsgd_run *run, struct watch *w)
 {
     struct tsgd_summary summary = {0};
+    struct tsgd_traced traced;
     struct tsgd_error err;
     tsgd_progress_start(&w->progress, progress_of(cli),
                         log_is_stdout(cli) && isatty(STDOUT_FILENO), run);
@@ -80,6 +88,10 @@ static enum tsgd_exit train(const struct tsgd_command *self, const struct tsgd_c
     tsgd_complain(self, &err);
     if (st == TSGD_EDIVERGED)
         tsgd_log_summary(&w->log, &summary, w->evaluations > 0, true);
+    if (st == TSGD_EDIVERGED && cli->settings.trace && tsgd_run_save_trace(run, &traced, &err)) {
+        tsgd_complain(self, &err);
+        st = TSGD_EIO;
+    }
     if (tsgd_log_close(&w->log, &err)) {
         tsgd_complain(self, &err);
         return TSGD_EXIT_FAILED;

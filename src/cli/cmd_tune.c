@@ -6,6 +6,7 @@
 #include "cli/human.h"
 #include "cli/logfile.h"
 #include "cli/outputs.h"
+#include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/table.h"
 
@@ -140,6 +141,7 @@ static enum tsgd_exit search(const struct tsgd_command *self, const struct tsgd_
                              struct tsgd_tune *tune, struct watch *w, size_t n)
 {
     struct tsgd_tuning end;
+    struct tsgd_traced traced;
     struct tsgd_error err;
     enum tsgd_exit code = TSGD_EXIT_DONE;
     bool log_is_stdout = cli->log && !strcmp(cli->log, "-");
@@ -156,12 +158,19 @@ static enum tsgd_exit search(const struct tsgd_command *self, const struct tsgd_
         tsgd_complain(self, &err);
         code = TSGD_EXIT_FAILED;
     }
+    bool trace = cli->settings.trace && (st == TSGD_OK || st == TSGD_EDIVERGED);
+    if (trace && tsgd_tune_save_trace(tune, &traced, &err)) {
+        tsgd_complain(self, &err);
+        code = TSGD_EXIT_FAILED;
+    }
     if (tsgd_log_close(&w->log, &err)) {
         tsgd_complain(self, &err);
         code = TSGD_EXIT_FAILED;
     }
     if (st == TSGD_OK && code != TSGD_EXIT_FAILED && (!log_is_stdout || w->tell))
         print_end(log_is_stdout ? stderr : stdout, w, n, cli, &end);
+    if (trace && st == TSGD_OK && code != TSGD_EXIT_FAILED && (!log_is_stdout || w->tell))
+        tsgd_report_trace(log_is_stdout ? stderr : stdout, cli->settings.trace, &traced);
     return code;
 }
 

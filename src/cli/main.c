@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 
 #include <errno.h>
 #include <string.h>
@@ -183,12 +184,12 @@ static enum tsgd_exit run_help(const struct tsgd_command *self, const struct tsg
 static enum tsgd_exit print_version(void)
 {
     struct tsgd_error err;
-    if (tsgd_gemm_init(&err)) {
+    if (tsgd_isa_init(NULL, &err) || tsgd_gemm_init(&err)) {
         tsgd_complain(NULL, &err);
         return TSGD_EXIT_USAGE;
     }
-    printf("telesgd %s\ncompiler %s\nBLIS kernels %s\n", TELESGD_VERSION, __VERSION__,
-           tsgd_gemm_kernels());
+    printf("telesgd %s\ncompiler %s\nkernels %s\nBLIS kernels %s\n", TELESGD_VERSION, __VERSION__,
+           tsgd_kernels->isa, tsgd_gemm_kernels());
     return TSGD_EXIT_DONE;
 }
 

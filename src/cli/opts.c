@@ -44,6 +44,14 @@ const struct tsgd_opt tsgd_opts[] = {
     {ROW(TRAIN | TUNE, "split-seed", COUNT, "N", DATA, settings.split_seed),
      .given = offsetof(struct tsgd_cli, settings.has_split_seed), .unset = "the value of --seed",
      .help = "seed of --subset and --partition"},
+    {ROW(TRAIN | TUNE, "normalize", TEXT, "HOW", DATA, settings.normalize), .unset = "none",
+     .help = "subtract a mean from the numbers of each channel and divide by a deviation: those of "
+             "all training samples (data), or M1,..:S1,.. with one number for each channel; --save "
+             "keeps them for 'telesgd eval'"},
+    {ROW(TRAIN | TUNE, "augment", TEXT, "HOW", DATA, settings.augment),
+     .choices = "none|crop|flip|crop-flip", .unset = "none",
+     .help = "change training images each time they are drawn: crop, shifted by up to 4 pixels "
+             "either way over black; flip, mirrored half of the time; crop-flip, both"},
 
     {ROW(TRAIN | TUNE, "model", TEXT, "MODEL", MODEL, settings.model), .unset = "must be given",
      .help = "what to train; see 'telesgd list models'"},
@@ -177,6 +185,13 @@ const struct tsgd_opt tsgd_opts[] = {
     {ROW(TUNE, "progress", TEXT, "HOW", OUTPUT, progress), .unset = "auto",
      .choices = "auto|plain|off",
      .help = "on the standard error: a line for each evaluation (auto, plain), nothing (off)"},
+    {ROW(TRAIN | TUNE, "trace", TEXT, "FILE", OUTPUT, settings.trace),
+     .help = "write what every worker did when to FILE, for ui.perfetto.dev or chrome://tracing"},
+    {ROW(TRAIN | TUNE, "trace-layers", FLAG, NULL, OUTPUT, settings.trace_layers),
+     .help = "also trace the layers within each step"},
+    {ROW(TRAIN | TUNE, "trace-events", COUNT, "N", OUTPUT, settings.trace_events), .min = 1,
+     .unset = "200000, with --trace",
+     .help = "events that a worker has room for; the trace ends when it is used up"},
     {ROW(TRAIN, "dry-run", FLAG, NULL, OUTPUT, dry_run),
      .help = "show the resolved settings, memory and expected time; train and write nothing"},
     {ROW(TOPOLOGY, "dot", FLAG, NULL, OUTPUT, dot),
@@ -201,6 +216,10 @@ const struct tsgd_opt tsgd_opts[] = {
     {ROW(TRAIN, "show-placement", FLAG, NULL, MACHINE, show_placement),
      .help = "tell where each thread runs, and its tokens, before the training: on the standard "
              "error, or after what --dry-run shows"},
+    {ROW(TRAIN | TUNE, "isa", TEXT, "NAME", MACHINE, settings.isa),
+     .unset = "the widest that the CPU has",
+     .help = "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64); results differ "
+             "in rounding"},
     {ROW(TRAIN | TUNE, "config", TEXT, "FILE", MACHINE, config),
      .help = "read settings from FILE; what the command line says wins"},
 };

@@ -77,13 +77,14 @@ enum tsgd_status tsgd_outputs_check_names(const struct tsgd_cli *cli, struct tsg
     const struct tsgd_settings *s = &cli->settings;
     const struct named file[] = {       /* what is written, then what is read */
         {"--log", log_file(cli)}, {"--save", cli->save}, {"--save-split", s->save_split},
+        {"--trace", s->trace},
         {"--config", cli->config}, {"--split", s->split}, {"--init", s->init},
         {"--availability-trace", s->availability_trace}, {"--topology", graph_file(s)},
     };
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         if (check_data(&file[i], s, err))
             return TSGD_EINVAL;
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         for (size_t j = i + 1; j < sizeof file / sizeof *file; j++) {
             if (!file[i].path || !file[j].path || !same_file(file[i].path, file[j].path))
                 continue;
@@ -121,6 +122,7 @@ enum tsgd_status tsgd_outputs_probe(const struct tsgd_cli *cli, struct tsgd_erro
     enum tsgd_status st = TSGD_OK;
     TRY(probe(cli->save, "--save", err));
     TRY(probe(cli->settings.save_split, "--save-split", err));
+    TRY(probe(cli->settings.trace, "--trace", err));
     TRY(probe_log(log_file(cli), err));
 done:
     return st;

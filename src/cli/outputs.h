@@ -7,7 +7,7 @@
 /* TSGD_EINVAL: two outputs are one file, or an output is an input. */
 enum tsgd_status tsgd_outputs_check_names(const struct tsgd_cli *cli, struct tsgd_error *err);
 
-/* TSGD_EIO: --save, --log or --save-split cannot be written. Leaves nothing behind. */
+/* TSGD_EIO: --save, --log, --save-split or --trace cannot be written. Leaves nothing behind. */
 enum tsgd_status tsgd_outputs_probe(const struct tsgd_cli *cli, struct tsgd_error *err);
 
 #endif

@@ -64,7 +64,7 @@ void tsgd_report_plan(FILE *out, const struct tsgd_cli *cli, struct tsgd_run *ru
 }
 
 /* The system's numbers, or that it chooses. */
-static void print_place(FILE *out, uint64_t worker, const struct tsgd_place *p)
+static void print_place(FILE *out, uint64_t worker, const struct tsgd_placement *p)
 {
     if (p->pinned)
         fprintf(out, "%6" PRIu64 " %5u %5u %5u %5u  ", worker, p->cpu, p->core, p->cache, p->numa);
@@ -81,7 +81,7 @@ void tsgd_report_placement(FILE *out, const struct tsgd_run *run)
 {
     const struct tsgd_info *info = tsgd_run_info(run);
     uint64_t cpus = 0;
-    struct tsgd_place place, before = {.cpu = 0};
+    struct tsgd_placement place, before = {.cpu = 0};
     fprintf(out, "worker   CPU  core cache  NUMA  home tokens\n");
     for (uint64_t i = 0; i < info->threads; i++, before = place) {
         tsgd_run_place(run, i, &place);
@@ -169,4 +169,14 @@ void tsgd_report_end(FILE *out, const struct tsgd_cli *cli, const struct tsgd_in
                  "other %.1f %%\n", 100 * s->share_step, 100 * s->share_mix, 100 * s->share_eval,
             100 * s->share_wait, 100 * s->share_other);
     print_written(out, cli);
+}
+
+void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t)
+{
+    char a[TSGD_HUMAN], b[TSGD_HUMAN];
+    fprintf(out, "trace           %s, %s events", path, tsgd_human_count(t->events, a));
+    if (t->lost)
+        fprintf(out, "; %s more had no room: give more --trace-events",
+                tsgd_human_count(t->lost, b));
+    fputc('\n', out);
 }

@@ -19,4 +19,7 @@ void tsgd_report_placement(FILE *out, const struct tsgd_run *run);
 void tsgd_report_end(FILE *out, const struct tsgd_cli *cli, const struct tsgd_info *info,
                      const struct tsgd_summary *s, bool evaluated);
 
+/* A trace that was written to `path`. */
+void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t);
+
 #endif

@@ -1,6 +1,5 @@
 #include "data/batch.h"
 
-#include "base/rng.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -29,8 +28,8 @@ enum tsgd_status tsgd_order_parse(enum tsgd_order *out, const char *name, struct
 
 /* The stream of pass or batch i of a node. The upper half of i goes where the purpose is, above all
  * purposes there are; i stays below 2^52, for a node has at most 2^32 visits of 2^20 steps.     */
-static struct tsgd_rng stream(const struct tsgd_batcher *m, enum tsgd_purpose purpose,
-                              uint32_t node, uint64_t i)
+struct tsgd_rng tsgd_batch_stream(const struct tsgd_batcher *m, enum tsgd_purpose purpose,
+                                  uint32_t node, uint64_t i)
 {
     struct tsgd_rng r = tsgd_rng(m->seed, purpose, node, (uint32_t)i);
     r.counter[3] |= (uint32_t)(i >> 32) << 12;
@@ -129,7 +128,7 @@ uint32_t tsgd_batch_positions(const struct tsgd_batcher *m, uint32_t node, uint3
     if (!shard)
         return 0;
     if (m->order == TSGD_ORDER_IID) {
-        struct tsgd_rng r = stream(m, TSGD_RNG_BATCH, node, b);
+        struct tsgd_rng r = tsgd_batch_stream(m, TSGD_RNG_BATCH, node, b);
         for (uint32_t i = 0; i < m->size; i++)
             out[i] = tsgd_rng_below(&r, shard);
         return m->size;
@@ -139,89 +138,7 @@ uint32_t tsgd_batch_positions(const struct tsgd_batcher *m, uint32_t node, uint3
         for (uint32_t i = 0; i < s.count; i++)
             out[i] = s.first + i;
     } else {
-        epoch(stream(m, TSGD_RNG_PASS, node, s.pass), shard, s, out);
+        epoch(tsgd_batch_stream(m, TSGD_RNG_PASS, node, s.pass), shard, s, out);
     }
     return s.count;
-}
-
-/* Where the 256 numbers lie on a line, as those of pixels do, arithmetic beats looking them up two
- * to one. high has so few bits that byte * high is exact, and low is the rest of the slope: the sum
- * is rounded once, as the number itself was.                                                    */
-struct line {
-    float zero, high, low;
-};
-
-static inline float on_line(const struct line *l, uint8_t byte)
-{
-    float b = byte;
-    return l->zero + (b * l->high + b * l->low);
-}
-
-/* False unless the line gives all 256 numbers to the bit. */
-static bool find_line(struct line *l, const float value[256])
-{
-    double slope = ((double)value[255] - (double)value[0]) / 255;
-    uint32_t bits, wrong = 0;
-    l->zero = value[0];
-    l->high = (float)slope;
-    memcpy(&bits, &l->high, sizeof bits);
-    bits &= ~(uint32_t)0xff;
-    memcpy(&l->high, &bits, sizeof bits);
-    l->low = (float)(slope - (double)l->high);
-    for (int b = 0; b < 256; b++)
-        wrong += on_line(l, (uint8_t)b) != value[b];
-    return !wrong;
-}
-
-enum { TILE = 16 };
-typedef uint8_t bytes16 __attribute__((vector_size(TILE)));
-
-/* Transposes a 16 x 16 matrix of bytes: four times over, rows i and i + 8 are dealt out in turn
- * like two halves of a pack of cards.                                                           */
-static inline void transpose(bytes16 row[TILE])
-{
-    const bytes16 lower = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-    const bytes16 upper = lower + 8;
-    bytes16 dealt[TILE];
-    for (int pass = 0; pass < 4; pass++) {
-        for (int i = 0; i < TILE / 2; i++) {
-            dealt[2 * i] = __builtin_shuffle(row[i], row[i + TILE / 2], lower);
-            dealt[2 * i + 1] = __builtin_shuffle(row[i], row[i + TILE / 2], upper);
-        }
-        memcpy(row, dealt, sizeof dealt);
-    }
-}
-
-/* Features f .. f+15 of 16 samples. */
-static inline void gather_tile(const uint8_t *const from[TILE], size_t f, const struct line *l,
-                               size_t ld, float *x)
-{
-    bytes16 row[TILE];
-    uint8_t byte[TILE][TILE];
-    for (size_t s = 0; s < TILE; s++)
-        memcpy(&row[s], from[s] + f, TILE);
-    transpose(row);
-    memcpy(byte, row, sizeof byte);
-    for (size_t i = 0; i < TILE; i++)
-        for (size_t s = 0; s < TILE; s++)
-            x[(f + i) * ld + s] = on_line(l, byte[i][s]);
-}
-
-void tsgd_batch_gather(const uint8_t *bytes, size_t features, const float value[256],
-                       const uint32_t *sample, uint32_t count, size_t ld, float *x)
-{
-    const uint8_t *from[TILE];
-    struct line line;
-    size_t in_tiles = find_line(&line, value) ? features / TILE * TILE : 0;
-    for (size_t s0 = 0; s0 < ld; s0 += TILE, x += TILE) {
-        size_t width = ld - s0 < TILE ? ld - s0 : TILE, f = 0;
-        size_t filled = count <= s0 ? 0 : count - s0 < width ? count - s0 : width;
-        for (size_t s = 0; s < filled; s++)
-            from[s] = bytes + sample[s0 + s] * features;
-        for (; filled == TILE && f < in_tiles; f += TILE)
-            gather_tile(from, f, &line, ld, x);
-        for (; f < features; f++)
-            for (size_t s = 0; s < width; s++)
-                x[f * ld + s] = s < filled ? value[from[s][f]] : 0;
-    }
 }

@@ -9,14 +9,21 @@
 #ifndef TSGD_DATA_BATCH_H
 #define TSGD_DATA_BATCH_H
 
+#include "base/rng.h"
 #include "base/status.h"
 
 enum tsgd_order { TSGD_ORDER_EPOCH, TSGD_ORDER_IID, TSGD_ORDER_SEQUENTIAL };
+
+/* What is done to images of a batch; bits (data/augment.h). */
+enum tsgd_augment {
+    TSGD_AUGMENT_NONE = 0, TSGD_AUGMENT_CROP = 1, TSGD_AUGMENT_FLIP = 2, TSGD_AUGMENT_CROP_FLIP = 3
+};
 
 struct tsgd_batcher {
     enum tsgd_order order;
     uint32_t size;              /* samples in a full minibatch, at least 1 */
     uint64_t seed;
+    enum tsgd_augment augment;
 };
 
 /* TSGD_EINVAL: not one of the three names. */
@@ -30,9 +37,8 @@ uint32_t tsgd_batch_count(const struct tsgd_batcher *m, uint32_t shard, uint64_t
 uint32_t tsgd_batch_positions(const struct tsgd_batcher *m, uint32_t node, uint32_t shard,
                               uint64_t b, uint32_t *out);
 
-/* Gathers samples: x[f * ld + s] = value[bytes[sample[s]][f]] for s < count, 0 for count <= s < ld.
- * That is the layout of models: features first, samples innermost (model/layer.h).              */
-void tsgd_batch_gather(const uint8_t *bytes, size_t features, const float value[256],
-                       const uint32_t *sample, uint32_t count, size_t ld, float *x);
+/* The stream of batch or pass i of `node`, for draws of that purpose. */
+struct tsgd_rng tsgd_batch_stream(const struct tsgd_batcher *m, enum tsgd_purpose purpose,
+                                  uint32_t node, uint64_t i);
 
 #endif

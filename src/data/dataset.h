@@ -1,8 +1,9 @@
 /* data/dataset.h: labelled samples in memory, once, as bytes; and the table of their sources.
  *   bytes   [count][features]   features = channels * height * width, channel-major (C, H, W)
  *   labels  [count]             0 .. classes-1
- * A byte b stands for the number value[b]: pixels are b / 255. All nodes read the one copy; a shard
- * is a list of sample indices (data/partition.h).
+ * A byte b stands for the number value[b]: pixels are b / 255; once the data set is normalised
+ * (data/normalize.h), for (value[b] - mean) / deviation of its channel. All nodes read the one copy;
+ * a shard is a list of sample indices (data/partition.h).
  * Ownership: whoever loads it releases it. Threads: read-only after load.                       */
 #ifndef TSGD_DATA_DATASET_H
 #define TSGD_DATA_DATASET_H
@@ -24,13 +25,21 @@ struct tsgd_samples {
     uint32_t count;
 };
 
+/* What numbers are normalised by: one mean and one deviation, above 0, for each channel. */
+#define TSGD_NORM_CHANNELS 16
+struct tsgd_norm {
+    uint32_t channels;          /* 0: they are not */
+    float mean[TSGD_NORM_CHANNELS], deviation[TSGD_NORM_CHANNELS];
+};
+
 struct tsgd_dataset {
     struct tsgd_shape shape;
     uint32_t classes;
     float value[256];
+    struct tsgd_norm norm;      /* none after load */
     struct tsgd_samples train, test;
 };
-#define TSGD_DATASET_INIT {{0, 0, 0}, 0, {0}, {NULL, NULL, 0}, {NULL, NULL, 0}}
+#define TSGD_DATASET_INIT {{0, 0, 0}, 0, {0}, {0, {0}, {0}}, {NULL, NULL, 0}, {NULL, NULL, 0}}
 
 /* One row of data/list.h. */
 struct tsgd_source {

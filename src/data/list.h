@@ -2,5 +2,6 @@
  * `const struct tsgd_source tsgd_source_NAME` is all there is to adding one.                    */
 SOURCE(fashion_mnist)
 SOURCE(mnist)
+SOURCE(cifar10)
 SOURCE(idx)
 SOURCE(blobs)

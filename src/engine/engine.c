@@ -58,6 +58,8 @@ size_t tsgd_engine_bytes(const struct tsgd_engine_config *c)
     size_t tokens = sum_k(c), dim = c->problem->dim, nodes = c->problem->nodes;
     size_t bytes = tsgd_arena_bytes(tokens, dim, c->local.exchanged, c->local.private_rows);
     bytes = tsgd_add(bytes, tsgd_mul(worker_bytes(c), workers(c)));
+    if (c->trace)
+        bytes = tsgd_add(bytes, tsgd_mul(tsgd_trace_bytes(c->trace), workers(c)));
     bytes = tsgd_add(bytes, node_bytes(c));
     bytes = tsgd_add(bytes, tsgd_team_bytes(c, tokens));
     /* Means: two buffers of a float, a float and a double; with eval_tokens two copies of all. */
@@ -155,6 +157,8 @@ static enum tsgd_status init_workers(struct tsgd_engine *e, uint32_t n, struct t
     enum tsgd_status st = TSGD_OK;
     size_t grad = e->arena.stride * sizeof(float);
     e->n_workers = n;
+    if (e->c.trace)
+        TRY(tsgd_trace_reserve(e->c.trace, n, err));
     e->scratch_bytes = worker_bytes(&e->c);
     TRY(TSGD_NEW(&e->worker, n, "workers", err));
     TRY(tsgd_map(&e->scratch, n * e->scratch_bytes, "scratch of the workers", err));
@@ -166,6 +170,7 @@ static enum tsgd_status init_workers(struct tsgd_engine *e, uint32_t n, struct t
             .e = e, .id = i, .lo = lo, .hi = hi > lo ? hi : lo + 1,
             .cursor = lo, .grad = (float *)scratch, .scratch = scratch + grad,
             .jitter = e->c.seed * 77 + i,
+            .track = e->c.trace ? tsgd_trace_track(e->c.trace, i) : NULL,
         };
     }
 done:
@@ -335,10 +340,10 @@ done:
     return st;
 }
 
-void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_place *out)
+void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_placement *out)
 {
     const struct worker *w = &e->worker[worker];
-    *out = (struct tsgd_place){
+    *out = (struct tsgd_placement){
         .pinned = e->c.pin, .cpu = w->cpu.os, .core = w->cpu.core, .cache = w->cpu.cache,
         .numa = w->cpu.numa, .first_token = w->lo, .tokens = w->hi - w->lo,
     };

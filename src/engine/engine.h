@@ -10,6 +10,7 @@
 #ifndef TSGD_ENGINE_ENGINE_H
 #define TSGD_ENGINE_ENGINE_H
 
+#include "base/trace.h"
 #include "engine/churn.h"
 #include "engine/local.h"
 #include "engine/network.h"
@@ -55,6 +56,7 @@ struct tsgd_engine_config {
     bool awaits_verdict;        /* no token steps past an evaluation before on_eval has judged it */
     const _Atomic bool *stop;   /* as tsgd_engine_stop, for an engine that its caller does not show;
                                  * may be NULL */
+    struct tsgd_trace *trace;   /* records what workers do; NULL: not */
     const float *init;          /* x^0 of every token, dim floats */
     /* In round order for a population; by any worker, one at a time for a population. May be NULL.
      * After TSGD_END_HERE the round comes once more if there is a final average, of that.       */
@@ -102,7 +104,7 @@ void tsgd_engine_stop(struct tsgd_engine *e);
 uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint64_t threads);
 
 /* Where worker i runs, 0 <= i < workers, and its home tokens. */
-void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_place *out);
+void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_placement *out);
 
 /* Rounds planned so far; from any thread. */
 uint64_t tsgd_engine_progress(const struct tsgd_engine *e);

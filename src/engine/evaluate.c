@@ -4,7 +4,7 @@
  * is measured while the other is folded. Sums run in token order and in block order.            */
 #include "base/clock.h"
 #include "base/hash.h"
-#include "engine/pulse.h"
+#include "engine/watch.h"
 #include "linalg/vec.h"
 
 #include <math.h>
@@ -59,8 +59,16 @@ static void fold_finish(struct tsgd_engine *e, struct pop *p, uint64_t i)
         p->folded_at = tsgd_ticks();
 }
 
+/* The round of evaluation i, which nobody changes while it is under way. */
+static uint64_t round_of(const struct pop *p, uint64_t i)
+{
+    return atomic_load_explicit(&p->record[i % RECORDS].round, memory_order_relaxed);
+}
+
 void tsgd_fold_run(struct worker *w, struct pop *p, uint64_t folded)
 {
+    tsgd_announce(w, &tsgd_watch_fold, (uint32_t)(p - w->e->pop), round_of(p, folded / p->c.k),
+                  (uint32_t)(folded % p->c.k));
     for (;;) {
         uint64_t i = folded / p->c.k;
         uint32_t b = (uint32_t)(folded % p->c.k);
@@ -225,7 +233,8 @@ void tsgd_block_run(struct worker *w, struct pop *p, uint64_t block)
 {
     const struct tsgd_problem *problem = w->e->c.problem;
     uint64_t i = block / p->blocks;
-    uint32_t b = (uint32_t)(block % p->blocks);
+    uint32_t b = (uint32_t)(block % p->blocks), q = (uint32_t)(p - w->e->pop);
+    tsgd_announce(w, &tsgd_watch_block, q, round_of(p, i), b);
     if (problem->eval_blocks) {
         uint32_t s = b / problem->eval_blocks;
         const float *x = s == 0 ? p->mean[i & 1] :
@@ -238,6 +247,7 @@ void tsgd_block_run(struct worker *w, struct pop *p, uint64_t block)
     if (atomic_fetch_add_explicit(&p->blocks_done, 1, memory_order_acq_rel) + 1 == p->blocks) {
         /* Relaxed: the next block is claimed only after `evaluated` is published. */
         atomic_store_explicit(&p->blocks_done, 0, memory_order_relaxed);
+        tsgd_announce(w, &tsgd_watch_report, q, round_of(p, i), TSGD_TRACE_NONE);
         finish(w, p, i);
         tsgd_charge(w, EVAL_TIME);
     }

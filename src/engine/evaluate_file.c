@@ -1,6 +1,7 @@
 /* engine/evaluate_file.c: how good saved parameters are. */
 #include "base/mem.h"
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/supervised.h"
@@ -35,6 +36,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     const struct tsgd_model *model = NULL;
     struct tsgd_spec spec;
     float *x = NULL;
+    TRY(tsgd_isa_init(NULL, err));
     TRY(tsgd_gemm_init(err));
     TRY(tsgd_safetensors_identify(path, &saved, err));
     if (!saved.model[0])
@@ -46,6 +48,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
                       "evaluated on; want those of a network", path, saved.model));
     TRY(tsgd_dataset_load(&d, data, data_dir, seed, err));
     TRY(check_kind(path, &saved, data, &d, err));
+    d.norm = saved.norm;
     TRY(tsgd_model_build(&net, saved.model, d.shape, d.classes, err));
     TRY(tsgd_safetensors_check(path, &net, err));
     TRY(tsgd_mem_check(tsgd_mul(net.dim, 2 * sizeof *x), path, "use a smaller model", err));

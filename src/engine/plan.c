@@ -2,7 +2,7 @@
  * `planned`, in round order; its cost is O(k), whatever n is. Only the planner ends a population,
  * or, when a run awaits verdicts, the verdict does, past which nothing is planned.              */
 #include "base/rng.h"
-#include "engine/pulse.h"
+#include "engine/watch.h"
 
 #include <math.h>
 
@@ -159,6 +159,8 @@ void tsgd_plan_round(struct worker *w, uint64_t t)
     for (uint32_t q = 0; q < e->c.n_populations && !e->c.independent; q++)
         cut |= tsgd_has_diverged(&e->pop[q]);
     uint32_t drawn = 0;
+    tsgd_cut(w);
+    tsgd_announce(w, &tsgd_watch_plan, TSGD_TRACE_NONE, t, TSGD_TRACE_NONE);
     for (uint32_t q = 0; q < e->c.n_populations; q++) {
         struct pop *p = &e->pop[q];
         uint64_t index = atomic_load_explicit(&p->evals, memory_order_relaxed);
@@ -194,6 +196,8 @@ void tsgd_plan_round(struct worker *w, uint64_t t)
             p->bytes_gossip += p->gossip[t % p->c.mixing->period] - bytes_cut(e, p, s, t);
     }
     undo_draws(e, drawn);
+    TSGD_PROBE1(round, t);
+    tsgd_cut(w);
     tsgd_jitter(w, true);
     tsgd_seq_finish(&e->planned, t + 1);
 }

@@ -1,6 +1,7 @@
 #include "engine/pulse.h"
 
 #include "base/clock.h"
+#include "engine/watch.h"
 
 #include <limits.h>
 #include <linux/futex.h>
@@ -12,6 +13,8 @@ void tsgd_charge(struct worker *w, enum spent kind)
 {
     uint64_t now = tsgd_ticks();
     w->ticks[kind] += now - w->last;
+    if (tsgd_is_traced(w))
+        tsgd_watch_charge(w, kind, now);
     w->last = now;
 }
 

@@ -113,7 +113,7 @@ void tsgd_run_stop(struct tsgd_run *r) { tsgd_engine_stop(r->engine); }
 
 uint64_t tsgd_run_progress(const struct tsgd_run *r) { return tsgd_engine_progress(r->engine); }
 
-void tsgd_run_place(const struct tsgd_run *r, uint64_t worker, struct tsgd_place *out)
+void tsgd_run_place(const struct tsgd_run *r, uint64_t worker, struct tsgd_placement *out)
 {
     tsgd_engine_place(r->engine, (uint32_t)worker, out);
 }
@@ -133,6 +133,12 @@ void tsgd_run_mean(const struct tsgd_run *r, float *out)
 enum tsgd_status tsgd_run_save(const struct tsgd_run *r, const char *path, struct tsgd_error *err)
 {
     return tsgd_setup_save(&r->setup, tsgd_engine_mean(r->engine, 0), path, err);
+}
+
+enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *r, struct tsgd_traced *out,
+                                     struct tsgd_error *err)
+{
+    return tsgd_setup_save_trace(&r->setup, out, err);
 }
 
 double tsgd_run_step_seconds(struct tsgd_run *r)

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 #include "model/model.h"
 
 #include <math.h>
@@ -115,6 +116,20 @@ static enum tsgd_status resolve_tokens(struct tsgd_setup *r, struct tsgd_error *
     return TSGD_OK;
 }
 
+static enum tsgd_status resolve_trace(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    struct tsgd_settings *s = &r->s;
+    if (!s->trace && (s->trace_layers || s->trace_events))
+        return tsgd_fail(err, TSGD_EINVAL, "--trace: is missing; %s says what it records",
+                         s->trace_layers ? "--trace-layers" : "--trace-events");
+    if (s->trace_layers && !r->kind->has_samples)
+        return tsgd_fail(err, TSGD_EINVAL, "--trace-layers: model %s has no layers; leave it out",
+                         s->model);
+    if (s->trace && s->trace_events == 0)
+        s->trace_events = 200000;
+    return TSGD_OK;
+}
+
 static void resolve_length(struct tsgd_settings *s)
 {
     uint64_t a_round = tsgd_mul(tsgd_mul(s->active, s->batch), s->local_steps), rounds = s->rounds;
@@ -138,6 +153,7 @@ enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_setti
     TRY(resolve_tokens(&r, err));
     TRY(tsgd_method_local(&r.local, r.method, &r.s, err));
     TRY(tsgd_rate_parse(&rate, r.s.schedule, r.s.lr, r.s.rounds, r.s.warmup, err));
+    TRY(resolve_trace(&r, err));
     resolve_length(&r.s);
     *out = r;
 done:
@@ -150,7 +166,13 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, const struct tsgd_schedul
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_churn_make(&r->churn, &r->s, r->teleports, mixing, err));
     TRY(tsgd_network_make(&r->network, &r->s, err));
+    TRY(tsgd_isa_init(r->s.isa, err));
+    r->s.isa = tsgd_kernels->isa;
     TRY(tsgd_gemm_init(err));
+    if (r->s.trace) {
+        TRY(tsgd_trace_create(&r->trace, r->s.trace_events, r->s.trace_layers, err));
+        TRY(tsgd_mem_check(tsgd_trace_bytes(r->trace), "--trace-events", "give fewer", err));
+    }
     TRY(r->kind->create(&r->task, &r->s, err));
 done:
     return st;
@@ -200,6 +222,7 @@ struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
         .seed = r->s.seed, .threads = (uint32_t)r->s.threads, .pin = r->s.pin,
         .eval_tokens = !strcmp(r->s.eval, "tokens"),
         .final_average = r->s.final_average,
+        .trace = r->trace,
         .init = r->task->init,
     };
 }
@@ -240,6 +263,19 @@ done:
     return st;
 }
 
+enum tsgd_status tsgd_setup_save_trace(const struct tsgd_setup *r, struct tsgd_traced *out,
+                                       struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_outfile f = TSGD_OUTFILE_INIT;
+    TRY(tsgd_outfile_open(&f, r->s.trace, "--trace", err));
+    TRY(tsgd_trace_write(r->trace, f.f, out, err));
+    TRY(tsgd_outfile_commit(&f, err));
+done:
+    tsgd_outfile_abandon(&f);
+    return st;
+}
+
 enum tsgd_status tsgd_setup_save(const struct tsgd_setup *r, const float *x, const char *path,
                                  struct tsgd_error *err)
 {
@@ -257,6 +293,7 @@ void tsgd_setup_release(struct tsgd_setup *r)
 {
     tsgd_network_release(&r->network);
     tsgd_churn_release(&r->churn);
+    tsgd_trace_free(r->trace);
     if (r->task)
         r->kind->free(r->task);
     *r = (struct tsgd_setup){.task = NULL};

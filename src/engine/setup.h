@@ -18,6 +18,7 @@ struct tsgd_setup {
     struct tsgd_churn churn;
     struct tsgd_network network;
     struct tsgd_local local;
+    struct tsgd_trace *trace;   /* NULL: not asked for */
 };
 
 /* Checks and resolves; reads nothing, takes nothing that needs a release. Borrows the texts of
@@ -52,6 +53,10 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
 
 /* Writes the split where --save-split asks for it. */
 enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_error *err);
+
+/* Writes the trace where --trace asks for it. */
+enum tsgd_status tsgd_setup_save_trace(const struct tsgd_setup *r, struct tsgd_traced *out,
+                                       struct tsgd_error *err);
 
 /* Writes the row x as the task's safetensors file. */
 enum tsgd_status tsgd_setup_save(const struct tsgd_setup *r, const float *x, const char *path,

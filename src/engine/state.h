@@ -3,6 +3,7 @@
 #ifndef TSGD_ENGINE_STATE_H
 #define TSGD_ENGINE_STATE_H
 
+#include "base/trace.h"
 #include "engine/arena.h"
 #include "engine/engine.h"
 #include "engine/placement.h"
@@ -101,6 +102,9 @@ struct worker {
     uint64_t last, ticks[N_TIMES], retired_at;
     uint64_t steals, sleeps;
     uint64_t jitter;
+    struct tsgd_track *track;   /* NULL: no trace */
+    struct tsgd_trace_event task;       /* announced, and not charged yet; kind NULL: none */
+    uint64_t slept;             /* sleeps that the trace has told */
     struct tsgd_cpu cpu;        /* where it stays, if the configuration says so */
     pthread_t thread;
 };

@@ -5,7 +5,7 @@
  * Coordinates are independent and parts are summed in their order, so the bits do not depend on who
  * took what. Nobody waits: whoever ends the last task of a stage opens the next, of the next local
  * step too, and in the end gives the token back. engine/seq.h has the rules, T1 to T3.          */
-#include "engine/pulse.h"
+#include "engine/watch.h"
 #include "linalg/vec.h"
 
 #include <math.h>
@@ -189,6 +189,8 @@ void tsgd_part_run(struct worker *w, uint32_t a, uint64_t word)
 {
     struct team *m = &w->e->team[a];
     do {
+        tsgd_announce(w, is_gradients(word) ? &tsgd_watch_part : &tsgd_watch_update, a,
+                      m->visit.round, task_of(word));
         if (is_gradients(word))
             gradient_of_part(w, m, task_of(word));
         else
@@ -209,7 +211,9 @@ void tsgd_team_begin(struct worker *w, uint32_t a, const struct visit *v)
 {
     uint64_t word;
     w->e->team[a].visit = *v;
-    if (!open_gradients(w, a))
+    bool any = open_gradients(w, a);
+    tsgd_charge(w, STEP_TIME);
+    if (!any)
         tsgd_step_over(w, a, v->round);
     else if (take_next(w, a, &word))
         tsgd_part_run(w, a, word);

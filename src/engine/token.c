@@ -1,6 +1,6 @@
 /* engine/token.c: the two tasks of a token, mix and step, fused whenever the step is ready. */
 #include "base/clock.h"
-#include "engine/pulse.h"
+#include "engine/watch.h"
 #include "linalg/mix.h"
 
 #include <math.h>
@@ -101,7 +101,7 @@ static void visit(struct worker *w, uint32_t a, uint64_t t, struct visit *v)
 
 void tsgd_step_over(struct worker *w, uint32_t a, uint64_t t)
 {
-    tsgd_charge(w, STEP_TIME);
+    TSGD_PROBE3(step__end, a, t, w->e->slot[t % SLOTS].node[a]);
     tsgd_jitter(w, false);
     tsgd_seq_finish(&w->e->arena.seq[a], 2 * t + 1);
 }
@@ -117,6 +117,9 @@ void tsgd_step_run(struct worker *w, uint32_t a, uint64_t t)
         retire(w, a);
         return;
     }
+    uint32_t node = e->slot[t % SLOTS].node[a];
+    tsgd_announce(w, &tsgd_watch_step, a, t, node);
+    TSGD_PROBE3(step__begin, a, t, node);
     bool steps = plan_of(e, a, t, &v);
     if (steps && e->team) {
         tsgd_team_begin(w, a, &v);
@@ -124,6 +127,7 @@ void tsgd_step_run(struct worker *w, uint32_t a, uint64_t t)
     }
     if (steps)
         visit(w, a, t, &v);
+    tsgd_charge(w, STEP_TIME);
     tsgd_step_over(w, a, t);
 }
 
@@ -133,10 +137,13 @@ void tsgd_mix_run(struct worker *w, uint32_t a, uint64_t t)
     struct pop *p = &e->pop[e->pop_of[a]];
     const struct tsgd_csr *m = tsgd_schedule_at(p->c.mixing, t - 1);
     const bool *absent = e->slot[(t - 1) % SLOTS].absent;
+    tsgd_announce(w, &tsgd_watch_mix, a, t - 1, e->slot[(t - 1) % SLOTS].node[a]);
+    TSGD_PROBE3(mix__begin, a, t - 1, w->id);
     for (uint32_t i = 0; i < e->arena.exchanged; i++)
         tsgd_mix_present(m, a - p->first, absent ? absent + p->first : NULL,
                          tsgd_arena_row(&e->arena, t - 1, i, p->first), e->arena.stride,
                          e->arena.dim, tsgd_arena_row(&e->arena, t, i, a));
+    TSGD_PROBE3(mix__end, a, t - 1, w->id);
     tsgd_charge(w, MIX_TIME);
     tsgd_jitter(w, false);
     if (tsgd_plan_ready(w, t) && tsgd_seq_claim(&e->planned, t))

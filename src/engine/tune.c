@@ -325,6 +325,12 @@ enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path, str
     return tsgd_setup_save(&t->setup, t->best, path, err);
 }
 
+enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_traced *out,
+                                      struct tsgd_error *err)
+{
+    return tsgd_setup_save_trace(&t->setup, out, err);
+}
+
 void tsgd_tune_free(struct tsgd_tune *t)
 {
     if (!t)

@@ -10,7 +10,7 @@
  * task ready, the one that comes last there sees them all, and takes it. So a ready task always has
  * somebody awake; waking a second worker, when a claimer sees more than one ready task, is for speed. */
 #include "base/clock.h"
-#include "engine/pulse.h"
+#include "engine/watch.h"
 
 #include <linux/futex.h>
 #include <sched.h>
@@ -143,6 +143,7 @@ static bool take(struct worker *w, struct task *out, bool steal)
             return false;
         tsgd_jitter(w, false);
     } while (!claim(e, out));
+    TSGD_PROBE3(claim, out->kind, out->id, out->phase);
     if (out->kind == MIX || out->kind == STEP || out->kind == PART) {
         if (out->id >= w->lo && out->id < w->hi)
             w->cursor = out->id + 1 == w->hi ? w->lo : out->id + 1;
@@ -205,6 +206,8 @@ void *tsgd_worker(void *worker)
     struct worker *w = worker;
     struct tsgd_engine *e = w->e;
     struct task task;
+    if (w->track)
+        tsgd_track_touch(w->track);
     pthread_mutex_lock(&e->gate);
     while (!e->open && !e->abort)
         pthread_cond_wait(&e->opened, &e->gate);
@@ -213,6 +216,7 @@ void *tsgd_worker(void *worker)
     if (abort)
         return NULL;
     w->last = tsgd_ticks();
+    tsgd_trace_inner = w->track && tsgd_trace_is_inner(e->c.trace) ? w->track : NULL;
     fill_rows(w);
     uint32_t patience = e->c.patience ? e->c.patience : SLEEP_AFTER;
     for (uint32_t idle = 0;;) {
@@ -220,6 +224,8 @@ void *tsgd_worker(void *worker)
         if (!got) {
             if (over(e))
                 break;
+            if (idle == 0)
+                TSGD_PROBE1(wait__begin, w->id);
             bool sleepy = ++idle >= patience;
             if (sleepy)
                 got = sleep_or_take(w, &task);
@@ -230,6 +236,8 @@ void *tsgd_worker(void *worker)
             idle = sleepy ? 1 : idle;
         }
         if (got) {
+            if (idle)
+                TSGD_PROBE2(wait__end, w->id, w->sleeps);
             tsgd_charge(w, idle ? WAIT_TIME : OTHER_TIME);
             run(w, &task);
             tsgd_charge(w, OTHER_TIME);
@@ -237,5 +245,6 @@ void *tsgd_worker(void *worker)
         }
     }
     tsgd_charge(w, WAIT_TIME);
+    tsgd_trace_inner = NULL;
     return NULL;
 }

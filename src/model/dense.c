@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 
 static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
@@ -20,46 +21,36 @@ static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
     tsgd_layer_uniform(w, l->params, tsgd_shape_size(l->in), rng);
 }
 
-/* backward's transpose of x */
+static size_t row(size_t in) { return tsgd_round_up(in, TSGD_LANES); }
+
+/* backward's transpose of x, and dy behind the ReLU */
 static size_t scratch_floats(const struct tsgd_layer *l, size_t ld)
 {
-    return tsgd_mul(tsgd_shape_size(l->in), ld);
+    size_t in = tsgd_shape_size(l->in), out = l->relu ? l->units : 0;
+    return tsgd_mul(tsgd_add(row(in), out), ld);
 }
 
 static void forward(const struct tsgd_layer *l, const float *w, const float *x, float *y,
                     float *keep, float *scratch, size_t ld)
 {
     size_t in = tsgd_shape_size(l->in), out = l->units;
-    const float *bias = w + in * out;
     (void)keep, (void)scratch;
-    for (size_t o = 0; o < out; o++)
-        for (size_t s = 0; s < ld; s++)
-            y[o * ld + s] = bias[o];
-    tsgd_gemm(out, ld, in, (struct tsgd_mat){w, in, 1}, (struct tsgd_mat){x, ld, 1}, 1, y, ld);
-}
-
-/* x [rows][ld] into t [ld][rows] */
-static void transpose(const float *restrict x, size_t rows, size_t ld, float *restrict t)
-{
-    for (size_t s0 = 0; s0 < ld; s0 += TSGD_LANES)
-        for (size_t r = 0; r < rows; r++)
-            for (size_t s = s0; s < s0 + TSGD_LANES; s++)
-                t[s * rows + r] = x[r * ld + s];
+    tsgd_gemm(out, ld, in, (struct tsgd_mat){w, in, 1}, (struct tsgd_mat){x, ld, 1}, 0, y, ld);
+    tsgd_kernels->add_bias(y, w + in * out, out, ld, l->relu);
 }
 
 static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
                      const float *dy, const float *keep, float *dw, float *dx, float *scratch,
                      size_t ld)
 {
-    size_t in = tsgd_shape_size(l->in), out = l->units;
-    (void)y, (void)keep;
-    /* BLIS multiplies by a matrix with contiguous rows twice as fast as by one with contiguous
-     * columns, when the inner dimension is as short as a batch.                                 */
-    transpose(x, in, ld, scratch);
-    tsgd_gemm(out, in, ld, (struct tsgd_mat){dy, ld, 1}, (struct tsgd_mat){scratch, in, 1}, 0, dw,
-              in);
-    for (size_t o = 0; o < out; o++)
-        dw[out * in + o] = tsgd_lane_sum(dy + o * ld, ld);
+    size_t in = tsgd_shape_size(l->in), out = l->units, far = row(in);
+    float *t = scratch, *masked = scratch + far * ld;
+    (void)keep;
+    tsgd_kernels->bias_gradient(l->relu ? y : NULL, dy, out, ld, masked, dw + in * out);
+    dy = l->relu ? masked : dy;
+    /* Rows of a product are vectors: transposed first, x is read once and in order. */
+    tsgd_kernels->transpose(x, in, ld, t, far);
+    tsgd_gemm(out, in, ld, (struct tsgd_mat){dy, ld, 1}, (struct tsgd_mat){t, far, 1}, 0, dw, in);
     if (dx)
         tsgd_gemm(in, ld, out, (struct tsgd_mat){w, 1, in}, (struct tsgd_mat){dy, ld, 1}, 0, dx,
                   ld);
@@ -72,6 +63,8 @@ static uint64_t flops(const struct tsgd_layer *l)
 
 const struct tsgd_layer_ops tsgd_layer_dense = {
     .name = "dense",
+    .takes_relu = true,
+    .reads_y = true,
     .shape = shape,
     .init = init,
     .scratch = scratch_floats,

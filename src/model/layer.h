@@ -17,7 +17,7 @@
 
 /* A named parameter, as PyTorch has it. */
 struct tsgd_tensor {
-    char name[40];              /* "conv1.weight" */
+    char name[48];              /* "conv1.weight" */
     uint32_t rank, extent[4];
     size_t offset, count;       /* floats, within the flat row */
 };
@@ -27,8 +27,10 @@ struct tsgd_layer;
 struct tsgd_layer_ops {
     const char *name;           /* "dense", "conv", .. */
     bool in_place;              /* y may be x, and dx may be dy: backward looks at y, not x */
+    bool takes_relu;            /* it can do a ReLU that follows */
+    bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, when it pads nothing */
     bool reads_y;               /* backward looks at y: the next layer may not write there */
-    /* Reads l->in and the settings; fills l->out, l->params, l->tensors, l->keep, zero before.
+    /* Reads l->in, l->from and the settings; fills l->out, l->params, l->tensors, l->keep, zero before.
      * TSGD_EINVAL: the input does not suit the layer, or a setting is out of range.             */
     enum tsgd_status (*shape)(struct tsgd_layer *l, struct tsgd_error *err);
     /* PyTorch's default initialisation, into w[params]; NULL: no parameters. */
@@ -42,6 +44,12 @@ struct tsgd_layer_ops {
     void (*backward)(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
                      const float *dy, const float *keep, float *dw, float *dx, float *scratch,
                      size_t ld);
+    /* Of a layer with a second input, an earlier activation from [l->from][ld]; NULL for others.
+     * join, after forward: adds to y what the layer makes of `from`. join_back adds to dfrom what
+     * of dy is due there; so that dy is still there, such a layer's backward copies it, and does
+     * nothing when dx is dy.                                                                    */
+    void (*join)(const struct tsgd_layer *l, const float *from, float *y, size_t ld);
+    void (*join_back)(const struct tsgd_layer *l, const float *dy, float *dfrom, size_t ld);
     /* Floating-point operations of forward for one sample, 2 for each multiply-add; backward
      * counts as many for the weights and as many for the input. NULL: none (only products
      * count).                                                                                   */
@@ -51,11 +59,18 @@ struct tsgd_layer_ops {
 /* Settings first (whoever makes a net fills them), then what shape() works out. */
 struct tsgd_layer {
     const struct tsgd_layer_ops *ops;
-    char name[16];              /* prefix of its tensors: "conv1"; "" without parameters */
+    char name[32];              /* prefix of its tensors: "conv1"; "" without parameters */
     uint32_t units;             /* outputs of dense, output channels of conv */
     uint32_t window;            /* side of a convolution kernel or pooling window */
+    uint32_t pad;               /* of a convolution: zeros around every side of the input */
+    uint32_t stride;            /* of a convolution: pixels between windows; 0: shape() makes it 1 */
+    bool no_bias;               /* of a convolution */
     uint32_t groups;            /* of a group normalisation */
-    struct tsgd_shape in, out;
+    uint32_t skip;              /* of a join: from is the input of the layer `skip` before it */
+    /* what tsgd_net_init adds */
+    bool relu, pool;            /* this layer does the ReLU, and the 2x2 max-pooling, that followed it */
+    uint32_t stream;            /* of its random initialisation: its place in the model's list */
+    struct tsgd_shape in, from, out;
     size_t offset, params;      /* place in the flat row, floats */
     size_t keep;                /* floats a lane */
     uint32_t n_tensors;

@@ -2,4 +2,6 @@
 MODEL(logistic)
 MODEL(mlp)
 MODEL(lenet)
+MODEL(vgg11)
+MODEL(resnet20)
 MODEL(quadratic)

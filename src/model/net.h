@@ -1,4 +1,5 @@
 /* model/net.h: a chain of layers over one flat row of parameters, ending in softmax cross-entropy.
+ * A layer that joins takes the input of an earlier layer as well: a shortcut.
  * The row holds the layers' tensors one after another, unpadded, in PyTorch's order of
  * parameters().
  * Ownership: whoever inits it releases it. Threads: read-only after init; calls need a scratch
@@ -8,8 +9,19 @@
 
 #include "model/layer.h"
 
+/* Where a layer's numbers lie, in floats a lane from the start of the scratch. */
+struct tsgd_place {
+    size_t x, y, keep;
+    size_t dx, dy;
+    size_t eval_x, eval_y;      /* x and y when nothing is kept for a gradient */
+    uint32_t last;              /* the last layer that joins x; 0: none does */
+};
+
 struct tsgd_net {
     struct tsgd_layer *layer;
+    struct tsgd_place *place;   /* one for each layer */
+    size_t gradient_floats, eval_floats;    /* a lane, all places together */
+    size_t eval_keep;           /* any layer's keep in an evaluation */
     uint32_t n_layers;
     struct tsgd_shape in;
     uint32_t classes;
@@ -17,11 +29,11 @@ struct tsgd_net {
     uint64_t step_flops;        /* for one sample: forward, weight gradient, input gradient but of
                                    the first layer with weights */
 };
-#define TSGD_NET_INIT {NULL, 0, {0, 0, 0}, 0, 0, 0}
+#define TSGD_NET_INIT {.layer = NULL}
 
 /* Takes the layers' settings (copied), works out shapes, offsets and tensor names. The last layer
  * must give `classes` outputs. On error *out is untouched. TSGD_EINVAL: a layer does not suit its
- * input. TSGD_ENOMEM.                                                                           */
+ * input, or joins something that is not before it. TSGD_ENOMEM.                                 */
 enum tsgd_status tsgd_net_init(struct tsgd_net *out, const struct tsgd_layer *layers, uint32_t n,
                                struct tsgd_shape in, uint32_t classes, struct tsgd_error *err);
 void tsgd_net_release(struct tsgd_net *net);

@@ -1,7 +1,7 @@
 #include "model/quadratic.h"
 
 #include "base/mem.h"
-#include "base/rng.h"
+#include "linalg/vec.h"
 #include "base/text.h"
 
 #include <math.h>

@@ -25,6 +25,7 @@ static enum tsgd_status check_foreign(const struct tsgd_settings *s, struct tsgd
         {"--split", s->split != NULL}, {"--save-split", s->save_split != NULL},
         {"--allow-empty", s->allow_empty}, {"--split-seed", s->has_split_seed},
         {"--order", s->order != NULL}, {"--validation", !isnan(s->validation)},
+        {"--normalize", s->normalize != NULL}, {"--augment", s->augment != NULL},
     };
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (foreign[i].given)

@@ -47,19 +47,21 @@ done:
 }
 
 enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, const char *model,
-                                        const float *x, struct tsgd_error *err)
+                                        const struct tsgd_norm *norm, const float *x,
+                                        struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_tensor **tensors = NULL;
     uint32_t n = tsgd_net_tensors(net, NULL, 0);
-    char shape[40], classes[12];
+    char shape[40], classes[12], normalize[TSGD_NORM_TEXT];
     snprintf(shape, sizeof shape, "%ux%ux%u", net->in.channels, net->in.height, net->in.width);
     snprintf(classes, sizeof classes, "%u", net->classes);
     TRY(TSGD_NEW(&tensors, n, "tensors", err));
     tsgd_net_tensors(net, tensors, n);
-    TRY(write_tensors(f, tensors, n, json_pack("{ss ss ss ss}", "format", "pt", "telesgd.model",
+    tsgd_norm_text(norm, normalize);
+    TRY(write_tensors(f, tensors, n, json_pack("{ss ss ss ss ss}", "format", "pt", "telesgd.model",
                                                model, "telesgd.shape", shape, "telesgd.classes",
-                                               classes), x, err));
+                                               classes, "telesgd.normalize", normalize), x, err));
 done:
     free(tensors);
     return st;
@@ -137,10 +139,12 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
     const char *model = json_string_value(json_object_get(meta, "telesgd.model"));
     const char *shape = json_string_value(json_object_get(meta, "telesgd.shape"));
     const char *classes = json_string_value(json_object_get(meta, "telesgd.classes"));
+    const json_t *normalize = json_object_get(meta, "telesgd.normalize");
     const struct tsgd_model *known = NULL;
+    struct tsgd_norm norm = {.channels = 0};
     struct tsgd_spec spec;
     uint64_t extent[3] = {0}, n_classes = 0;
-    char list[40] = "";
+    char list[40] = "", where[340];
     size_t rank = 0;
     if (!model)
         return TSGD_OK;
@@ -165,6 +169,13 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
     if (!classes || !tsgd_parse_u64(classes, &n_classes) || n_classes < 2 || n_classes > 256)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: telesgd.classes is '%.40s', want 2 to 256", path,
                          classes ? classes : "");
+    if (normalize) {
+        snprintf(where, sizeof where, "%.300s: telesgd.normalize", path);
+        const char *text = json_string_value(normalize);
+        if (tsgd_norm_parse(&norm, text ? text : "", (uint32_t)extent[0], where, err) != TSGD_OK)
+            return err ? err->status = TSGD_EFORMAT : TSGD_EFORMAT;
+    }
+    out->norm = norm;
     strcpy(out->model, model);
     out->shape = (struct tsgd_shape){(uint32_t)extent[0], (uint32_t)extent[1],
                                      (uint32_t)extent[2]};

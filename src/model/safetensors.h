@@ -5,6 +5,7 @@
 #ifndef TSGD_MODEL_SAFETENSORS_H
 #define TSGD_MODEL_SAFETENSORS_H
 
+#include "data/normalize.h"
 #include "model/model.h"
 
 #include <stdio.h>
@@ -14,12 +15,14 @@ struct tsgd_saved {
     char model[TSGD_MODEL_TEXT];    /* as in --model, with its argument */
     struct tsgd_shape shape;        /* of samples, and their classes; 0 unless it is a network */
     uint32_t classes;
+    struct tsgd_norm norm;          /* what its samples were normalised by */
 };
 
-/* Writes the row x of `net`, which tsgd_model_build made from `model`. TSGD_EIO is left to the
- * caller's commit (ferror); TSGD_ENOMEM.                                                        */
+/* Writes the row x of `net`, which tsgd_model_build made from `model`, trained on samples that were
+ * normalised by `norm`. TSGD_EIO is left to the caller's commit (ferror); TSGD_ENOMEM.          */
 enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, const char *model,
-                                        const float *x, struct tsgd_error *err);
+                                        const struct tsgd_norm *norm, const float *x,
+                                        struct tsgd_error *err);
 
 /* Writes x as the one tensor t, for a model without samples. Errors as above. */
 enum tsgd_status tsgd_safetensors_write_one(FILE *f, const struct tsgd_tensor *t, const char *model,

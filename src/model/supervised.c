@@ -1,16 +1,19 @@
 #include "model/supervised.h"
 
 #include "base/mem.h"
+#include "linalg/isa.h"
 
 /* Test samples that go through the net at once: so few that its activations stay in the cache. Of
  * 16 to 256 this was the fastest for LeNet; the others do not mind.                             */
 enum { EVAL_BATCH = 32 };
 
-/* A worker's scratch: the net's own, then sample numbers, then labels. */
+/* A worker's scratch: the net's own, then sample numbers, labels, and what views need. */
 struct areas {
     float *net;
     uint32_t *sample;
     uint8_t *labels;
+    struct tsgd_view *view;     /* NULL without augmentation */
+    uint8_t *planes;
 };
 
 static size_t largest_batch(const struct tsgd_supervised *p)
@@ -30,16 +33,19 @@ static struct areas cut(const struct tsgd_supervised *p, void *scratch)
     struct areas a = {.net = scratch};
     a.sample = (uint32_t *)(a.net + net_floats(p));
     a.labels = (uint8_t *)(a.sample + largest_batch(p));
+    if (p->batcher.augment) {
+        a.view = (struct tsgd_view *)(a.labels + largest_batch(p));
+        a.planes = (uint8_t *)(a.view + p->batcher.size);
+    }
     return a;
 }
 
 static void gather(const struct tsgd_supervised *p, const struct tsgd_samples *from,
-                   const struct areas *a, uint32_t count)
+                   const struct areas *a, uint32_t count, const struct tsgd_view *view)
 {
     for (uint32_t s = 0; s < count; s++)
         a->labels[s] = from->labels[a->sample[s]];
-    tsgd_batch_gather(from->bytes, tsgd_shape_size(p->data->shape), p->data->value, a->sample,
-                      count, tsgd_net_ld(count), a->net);
+    tsgd_decode(&p->decoder, from, a->sample, count, view, a->planes, tsgd_net_ld(count), a->net);
 }
 
 static uint32_t batch_count(const struct tsgd_problem *problem, uint32_t node, uint64_t b)
@@ -77,8 +83,10 @@ static double gradient_of(const struct tsgd_problem *problem, uint32_t node, uin
     uint32_t from = part_start(count, part, parts), to = part_start(count, part + 1, parts);
     for (uint32_t s = from; s < to; s++)
         a.sample[s] = index[a.sample[s]];
+    if (a.view)
+        tsgd_augment_draw(&p->batcher, node, b, to, a.view);
     a.sample += from;
-    gather(p, &p->data->train, &a, to - from);
+    gather(p, &p->data->train, &a, to - from, a.view ? a.view + from : NULL);
     return tsgd_net_gradient(p->net, x, a.labels, to - from, grad, a.net);
 }
 
@@ -112,7 +120,7 @@ static void evaluate(const struct tsgd_problem *problem, uint32_t block, const f
         uint32_t count = end - first < EVAL_BATCH ? end - first : EVAL_BATCH, correct;
         for (uint32_t s = 0; s < count; s++)
             a.sample[s] = p->held ? p->held[first + s] : first + s;
-        gather(p, from, &a, count);
+        gather(p, from, &a, count, NULL);
         out->loss += tsgd_net_evaluate(p->net, x, a.labels, count, a.net, &correct);
         out->correct += correct;
         first += count;
@@ -134,7 +142,11 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
     *out = (struct tsgd_supervised){
         .net = net, .data = data, .split = split, .batcher = batcher, .held = held, .n_held = n_held,
     };
+    tsgd_decoder_init(&out->decoder, data, batcher.augment != 0, tsgd_kernels);
     size_t bytes = tsgd_mul(net_floats(out), sizeof(float));
+    if (batcher.augment)
+        bytes = tsgd_add(bytes, tsgd_add(batcher.size * sizeof(struct tsgd_view),
+                                         tsgd_decoder_scratch(&out->decoder)));
     out->problem = (struct tsgd_problem){
         .ops = &ops,
         .dim = net->dim,

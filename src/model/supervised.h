@@ -4,7 +4,7 @@
 #ifndef TSGD_MODEL_SUPERVISED_H
 #define TSGD_MODEL_SUPERVISED_H
 
-#include "data/batch.h"
+#include "data/decode.h"
 #include "data/partition.h"
 #include "model/net.h"
 #include "model/problem.h"
@@ -15,13 +15,14 @@ struct tsgd_supervised {
     const struct tsgd_dataset *data;
     const struct tsgd_split *split;
     struct tsgd_batcher batcher;
+    struct tsgd_decoder decoder;
     const uint32_t *held;       /* evaluate on these training samples; NULL: on the test samples */
     uint32_t n_held;
 };
 
 /* held: may be NULL. Cannot fail; problem.scratch_bytes is SIZE_MAX when a batch is too large to count its scratch.
- * problem.parts is 1; whoever sets it to more has minibatches cut into that many parts, each of whole
- * groups of TSGD_LANES samples. What it is evaluated on is cut into blocks of TSGD_EVAL_BLOCK samples.                        */
+ * problem.parts is 1; whoever sets it to more has minibatches cut into that many parts, of whole groups
+ * of TSGD_LANES samples. What it is evaluated on is cut into blocks of TSGD_EVAL_BLOCK samples.  */
 #define TSGD_EVAL_BLOCK 256
 void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *net,
                           const struct tsgd_dataset *data, const struct tsgd_split *split,

@@ -3,14 +3,17 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "data/normalize.h"
 #include "model/safetensors.h"
 #include "model/supervised.h"
 
 #include <math.h>
+#include <string.h>
 
 struct training {
     struct tsgd_task task;      /* first */
     const char *model;
+    char normalize[TSGD_NORM_TEXT];
     struct tsgd_dataset data;
     struct tsgd_split split;
     struct tsgd_net net;
@@ -26,6 +29,7 @@ static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
         {"--conditioning", s->conditioning != NULL}, {"--x0", !isnan(s->x0)},
     };
     enum tsgd_order order;
+    enum tsgd_augment augment;
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (foreign[i].given)
             return tsgd_fail(err, TSGD_EINVAL, "%s: is for --model quadratic alone, found --model "
@@ -52,6 +56,10 @@ static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
     s->order = s->order ? s->order : "epoch";
     s->split_seed = s->has_split_seed ? s->split_seed : s->seed;
     s->has_split_seed = true;
+    s->normalize = s->normalize ? s->normalize : "none";
+    s->augment = s->augment ? s->augment : "none";
+    if (tsgd_augment_parse(&augment, s->augment, err) != TSGD_OK)
+        return TSGD_EINVAL;
     return tsgd_order_parse(&order, s->order, err);
 }
 
@@ -78,6 +86,19 @@ static enum tsgd_status make_split(struct training *t, const struct tsgd_setting
                            t->data.classes, s->subset, s->allow_empty, s->split_seed, err);
 }
 
+static enum tsgd_status normalize(struct training *t, const char *how, struct tsgd_error *err)
+{
+    struct tsgd_dataset *d = &t->data;
+    enum tsgd_status st = TSGD_OK;
+    if (!strcmp(how, "data"))
+        TRY(tsgd_norm_measure(&d->norm, d, err));
+    else
+        TRY(tsgd_norm_parse(&d->norm, how, d->shape.channels, "--normalize", err));
+    tsgd_norm_text(&d->norm, t->normalize);
+done:
+    return st;
+}
+
 static enum tsgd_status create(struct tsgd_task **out, const struct tsgd_settings *s,
                                struct tsgd_error *err)
 {
@@ -87,7 +108,10 @@ static enum tsgd_status create(struct tsgd_task **out, const struct tsgd_setting
     TRY(TSGD_NEW(&t, 1, "training", err));
     t->model = s->model;
     TRY(tsgd_order_parse(&batcher.order, s->order, err));
+    TRY(tsgd_augment_parse(&batcher.augment, s->augment, err));
     TRY(tsgd_dataset_load(&t->data, s->data, s->data_dir, s->split_seed, err));
+    TRY(tsgd_augment_check(batcher.augment, t->data.shape, err));
+    TRY(normalize(t, s->normalize, err));
     TRY(make_split(t, s, err));
     if (!isnan(s->validation))
         TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held, err));
@@ -126,6 +150,7 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     out->memory_bytes += ((uint64_t)d->train.count + d->test.count) * sample +
                          4 * (out->train_samples + t->split.nodes + 1) + 4 * (uint64_t)t->net.dim;
     out->split_hash = t->split.hash;
+    out->resolved.normalize = t->normalize;
 }
 
 static enum tsgd_status write_split(const struct tsgd_task *task, FILE *f)
@@ -137,7 +162,7 @@ static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float
                               struct tsgd_error *err)
 {
     const struct training *t = (const struct training *)task;
-    return tsgd_safetensors_write(f, &t->net, t->model, x, err);
+    return tsgd_safetensors_write(f, &t->net, t->model, &t->data.norm, x, err);
 }
 
 const struct tsgd_task_ops tsgd_supervised_task = {

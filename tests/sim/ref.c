@@ -24,19 +24,25 @@ void tsgd_ref_dense(size_t in, size_t out, const double *w, const double *b, con
     }
 }
 
-void tsgd_ref_conv(struct tsgd_ref_shape in, size_t out_c, size_t window, const double *w,
-                   const double *b, const double *x, double *y)
+void tsgd_ref_conv(struct tsgd_ref_shape in, size_t out_c, size_t window, size_t pad, size_t stride,
+                   const double *w, const double *b, const double *x, double *y)
 {
-    size_t out_h = in.height - window + 1, out_w = in.width - window + 1;
+    size_t out_h = (in.height + 2 * pad - window) / stride + 1;
+    size_t out_w = (in.width + 2 * pad - window) / stride + 1;
     for (size_t o = 0; o < out_c; o++)
         for (size_t i = 0; i < out_h; i++)
             for (size_t j = 0; j < out_w; j++) {
-                double sum = b[o];
+                double sum = b ? b[o] : 0;
                 for (size_t c = 0; c < in.channels; c++)
                     for (size_t p = 0; p < window; p++)
-                        for (size_t q = 0; q < window; q++)
+                        for (size_t q = 0; q < window; q++) {
+                            size_t row = i * stride + p, column = j * stride + q;
+                            if (row < pad || row - pad >= in.height || column < pad ||
+                                column - pad >= in.width)
+                                continue;
                             sum += w[((o * in.channels + c) * window + p) * window + q] *
-                                   x[(c * in.height + i + p) * in.width + j + q];
+                                   x[(c * in.height + row - pad) * in.width + column - pad];
+                        }
                 y[(o * out_h + i) * out_w + j] = sum;
             }
 }
@@ -69,6 +75,31 @@ void tsgd_ref_groupnorm(struct tsgd_ref_shape in, size_t groups, const double *w
         for (size_t i = g * count; i < (g + 1) * count; i++)
             y[i] = w[i / area] * (x[i] - mean) / sqrt(var + 1e-5) + b[i / area];
     }
+}
+
+void tsgd_ref_avgpool(struct tsgd_ref_shape in, const double *x, double *y)
+{
+    double area = (double)(in.height * in.width);
+    for (size_t c = 0; c < in.channels; c++) {
+        y[c] = 0;
+        for (size_t j = 0; j < in.height * in.width; j++)
+            y[c] += *x++ / area;
+    }
+}
+
+void tsgd_ref_add(struct tsgd_ref_shape in, struct tsgd_ref_shape from_shape, const double *x,
+                  const double *from, double *y)
+{
+    struct tsgd_ref_shape f = from_shape;
+    size_t front = (in.channels - f.channels) / 2, step = in.height == f.height &&
+                                                          in.width == f.width ? 1 : 2;
+    for (size_t c = 0; c < in.channels; c++)
+        for (size_t i = 0; i < in.height; i++)
+            for (size_t j = 0; j < in.width; j++, y++, x++) {
+                *y = *x;
+                if (c >= front && c < front + f.channels)
+                    *y += from[((c - front) * f.height + step * i) * f.width + step * j];
+            }
 }
 
 double tsgd_ref_cross_entropy(size_t classes, const double *z, size_t label)

@@ -18,9 +18,10 @@ struct tsgd_ref_shape {
     size_t channels, height, width;
 };
 
-/* y = cross-correlation of x with w[out_c][in_c][window][window], stride 1, no padding, + b */
-void tsgd_ref_conv(struct tsgd_ref_shape in, size_t out_c, size_t window, const double *w,
-                   const double *b, const double *x, double *y);
+/* y = cross-correlation of x, in `pad` zeros on every side, with w[out_c][in_c][window][window],
+ * + b, which may be NULL                                                                        */
+void tsgd_ref_conv(struct tsgd_ref_shape in, size_t out_c, size_t window, size_t pad, size_t stride,
+                   const double *w, const double *b, const double *x, double *y);
 
 /* y = largest of every window x window square, stride window */
 void tsgd_ref_maxpool(struct tsgd_ref_shape in, size_t window, const double *x, double *y);
@@ -28,6 +29,14 @@ void tsgd_ref_maxpool(struct tsgd_ref_shape in, size_t window, const double *x, 
 /* y = w[c] (x - mean) / sqrt(variance + 1e-5) + b[c]; moments over the channels of a group */
 void tsgd_ref_groupnorm(struct tsgd_ref_shape in, size_t groups, const double *w, const double *b,
                         const double *x, double *y);
+
+/* y[c] = mean of x's channel c */
+void tsgd_ref_avgpool(struct tsgd_ref_shape in, const double *x, double *y);
+
+/* y = x + from, where y has from's shape, or half its height and width (rounded up) and channels
+ * that from has not, half of them in front and half behind.                                     */
+void tsgd_ref_add(struct tsgd_ref_shape in, struct tsgd_ref_shape from_shape, const double *x,
+                  const double *from, double *y);
 
 /* -log softmax(z)[label] */
 double tsgd_ref_cross_entropy(size_t classes, const double *z, size_t label);

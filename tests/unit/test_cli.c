@@ -319,6 +319,12 @@ static const struct {
     {TINY " --rounds 10 --log same --save same", "--log: 'same' is the file of --save too"},
     {TINY " --rounds 10 --log same --save ./same", "--log: 'same' is the file of --save too"},
     {TINY " --rounds 10 --save same --save-split same", "is the file of --save-split too"},
+    {TINY " --rounds 10 --trace nowhere/x --log l", "--trace: cannot write 'nowhere/x'"},
+    {TINY " --rounds 10 --trace /dev/null --log l", "--trace: '/dev/null' is not a file"},
+    {TINY " --rounds 10 --save same --trace same", "--save: 'same' is the file of --trace too"},
+    {TINY " --rounds 10 --trace t --trace-events 0", "--trace-events: '0' is not a whole number"},
+    {TINY " --rounds 10 --trace-layers", "--trace: is missing; --trace-layers says"},
+    {QUAD " --rounds 10 --trace t --trace-layers", "--trace-layers: model quadratic has no layers"},
     {TINY " --rounds 10 --config nowhere --log l", "--config: cannot read 'nowhere'"},
     {TINY " --rounds 10 --init nowhere --log l", "nowhere"},
     {TINY " --rounds 10 --split nowhere --log l", "nowhere"},
@@ -338,6 +344,17 @@ static const struct {
     {QUAD " --rounds 10 --x0 2 --init nowhere", "--x0: cannot go with --init"},
     {TINY " --rounds 10 --dim 50", "--dim: is for --model quadratic alone, found --model logistic"},
     {TINY " --rounds 10 --x0 0", "--x0: is for --model quadratic alone"},
+    {QUAD " --rounds 10 --normalize none", "--normalize: --model quadratic has no data"},
+    {QUAD " --rounds 10 --augment crop", "--augment: --model quadratic has no data"},
+    {TINY " --rounds 10 --augment corp", "--augment: unknown 'corp'; did you mean 'crop'?"},
+    {TINY " --rounds 10 --augment crop", "--augment: found samples of 1 x 1 x 16, want images"},
+    {TINY " --rounds 10 --augment flip", "--augment: found samples of 1 x 1 x 16, want images"},
+    {TINY " --rounds 10 --normalize dta", "--normalize: found 'dta', want none, data, or means"},
+    {TINY " --rounds 10 --normalize 0,0:1,1", "--normalize: found '0,0:1,1', want none, data"},
+    {TINY " --rounds 10 --normalize 0:0", "--normalize: found '0:0', want none, data"},
+    {TINY " --rounds 10 --data blobs:200,17x2x2 --normalize data", "17 channels, want at most 16"},
+    {TINY " --rounds 10 --data cifar10", "--data cifar10: needs --data-dir"},
+    {TINY " --rounds 10 --data cifar10 --data-dir nowhere", "nowhere/data_batch_1.bin: cannot open"},
     {"compare", "needs more arguments"},
     {"compare nowhere", "cannot read 'nowhere'"},
     {"topology", "needs more arguments"},
@@ -458,13 +475,13 @@ ParameterizedTest(size_t *row, cli, an_input_is_not_overwritten_by_an_output)
 
 Test(cli, a_file_of_the_data_set_is_not_overwritten_by_an_output)
 {
-    static const char *const outputs[] = {"log", "save", "save-split"};
+    static const char *const outputs[] = {"log", "save", "save-split", "trace"};
     write_file("t10k-images-idx3-ubyte.gz", "pixels");
     cr_assert(symlink("t10k-images-idx3-ubyte.gz", "link") == 0);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         char words[256];
         snprintf(words, sizeof words, TINY " --rounds 1 --data %s%s --%s link",
-                 i < 3 ? "idx:" : "mnist --data-dir ", folder, outputs[i % 3]);
+                 i < 4 ? "idx:" : "mnist --data-dir ", folder, outputs[i % 4]);
         struct result r = run(words);
         expect_code(&r, 2);
         cr_expect(strstr(r.err, "'link' is a file of --data"), "%s", r.err);
@@ -618,6 +635,7 @@ Test(cli, the_last_of_a_repeated_option_wins)
 
 static const char *const options[] = {
     "data", "data-dir", "subset", "partition", "split", "save-split", "allow-empty", "split-seed",
+    "normalize", "augment",
     "model", "init", "dim", "zeta2", "sigma2", "conditioning", "x0", "method", "nodes", "active",
     "topology", "lazy", "allow-disconnected", "availability", "availability-trace", "offline",
     "link-cost", "tau", "link-topology", "link-seconds", "bandwidth", "port", "compute-seconds",
@@ -625,7 +643,7 @@ static const char *const options[] = {
     "momentum", "nesterov", "momentum-home", "weight-decay", "local-steps", "step-parts", "order", "rounds",
     "samples", "until", "eval-every", "eval-at-start", "final-average",
     "eval", "seed", "threads", "pin", "save", "log",
-    "progress", "config", "dry-run", "show-placement",
+    "progress", "config", "dry-run", "show-placement", "trace", "trace-layers", "trace-events",
 };
 
 Test(cli, help_of_train_lists_every_option)
@@ -1025,6 +1043,40 @@ Test(cli, eval_reproduces_the_accuracy_of_a_saved_run)
     cr_expect(number(e, "test_accuracy") > 0.3, "it has learnt nothing");
 }
 
+/* Nobody tells eval how the run had normalised: the file does. */
+Test(cli, eval_normalises_as_the_training_did)
+{
+    struct result r = run(TINY QUIET " --data blobs:2000,3x5x6,4 --normalize data --augment crop "
+                          "--seed 3 --rounds 50 --log - --save s");
+    expect_code(&r, 0);
+    const json_t *lines = parse_lines(r.out), *s = last_line(lines);
+    const json_t *c = json_array_get(lines, 0);
+    const char *numbers = json_string_value(json_object_get(c, "normalize"));
+    cr_expect(numbers && strchr(numbers, ':'), "%s", numbers ? numbers : "nothing");
+    cr_expect(!strcmp(json_string_value(json_object_get(c, "augment")), "crop"));
+    r = run("eval --init s --data blobs:2000,3x5x6,4 --seed 3 --json");
+    expect_code(&r, 0);
+    const json_t *e = last_line(parse_lines(r.out));
+    cr_expect(number(e, "test_accuracy") == number(s, "test_accuracy"));
+    cr_expect(fabs(number(e, "test_loss") - number(s, "test_loss")) < 1e-5, "%g, want %g",
+              number(e, "test_loss"), number(s, "test_loss"));
+    r = run(TINY QUIET " --data blobs:2000,3x5x6,4 --init s --seed 3 --rounds 1 --lr 1e-9 --log -");
+    expect_code(&r, 0);
+    const json_t *other = last_line(parse_lines(r.out));
+    cr_expect(fabs(number(other, "test_loss") - number(s, "test_loss")) > 1e-3,
+              "normalising changes nothing here");
+}
+
+Test(cli, a_settings_file_normalises_and_augments)
+{
+    write_file("f", "data = blobs:200,1x6x6,4\nnormalize = 0.5:0.25\naugment = crop-flip\n");
+    struct result r = run("train --config f --model logistic --nodes 9 --active 2 --rounds 10 "
+                          "--dry-run");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nnormalize       0.5:0.25\n"), "%s", r.out);
+    cr_expect(strstr(r.out, "\naugment         crop-flip\n"), "%s", r.out);
+}
+
 Test(cli, eval_refuses_data_of_another_kind)
 {
     struct result r = run(TINY QUIET " --rounds 5 --save s");
@@ -1047,7 +1099,7 @@ Test(cli, eval_prints_text_for_people)
 
 Test(cli, a_dry_run_shows_the_settings_and_writes_nothing)
 {
-    struct result r = run(TINY " --rounds 50 --dry-run --log l --save s --save-split p");
+    struct result r = run(TINY " --rounds 50 --dry-run --log l --save s --save-split p --trace t");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "\neval-every      5\n") && strstr(r.out, "\nmemory  "), "%s", r.out);
     cr_expect(strstr(r.out, "\nexpected time ") && strstr(r.out, " 200 gradients "), "%s", r.out);
@@ -1123,6 +1175,19 @@ Test(cli, a_cpu_that_is_not_there_refuses_pin)
     cr_expect(strstr(r.err, "--pin: worker 0 cannot be kept on CPU 8000: Invalid argument"), "%s",
               r.err);
     cr_expect(count_files() == 0);
+}
+
+Test(cli, a_trace_is_written_and_its_losses_are_told)
+{
+    struct result r = run(TINY QUIET " --rounds 5 --trace t");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "trace           t, ") && !strstr(r.out, "had no room"), "%s", r.out);
+    r = run("tune --data blobs:2000,16,4 --model logistic --nodes 5 --rounds 5 --trace u"
+            " --trace-events 10" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "trace           u, ") && strstr(r.out, "had no room: give more"), "%s",
+              r.out);
+    cr_expect(strstr(read_file("u"), "\"traceEvents\":["));
 }
 
 Test(cli, progress_off_is_silent_on_stderr)

@@ -1,4 +1,5 @@
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 #include "sim/ref.h"
 #include "twin.h"
 
@@ -47,6 +48,21 @@ static void compare(struct tsgd_rng *rng, size_t m, size_t n, size_t k)
     free(size);
 }
 
+/* The instruction sets that this machine has; the test runs once with each. */
+static size_t isas(void)
+{
+    size_t n = 0;
+    while (tsgd_isa_table(n))
+        n++;
+    return n;
+}
+
+static void use_isa(size_t i)
+{
+    cr_assert(tsgd_isa_init(tsgd_isa_table(i)->isa, NULL) == TSGD_OK);
+    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
+}
+
 ParameterizedTestParameters(gemm, agrees_with_the_naive_product)
 {
     return twin_rows(8);
@@ -55,19 +71,34 @@ ParameterizedTestParameters(gemm, agrees_with_the_naive_product)
 ParameterizedTest(size_t *row, gemm, agrees_with_the_naive_product, .timeout = 120)
 {
     struct tsgd_rng rng = tsgd_rng(1, TSGD_RNG_TEST, (uint32_t)*row, 0);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    for (int trial = 0; trial < (TWIN_SLOW ? 20 : 200); trial++)
-        compare(&rng, 1 + tsgd_rng_below(&rng, 70), 1 + tsgd_rng_below(&rng, 70),
-                1 + tsgd_rng_below(&rng, 70));
+    for (size_t i = 0; i < isas(); i++) {
+        use_isa(i);
+        for (int trial = 0; trial < (TWIN_SLOW ? 20 : 200); trial++)
+            compare(&rng, 1 + tsgd_rng_below(&rng, 70), 1 + tsgd_rng_below(&rng, 70),
+                    1 + tsgd_rng_below(&rng, 70));
+    }
 }
 
 Test(gemm, large_products_agree_too, .timeout = 120)
 {
     struct tsgd_rng rng = tsgd_rng(2, TSGD_RNG_TEST, 0, 0);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    for (int trial = 0; trial < (TWIN_SLOW ? 2 : 8); trial++)
-        compare(&rng, 210 + tsgd_rng_below(&rng, 100), 210 + tsgd_rng_below(&rng, 100),
-                210 + tsgd_rng_below(&rng, 300));
+    for (size_t i = 0; i < isas(); i++) {
+        use_isa(i);
+        for (int trial = 0; trial < (TWIN_SLOW ? 2 : 4); trial++)
+            compare(&rng, 210 + tsgd_rng_below(&rng, 100), 210 + tsgd_rng_below(&rng, 100),
+                    210 + tsgd_rng_below(&rng, 700));
+    }
+}
+
+/* Beyond 2^27 multiply-adds BLIS packs the operands and calls a micro-kernel for each tile. */
+Test(gemm, packed_products_agree_too, .timeout = 240)
+{
+    struct tsgd_rng rng = tsgd_rng(4, TSGD_RNG_TEST, 0, 0);
+    for (size_t i = 0; i < isas() && !TWIN_SLOW; i++) {
+        use_isa(i);
+        compare(&rng, 515 + tsgd_rng_below(&rng, 20), 515 + tsgd_rng_below(&rng, 70),
+                515 + tsgd_rng_below(&rng, 20));
+    }
 }
 
 Test(gemm, rows_of_b_may_overlap, .timeout = 60)

@@ -5,19 +5,20 @@
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { TRIALS = TWIN_SLOW ? 5 : 15 };
+enum { TRIALS = TWIN_SLOW ? 5 : 30 };
 
 static const size_t batches[] = {1, 5, 16, 17, 32};
 
-/* A layer with its input, weights and output gradient; x and dy [batch][features] and, spread out
- * into lanes, lx and ldy.                                                                       */
+/* A layer with its inputs, weights and output gradient; x, from and dy [batch][features] and,
+ * spread out into lanes, lx, lfrom and ldy.                                                     */
 struct fixture {
     struct tsgd_layer l;
-    size_t batch, ld, in, out, terms;
-    float *w, *x, *dy, *lx, *ly, *ldx, *ldy, *dw, *keep, *scratch;
-    double *w2, *x2, *y2;
+    size_t batch, ld, in, from, out, terms;
+    float *w, *x, *dy, *lx, *lfrom, *ly, *ldx, *ldfrom, *ldy, *dw, *keep, *scratch;
+    double *w2, *x2, *from2, *y2;
 };
 
 static uint32_t between(struct tsgd_rng *rng, uint32_t from, uint32_t to)
@@ -25,28 +26,40 @@ static uint32_t between(struct tsgd_rng *rng, uint32_t from, uint32_t to)
     return from + tsgd_rng_below(rng, to - from + 1);
 }
 
-/* Settings that suit the kind; `terms` is how many terms the longest sum of a pass has. The last
- * trials of a convolution are so large that it works in several parts.                          */
+/* Settings that suit the kind; `terms` is how many terms the longest sum of a pass has. A
+ * convolution tries every window with every padding and stride, and every fifth trial is so large
+ * that it works in several parts.                                                               */
 static void settle(struct fixture *f, const struct tsgd_layer_ops *ops, size_t trial,
                    struct tsgd_rng *rng)
 {
     bool large = ops == &tsgd_layer_conv && trial % 5 == 4;
     struct tsgd_layer *l = &f->l;
     *l = (struct tsgd_layer){.ops = ops, .name = "test"};
-    l->window = between(rng, 1, ops == &tsgd_layer_conv ? 5 : 3);
+    l->window = between(rng, 1, 3);
     l->groups = between(rng, 1, 3);
     l->units = between(rng, 1, 9);
+    if (ops == &tsgd_layer_conv) {
+        l->window = 1 + (uint32_t)trial % 5;
+        l->pad = (uint32_t)trial % 3;
+        l->stride = (uint32_t)trial % 2 ? 2 : 0;
+        l->no_bias = trial / 2 % 2;
+    }
     l->in.channels = between(rng, 1, 4) * (ops == &tsgd_layer_groupnorm ? l->groups : 1);
     l->in.height = l->window + between(rng, 2, 8);
     l->in.width = l->window + between(rng, 2, 8);
-    if (large) {
+    if (large)
         l->in = (struct tsgd_shape){4, 20, 19};
-        l->window = 4;
+    if (ops->join) {
+        bool halves = trial % 3;
+        l->from = (struct tsgd_shape){l->in.channels, (1 + halves) * l->in.height - trial % 3 / 2,
+                                      (1 + halves) * l->in.width - trial / 3 % 2 * halves};
+        l->in.channels += 2 * between(rng, 0, 2);
     }
     cr_assert(l->ops->shape(l, NULL) == TSGD_OK);
     f->in = tsgd_shape_size(l->in);
+    f->from = tsgd_shape_size(l->from);
     f->out = tsgd_shape_size(l->out);
-    f->batch = large ? 32 : batches[trial % 5];
+    f->batch = large ? 32 : batches[trial / 6 % 5];
     f->ld = tsgd_net_ld(f->batch);
     f->terms = f->batch * (f->out > f->in ? f->out : f->in);
 }
@@ -60,7 +73,10 @@ static void setup(struct fixture *f, size_t row, float past)
     f->dw = twin_floats(f->l.params);
     f->x = twin_floats(f->batch * f->in);
     f->dy = twin_floats(f->batch * f->out);
+    float *from = twin_floats(f->batch * f->from);
     f->lx = twin_floats(f->ld * f->in);
+    f->lfrom = twin_floats(f->ld * f->from);
+    f->ldfrom = twin_floats(f->ld * f->from);
     f->ly = twin_floats(f->ld * f->out);
     f->ldx = twin_floats(f->ld * f->in);
     f->ldy = twin_floats(f->ld * f->out);
@@ -68,6 +84,7 @@ static void setup(struct fixture *f, size_t row, float past)
     f->scratch = twin_floats(f->l.ops->scratch ? f->l.ops->scratch(&f->l, f->ld) : 0);
     f->w2 = twin_doubles(f->l.params);
     f->x2 = twin_doubles(f->batch * f->in);
+    f->from2 = twin_doubles(f->batch * f->from);
     f->y2 = twin_doubles(f->out);
     twin_random(&rng, f->w, f->l.params);
     twin_random(&rng, f->x, f->batch * f->in);
@@ -76,23 +93,43 @@ static void setup(struct fixture *f, size_t row, float past)
     twin_lanes(f->dy, f->batch, f->out, f->ld, 0, f->ldy);
     twin_widen(f->w, f->l.params, f->w2);
     twin_widen(f->x, f->batch * f->in, f->x2);
+    twin_random(&rng, from, f->batch * f->from);
+    twin_lanes(from, f->batch, f->from, f->ld, past, f->lfrom);
+    twin_widen(from, f->batch * f->from, f->from2);
+    free(from);
 }
 
 static void teardown(struct fixture *f)
 {
     free(f->w), free(f->dw), free(f->x), free(f->dy), free(f->lx), free(f->ly), free(f->ldx);
     free(f->ldy), free(f->keep), free(f->scratch), free(f->w2), free(f->x2), free(f->y2);
+    free(f->lfrom), free(f->ldfrom), free(f->from2);
+}
+
+static void forward_to(struct fixture *f, float *ly)
+{
+    f->l.ops->forward(&f->l, f->w, f->lx, ly, f->keep, f->scratch, f->ld);
+    if (f->l.ops->join)
+        f->l.ops->join(&f->l, f->lfrom, ly, f->ld);
 }
 
 static void forward(struct fixture *f)
 {
-    f->l.ops->forward(&f->l, f->w, f->lx, f->ly, f->keep, f->scratch, f->ld);
+    forward_to(f, f->ly);
 }
 
 static void backward(struct fixture *f)
 {
     f->l.ops->backward(&f->l, f->w, f->lx, f->ly, f->ldy, f->keep, f->dw, f->ldx, f->scratch,
                        f->ld);
+    if (f->l.ops->join)
+        f->l.ops->join_back(&f->l, f->ldy, f->ldfrom, f->ld);
+}
+
+/* Sample s through the twin, into y2. */
+static void twin(struct fixture *f, size_t s)
+{
+    twin_layer(&f->l, f->w2, f->x2 + s * f->in, f->from2 + s * f->from, f->y2);
 }
 
 /* What sums of rounded terms of about this size may be off, as a random walk. */
@@ -117,7 +154,7 @@ ParameterizedTest(size_t *row, layers, forward_agrees_with_naive_double, .timeou
     setup(&f, *row, 0);
     forward(&f);
     for (size_t s = 0; s < f.batch; s++) {
-        twin_layer(&f.l, f.w2, f.x2 + s * f.in, f.y2);
+        twin(&f, s);
         for (size_t j = 0; j < f.out; j++) {
             double y = (double)f.ly[j * f.ld + s];
             cr_assert(fabs(y - f.y2[j]) <= tolerance(&f, fabs(f.y2[j])), "%s sample %zu output "
@@ -131,7 +168,7 @@ ParameterizedTest(size_t *row, layers, forward_agrees_with_naive_double, .timeou
 static double weighed(struct fixture *f, size_t s)
 {
     double sum = 0;
-    twin_layer(&f->l, f->w2, f->x2 + s * f->in, f->y2);
+    twin(f, s);
     for (size_t j = 0; j < f->out; j++)
         sum += (double)f->dy[s * f->out + j] * f->y2[j];
     return sum;
@@ -205,6 +242,40 @@ ParameterizedTest(size_t *row, layers, input_gradient_agrees_with_central_differ
     teardown(&f);
 }
 
+/* A trial of the only layer that joins. */
+static size_t joining_row(size_t trial)
+{
+    size_t i = 0;
+    while (!tsgd_layers[i]->join)
+        i++;
+    return trial * tsgd_n_layers + i;
+}
+
+ParameterizedTestParameters(layers, gradient_of_what_is_joined_agrees_with_central_differences)
+{
+    return twin_rows(TRIALS);
+}
+
+/* Upon what is there already: other layers pass gradients to the same activation. */
+ParameterizedTest(size_t *trial, layers, gradient_of_what_is_joined_agrees_with_central_differences,
+                  .timeout = 120)
+{
+    struct fixture f;
+    setup(&f, joining_row(*trial), 0);
+    for (size_t j = 0; j < f.from * f.ld; j++)
+        f.ldfrom[j] = 0.5f;
+    forward(&f);
+    backward(&f);
+    for (size_t s = 0; s < f.batch; s += 1 + f.batch / 3)
+        for (size_t j = 0; j < f.from; j += stride(f.from)) {
+            double want = 0.5 + slope(&f, &f.from2[s * f.from + j], s, s + 1);
+            double d = (double)f.ldfrom[j * f.ld + s];
+            cr_assert(fabs(d - want) <= tolerance(&f, fabs(want)), "%s sample %zu number %zu of "
+                      "%zu: %.9g, want %.9g", f.l.ops->name, s, j, f.from, d, want);
+        }
+    teardown(&f);
+}
+
 ParameterizedTestParameters(layers, lanes_past_the_batch_add_nothing)
 {
     return twin_rows(all_rows());
@@ -262,7 +333,7 @@ ParameterizedTest(size_t *row, layers, working_in_place_changes_no_bit, .timeout
     forward(&f);
     backward(&f);
     if (ops->in_place) {
-        ops->forward(&f.l, f.w, f.lx, f.lx, f.keep, f.scratch, f.ld);
+        forward_to(&f, f.lx);
         cr_assert(!memcmp(f.lx, f.ly, f.ld * f.in * sizeof *f.lx), "%s forward", ops->name);
         ops->backward(&f.l, f.w, f.lx, f.lx, f.ldy, f.keep, f.dw, f.ldy, f.scratch, f.ld);
         cr_assert(!memcmp(f.ldy, f.ldx, f.ld * f.in * sizeof *f.ldx), "%s backward", ops->name);
@@ -295,8 +366,9 @@ ParameterizedTest(size_t *row, layers, a_nan_survives, .timeout = 120)
     struct fixture f;
     bool found = false;
     setup(&f, *row, 0);
-    /* the last pixel that the first window sees, so in every layer somebody sees it */
-    f.lx[(f.l.window - 1) * (f.l.in.width + 1) * f.ld] = NAN;
+    /* the last pixel of the pad-th window, which somebody sees in every layer */
+    size_t pixel = f.l.window - 1 + (f.l.stride ? f.l.pad * (f.l.stride - 1) : 0);
+    f.lx[pixel * (f.l.in.width + 1) * f.ld] = NAN;
     forward(&f);
     for (size_t j = 0; j < f.out; j++)
         found = found || isnan(f.ly[j * f.ld]);
@@ -348,4 +420,27 @@ Test(layers, a_dense_layer_without_outputs_is_refused)
 {
     struct tsgd_layer l = {.ops = &tsgd_layer_dense, .name = "fc", .in = {6, 2, 2}};
     cr_assert(l.ops->shape(&l, NULL) == TSGD_EINVAL);
+}
+
+static const struct {
+    struct tsgd_shape in, from;
+} apart[] = {
+    {{2, 4, 4}, {2, 4, 8}}, {{2, 4, 4}, {2, 5, 8}}, {{2, 4, 4}, {2, 9, 8}}, {{2, 4, 4}, {4, 8, 8}},
+    {{3, 4, 4}, {2, 8, 8}}, {{2, 4, 4}, {2, 2, 2}},
+};
+
+ParameterizedTestParameters(layers, shapes_that_cannot_be_added_are_refused)
+{
+    return twin_rows(sizeof apart / sizeof *apart);
+}
+
+ParameterizedTest(size_t *row, layers, shapes_that_cannot_be_added_are_refused)
+{
+    struct tsgd_error err;
+    struct tsgd_shape f = apart[*row].from;
+    struct tsgd_layer l = {.ops = &tsgd_layer_add, .skip = 1, .in = apart[*row].in, .from = f};
+    char text[32];
+    cr_assert(l.ops->shape(&l, &err) == TSGD_EINVAL, "%zu", *row);
+    snprintf(text, sizeof text, "%ux%ux%u cannot", f.channels, f.height, f.width);
+    cr_assert(strstr(err.text, text), "%s", err.text);
 }

@@ -204,7 +204,7 @@ Test(net, initial_weights_fill_pytorch_s_range)
     struct tsgd_net net = make();
     float *w = twin_floats(net.dim), most = 0;
     tsgd_net_random(&net, 7, w);
-    const struct tsgd_layer *conv = &net.layer[1], *gn = &net.layer[5], *fc = &net.layer[7];
+    const struct tsgd_layer *conv = &net.layer[1], *gn = &net.layer[5], *fc = &net.layer[6];
     const struct tsgd_layer *both[] = {conv, fc};
     double fan_in[] = {2 * 2 * 2, 4 * 3 * 2};
     for (int i = 0; i < 2; i++) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
+#include "linalg/vec.h"
 
 /* What the row should hold: block c of the stream gives normals 64 (c / 16) + c % 16, and 16, 32 and
  * 48 after it.                                                                                  */

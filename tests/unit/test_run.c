@@ -108,6 +108,54 @@ ParameterizedTest(size_t *row, run, same_bits_for_any_threads_for_every_method_a
     }
 }
 
+Test(run, augmented_images_have_the_same_bits_for_any_threads, .timeout = 300)
+{
+    struct tsgd_settings s = small();
+    uint64_t hash[3];
+    s.data = "blobs:300,3x9x8,4";
+    s.normalize = "data";
+    s.augment = "crop-flip";
+    s.local_steps = 2;
+    for (s.threads = 1; s.threads <= 3; s.threads++) {
+        struct trace t = train(s);
+        hash[s.threads - 1] = t.eval[t.n - 1].state_hash;
+    }
+    cr_expect(hash[0] == hash[1] && hash[0] == hash[2]);
+    for (int i = 0; i < 4; i++) {
+        static const char *const others[] = {"none", "crop", "flip", "crop-flip"};
+        s.threads = 1;
+        s.seed = i == 3;                /* the same images, but another start as well */
+        s.augment = others[i];
+        struct trace t = train(s);
+        cr_expect(t.eval[t.n - 1].state_hash != hash[0], "%s", others[i]);
+    }
+}
+
+/* "data" is a name for numbers: given as they are, they do the same. */
+Test(run, normalisation_by_the_data_is_resolved_to_its_numbers, .timeout = 60)
+{
+    struct tsgd_settings s = small();
+    struct tsgd_run *run;
+    struct tsgd_error err;
+    char text[200];
+    s.data = "blobs:300,3x4x5,4";
+    s.normalize = "data";
+    struct trace t = train(s);
+    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+    snprintf(text, sizeof text, "%s", tsgd_run_info(run)->resolved.normalize);
+    tsgd_run_free(run);
+    cr_assert(strchr(text, ':') && strchr(text, ','), "%s", text);
+    s.normalize = text;
+    struct trace same = train(s);
+    s.normalize = "0,0,0:1,1,1";
+    struct trace identity = train(s);
+    s.normalize = NULL;
+    struct trace none = train(s);
+    cr_expect(!memcmp(&t, &same, sizeof t), "%s", text);
+    cr_expect(!memcmp(&identity, &none, sizeof none));
+    cr_expect(t.eval[t.n - 1].state_hash != none.eval[none.n - 1].state_hash);
+}
+
 Test(run, lenet_has_the_same_bits_for_any_threads, .timeout = 300)
 {
     struct tsgd_settings s = small();

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct tsgd_norm none = {.channels = 0};
+
 static struct tsgd_net build(const char *model, struct tsgd_shape in, uint32_t classes)
 {
     struct tsgd_net net;
@@ -25,18 +27,29 @@ static FILE *temporary(char path[64])
     return fdopen(fd, "wb");
 }
 
-Test(safetensors, what_is_written_is_read_back, .timeout = 60)
+static const struct {
+    const char *model;
+    struct tsgd_shape in;
+} written[] = {{"lenet", {1, 28, 28}}, {"vgg11", {3, 32, 32}}, {"resnet20", {3, 32, 32}}};
+
+ParameterizedTestParameters(safetensors, what_is_written_is_read_back)
 {
+    return twin_rows(sizeof written / sizeof *written);
+}
+
+ParameterizedTest(size_t *row, safetensors, what_is_written_is_read_back, .timeout = 60)
+{
+    const char *model = written[*row].model;
     char path[64];
     struct tsgd_error err;
     struct tsgd_rng rng = tsgd_rng(12, TSGD_RNG_TEST, 0, 0);
-    struct tsgd_net net = build("lenet", (struct tsgd_shape){1, 28, 28}, 10);
+    struct tsgd_net net = build(model, written[*row].in, 10);
     float *x = twin_floats(net.dim), *y = twin_floats(net.dim);
     FILE *f = temporary(path);
     twin_random(&rng, x, net.dim);
     x[7] = NAN;
     x[8] = -INFINITY;
-    cr_assert(tsgd_safetensors_write(f, &net, "lenet", x, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_safetensors_write(f, &net, model, &none, x, &err) == TSGD_OK, "%s", err.text);
     cr_assert(fclose(f) == 0);
     cr_assert(tsgd_safetensors_read(path, &net, y, &err) == TSGD_OK, "%s", err.text);
     cr_assert(!memcmp(x, y, net.dim * sizeof *x));
@@ -50,15 +63,20 @@ Test(safetensors, a_file_says_what_it_is, .timeout = 60)
     char path[64];
     struct tsgd_error err;
     struct tsgd_saved saved;
+    const struct tsgd_norm norm = {3, {1.0f / 3, -2, 0}, {1e-7f, 0.7f, 5}};
     struct tsgd_net net = build("mlp:5,4", (struct tsgd_shape){3, 2, 7}, 11);
     float *x = twin_floats(net.dim);
     FILE *f = temporary(path);
-    cr_assert(tsgd_safetensors_write(f, &net, "mlp:5,4", x, NULL) == TSGD_OK);
+    cr_assert(tsgd_safetensors_write(f, &net, "mlp:5,4", &norm, x, NULL) == TSGD_OK);
     cr_assert(fclose(f) == 0);
     cr_assert(tsgd_safetensors_identify(path, &saved, &err) == TSGD_OK, "%s", err.text);
     cr_assert(!strcmp(saved.model, "mlp:5,4"), "%s", saved.model);
     cr_assert(saved.shape.channels == 3 && saved.shape.height == 2 && saved.shape.width == 7);
     cr_assert(saved.classes == 11);
+    cr_assert(saved.norm.channels == 3);
+    for (int c = 0; c < 3; c++)
+        cr_assert(saved.norm.mean[c] == norm.mean[c] &&
+                  saved.norm.deviation[c] == norm.deviation[c]);
     unlink(path);
     free(x);
     tsgd_net_release(&net);
@@ -71,7 +89,7 @@ Test(safetensors, the_data_are_aligned_and_the_header_begins_with_a_brace, .time
     struct tsgd_net net = build("mlp:5", (struct tsgd_shape){1, 2, 7}, 3);
     float *x = twin_floats(net.dim);
     FILE *f = temporary(path);
-    cr_assert(tsgd_safetensors_write(f, &net, "mlp:5", x, NULL) == TSGD_OK);
+    cr_assert(tsgd_safetensors_write(f, &net, "mlp:5", &none, x, NULL) == TSGD_OK);
     long size = ftell(f);
     cr_assert(fclose(f) == 0);
     f = fopen(path, "rb");
@@ -240,9 +258,25 @@ Test(safetensors, a_file_of_another_program_has_no_model, .timeout = 60)
 #define META(shape, classes) "{\"__metadata__\":{\"telesgd.model\":\"lenet\",\"telesgd.shape\":\"" \
                              shape "\",\"telesgd.classes\":\"" classes "\"}}"
 
+#define NORM(text) "{\"__metadata__\":{\"telesgd.model\":\"lenet\",\"telesgd.shape\":\"1x28x28\"," \
+                   "\"telesgd.classes\":\"10\",\"telesgd.normalize\":" text "}}"
+
+/* Files from before there was normalisation. */
+Test(safetensors, a_file_that_says_nothing_of_it_is_not_normalised, .timeout = 60)
+{
+    struct tsgd_saved saved = {.norm.channels = 7};
+    cr_assert(identify(META("1x28x28", "10"), &saved, NULL) == TSGD_OK && !saved.norm.channels);
+    cr_assert(identify(NORM("\"0.5:0.25\""), &saved, NULL) == TSGD_OK && saved.norm.channels == 1);
+    cr_assert(identify(NORM("\"none\""), &saved, NULL) == TSGD_OK && !saved.norm.channels);
+}
+
 static const struct {
     const char *header, *says;
 } contradictory[] = {
+    {NORM("\"data\""), "telesgd.normalize: found 'data'"},
+    {NORM("\"0.5,0.5:1,1\""), "telesgd.normalize: found '0.5,0.5:1,1', want"},
+    {NORM("\"0.5:0\""), "telesgd.normalize: found '0.5:0', want"},
+    {NORM("7"), "telesgd.normalize: found '', want"},
     {META("1x28", "10"), "1x28"},
     {META("1x28x28x1", "10"), "1x28x28x1"},
     {META("1,28,28", "10"), "1,28,28"},

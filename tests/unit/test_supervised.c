@@ -81,7 +81,7 @@ static double *numbers(const struct fixture *f, const struct tsgd_samples *from,
 Test(supervised, the_row_is_the_net_s)
 {
     struct fixture f;
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, 8, 0});
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, 8, 0, 0});
     cr_assert(f.p.problem.dim == f.net.dim && f.p.problem.nodes == NODES);
     cr_assert(f.p.problem.eval_blocks == 2, "%u", f.p.problem.eval_blocks);
     teardown(&f);
@@ -90,7 +90,7 @@ Test(supervised, the_row_is_the_net_s)
 Test(supervised, a_node_without_samples_has_no_batch)
 {
     struct fixture f;
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, 8, 0});
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, 8, 0, 0});
     const struct tsgd_problem *p = &f.p.problem;
     cr_assert(p->ops->batch_count(p, 1, 0) == 0);
     cr_assert(p->ops->batch_count(p, 0, 0) == 8);
@@ -103,7 +103,7 @@ Test(supervised, a_batch_s_loss_is_that_of_the_node_s_own_samples, .timeout = 60
 {
     struct fixture f;
     uint8_t labels[7];
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, 7, 0});
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, 7, 0, 0});
     const struct tsgd_problem *p = &f.p.problem;
     float *grad = twin_floats(p->dim);
     double *w = twin_doubles(p->dim);
@@ -126,7 +126,7 @@ Test(supervised, a_gradient_is_that_of_the_mean_loss, .timeout = 60)
     struct fixture f;
     uint8_t labels[COUNT];
     const double h = 1e-6;
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, COUNT, 0});
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, COUNT, 0, 0});
     const struct tsgd_problem *p = &f.p.problem;
     float *grad = twin_floats(p->dim);
     double *w = twin_doubles(p->dim), *x;
@@ -149,7 +149,7 @@ Test(supervised, a_gradient_is_that_of_the_mean_loss, .timeout = 60)
 Test(supervised, blocks_of_an_evaluation_cover_every_test_sample_once, .timeout = 60)
 {
     struct fixture f;
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_EPOCH, 3, 0});
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_EPOCH, 3, 0, 0});
     const struct tsgd_problem *p = &f.p.problem;
     double *w = twin_doubles(p->dim), loss = 0, want = 0;
     uint64_t correct = 0, samples = 0, right = 0;
@@ -187,7 +187,7 @@ Test(supervised, blocks_of_an_evaluation_cover_every_test_sample_once, .timeout 
 Test(supervised, what_the_scratch_held_before_does_not_matter, .timeout = 60)
 {
     struct fixture f;
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_EPOCH, 17, 3});
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_EPOCH, 17, 3, 0});
     const struct tsgd_problem *p = &f.p.problem;
     float *a = twin_floats(p->dim), *b = twin_floats(p->dim);
     p->ops->gradient(p, 2, 5, f.w, a, f.scratch);
@@ -202,9 +202,9 @@ Test(supervised, the_scratch_of_a_huge_batch_does_not_overflow)
 {
     struct fixture f;
     struct tsgd_supervised p;
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_EPOCH, 3, 0});
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_EPOCH, 3, 0, 0});
     tsgd_supervised_init(&p, &f.net, &f.data, &split,
-                         (struct tsgd_batcher){TSGD_ORDER_IID, UINT32_MAX, 0}, NULL, 0);
+                         (struct tsgd_batcher){TSGD_ORDER_IID, UINT32_MAX, 0, 0}, NULL, 0);
     cr_assert(p.problem.scratch_bytes > (size_t)UINT32_MAX * FEATURES * 4);
     teardown(&f);
 }
@@ -214,7 +214,7 @@ Test(supervised, parts_are_whole_groups_of_lanes_and_add_up_to_the_gradient, .ti
 {
     static const uint32_t want[][4] = {{32, 5}, {16, 16, 5}, {16, 16, 5, 0}};
     struct fixture f;
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_IID, 37, 0});
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_IID, 37, 0, TSGD_AUGMENT_NONE});
     struct tsgd_problem *p = &f.p.problem;
     float *whole = twin_floats(p->dim), *part = twin_floats(p->dim);
     double *sum = twin_doubles(p->dim), loss = p->ops->gradient(p, 2, 1, f.w, whole, f.scratch);

@@ -6,48 +6,80 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-void twin_layer(const struct tsgd_layer *l, const double *w, const double *x, double *y)
+static void rectify(const double *x, size_t n, double *y)
+{
+    for (size_t j = 0; j < n; j++)
+        y[j] = x[j] > 0 ? x[j] : 0;
+}
+
+static void kind(const struct tsgd_layer *l, const double *w, const double *x, const double *from,
+                 double *y)
 {
     struct tsgd_ref_shape in = {l->in.channels, l->in.height, l->in.width};
+    struct tsgd_ref_shape from_shape = {l->from.channels, l->from.height, l->from.width};
     size_t size = tsgd_shape_size(l->in);
     const double *b = w + (l->n_tensors ? l->tensors[0].count : 0);
     if (l->ops == &tsgd_layer_dense)
         tsgd_ref_dense(size, l->units, w, b, x, y);
     else if (l->ops == &tsgd_layer_conv)
-        tsgd_ref_conv(in, l->units, l->window, w, b, x, y);
+        tsgd_ref_conv(in, l->units, l->window, l->pad, l->stride, w, l->no_bias ? NULL : b, x, y);
     else if (l->ops == &tsgd_layer_maxpool)
         tsgd_ref_maxpool(in, l->window, x, y);
     else if (l->ops == &tsgd_layer_groupnorm)
         tsgd_ref_groupnorm(in, l->groups, w, b, x, y);
+    else if (l->ops == &tsgd_layer_add)
+        tsgd_ref_add(in, from_shape, x, from, y);
+    else if (l->ops == &tsgd_layer_avgpool)
+        tsgd_ref_avgpool(in, x, y);
     else if (l->ops == &tsgd_layer_relu)
-        for (size_t j = 0; j < size; j++)
-            y[j] = x[j] > 0 ? x[j] : 0;
+        rectify(x, size, y);
     else
         cr_assert_fail("layer %s has no twin", l->ops->name);
+}
+
+/* The layer alone, then what it has taken in of those that follow. */
+void twin_layer(const struct tsgd_layer *l, const double *w, const double *x, const double *from,
+                double *y)
+{
+    struct tsgd_layer alone = *l;
+    alone.relu = alone.pool = false;
+    alone.n_tensors = 0;
+    alone.params = alone.keep = 0;
+    cr_assert(alone.ops->shape(&alone, NULL) == TSGD_OK);
+    size_t size = tsgd_shape_size(alone.out);
+    double *before = twin_doubles(size);
+    kind(l, w, x, from, before);
+    if (l->relu)
+        rectify(before, size, before);
+    if (l->pool)
+        tsgd_ref_maxpool((struct tsgd_ref_shape){alone.out.channels, alone.out.height,
+                                                 alone.out.width}, 2, before, y);
+    else
+        memcpy(y, before, size * sizeof *y);
+    free(before);
 }
 
 double twin_loss(const struct tsgd_net *net, const double *w, const double *x,
                  const uint8_t *labels, size_t count)
 {
-    size_t features = tsgd_shape_size(net->in), most = features;
-    double loss = 0;
-    for (uint32_t i = 0; i < net->n_layers; i++) {
-        size_t out = tsgd_shape_size(net->layer[i].out);
-        most = out > most ? out : most;
-    }
-    double *a = twin_doubles(most), *b = twin_doubles(most);
+    size_t features = tsgd_shape_size(net->in);
+    uint32_t n = net->n_layers;
+    double loss = 0, **act = calloc((size_t)n + 1, sizeof *act);
+    cr_assert(act);
+    act[0] = twin_doubles(features);
+    for (uint32_t i = 0; i < n; i++)
+        act[i + 1] = twin_doubles(tsgd_shape_size(net->layer[i].out));
     for (size_t s = 0; s < count; s++) {
-        memcpy(a, x + s * features, features * sizeof *a);
-        for (uint32_t i = 0; i < net->n_layers; i++) {
-            twin_layer(&net->layer[i], w + net->layer[i].offset, a, b);
-            double *t = a;
-            a = b;
-            b = t;
+        memcpy(act[0], x + s * features, features * sizeof *x);
+        for (uint32_t i = 0; i < n; i++) {
+            const struct tsgd_layer *l = &net->layer[i];
+            twin_layer(l, w + l->offset, act[i], l->skip ? act[i - l->skip] : NULL, act[i + 1]);
         }
-        loss += tsgd_ref_cross_entropy(net->classes, a, labels[s]) / (double)count;
+        loss += tsgd_ref_cross_entropy(net->classes, act[n], labels[s]) / (double)count;
     }
-    free(a);
-    free(b);
+    for (uint32_t i = 0; i <= n; i++)
+        free(act[i]);
+    free(act);
     return loss;
 }
 

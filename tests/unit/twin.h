@@ -15,8 +15,9 @@ enum { TWIN_SLOW = 1 };
 enum { TWIN_SLOW = 0 };
 #endif
 
-/* One sample through a layer: x[in] to y[out]. */
-void twin_layer(const struct tsgd_layer *l, const double *w, const double *x, double *y);
+/* One sample through a layer: x[in] to y[out]; from is what a layer joins, or NULL. */
+void twin_layer(const struct tsgd_layer *l, const double *w, const double *x, const double *from,
+                double *y);
 
 /* The mean loss over `count` samples x[count][features]. */
 double twin_loss(const struct tsgd_net *net, const double *w, const double *x,

@@ -1,6 +1,6 @@
-#include "linalg/vec.h"
+#include "simd/simd.h"
 
-void tsgd_sgd(float *restrict x, float *restrict m, const float *restrict g, size_t dim, float eta,
+void TSGD_FN(sgd)(float *restrict x, float *restrict m, const float *restrict g, size_t dim, float eta,
               float momentum, bool nesterov, float decay)
 {
     if (!m) {
@@ -20,7 +20,7 @@ void tsgd_sgd(float *restrict x, float *restrict m, const float *restrict g, siz
     }
 }
 
-void tsgd_weigh(float *restrict sum, const float *restrict x, size_t n, float weight, bool add)
+void TSGD_FN(weigh)(float *restrict sum, const float *restrict x, size_t n, float weight, bool add)
 {
     if (add)
         for (size_t j = 0; j < n; j++)
@@ -40,7 +40,7 @@ static double add_up(const double lane[LANES])
     return sum;
 }
 
-double tsgd_fold(double *restrict sum, const float *restrict x, const float *restrict ref,
+double TSGD_FN(fold)(double *restrict sum, const float *restrict x, const float *restrict ref,
                  size_t dim)
 {
     double square[LANES] = {0};
@@ -59,7 +59,7 @@ double tsgd_fold(double *restrict sum, const float *restrict x, const float *res
     return add_up(square);
 }
 
-double tsgd_fold_finish(float *restrict mean, const double *restrict sum,
+double TSGD_FN(fold_finish)(float *restrict mean, const double *restrict sum,
                         const float *restrict ref, size_t dim, double count)
 {
     double square[LANES] = {0};

@@ -1,13 +1,10 @@
 /* Rows of standard normals: Philox and Box-Muller of 16 counters at a time, without branches, calls
  * or tables, in a form that the compiler makes vectors of. The arithmetic is plain IEEE single
  * precision in a fixed order: the same bits on every machine.                                   */
-#include "base/rng.h"
+#include "simd/simd.h"
 
 #include <math.h>
 #include <string.h>
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
 
 enum { LANES = 16, BLOCK = 4 * LANES };
 
@@ -115,14 +112,13 @@ static inline void box_muller(uint32_t radius, uint32_t angle, float *first, flo
     *second = as_float(as_bits(sine) ^ differ);
 }
 
-void tsgd_rng_normals(uint64_t seed, enum tsgd_purpose purpose, uint32_t a, uint32_t b, float *out,
-                      size_t n)
+void TSGD_FN(normals)(uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, float *out, size_t n)
 {
     uint32_t word[4][LANES];
     float rest[BLOCK];
     for (size_t done = 0; done < n; done += BLOCK) {
         float *z = n - done >= BLOCK ? out + done : rest;
-        philox(word, seed, (uint32_t)(done / 4), a, b, (uint32_t)purpose);
+        philox(word, seed, (uint32_t)(done / 4), a, b, purpose);
         for (int l = 0; l < LANES; l++)
             box_muller(word[0][l], word[1][l], &z[l], &z[LANES + l]);
         for (int l = 0; l < LANES; l++)

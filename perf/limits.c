@@ -1,0 +1,177 @@
+/* What the machine itself can do: multiply-adds from registers, and bytes moved, by the widest
+ * vectors it has. One function per instruction set, compiled for it whatever the rest is compiled for, and
+ * chosen when the program runs: so a share of the peak means the same for every build.          */
+#include "bench.h"
+
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+/* Repeats of the chain of multiply-adds in one call. */
+enum { STEPS = 10000 };
+
+/* A result that nobody reads, but which the compiler must not know that. */
+static _Alignas(64) char sink[64];
+
+struct bandwidth {
+    float *a, *b, *c;
+    size_t n;                   /* floats, a multiple of 16 */
+};
+
+/* `sums` independent chains: enough to hide the latency of a multiply-add, few enough for the
+ * registers of the instruction set. fp-contract: the only code here that wants a * b + c as one instruction. */
+#define LIMITS(isa, target, width, sums, stream)                                                \
+    typedef float vec_##isa __attribute__((vector_size(4 * (width)), may_alias));               \
+    target __attribute__((optimize("fp-contract=fast"))) static void peak_##isa(void *arg)      \
+    {                                                                                           \
+        vec_##isa sum[sums], a = {0}, b, total = {0};                                           \
+        a += *(const volatile float *)arg;                                                      \
+        b = 1 - a;                                                                              \
+        _Pragma("GCC unroll 24") for (int i = 0; i < (sums); i++) sum[i] = b * (float)i;        \
+        for (int step = 0; step < STEPS; step++)                                                \
+            _Pragma("GCC unroll 24") for (int i = 0; i < (sums); i++) sum[i] = sum[i] * a + b;  \
+        _Pragma("GCC unroll 24") for (int i = 0; i < (sums); i++) total += sum[i];              \
+        *(volatile vec_##isa *)sink = total;                                                    \
+    }                                                                                           \
+    target static void scale_##isa(void *arg)                                                   \
+    {                                                                                           \
+        const struct bandwidth *w = arg;                                                        \
+        vec_##isa *a = (vec_##isa *)w->a;                                                       \
+        for (size_t i = 0; i < w->n / (width); i += 16 / (width))                               \
+            _Pragma("GCC unroll 4") for (size_t j = i; j < i + 16 / (width); j++) a[j] *= 0.999f; \
+    }                                                                                           \
+    target static void triad_##isa(void *arg)                                                   \
+    {                                                                                           \
+        const struct bandwidth *w = arg;                                                        \
+        vec_##isa *a = (vec_##isa *)w->a;                                                       \
+        const vec_##isa *b = (const vec_##isa *)w->b, *c = (const vec_##isa *)w->c;             \
+        for (size_t i = 0; i < w->n / (width); i += 16 / (width))                               \
+            _Pragma("GCC unroll 4") for (size_t j = i; j < i + 16 / (width); j++)               \
+                a[j] = b[j] + 0.5f * c[j];                                                      \
+    }                                                                                           \
+    target static void triad_nt_##isa(void *arg)                                                \
+    {                                                                                           \
+        const struct bandwidth *w = arg;                                                        \
+        const vec_##isa *b = (const vec_##isa *)w->b, *c = (const vec_##isa *)w->c;             \
+        for (size_t i = 0; i < w->n / (width); i += 16 / (width))                               \
+            _Pragma("GCC unroll 4") for (size_t j = i; j < i + 16 / (width); j++)               \
+                stream(w->a + j * (width), b[j] + 0.5f * c[j]);                                 \
+        fence();                                                                                \
+    }
+
+#if defined(__x86_64__)
+static void fence(void) { __builtin_ia32_sfence(); }
+LIMITS(sse, __attribute__((target("no-avx"))), 4, 12, __builtin_ia32_movntps)
+LIMITS(avx2, __attribute__((target("avx2,fma"))), 8, 12, __builtin_ia32_movntps256)
+LIMITS(avx512, __attribute__((target("avx512f,fma"))), 16, 24, __builtin_ia32_movntps512)
+#else
+/* No store past the cache that C can ask for. */
+static void fence(void) {}
+static inline void store(float *to, float __attribute__((vector_size(16))) v)
+{
+    *(float __attribute__((vector_size(16), may_alias)) *)to = v;
+}
+LIMITS(native, , 4, 12, store)
+#endif
+
+static const struct isa {
+    const char *name;
+    unsigned flops;             /* of one call of peak */
+    void (*peak)(void *), (*scale)(void *), (*triad)(void *), (*triad_nt)(void *);
+} isas[] = {                    /* narrow to wide */
+#define ROW(isa, width, sums) {#isa, 2 * (width) * (sums) * STEPS, peak_##isa, scale_##isa, \
+                               triad_##isa, triad_nt_##isa}
+#if defined(__x86_64__)
+    ROW(sse, 4, 12), ROW(avx2, 8, 12), ROW(avx512, 16, 24),
+#else
+    ROW(native, 4, 12),
+#endif
+};
+
+/* How many of them this processor has, the narrowest first. */
+static size_t known(void)
+{
+#if defined(__x86_64__)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return 1;
+    return __builtin_cpu_supports("avx512f") ? 3 : 2;
+#else
+    return 1;
+#endif
+}
+
+static const struct isa *widest(void)
+{
+    return &isas[known() - 1];
+}
+
+const char *bench_isa(size_t i)
+{
+    return i < known() ? isas[i].name : NULL;
+}
+
+const char *bench_widest_isa(void)
+{
+    return widest()->name;
+}
+
+double bench_peak_flops(size_t i)
+{
+    return isas[i].flops;
+}
+
+struct bench_time bench_peak_run(size_t i)
+{
+    float a = 0.5f;
+    return bench_run(isas[i].peak, &a);
+}
+
+double bench_peak(void)
+{
+    static double peak;
+    if (peak == 0)
+        peak = bench_peak_flops(known() - 1) / bench_peak_run(known() - 1).median;
+    return peak;
+}
+
+/* Runs work on `arrays` arrays of `bytes` in all; zero times: no memory. */
+static struct bench_time move(void (*work)(void *), unsigned arrays, size_t bytes)
+{
+    struct bandwidth w = {.n = bytes / arrays / sizeof(float) / 16 * 16};
+    void *memory;
+    struct tsgd_error err;
+    size_t map = 3 * w.n * sizeof(float);
+    if (tsgd_map(&memory, map, "benchmark", &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return (struct bench_time){0};
+    }
+    w.a = memory;
+    w.b = w.a + w.n;
+    w.c = w.b + w.n;
+    for (size_t i = 0; i < arrays * w.n; i++)           /* no page may be the common zero page */
+        w.a[i] = 1;
+    struct bench_time t = bench_run(work, &w);
+    tsgd_unmap(memory, map);
+    return t;
+}
+
+struct bench_time bench_scale(size_t bytes)
+{
+    return move(widest()->scale, 1, bytes);
+}
+
+struct bench_time bench_triad(size_t bytes, bool non_temporal)
+{
+    return move(non_temporal ? widest()->triad_nt : widest()->triad, 3, bytes);
+}
+
+double bench_scale_bandwidth(size_t bytes)
+{
+    return 2.0 * (double)bytes / bench_scale(bytes).median;
+}
+
+double bench_triad_bandwidth(size_t bytes, bool non_temporal)
+{
+    return (double)bytes / bench_triad(bytes, non_temporal).median;
+}

@@ -1,0 +1,97 @@
+/* base/trace.h: what every worker did when, kept in memory while it runs and written afterwards as
+ * Chrome trace events, JSON that ui.perfetto.dev and chrome://tracing open.
+ * A trace has a track for each worker, with room for so many events; a full track records no more
+ * and counts what it loses, so that the beginning of a run is seen whole.
+ * Ownership: whoever creates a trace frees it. Threads: a track belongs to one thread at a time,
+ * everything else is called while none records. Recording never allocates, locks or calls the
+ * system.                                                                                       */
+#ifndef TSGD_BASE_TRACE_H
+#define TSGD_BASE_TRACE_H
+
+#include "base/clock.h"
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#define TSGD_TRACE_NONE UINT32_MAX      /* in place of a number that does not apply */
+
+/* What events of one kind have in common; static, for events point to it. */
+struct tsgd_trace_kind {
+    const char *name;           /* of the slice; NULL: the event's text is */
+    const char *category;
+    const char *number[3];      /* names of the event's numbers; NULL: not told */
+    bool flows;                 /* the first number is something that goes on from slice to slice:
+                                 * an arrow leads from each to the next with the same number */
+};
+
+struct tsgd_trace_event {
+    uint64_t begin, end;        /* ticks */
+    const struct tsgd_trace_kind *kind;
+    const char *text;           /* the slice's name, or else a note; NULL: none. Not copied */
+    uint32_t number[3], pass;
+};
+
+struct tsgd_track {
+    struct tsgd_trace_event *event;
+    size_t n, room;
+    uint64_t lost;
+    uint32_t pass;
+};
+
+struct tsgd_trace;
+
+/* Empty, with tracks of `room` events to come; inner: there will be slices within slices.
+ * TSGD_ENOMEM.                                                                                  */
+enum tsgd_status tsgd_trace_create(struct tsgd_trace **out, size_t room, bool inner,
+                                   struct tsgd_error *err);
+void tsgd_trace_free(struct tsgd_trace *t);
+
+/* Bytes of one track; SIZE_MAX when they cannot be counted. */
+size_t tsgd_trace_bytes(const struct tsgd_trace *t);
+
+/* A pass begins: there are at least this many tracks afterwards, and what flows in it has nothing
+ * to do with what flowed before. Tracks from before may have moved. TSGD_ENOMEM.                   */
+enum tsgd_status tsgd_trace_reserve(struct tsgd_trace *t, size_t tracks, struct tsgd_error *err);
+
+struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i);
+bool tsgd_trace_is_inner(const struct tsgd_trace *t);
+
+/* By its thread, before it records: has the system place the track's memory there. */
+void tsgd_track_touch(struct tsgd_track *t);
+
+static inline void tsgd_track_add(struct tsgd_track *t, const struct tsgd_trace_event *event)
+{
+    if (t->n == t->room) {
+        t->lost++;
+        return;
+    }
+    t->event[t->n] = *event;
+    t->event[t->n++].pass = t->pass;
+}
+
+/* The JSON object, with each track as thread "worker I"; errors stay with `f`. TSGD_ENOMEM. */
+enum tsgd_status tsgd_trace_write(const struct tsgd_trace *t, FILE *f, struct tsgd_traced *out,
+                                  struct tsgd_error *err);
+
+/* ---- slices within a task, by code that knows no workers ---- */
+
+/* The track of this thread, when it records such slices; else NULL, and they cost one branch. */
+extern _Thread_local struct tsgd_track *tsgd_trace_inner;
+
+static inline uint64_t tsgd_inner_begin(void)
+{
+    return __builtin_expect(tsgd_trace_inner != NULL, 0) ? tsgd_ticks() : 0;
+}
+
+/* text: the slice's name; it must live as long as the trace. */
+static inline void tsgd_inner_end(uint64_t begin, const struct tsgd_trace_kind *kind,
+                                  const char *text, uint32_t number)
+{
+    if (__builtin_expect(tsgd_trace_inner != NULL, 0))
+        tsgd_track_add(tsgd_trace_inner, &(struct tsgd_trace_event){
+            .begin = begin, .end = tsgd_ticks(), .kind = kind, .text = text,
+            .number = {number, TSGD_TRACE_NONE, TSGD_TRACE_NONE}});
+}
+
+#endif

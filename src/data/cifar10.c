@@ -1,0 +1,142 @@
+/* The binary version of CIFAR-10 (Krizhevsky 2009): records of a label byte and 3 x 32 x 32 pixels,
+ * channel after channel, row after row; 10,000 of them in each of six files. A file may hold any
+ * number of whole records, so that small ones of the format do as well.                         */
+#include "data/dataset.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CLASSES = 10, PIXELS = 3 * 32 * 32, RECORD = 1 + PIXELS, PARTS = 5 };
+
+#define FOLDER "cifar-10-batches-bin"
+
+static const char *const train_names[PARTS] = {
+    "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+    "data_batch_5.bin",
+};
+static const char *const test_names[] = {"test_batch.bin"};
+
+#define EITHER(name) name, FOLDER "/" name
+static const char *const files[] = {
+    EITHER("data_batch_1.bin"), EITHER("data_batch_2.bin"), EITHER("data_batch_3.bin"),
+    EITHER("data_batch_4.bin"), EITHER("data_batch_5.bin"), EITHER("test_batch.bin"), NULL,
+};
+
+struct part {
+    FILE *f;
+    char path[PATH_MAX];
+    uint32_t records;
+};
+
+/* The archive unpacks into a folder: `dir` may be that folder, or the place it was unpacked in. */
+static const char *folder_in(const char *dir)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, train_names[0]);
+    if (n < 0 || (size_t)n >= sizeof path || access(path, F_OK) == 0)
+        return "";
+    n = snprintf(path, sizeof path, "%s/" FOLDER, dir);
+    return n >= 0 && (size_t)n < sizeof path && access(path, F_OK) == 0 ? FOLDER "/" : "";
+}
+
+static enum tsgd_status open_part(struct part *p, const char *dir, const char *name,
+                                  struct tsgd_error *err)
+{
+    struct stat s;
+    int n = snprintf(p->path, sizeof p->path, "%s/%s%s", dir, folder_in(dir), name);
+    if (n < 0 || (size_t)n >= sizeof p->path)
+        return tsgd_fail(err, TSGD_EIO, "the directory's name '%.80s..' is too long", dir);
+    p->f = fopen(p->path, "rb");
+    if (!p->f || fstat(fileno(p->f), &s) != 0)
+        return tsgd_fail(err, TSGD_EIO, "%s: cannot open: %s; --data-dir says where the binary "
+                         "version of CIFAR-10 lies", p->path, strerror(errno));
+    if (!S_ISREG(s.st_mode))
+        return tsgd_fail(err, TSGD_EIO, "%s: not a file", p->path);
+    if (s.st_size == 0 || s.st_size % RECORD != 0 || s.st_size / RECORD > UINT32_MAX / PARTS)
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: %lld bytes, want records of %d bytes, 1 to %u of "
+                         "them", p->path, (long long)s.st_size, RECORD, UINT32_MAX / PARTS);
+    p->records = (uint32_t)(s.st_size / RECORD);
+    return TSGD_OK;
+}
+
+static enum tsgd_status read_part(struct part *p, uint8_t *bytes, uint8_t *labels,
+                                  struct tsgd_error *err)
+{
+    for (uint32_t i = 0; i < p->records; i++) {
+        if (fread(labels + i, 1, 1, p->f) != 1 ||
+            fread(bytes + (size_t)i * PIXELS, 1, PIXELS, p->f) != PIXELS)
+            return ferror(p->f) ? tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", p->path,
+                                            strerror(errno))
+                                : tsgd_fail(err, TSGD_EFORMAT, "%s: the file ended while it was "
+                                            "read", p->path);
+        if (labels[i] >= CLASSES)
+            return tsgd_fail(err, TSGD_EFORMAT, "%s: label %u of record %u, want 0 to %d", p->path,
+                             labels[i], i, CLASSES - 1);
+    }
+    return TSGD_OK;
+}
+
+static enum tsgd_status read_parts(struct tsgd_samples *out, const char *dir,
+                                   const char *const *names, int n, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct part part[PARTS] = {{.f = NULL}};
+    struct tsgd_samples s = {NULL, NULL, 0};
+    uint32_t count = 0;
+    for (int i = 0; i < n; i++) {
+        TRY(open_part(&part[i], dir, names[i], err));
+        count += part[i].records;
+    }
+    TRY(tsgd_samples_alloc(&s, count, PIXELS, "--data cifar10", err));
+    count = 0;
+    for (int i = 0; i < n; i++) {
+        TRY(read_part(&part[i], s.bytes + (size_t)count * PIXELS, s.labels + count, err));
+        count += part[i].records;
+    }
+    *out = s;
+    s = (struct tsgd_samples){NULL, NULL, 0};
+done:
+    for (int i = 0; i < n; i++)
+        if (part[i].f)
+            fclose(part[i].f);
+    free(s.bytes);
+    free(s.labels);
+    return st;
+}
+
+static enum tsgd_status load(const char *arg, const char *dir, uint64_t seed,
+                             struct tsgd_dataset *out, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_dataset d = TSGD_DATASET_INIT;
+    (void)seed;
+    if (arg)
+        return tsgd_fail(err, TSGD_EINVAL, "--data cifar10: takes no argument, found ':%s'", arg);
+    d.shape = (struct tsgd_shape){3, 32, 32};
+    d.classes = CLASSES;
+    for (int b = 0; b < 256; b++)
+        d.value[b] = (float)b / 255;
+    TRY(read_parts(&d.train, dir, train_names, PARTS, err));
+    TRY(read_parts(&d.test, dir, test_names, 1, err));
+    *out = d;
+    d = (struct tsgd_dataset)TSGD_DATASET_INIT;
+done:
+    tsgd_dataset_release(&d);
+    return st;
+}
+
+const struct tsgd_source tsgd_source_cifar10 = {
+    .name = "cifar10",
+    .usage = "cifar10",
+    .summary = "60,000 colour pictures, 3x32x32, 10 classes (Krizhevsky 2009), the binary version, "
+               "from --data-dir",
+    .has_files = true,
+    .files = files,
+    .load = load,
+};

@@ -1,0 +1,78 @@
+#include "linalg/isa.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+static bool sse4(void)
+{
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+}
+
+static bool avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi2");
+}
+
+static bool avx512(void)
+{
+    return avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#define NARROWEST tsgd_kernels_sse4
+#define ISAS(X) X(sse4) X(avx2) X(avx512)
+#elif defined(__aarch64__)
+static bool neon(void) { return true; }
+#define NARROWEST tsgd_kernels_neon
+#define ISAS(X) X(neon)
+#else
+static bool plain(void) { return true; }
+#define NARROWEST tsgd_kernels_plain
+#define ISAS(X) X(plain)
+#endif
+
+/* The Makefile compiles the kernels for the same names. */
+#define DECLARE(name) extern const struct tsgd_kernels tsgd_kernels_##name;
+ISAS(DECLARE)
+
+static const struct {
+    const struct tsgd_kernels *table;
+    bool (*runs_here)(void);
+} isas[] = {
+#define ROW(name) {&tsgd_kernels_##name, name},
+    ISAS(ROW)
+};
+enum { N = sizeof isas / sizeof *isas };
+
+const struct tsgd_kernels *tsgd_kernels = &NARROWEST;
+
+const struct tsgd_kernels *tsgd_isa_table(size_t i)
+{
+    for (size_t j = 0; j < N; j++)
+        if (isas[j].runs_here() && i-- == 0)
+            return isas[j].table;
+    return NULL;
+}
+
+enum tsgd_status tsgd_isa_init(const char *name, struct tsgd_error *err)
+{
+    const struct tsgd_kernels *t, *best = NULL;
+    const char *names[N];
+    size_t n = 0;
+    for (size_t i = 0; (t = tsgd_isa_table(i)); i++) {
+        names[n++] = t->isa;
+        if (!name || !strcmp(name, t->isa))
+            best = t;
+    }
+    for (size_t i = 0; i < N && !best; i++)
+        if (!strcmp(name, isas[i].table->isa))
+            return tsgd_fail(err, TSGD_EINVAL, "--isa: this CPU cannot run '%s'; its widest is %s",
+                             name, names[n - 1]);
+    if (!best)
+        return tsgd_unknown_name("--isa", name, names, n, err);
+    tsgd_kernels = best;
+    return TSGD_OK;
+}

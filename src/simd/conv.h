@@ -1,0 +1,67 @@
+/* simd/conv.h: what the files that compute a convolution's weight gradient share. */
+#ifndef TSGD_SIMD_CONV_H
+#define TSGD_SIMD_CONV_H
+
+#include "simd/simd.h"
+
+/* Output pixels first .. first + count - 1 of one axis, where a tap meets the input, not padding. */
+struct tsgd_span {
+    size_t first, count;
+};
+
+static inline struct tsgd_span tsgd_span(size_t tap, size_t in, size_t out,
+                                         const struct tsgd_conv *d)
+{
+    size_t from = tap < d->pad ? (d->pad - tap + d->stride - 1) / d->stride : 0;
+    size_t end = in + d->pad > tap ? (in + d->pad - tap + d->stride - 1) / d->stride : 0;
+    end = end < out ? end : out;
+    return (struct tsgd_span){from, end > from ? end - from : 0};
+}
+
+/* Row i of the pooled gradient of channel c, back at the pixels that won, in two rows of dy, which is
+ * 0 elsewhere; returns its sum.                                                                  */
+INLINE vf tsgd_unpool_row(const struct tsgd_conv *d, const float *dp, const uint16_t *won, size_t c,
+                          size_t i, float *dy)
+{
+    size_t ld = d->ld, line = d->out_w * ld, wide = d->out_w / 2, from = (c * (d->out_h / 2) + i) * wide;
+    const vf zero = {0};
+    vf sum = {0};
+    dp += from * ld;
+    won += from * ld / VL * 4;
+    for (size_t j = 0; j < wide; j++, dy += 2 * ld)
+        for (size_t v = 0; v < ld; v += VL, won += 4, dp += VL) {
+            vf g = choose(mask_of(won[3]), load(dp), zero);
+            vm low = mask_of(won[2]), right = mask_of(won[0]), right_low = mask_of(won[1]);
+            vf above = choose(low, zero, g), below = choose(low, g, zero);
+            sum += g;
+            store(dy + v, choose(right, zero, above));
+            store(dy + ld + v, choose(right, above, zero));
+            store(dy + line + v, choose(right_low, zero, below));
+            store(dy + line + ld + v, choose(right_low, below, zero));
+        }
+    for (size_t v = 0; d->out_w % 2 && v < ld; v += VL) {
+        store(dy + v, zero);
+        store(dy + line + v, zero);
+    }
+    return sum;
+}
+
+/* So few output channels that vectors of them would be half empty, or so few input channels that the
+ * transposed gradient would be read too often: lanes are samples instead.                       */
+static inline bool tsgd_few_channels(const struct tsgd_conv *d)
+{
+    return 2 * d->out_c < VL || d->in_c < 4;
+}
+
+/* The gradient of the weights in that case, from dy or, when won is not NULL, from the pooled gradient,
+ * and then of the biases too; and the floats of scratch that it needs.                           */
+enum { TSGD_LANE_PAIRS = 4, TSGD_LANE_BLOCK = 64 };
+static inline size_t tsgd_lane_scratch(const struct tsgd_conv *d)
+{
+    size_t line = d->out_w * d->ld, rows = SUMS / TSGD_LANE_PAIRS;
+    return SUMS * VL * d->window * d->window + rows * (TSGD_LANE_BLOCK * VL + 2 * line);
+}
+void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,
+                                 const uint16_t *won, float *dw, float *dbias, float *scratch);
+
+#endif

@@ -1,0 +1,85 @@
+/* Bytes of 16 samples into numbers, transposed on the way (data/decode.h). Bytes move as they are,
+ * in registers, and become floats last, one feature of 16 samples at a time. Nothing is contracted:
+ * the same bits on every instruction set, and those of the naive form.                          */
+#include "simd/simd.h"
+
+#include <string.h>
+
+/* Wide registers take four times as many bytes of each sample; two lanes at a time would leave too
+ * few of AVX2's for what is being dealt.                                                        */
+enum { SAMPLES = 16, LANE = 16, BYTES = VL == 16 ? 4 * LANE : LANE };
+typedef uint8_t vb __attribute__((vector_size(BYTES)));
+
+/* Deals the bytes of two registers out in turn, as every instruction set can within lanes of 16
+ * bytes: the lower halves of the lanes.                                                         */
+#define PAIR(o) o, o + BYTES
+#define DEAL(o) PAIR(o), PAIR(o + 1), PAIR(o + 2), PAIR(o + 3), PAIR(o + 4), PAIR(o + 5), \
+                PAIR(o + 6), PAIR(o + 7)
+#if defined(__AVX512F__)
+static const vb lower = {DEAL(0), DEAL(16), DEAL(32), DEAL(48)};
+#else
+static const vb lower = {DEAL(0)};
+#endif
+
+/* In each lane a 16 x 16 matrix: four times over, rows i and i + 8 are dealt out in turn like two
+ * halves of a pack of cards.                                                                    */
+INLINE void transpose_bytes(vb row[SAMPLES])
+{
+    vb dealt[SAMPLES];
+    for (int pass = 0; pass < 4; pass++) {
+        for (int i = 0; i < SAMPLES / 2; i++) {
+            dealt[2 * i] = __builtin_shuffle(row[i], row[i + SAMPLES / 2], lower);
+            dealt[2 * i + 1] = __builtin_shuffle(row[i], row[i + SAMPLES / 2], lower + 8);
+        }
+        memcpy(row, dealt, sizeof dealt);
+    }
+}
+
+/* VL bytes as floats. */
+INLINE vf widen(const uint8_t *p)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+#elif defined(__AVX2__)
+    return (vf)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+#elif defined(__SSE4_1__)
+    return (vf)_mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_loadu_si32(p)));
+#else
+    vf x;
+    for (int i = 0; i < VL; i++)
+        x[i] = p[i];
+    return x;
+#endif
+}
+
+/* BYTES features from f on. Lane q of row i then holds feature 16 q + i. */
+INLINE void tile(const uint8_t *const from[SAMPLES], size_t f, const struct tsgd_line *l, size_t ld,
+                 float *x)
+{
+    const vf zero = all(l->zero), high = all(l->high), low = all(l->low);
+    const vf mean = all(l->mean), scale = all(l->scale);
+    vb row[SAMPLES];
+    uint8_t byte[SAMPLES][BYTES];
+    for (size_t s = 0; s < SAMPLES; s++)
+        memcpy(&row[s], from[s] + f, sizeof row[s]);
+    transpose_bytes(row);
+    memcpy(byte, row, sizeof byte);
+    for (size_t q = 0; q < BYTES / LANE; q++)
+        for (size_t i = 0; i < LANE; i++)
+            for (size_t s = 0; s < SAMPLES; s += VL) {
+                vf b = widen(&byte[i][q * LANE + s]);
+                storeu(x + (f + q * LANE + i) * ld + s,
+                       (zero + (b * high + b * low) - mean) * scale);
+            }
+}
+
+void TSGD_FN(decode)(const uint8_t *const from[16], size_t n, const struct tsgd_line *line,
+                     size_t ld, float *x)
+{
+    const struct tsgd_line l = *line;   /* x might be where line is, for all that C knows */
+    size_t f = 0;
+    for (; f + BYTES <= n; f += BYTES)
+        tile(from, f, &l, ld, x);
+    if (f < n)
+        tile(from, n - BYTES, &l, ld, x);
+}

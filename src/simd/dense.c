@@ -1,0 +1,46 @@
+#include "simd/simd.h"
+
+void TSGD_FN(add_bias)(float *y, const float *bias, size_t rows, size_t ld, bool relu)
+{
+    for (size_t r = 0; r < rows; r++, y += ld)
+        for (size_t s = 0; s < ld; s += VL) {
+            vf sum = load(y + s) + all(bias[r]);
+            store(y + s, relu ? larger((vf){0}, sum) : sum);
+        }
+}
+
+void TSGD_FN(bias_gradient)(const float *y, const float *dy, size_t rows, size_t ld, float *masked,
+                            float *dbias)
+{
+    for (size_t first = 0; first < rows; first += VL) {
+        size_t n = rows - first < VL ? rows - first : VL;
+        vf sum[VL] = {{0}};
+        for (size_t r = 0; r < n; r++)
+            for (size_t s = 0, at = (first + r) * ld; s < ld; s += VL, at += VL) {
+                vf g = load(dy + at);
+                if (y) {
+                    g = choose(at_most(load(y + at), (vf){0}), (vf){0}, g);
+                    store(masked + at, g);
+                }
+                sum[r] += g;
+            }
+        vf total = add_lanes(sum);
+        for (size_t r = 0; r < n; r++)
+            dbias[first + r] = total[r];
+    }
+}
+
+void TSGD_FN(transpose)(const float *x, size_t rows, size_t ld, float *t, size_t row)
+{
+    for (size_t first = 0; first < rows; first += VL)
+        for (size_t s = 0; s < ld; s += VL) {
+            vf v[VL];
+UNROLL(16)
+            for (size_t i = 0; i < VL; i++)
+                v[i] = first + i < rows ? load(x + (first + i) * ld + s) : (vf){0};
+            transpose(v);
+UNROLL(16)
+            for (size_t i = 0; i < VL; i++)
+                store(t + (s + i) * row + first, v[i]);
+        }
+}

@@ -1,0 +1,283 @@
+/* Products C = alpha A B + beta C. C is computed in tiles that stay in registers while the inner
+ * dimension passes: some rows of one to three vectors; A's elements are broadcast from wherever they
+ * stand, the vectors are pieces of rows of B. Where B's rows are not contiguous, or end within a
+ * vector, a panel of its columns is copied first.
+ * An element of C is the sum of its terms in order, DEPTH of them at most at a time, each such sum
+ * scaled and added to C: the same whatever tile it falls into.                                   */
+#include "simd/simd.h"
+
+/* Half of SSE's sixteen registers go to operands: it multiplies into a register of its own. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { TILE = 24 };
+#elif defined(__AVX2__)
+enum { TILE = 12 };
+#else
+enum { TILE = 8 };
+#endif
+
+enum {
+    ACROSS = 3,                     /* vectors in a row of a tile, at most */
+    TALL = TILE < 12 ? TILE : 12,   /* rows of a tile, at most: each needs a register for its address */
+    DEPTH = 400,                    /* rows of a panel */
+    AHEAD = 16,                     /* columns of A fetched before they are needed */
+};
+
+/* ---- the first n floats of a vector, 1 <= n <= VL ---- */
+
+#if defined(__AVX512F__)
+INLINE __mmask16 first(size_t n)
+{
+    return (__mmask16)(0xffffu >> (VL - n));
+}
+#elif defined(__AVX2__)
+INLINE __m256i first(size_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
+INLINE vf load_part(const float *p, size_t n)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_maskz_loadu_ps(first(n), p);
+#elif defined(__AVX2__)
+    return (vf)_mm256_maskload_ps(p, first(n));
+#else
+    float lane[VL] = {0};
+    for (size_t i = 0; i < n; i++)
+        lane[i] = p[i];
+    return loadu(lane);
+#endif
+}
+
+INLINE void store_part(float *p, vf x, size_t n)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, first(n), (__m512)x);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(p, first(n), (__m256)x);
+#else
+    for (size_t i = 0; i < n; i++)
+        p[i] = x[i];
+#endif
+}
+
+/* Whether load_part costs no more than a load, so that rows may end within a vector. */
+#if defined(__AVX512F__)
+enum { MASKS = 1 };
+#else
+enum { MASKS = 0 };
+#endif
+
+/* ---- panels ---- */
+
+/* Four floats from each of VL / 4 places, `step` apart. */
+INLINE vf quads(const float *p, size_t step)
+{
+#if defined(__AVX512F__)
+    __m512 x = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    x = _mm512_insertf32x4(x, _mm_loadu_ps(p + step), 1);
+    x = _mm512_insertf32x4(x, _mm_loadu_ps(p + 2 * step), 2);
+    return (vf)_mm512_insertf32x4(x, _mm_loadu_ps(p + 3 * step), 3);
+#elif defined(__AVX2__)
+    __m256 x = _mm256_castps128_ps256(_mm_loadu_ps(p));
+    return (vf)_mm256_insertf128_ps(x, _mm_loadu_ps(p + step), 1);
+#else
+    (void)step;
+    return loadu(p);
+#endif
+}
+
+/* What a shuffle of each quad by itself looks like. */
+#if defined(__AVX512F__)
+#define EACH_QUAD(f) (vi){f(0), f(4), f(8), f(12)}
+#elif defined(__AVX2__)
+#define EACH_QUAD(f) (vi){f(0), f(4)}
+#else
+#define EACH_QUAD(f) (vi){f(0)}
+#endif
+#define QUAD_LOW(i) i, VL + i, i + 1, VL + i + 1
+#define QUAD_HIGH(i) i + 2, VL + i + 2, i + 3, VL + i + 3
+#define LOW_PAIR(i) i, i + 1, VL + i, VL + i + 1
+#define HIGH_PAIR(i) i + 2, i + 3, VL + i + 2, VL + i + 3
+
+/* Four contiguous floats of each of VL columns, `step` apart, into four rows of a panel. */
+INLINE void turn(const float *p, size_t step, float *to, size_t width, size_t lanes)
+{
+    vf x0 = quads(p, 4 * step), x1 = quads(p + step, 4 * step);
+    vf x2 = quads(p + 2 * step, 4 * step), x3 = quads(p + 3 * step, 4 * step);
+    vf a = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_LOW)), b = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_LOW));
+    vf c = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_HIGH));
+    vf d = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_HIGH));
+    vf row[4] = {
+        __builtin_shuffle(a, b, EACH_QUAD(LOW_PAIR)), __builtin_shuffle(a, b, EACH_QUAD(HIGH_PAIR)),
+        __builtin_shuffle(c, d, EACH_QUAD(LOW_PAIR)), __builtin_shuffle(c, d, EACH_QUAD(HIGH_PAIR)),
+    };
+    UNROLL(4)
+    for (int r = 0; r < 4; r++)
+        if (lanes == VL)
+            storeu(to + r * width, row[r]);
+        else
+            store_part(to + r * width, row[r], lanes);
+}
+
+/* `lanes` columns of a panel, k rows; the matrix has the first n of them, (r, i) at
+ * from[r * rs + i * cs]. The others are zeros.                                                   */
+INLINE void pack_lanes(size_t lanes, size_t n, size_t k, const float *from, size_t rs, size_t cs,
+                       float *to, size_t width)
+{
+    size_t r = 0;
+    if (cs == 1) {
+        if (n == VL && lanes == VL)
+            for (; r < k; r++)
+                storeu(to + r * width, loadu(from + r * rs));
+        else
+            for (; r < k; r++)
+                store_part(to + r * width, load_part(from + r * rs, n), lanes);
+    } else if (rs == 1 && n == VL) {
+        for (; r + 4 <= k; r += 4)
+            turn(from + r, cs, to + r * width, width, VL);
+    }
+    for (; r < k; r++)
+        for (size_t i = 0; i < lanes; i++)
+            to[r * width + i] = i < n ? from[r * rs + i * cs] : 0;
+}
+
+void TSGD_FN(gemm_pack)(size_t width, size_t n, size_t k, const float *from, size_t rs, size_t cs,
+                        float *to)
+{
+    for (size_t i = 0; i < width; i += VL) {
+        size_t lanes = width - i < VL ? width - i : VL;
+        size_t have = n <= i ? 0 : n - i < lanes ? n - i : lanes;
+        if (have)
+            pack_lanes(lanes, have, k, from + i * cs, rs, cs, to + i, width);
+        else
+            for (size_t r = 0; r < k; r++)
+                for (size_t j = 0; j < lanes; j++)
+                    to[r * width + i + j] = 0;
+    }
+}
+
+/* ---- tiles ---- */
+
+#define TILE_ARGUMENTS \
+    size_t k, const float *a, size_t ars, size_t acs, const float *b, size_t brs, float alpha, \
+    float beta, float *c, size_t crs, size_t last
+
+/* `across` vectors in each of `rows` rows of C, the last of them with `last` lanes. */
+INLINE void tile(const int rows, const int across, TILE_ARGUMENTS)
+{
+    vf sum[TILE];
+    UNROLL(24)
+    for (int i = 0; i < rows * across; i++)
+        sum[i] = (vf){0};
+    UNROLL(24)
+    for (int i = 0; i < rows; i++) {
+        UNROLL(3)
+        for (int v = 0; v < across; v++)
+            __builtin_prefetch(c + i * crs + v * VL, 1);
+    }
+    UNROLL(2)
+    for (size_t p = 0; p < k; p++, a += acs, b += brs) {
+        vf x[ACROSS];
+        __builtin_prefetch(a + AHEAD * acs);
+        UNROLL(3)
+        for (int v = 0; v < across; v++)
+            x[v] = MASKS && v == across - 1 ? load_part(b + v * VL, last) : loadu(b + v * VL);
+        UNROLL(24)
+        for (int i = 0; i < rows; i++) {
+            UNROLL(3)
+            for (int v = 0; v < across; v++)
+                sum[i * across + v] = madd(all(a[i * ars]), x[v], sum[i * across + v]);
+        }
+    }
+    UNROLL(24)
+    for (int i = 0; i < rows; i++) {
+        UNROLL(3)
+        for (int v = 0; v < across; v++) {
+            float *to = c + i * crs + v * VL;
+            bool part = v == across - 1 && last < VL;
+            vf x = all(alpha) * sum[i * across + v];
+            if (beta != 0)
+                x = madd(all(beta), part ? load_part(to, last) : loadu(to), x);
+            if (part)
+                store_part(to, x, last);
+            else
+                storeu(to, x);
+        }
+    }
+}
+
+#define EIGHT(X, across) X(across, 1) X(across, 2) X(across, 3) X(across, 4) X(across, 5) \
+    X(across, 6) X(across, 7) X(across, 8)
+#define TWELVE(X, across) EIGHT(X, across) X(across, 9) X(across, 10) X(across, 11) X(across, 12)
+#define FOUR(X, across) X(across, 1) X(across, 2) X(across, 3) X(across, 4)
+#define SIX(X, across) FOUR(X, across) X(across, 5) X(across, 6)
+#define LIST24(X) TWELVE(X, 1) TWELVE(X, 2) EIGHT(X, 3)
+#define LIST12(X) TWELVE(X, 1) SIX(X, 2) FOUR(X, 3)
+#define LIST8(X) EIGHT(X, 1) FOUR(X, 2) X(3, 1) X(3, 2)
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define LIST LIST24
+#elif defined(__AVX2__)
+#define LIST LIST12
+#else
+#define LIST LIST8
+#endif
+
+#define DEFINE(across, rows) \
+    static void tile_##across##_##rows(TILE_ARGUMENTS) \
+    { tile(rows, across, k, a, ars, acs, b, brs, alpha, beta, c, crs, last); }
+LIST(DEFINE)
+
+/* [vectors across][rows] */
+static void (*const tiles[ACROSS + 1][TALL + 1])(TILE_ARGUMENTS) = {
+#define ENTRY(across, rows) [across][rows] = tile_##across##_##rows,
+    LIST(ENTRY)
+};
+
+/* All rows of a panel of C, in tiles of about the same height. */
+static void sweep(size_t m, size_t across, TILE_ARGUMENTS)
+{
+    size_t most = across == 1 ? TALL : TILE / across, count = (m + most - 1) / most;
+    for (; count > 0; count--) {
+        size_t rows = (m + count - 1) / count;
+        tiles[across][rows](k, a, ars, acs, b, brs, alpha, beta, c, crs, last);
+        m -= rows;
+        a += rows * ars;
+        c += rows * crs;
+    }
+}
+
+void TSGD_FN(gemm)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t ars, size_t acs,
+                   const float *b, size_t brs, size_t bcs, float beta, float *c, size_t crs)
+{
+    _Alignas(64) float panel[DEPTH * ACROSS * VL];
+    size_t blocks = (k + DEPTH - 1) / DEPTH;
+    for (; blocks > 0; blocks--) {
+        size_t depth = (k + blocks - 1) / blocks, across;
+        for (size_t j = 0; j < n; j += across * VL) {
+            size_t vectors = (n - j + VL - 1) / VL;
+            across = vectors % 2 && vectors >= 3 ? 3 : vectors < 2 ? 1 : 2;
+            size_t have = n - j < across * VL ? n - j : across * VL;
+            const float *rows = b + j * bcs;
+            size_t stride = brs, last = have - (across - 1) * VL;
+            if (bcs != 1 || (!MASKS && last < VL)) {
+                TSGD_FN(gemm_pack)(across * VL, have, depth, rows, brs, bcs, panel);
+                rows = panel;
+                stride = across * VL;
+            }
+            sweep(m, across, depth, a, ars, acs, rows, stride, alpha, beta, c + j, crs, last);
+        }
+        k -= depth;
+        a += depth * acs;
+        b += depth * brs;
+        beta = 1;
+    }
+}
+
+void TSGD_FN(gemm_tile)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t acs,
+                        const float *b, size_t brs, float beta, float *c, size_t crs)
+{
+    size_t across = (n + VL - 1) / VL;
+    tiles[across][m](k, a, 1, acs, b, brs, alpha, beta, c, crs, n - (across - 1) * VL);
+}

@@ -1,0 +1,42 @@
+/* simd/kernels.h: the inner loops of everything, as one table of functions for each instruction set;
+ * linalg/isa.h chooses one at start. Kernels take pointers, sizes and strides, are called by any
+ * number of threads, never allocate, lock, print or fail. On one instruction set the same arguments
+ * give the same bits; between instruction sets results differ in rounding, where list.h does not
+ * say otherwise.
+ *
+ * Activations are [features][ld], samples innermost, ld a multiple of 16, on a cache line.       */
+#ifndef TSGD_SIMD_KERNELS_H
+#define TSGD_SIMD_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The numbers of bytes: ((zero + (byte * high + byte * low)) - mean) * scale, each operation
+ * rounded. data/decode.h says why.                                                              */
+struct tsgd_line {
+    float zero, high, low, mean, scale;
+};
+
+/* A convolution of [in_c][in_h][in_w][ld] with square kernels [out_c][in_c][window][window]. */
+struct tsgd_conv {
+    size_t in_c, in_h, in_w, out_c, out_h, out_w;
+    size_t window, stride, pad; /* window at most TSGD_MAX_WINDOW, pad below it */
+    size_t ld;
+};
+#define TSGD_MAX_WINDOW 15
+
+/* Activations of `groups` groups of `per` channels of `area` pixels. */
+struct tsgd_groupnorm {
+    size_t groups, per, area, ld;
+    bool relu;
+};
+
+struct tsgd_kernels {
+    const char *isa;            /* what --isa calls it */
+#define KERNEL(result, name, arguments) result (*name) arguments;
+#include "simd/list.h"
+#undef KERNEL
+};
+
+#endif

@@ -1,0 +1,103 @@
+/* simd/list.h: every kernel, KERNEL(result, name, arguments). A row yields the field of the table
+ * (simd/kernels.h), the prototype in this folder, TSGD_FN(name), and the entry of every table.   */
+
+/* ---- rows of parameters (linalg/vec.h says what they do): the same bits on every instruction set,
+ * so nothing is contracted ---- */
+KERNEL(void, sgd, (float *restrict x, float *restrict m, const float *restrict g, size_t dim,
+                   float eta, float momentum, bool nesterov, float decay))
+KERNEL(void, weigh, (float *restrict sum, const float *restrict x, size_t n, float weight,
+                     bool add))
+KERNEL(double, fold, (double *restrict sum, const float *restrict x, const float *restrict ref,
+                      size_t dim))
+KERNEL(double, fold_finish, (float *restrict mean, const double *restrict sum,
+                             const float *restrict ref, size_t dim, double count))
+KERNEL(void, normals, (uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, float *out,
+                       size_t n))
+
+/* ---- samples (data/decode.h) ---- */
+/* x[f * ld + s] = the number of from[s][f] on the line, f < n, s < 16; n >= 64. The same bits on
+ * every instruction set.                                                                        */
+KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd_line *line,
+                      size_t ld, float *x))
+
+/* ---- convolutions, direct: no lowered copy of the input; taps that meet the padding are left out ---- */
+
+/* Floats of scratch for a convolution's forward pass and input gradient; enough for smaller ld. */
+KERNEL(size_t, conv_scratch, (const struct tsgd_conv *d))
+
+/* y [out_c][out_h][out_w][ld]; bias may be NULL. */
+KERNEL(void, conv_forward, (const struct tsgd_conv *d, const float *w, const float *bias,
+                            const float *x, float *y, float *scratch))
+
+/* The same, ReLU, then the largest of every 2x2 square: y [out_c][out_h / 2][out_w / 2][ld], and in
+ * won, 8 bytes for every 16 lanes at most, which pixel of its square that is. pad = 0.           */
+KERNEL(void, conv_relu_pool, (const struct tsgd_conv *d, const float *w, const float *bias,
+                              const float *x, float *y, uint16_t *won))
+
+/* The gradient dp of what conv_relu_pool gave, put where the largest pixels were: dy is 0 elsewhere.
+ * dbias [out_c], its sums, unless it is NULL.                                                    */
+KERNEL(void, conv_unpool, (const struct tsgd_conv *d, const float *dp, const uint16_t *won,
+                           float *dy, float *dbias))
+
+/* dx [in_c][in_h][in_w][ld], overwritten. */
+KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
+                                   float *dx, float *scratch))
+
+/* dw [out_c][in_c][window][window] and, unless it is NULL, dbias [out_c], overwritten; scratch of
+ * conv_weight_scratch floats.                                                                    */
+KERNEL(void, conv_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,
+                                    float *dw, float *dbias, float *scratch))
+/* conv_unpool and conv_weight_gradient in one, for a layer whose input needs no gradient: dy is never
+ * written as a whole. dbias not NULL. False, and nothing done, where the two calls are as good.  */
+KERNEL(bool, conv_pooled_gradient, (const struct tsgd_conv *d, const float *x, const float *dp,
+                                    const uint16_t *won, float *dw, float *dbias, float *scratch))
+KERNEL(size_t, conv_weight_scratch, (const struct tsgd_conv *d))
+
+/* ---- group normalisation: torch.nn.GroupNorm, then ReLU if asked ---- */
+
+/* y = weight (x - mean) rstd + bias; keep [groups][2][ld] receives mean and rstd. */
+KERNEL(void, groupnorm_forward, (const struct tsgd_groupnorm *d, const float *weight,
+                                 const float *bias, const float *x, float *y, float *keep))
+/* Overwrites dweight, dbias and, unless it is NULL, dx. */
+KERNEL(void, groupnorm_backward, (const struct tsgd_groupnorm *d, const float *weight,
+                                  const float *bias, const float *x, const float *dy,
+                                  const float *keep, float *dweight, float *dbias, float *dx))
+
+/* ---- n floats, a multiple of 16; the same bits on every instruction set ---- */
+
+/* y = x < 0 ? 0 : x: NaN passes, as PyTorch lets it: a diverged run must not look healthy. y may be
+ * x.                                                                                             */
+KERNEL(void, relu, (const float *x, float *y, size_t n))
+/* dx = y <= 0 ? 0 : dy; dx may be dy. */
+KERNEL(void, relu_gradient, (const float *y, const float *dy, float *dx, size_t n))
+
+/* ---- what dense layers do besides products ---- */
+
+/* y [rows][ld] += bias [rows], then ReLU if asked. */
+KERNEL(void, add_bias, (float *y, const float *bias, size_t rows, size_t ld, bool relu))
+/* dbias [rows] = the sums of dy [rows][ld]; where y is not NULL, of dy behind the ReLU that made y,
+ * which is also written to masked.                                                               */
+KERNEL(void, bias_gradient, (const float *y, const float *dy, size_t rows, size_t ld, float *masked,
+                             float *dbias))
+/* t [ld][row] from x [rows][ld], row at least rows rounded up to 16; what is beyond rows is 0. */
+KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_t row))
+
+/* ---- softmax cross-entropy (model/loss.h says what it does) ---- */
+KERNEL(double, cross_entropy, (const float *logits, const uint8_t *labels, size_t classes,
+                               size_t batch, size_t ld, float *dlogits, uint32_t *correct))
+
+
+/* ---- products, C = alpha A B + beta C; linalg/gemm.c hands them to BLIS. A is m x k, element (i, j)
+ * at a[i * ars + j * acs], B is k x n, C is m x n with rows crs floats apart. beta 0 overwrites.
+ * m, n, k >= 1; nothing outside the matrices is read. ---- */
+/* The whole product. */
+KERNEL(void, gemm, (size_t m, size_t n, size_t k, float alpha, const float *a, size_t ars,
+                    size_t acs, const float *b, size_t brs, size_t bcs, float beta, float *c,
+                    size_t crs))
+/* A tile of one: A's columns are contiguous and acs apart, B's rows are whole vectors and brs apart;
+ * m is at most 12 and n 32 with AVX-512 and NEON (8), 6 and 16 with AVX2, 4 and 8 with SSE.        */
+KERNEL(void, gemm_tile, (size_t m, size_t n, size_t k, float alpha, const float *a, size_t acs,
+                         const float *b, size_t brs, float beta, float *c, size_t crs))
+/* A panel, to[r][width]: (r, i) is from[r * rs + i * cs] for i < n, then zeros; k rows. */
+KERNEL(void, gemm_pack, (size_t width, size_t n, size_t k, const float *from, size_t rs, size_t cs,
+                         float *to))

@@ -1,0 +1,69 @@
+/* Softmax cross-entropy, a vector of samples at a time. */
+#include "simd/simd.h"
+
+#include <math.h>
+
+/* exp x for x <= 0, within 2 units in the last place; 0 below -87. Cephes' polynomial on
+ * [-ln 2 / 2, ln 2 / 2]. NaN gives anything.                                                    */
+INLINE vf exponential(vf x)
+{
+    const float rounds = 0x1.8p23f;     /* added and taken away again, rounds to an integer */
+    vm vanishes = greater(all(-87), x);
+    x = larger(x, all(-87));
+    vf n = madd(x, all(1.44269504f), all(rounds)), p;
+    vi exponent = (vi)n << 23;          /* its lowest bits hold the integer */
+    n -= rounds;
+    x = madd(n, all(-0.693359375f), x);
+    x = madd(n, all(2.12194440e-4f), x);
+    p = madd(all(1.9875691500e-4f), x, all(1.3981999507e-3f));
+    p = madd(p, x, all(8.3334519073e-3f));
+    p = madd(p, x, all(4.1665795894e-2f));
+    p = madd(p, x, all(1.6666665459e-1f));
+    p = madd(p, x, all(5.0000001201e-1f));
+    p = madd(p * x, x, x + 1);
+    return choose(vanishes, (vf){0}, (vf)((vi)p + exponent));
+}
+
+double TSGD_FN(cross_entropy)(const float *logits, const uint8_t *labels, size_t classes,
+                              size_t batch, size_t ld, float *dlogits, uint32_t *correct)
+{
+    double loss = 0;
+    uint32_t right = 0;
+    const float share = 1 / (float)batch;
+    for (size_t s = 0; s < ld; s += VL) {
+        const float *z = logits + s;
+        vf best = load(z), at = {0}, zeros = {0}, sum = {0};
+        size_t lanes = s >= batch ? 0 : batch - s < VL ? batch - s : VL;
+        for (size_t c = 0; c < classes; c++) {
+            vf v = load(z + c * ld);
+            vm more = greater(v, best);
+            zeros += 0 * v;             /* NaN as soon as one logit is not finite */
+            best = choose(more, v, best);
+            at = choose(more, all((float)c), at);
+        }
+        for (size_t c = 0; c < classes; c++) {
+            vf e = exponential(load(z + c * ld) - best);
+            sum += e;
+            if (dlogits)
+                store(dlogits + c * ld + s, e);
+        }
+        for (size_t i = 0; i < lanes; i++) {
+            size_t label = labels[s + i];
+            loss += log((double)sum[i]) - ((double)z[label * ld + i] - (double)best[i]) +
+                    (double)zeros[i];
+            right += at[i] == (float)label;
+        }
+        if (!dlogits)
+            continue;
+        vf scale = share / sum;
+        for (size_t i = lanes; i < VL; i++)
+            scale[i] = 0;
+        for (size_t c = 0; c < classes; c++)
+            store(dlogits + c * ld + s, load(dlogits + c * ld + s) * scale);
+        for (size_t i = 0; i < lanes; i++)
+            dlogits[labels[s + i] * ld + s + i] -= share;
+    }
+    if (correct)
+        *correct = right;
+    return loss;
+}

@@ -1,0 +1,230 @@
+/* simd/simd.h: the vectors that kernels are written in. Every file of this folder but the headers is
+ * compiled once for each instruction set, TSGD_ISA naming it, and says what it does once, in GCC's
+ * vector extensions; what they lack (a multiply-add, a store past the cache) stands here.
+ *
+ * Activations are [features][ld] with ld a multiple of 16 (see model/layer.h), so a vector of any
+ * width holds one feature of neighbouring samples and no kernel has a remainder.
+ * Multiplications and additions are contracted where madd() says so and nowhere else: kernels whose
+ * bits must be the same on every instruction set do without it.                                  */
+#ifndef TSGD_SIMD_SIMD_H
+#define TSGD_SIMD_SIMD_H
+
+#include "simd/kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+/* VL floats in a vector; SUMS independent sums that fit the registers beside what feeds them. */
+#if defined(__AVX512F__)
+enum { VL = 16, SUMS = 24 };
+#elif defined(__AVX2__)
+enum { VL = 8, SUMS = 12 };
+#elif defined(__aarch64__)
+enum { VL = 4, SUMS = 24 };
+#else
+enum { VL = 4, SUMS = 12 };
+#endif
+
+typedef float vf __attribute__((vector_size(4 * VL), may_alias));
+typedef int32_t vi __attribute__((vector_size(4 * VL), may_alias));
+typedef float vf_unaligned __attribute__((vector_size(4 * VL), aligned(4), may_alias));
+
+/* A kernel's name carries its instruction set. */
+#define TSGD_PASTE_(name, isa) tsgd_##name##_##isa
+#define TSGD_PASTE(name, isa) TSGD_PASTE_(name, isa)
+#define TSGD_FN(name) TSGD_PASTE(name, TSGD_ISA)
+#define KERNEL(result, name, arguments) result TSGD_FN(name) arguments;
+#include "simd/list.h"
+#undef KERNEL
+
+#define INLINE static inline __attribute__((always_inline))
+#define TSGD_TEXT(x) #x
+#define UNROLL(n) _Pragma(TSGD_TEXT(GCC unroll n))
+
+INLINE vf load(const float *p) { return *(const vf *)p; }
+INLINE vf loadu(const float *p) { return *(const vf_unaligned *)p; }
+INLINE void store(float *p, vf x) { *(vf *)p = x; }
+INLINE void storeu(float *p, vf x) { *(vf_unaligned *)p = x; }
+INLINE vf all(float x) { return x - (vf){0}; }     /* 0 + x would cost an addition: -0 */
+
+/* a * b + c, rounded once where the instruction set can. */
+INLINE vf madd(vf a, vf b, vf c)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+    return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+/* One bit for every lane. */
+#if defined(__AVX512F__)
+typedef __mmask16 vm;
+#else
+typedef vi vm;
+#endif
+
+INLINE vm greater(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
+#else
+    return a > b;
+#endif
+}
+
+INLINE vm at_most(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LE_OQ);
+#else
+    return a <= b;
+#endif
+}
+
+/* a where mask says so, else b. */
+INLINE vf choose(vm mask, vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_mask_blend_ps(mask, (__m512)b, (__m512)a);
+#else
+    return (vf)((mask & (vi)a) | (~mask & (vi)b));
+#endif
+}
+
+/* The larger one; b when they cannot be compared. */
+INLINE vf larger(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    return choose(greater(a, b), a, b);
+#endif
+}
+
+/* A mask in 16 bits, and back. */
+INLINE uint16_t mask_bits(vm m)
+{
+#if defined(__AVX512F__)
+    return m;
+#elif defined(__AVX2__)
+    return (uint16_t)_mm256_movemask_ps((__m256)m);
+#elif defined(__SSE2__)
+    return (uint16_t)_mm_movemask_ps((__m128)m);
+#else
+    return (uint16_t)((m[0] & 1) | (m[1] & 2) | (m[2] & 4) | (m[3] & 8));
+#endif
+}
+
+INLINE vm mask_of(uint16_t bits)
+{
+#if defined(__AVX512F__)
+    return bits;
+#else
+    const vi bit =
+#if defined(__AVX2__)
+        {1, 2, 4, 8, 16, 32, 64, 128};
+#else
+        {1, 2, 4, 8};
+#endif
+    return (((vi){0} + bits) & bit) == bit;
+#endif
+}
+
+/* A store that does not fetch the line into the cache first. It is not ordered with other stores:
+ * call stream_end before telling anybody.                                                       */
+INLINE void stream(float *p, vf x)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_ps(p, (__m512)x);
+#elif defined(__AVX2__)
+    _mm256_stream_ps(p, (__m256)x);
+#elif defined(__SSE2__)
+    _mm_stream_ps(p, (__m128)x);
+#else
+    store(p, x);
+#endif
+}
+
+INLINE void stream_end(void)
+{
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
+
+/* {f(0, n), f(1, n), ..}, for constant shuffles. */
+#define LANES_4(f, n) f(0, n), f(1, n), f(2, n), f(3, n)
+#define LANES_8(f, n) LANES_4(f, n), f(4, n), f(5, n), f(6, n), f(7, n)
+#define LANES_16(f, n) LANES_8(f, n), f(8, n), f(9, n), f(10, n), f(11, n), f(12, n), f(13, n), \
+    f(14, n), f(15, n)
+#if defined(__AVX512F__)
+#define LANES(f, n) ((vi){LANES_16(f, n)})
+#elif defined(__AVX2__)
+#define LANES(f, n) ((vi){LANES_8(f, n)})
+#else
+#define LANES(f, n) ((vi){LANES_4(f, n)})
+#endif
+
+/* Vectors hold runs of n partial sums. The sums of halves of the runs of a, then those of b: vectors
+ * of runs of n / 2.                                                                              */
+#define FIRST_HALF(l, n) (l / (VL / 2) * VL + l % (VL / 2) / (n / 2) * n + l % (VL / 2) % (n / 2))
+#define SECOND_HALF(l, n) (FIRST_HALF(l, n) + n / 2)
+#define HALVE(a, b, n) (__builtin_shuffle(a, b, LANES(FIRST_HALF, n)) +                          \
+                        __builtin_shuffle(a, b, LANES(SECOND_HALF, n)))
+
+/* The sums of the lanes of VL vectors, in order, in one vector. */
+INLINE vf add_lanes(vf x[VL])
+{
+#define HALVE_ALL(n)                                                                             \
+    UNROLL(8)                                                                                    \
+    for (int i = 0; i < n / 2; i++)                                                              \
+        x[i] = HALVE(x[2 * i], x[2 * i + 1], n);
+#if defined(__AVX512F__)
+    HALVE_ALL(16)
+#endif
+#if defined(__AVX2__)
+    HALVE_ALL(8)
+#endif
+    HALVE_ALL(4)
+    HALVE_ALL(2)
+    return x[0];
+#undef HALVE_ALL
+}
+
+/* Vector i receives lane i of every vector. */
+INLINE void transpose(vf x[VL])
+{
+#define LOW(l, n) (l & n ? VL + l - n : l)
+#define HIGH(l, n) (l & n ? VL + l : l + n)
+#define SWAP(n)                                                                                  \
+    UNROLL(16)                                                                                   \
+    for (int i = 0; i < VL; i++)                                                                 \
+        if (!(i & n)) {                                                                          \
+            vf a = x[i], b = x[i + n];                                                           \
+            x[i] = __builtin_shuffle(a, b, LANES(LOW, n));                                       \
+            x[i + n] = __builtin_shuffle(a, b, LANES(HIGH, n));                                  \
+        }
+    SWAP(1)
+    SWAP(2)
+#if defined(__AVX2__)
+    SWAP(4)
+#endif
+#if defined(__AVX512F__)
+    SWAP(8)
+#endif
+#undef SWAP
+}
+
+#endif

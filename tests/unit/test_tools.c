@@ -1,0 +1,135 @@
+/* The scripts around the benchmarks (perf), on lines made up for them. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/telesgd-tools-XXXXXX";
+static char perf[PATH_MAX];
+static char output[1 << 14];
+
+/* The tests lie in build/VARIANT of the tree. */
+static void enter_folder(void)
+{
+    ssize_t n = readlink("/proc/self/exe", perf, sizeof perf - 16);
+    cr_assert(n > 0);
+    perf[n] = 0;
+    for (int up = 0; up < 3; up++)
+        *strrchr(perf, '/') = 0;
+    strcat(perf, "/perf");
+    cr_assert(access(perf, R_OK) == 0, "no folder %s", perf);
+    cr_assert(mkdtemp(folder) != NULL && chdir(folder) == 0);
+}
+
+static void leave_folder(void)
+{
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    cr_assert(chdir("/") == 0 && system(command) == 0);
+}
+
+TestSuite(tools, .init = enter_folder, .fini = leave_folder);
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+    cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+/* What awk -f SCRIPT FILES prints, into `output`; its exit code. */
+static int awk(const char *script, const char *files)
+{
+    char command[2 * PATH_MAX];
+    snprintf(command, sizeof command, "awk -v date=today -f '%s/%s' %s 2>errors", perf, script,
+             files);
+    FILE *f = popen(command, "r");
+    cr_assert(f != NULL);
+    output[fread(output, 1, sizeof output - 1, f)] = 0;
+    return WEXITSTATUS(pclose(f));
+}
+
+Test(tools, lines_become_json_objects_with_their_keys)
+{
+    json_error_t why;
+    write_file("lines", "# cpu: A \"B\" C\\\n# isa: avx2\nnoise\n"
+               "bench=step model=mlp:8 dim=50 ns_med=1234 of_peak=0.81 steps_per_s=2.3M check=ok"
+               " rev=12345\n"
+               "bench=peak set=sse ns_med=7 ns_p90=1e+06 check=ok rev=0123\n");
+    cr_assert(awk("json.awk", "lines") == 0);
+    json_t *all = json_loads(output, 0, &why);
+    cr_assert(json_array_size(all) == 2, "%s: %s", why.text, output);
+    json_t *step = json_array_get(all, 0), *peak = json_array_get(all, 1);
+    cr_expect(json_object_size(step) == 11);
+    cr_expect(json_integer_value(json_object_get(step, "ns_med")) == 1234);
+    cr_expect(json_real_value(json_object_get(step, "of_peak")) == 0.81);
+    cr_expect(json_is_string(json_object_get(step, "steps_per_s")));
+    cr_expect(!strcmp(json_string_value(json_object_get(step, "rev")), "12345"));
+    cr_expect(!strcmp(json_string_value(json_object_get(step, "cpu")), "A \"B\" C\\"));
+    cr_expect(!strcmp(json_string_value(json_object_get(peak, "isa")), "avx2"));
+    cr_expect(!strcmp(json_string_value(json_object_get(peak, "date")), "today"));
+    cr_expect(!strcmp(json_string_value(json_object_get(peak, "rev")), "0123"));
+    cr_expect(json_number_value(json_object_get(peak, "ns_p90")) == 1e6);
+    json_decref(all);
+}
+
+Test(tools, a_comparison_pairs_cases_by_turn_and_shows_the_spread)
+{
+    write_file("base.1", "bench=s k=8 of_x=0.5 ns_med=100 check=ok rev=base\n"
+               "bench=old ns_med=1 check=ok\n");
+    write_file("base.2", "bench=s k=8 of_x=0.6 ns_med=300 check=ok rev=base\n");
+    write_file("base.3", "bench=s k=8 of_x=0.7 ns_med=200 check=ok rev=base\n");
+    write_file("new.1", "bench=s k=8 of_x=0.9 ns_med=50 check=ok rev=new\n"
+               "bench=s k=9 ns_med=2 check=ok\n");
+    write_file("new.2", "bench=s k=8 of_x=1.2 ns_med=100 check=ok rev=new\n");
+    write_file("new.3", "bench=s k=8 of_x=1.3 ns_med=80 check=ok rev=new\n");
+    cr_expect(awk("compare.awk", "base.* new.*") == 0);
+    cr_expect(strstr(output, "bench=s k=8 ratio=2.500 least=2.000 most=3.000 turns=3 ns_base=200 "
+                     "ns_new=80 check=ok\n"), "%s", output);
+    cr_expect(strstr(output, "# only in the base: bench=old\n"), "%s", output);
+    cr_expect(strstr(output, "# only here: bench=s k=9\n"), "%s", output);
+    cr_expect(strstr(output, "ratio=") == strstr(output, "ratio=2.500"));
+}
+
+Test(tools, a_wrong_result_is_not_compared_in_silence)
+{
+    write_file("base.1", "bench=s k=8 ns_med=100 check=ok\nbench=t ns_med=100 check=ok\n");
+    write_file("new.1", "bench=s k=8 ns_med=1 check=FAILED\nbench=t ns_med=100 check=ok\n");
+    cr_expect(awk("compare.awk", "base.1 new.1") == 1);
+    cr_expect(strstr(output, "ns_new=1 check=FAILED in new\n"), "%s", output);
+    cr_expect(strstr(output, "bench=t ratio=1.000 least=1.000 most=1.000 turns=1 ns_base=100 "
+                     "ns_new=100 check=ok\n"), "%s", output);
+}
+
+static void expect_box(const char *title, const char *place)
+{
+    const char *found = strstr(output, title);
+    cr_expect(found, "no '%s' in %s", title, output);
+    cr_expect(found && !strncmp(found + strlen(title), place, strlen(place)), "%s is not at %s: %s",
+              title, place, output);
+}
+
+/* Two samples of main > step > mul, one of main > mix; the leaf comes first. */
+Test(tools, a_flame_graph_is_as_wide_as_its_samples)
+{
+    static const char head[] = "telesgd 1 1.0: 1 cpu-clock: \n";
+    static const char mul[] = "\t 4010 mul<4>+0x1 (x)\n\t 4020 step+0x2 (x)\n"
+                              "\t 4030 main+0x3 (x)\n";
+    static const char mix[] = "\t 4040 mix (x)\n\t 4030 main+0x9 (x)\n";
+    char text[1024];
+    snprintf(text, sizeof text, "%s%s\n%s%s\n%s%s\n", head, mul, head, mix, head, mul);
+    write_file("stacks", text);
+    cr_expect(awk("flame.awk", "stacks") == 0);
+    expect_box("<title>main: 3 samples, 100.0 %</title>",
+               "<rect x=\"0.0\" y=\"32\" width=\"1200.0\"");
+    expect_box("<title>mix: 1 samples, 33.3 %</title>",
+               "<rect x=\"0.0\" y=\"16\" width=\"400.0\"");
+    expect_box("<title>step: 2 samples, 66.7 %</title>",
+               "<rect x=\"400.0\" y=\"16\" width=\"800.0\"");
+    expect_box("<title>mul&lt;4&gt;: 2 samples, 66.7 %</title>", "<rect x=\"400.0\" y=\"0\"");
+    write_file("empty", "");
+    cr_expect(awk("flame.awk", "empty") == 1);
+}
