@@ -20,6 +20,16 @@ KERNEL(void, normals, (uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, 
 KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd_line *line,
                       size_t ld, float *x))
 
+/* ---- gossip (linalg/mix.h says what it computes): the same bits on every instruction set. n floats
+ * of a row, a multiple of 16; rows start on a cache line ---- */
+
+/* Row a into another place; past: with stores that go past the cache, all done at the end. */
+KERNEL(void, mix_row, (const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
+                       float *restrict out, bool past))
+/* All rows where they stand, `pitch` columns at a time in pool [k][pitch], pitch a multiple of 16. */
+KERNEL(void, mix_all, (const struct tsgd_mix *d, float *rows, size_t n, float *restrict pool,
+                       size_t pitch))
+
 /* ---- convolutions, direct: no lowered copy of the input; taps that meet the padding are left out ---- */
 
 /* Floats of scratch for a convolution's forward pass and input gradient; enough for smaller ld. */
