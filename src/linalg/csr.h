@@ -16,7 +16,9 @@ struct tsgd_csr {
     uint32_t n;
     uint32_t *ptr, *col, *tptr, *tcol;
     float *val;
-    bool uniform;               /* n > 1, every entry is there, all are equal: each row is the plain mean */
+    bool uniform;               /* n > 1, every entry is there, all are equal: each row is the plain mean,
+                                 * and may be computed as such (linalg/mix.h); whoever wants the other
+                                 * form clears it                                                */
 };
 #define TSGD_CSR_INIT {0, NULL, NULL, NULL, NULL, NULL, false}
 

@@ -43,6 +43,11 @@ struct tsgd_groupnorm {
     bool relu;
 };
 
+/* A pooling of [channels][height][width][ld] by squares of window x window that do not overlap. */
+struct tsgd_pool {
+    size_t channels, height, width, window, ld;
+};
+
 struct tsgd_kernels {
     const char *isa;            /* what --isa calls it */
 #define KERNEL(result, name, arguments) result (*name) arguments;

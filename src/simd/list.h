@@ -81,6 +81,16 @@ KERNEL(void, relu, (const float *x, float *y, size_t n))
 /* dx = y <= 0 ? 0 : dy; dx may be dy. */
 KERNEL(void, relu_gradient, (const float *y, const float *dy, float *dx, size_t n))
 
+/* ---- pooling, shortcuts: the same bits on every instruction set ---- */
+
+/* The largest of every square; a NaN wins and stays. */
+KERNEL(void, maxpool, (const struct tsgd_pool *d, const float *x, float *y))
+/* dx: dy at the first pixel of its square that equals y, 0 elsewhere. */
+KERNEL(void, maxpool_gradient, (const struct tsgd_pool *d, const float *x, const float *y,
+                                const float *dy, float *dx))
+/* sum += a, n floats, a multiple of 16 */
+KERNEL(void, add, (const float *a, float *sum, size_t n))
+
 /* ---- what dense layers do besides products ---- */
 
 /* y [rows][ld] += bias [rows], then ReLU if asked. */

@@ -216,12 +216,10 @@ static bool meet(const struct sim *s, uint32_t a, uint32_t b, uint64_t t)
     return !c->churn || !c->churn->isolate || (present(c, a, t) && present(c, b, t));
 }
 
-/* Whether every row of w is the plain mean of all, and all are there. */
+/* Whether every row of w is to be the plain mean of all, and all are there. */
 static bool plain_mean(const struct sim *s, const struct tsgd_csr *w, uint32_t first, uint64_t t)
 {
-    bool same = w->n > 1 && w->ptr[w->n] == w->n * w->n;
-    for (uint32_t i = 0; i < w->ptr[w->n]; i++)
-        same &= w->val[i] == w->val[0];
+    bool same = w->uniform;
     for (uint32_t a = 0; a < w->n; a++)
         same &= meet(s, first + a, first + a, t);
     return same;
