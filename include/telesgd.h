@@ -114,7 +114,7 @@ struct tsgd_settings {
     double weight_decay;
     uint64_t local_steps;       /* gradient steps a token takes in a round */
     uint64_t step_parts;        /* parts of a minibatch, which as many threads may share; bits depend on
-                                 * it, not on the threads */
+                                 * it, not on the threads; 0: as the model's activations suggest  */
     const char *order;          /* "epoch", "iid", "sequential"; NULL: epoch */
 
     double validation;          /* tsgd_tune: share of each node's samples to choose by; NaN: 0.1 */

@@ -143,6 +143,7 @@ const struct tsgd_opt tsgd_opts[] = {
     {ROW(TRAIN | TUNE, "local-steps", COUNT, "H", STEP, settings.local_steps), .min = 1,
      .help = "gradient steps a token takes in a round before it mixes"},
     {ROW(TRAIN | TUNE, "step-parts", COUNT, "N", STEP, settings.step_parts), .min = 1,
+     .unset = "as few as keep the largest activation within 1 MiB",
      .help = "cut a minibatch into N parts of whole groups of 16 samples, so that up to N threads "
              "share a token's step; results depend on N (by rounding), not on --threads"},
     {ROW(TRAIN | TUNE, "order", TEXT, "ORDER", STEP, settings.order),

@@ -16,7 +16,7 @@ void tsgd_settings_default(struct tsgd_settings *out)
 {
     *out = (struct tsgd_settings){
         .method = "teleport", .lr = 0.1, .schedule = "const",
-        .momentum_home = "token", .local_steps = 1, .step_parts = 1, .eval = "mean",
+        .momentum_home = "token", .local_steps = 1, .eval = "mean",
         .gossip = "auto",
         .validation = NAN, .zeta2 = NAN, .sigma2 = NAN, .x0 = NAN,
         .availability = NAN, .tau = NAN, .link_seconds = NAN, .bandwidth = NAN,
@@ -48,7 +48,7 @@ static enum tsgd_status check_given(const struct tsgd_settings *s, struct tsgd_e
     const struct { const char *name; uint64_t value, least, most; } ranges[] = {
         {"--nodes", s->nodes, 1, UINT32_MAX - 1},
         {"--local-steps", s->local_steps, 1, 1 << 20}, {"--rounds", s->rounds, 0, UINT32_MAX - 16},
-        {"--step-parts", s->step_parts, 1, 1 << 16}, {"--threads", s->threads, 0, 65536},
+        {"--step-parts", s->step_parts, 0, 1 << 16}, {"--threads", s->threads, 0, 65536},
     };
     if (s->nodes == 0)
         return tsgd_fail(err, TSGD_EINVAL, "--nodes: is missing; it says how many nodes share the data");

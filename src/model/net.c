@@ -248,6 +248,16 @@ static size_t own_floats(const struct tsgd_net *net, size_t ld)
     return most;
 }
 
+/* An activation this large stays in the second-level cache with what is computed from it. */
+enum { STAYS = 1 << 20 };
+
+uint32_t tsgd_net_parts(const struct tsgd_net *net, size_t batch)
+{
+    size_t group = tsgd_mul(widest(net), TSGD_LANES * sizeof(float)), fit = STAYS / group;
+    size_t groups = tsgd_net_ld(batch) / TSGD_LANES;
+    return fit == 0 ? 1 : (uint32_t)((groups + fit - 1) / fit);
+}
+
 size_t tsgd_net_scratch(const struct tsgd_net *net, size_t batch, bool gradient)
 {
     size_t ld = tsgd_net_ld(batch), lanes = gradient ? net->gradient_floats : net->eval_floats;

@@ -56,6 +56,11 @@ static inline size_t tsgd_net_ld(size_t batch)
     return (batch + TSGD_LANES - 1) / TSGD_LANES * TSGD_LANES;
 }
 
+/* How many parts a batch is best worked on in: as few as keep the largest activation within a MiB, so
+ * that layers find in the cache what the one before wrote; 1 where 16 samples exceed that already. A
+ * function of the arguments alone, not of the machine, since results depend on it.              */
+uint32_t tsgd_net_parts(const struct tsgd_net *net, size_t batch);
+
 /* Both calls below take the input of a batch at the start of the scratch, [features][ld] with
  * ld = tsgd_net_ld(batch), finite in the lanes past the batch. Fill it anew before each call: the
  * layers may overwrite it.                                                                      */

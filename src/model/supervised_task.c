@@ -125,7 +125,8 @@ static enum tsgd_status create(struct tsgd_task **out, const struct tsgd_setting
         tsgd_net_random(&t->net, s->seed, t->task.init);
     tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->split, batcher, t->held, t->n_held);
     tsgd_supervised_init(&t->test, &t->net, &t->data, &t->split, batcher, NULL, 0);
-    t->supervised.problem.parts = (uint32_t)s->step_parts;
+    t->supervised.problem.parts = s->step_parts ? (uint32_t)s->step_parts :
+                                                  tsgd_net_parts(&t->net, batcher.size);
     t->task.problem = &t->supervised.problem;
     t->task.test = &t->test.problem;
     *out = &t->task;
@@ -150,6 +151,7 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     out->memory_bytes += ((uint64_t)d->train.count + d->test.count) * sample +
                          4 * (out->train_samples + t->split.nodes + 1) + 4 * (uint64_t)t->net.dim;
     out->split_hash = t->split.hash;
+    out->resolved.step_parts = t->supervised.problem.parts;
     out->resolved.normalize = t->normalize;
 }
 
