@@ -6,6 +6,8 @@
  *     step__end       token, round, node
  *     mix__begin      token, round, worker
  *     mix__end        token, round, worker
+ *     slice__begin    population, round, slice
+ *     slice__end      population, round, slice
  *     claim           kind, token or population, phase    kind as in engine/worker.c
  *     wait__begin     worker
  *     wait__end       worker, how often it has slept                                            */

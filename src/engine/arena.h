@@ -1,10 +1,11 @@
 /* engine/arena.h: every byte of the tokens that workers share and change, in one mapping.
  *   seq       [tokens]                 one counter a token, 128 bytes apart
  *   tally     [tokens]                 what a token adds up between evaluations, 128 bytes apart
- *   row       [2][E][tokens][stride]   fp32, exchanged; parity alternates with the round
+ *   row       [P][E][tokens][stride]   fp32, exchanged; with P = 2 a row alternates between two
+ *                                      places, by the parity of the round; with P = 1 it stays
  *   own       [R][tokens][stride]      fp32, private to whoever steps the token (momentum, ..)
  * Rows start on a cache line; stride >= dim counts floats; padding stays zero. Huge pages are asked
- * for; a row is first touched by the worker whose home token it is. Size: (2E + R) * tokens * stride
+ * for; a row is first touched by the worker whose home token it is. Size: (P E + R) * tokens * stride
  * floats, however many nodes there are.
  * Ownership: whoever inits it releases it, after joining the workers.
  * Threads: init and release alone; addresses from anywhere. Who may touch a row's contents, and
@@ -25,7 +26,7 @@ struct tsgd_arena {
     struct tsgd_tally *tally;
     float *row, *own;
     size_t tokens, dim, stride;
-    uint32_t exchanged, private_rows;   /* E, R */
+    uint32_t places, exchanged, private_rows;   /* P, E, R */
     size_t bytes;
 };
 #define TSGD_ARENA_INIT {0}
@@ -34,17 +35,18 @@ struct tsgd_arena {
 static inline size_t tsgd_arena_stride(size_t dim) { return tsgd_round_up(dim, 16); }
 
 /* Bytes that init would map; SIZE_MAX when they cannot be counted. */
-size_t tsgd_arena_bytes(size_t tokens, size_t dim, uint32_t exchanged, uint32_t private_rows);
+size_t tsgd_arena_bytes(size_t tokens, size_t dim, uint32_t places, uint32_t exchanged,
+                        uint32_t private_rows);
 
-/* Maps an arena with everything zero. On error *out is untouched. TSGD_ENOMEM. */
-enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, size_t tokens, size_t dim,
+/* Maps an arena with everything zero. places: 1 or 2. On error *out is untouched. TSGD_ENOMEM. */
+enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, size_t tokens, size_t dim, uint32_t places,
                                  uint32_t exchanged, uint32_t private_rows, struct tsgd_error *err);
 void tsgd_arena_release(struct tsgd_arena *a);
 
 /* Exchanged row e of `token` at round t. */
 static inline float *tsgd_arena_row(const struct tsgd_arena *a, uint64_t t, uint32_t e, size_t token)
 {
-    return a->row + (((t & 1) * a->exchanged + e) * a->tokens + token) * a->stride;
+    return a->row + (((t & (a->places - 1)) * a->exchanged + e) * a->tokens + token) * a->stride;
 }
 
 /* Private row r of `token`. */

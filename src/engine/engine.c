@@ -19,11 +19,18 @@ static uint32_t workers(const struct tsgd_engine_config *c)
     return c->threads < tokens ? c->threads : (uint32_t)tokens;
 }
 
-/* Of one worker: the gradient row, then the problem's scratch. */
+/* What a worker mixes slices in, up to a pair of cache lines. */
+static size_t strip_bytes(const struct tsgd_engine_config *c)
+{
+    size_t floats = tsgd_engine_slices(c) ? tsgd_slices_scratch(c) : 0;
+    return tsgd_round_up(floats * sizeof(float), 128);
+}
+
+/* Of one worker: the gradient row, the strip, then the problem's scratch. */
 static size_t worker_bytes(const struct tsgd_engine_config *c)
 {
     size_t grad = tsgd_mul(tsgd_arena_stride(c->problem->dim), sizeof(float));
-    size_t all = tsgd_add(grad, c->problem->scratch_bytes);
+    size_t all = tsgd_add(tsgd_add(grad, strip_bytes(c)), c->problem->scratch_bytes);
     return all > SIZE_MAX - 4096 ? SIZE_MAX : tsgd_round_up(all, 4096);
 }
 
@@ -49,7 +56,8 @@ static size_t draws(const struct tsgd_engine_config *c, size_t tokens)
 size_t tsgd_engine_bytes(const struct tsgd_engine_config *c)
 {
     size_t tokens = sum_k(c), dim = c->problem->dim, nodes = c->problem->nodes;
-    size_t bytes = tsgd_arena_bytes(tokens, dim, c->local.exchanged, c->local.private_rows);
+    size_t bytes = tsgd_arena_bytes(tokens, dim, tsgd_engine_slices(c) ? 1 : 2,
+                                    c->local.exchanged, c->local.private_rows);
     bytes = tsgd_add(bytes, tsgd_mul(worker_bytes(c), workers(c)));
     if (c->trace)
         bytes = tsgd_add(bytes, tsgd_mul(tsgd_trace_bytes(c->trace), workers(c)));
@@ -98,6 +106,8 @@ static enum tsgd_status init_pop(struct tsgd_engine *e, uint32_t q, uint32_t fir
                        e->c.local.exchanged;
     for (uint32_t a = first; a < first + p->c.k; a++)
         e->pop_of[a] = q;
+    if (e->sliced)
+        tsgd_slices_init(e, p);
 done:
     return st;
 }
@@ -144,14 +154,15 @@ done:
     return st;
 }
 
-static enum tsgd_status init_workers(struct tsgd_engine *e, uint32_t n, struct tsgd_error *err)
+static enum tsgd_status init_workers(struct tsgd_engine *e, const struct tsgd_engine_config *c,
+                                     struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    size_t grad = e->arena.stride * sizeof(float);
-    e->n_workers = n;
+    size_t grad = e->arena.stride * sizeof(float), strip = strip_bytes(c);
+    uint32_t n = e->n_workers;
     if (e->c.trace)
         TRY(tsgd_trace_reserve(e->c.trace, n, err));
-    e->scratch_bytes = worker_bytes(&e->c);
+    e->scratch_bytes = worker_bytes(c);
     TRY(TSGD_NEW(&e->worker, n, "workers", err));
     TRY(tsgd_map(&e->scratch, n * e->scratch_bytes, "scratch of the workers", err));
     for (uint32_t i = 0; i < n; i++) {
@@ -159,7 +170,8 @@ static enum tsgd_status init_workers(struct tsgd_engine *e, uint32_t n, struct t
         uint32_t lo = (uint32_t)((uint64_t)i * e->tokens / n);
         e->worker[i] = (struct worker){
             .e = e, .id = i, .lo = lo, .hi = (uint32_t)((i + (uint64_t)1) * e->tokens / n),
-            .cursor = lo, .grad = (float *)scratch, .scratch = scratch + grad,
+            .cursor = lo, .grad = (float *)scratch, .strip = (float *)(scratch + grad),
+            .scratch = scratch + grad + strip,
             .jitter = e->c.seed * 77 + i,
             .track = e->c.trace ? tsgd_trace_track(e->c.trace, i) : NULL,
         };
@@ -183,8 +195,10 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
     pthread_mutex_init(&e->gate, NULL);
     pthread_cond_init(&e->opened, NULL);
     atomic_init(&e->left, e->tokens);
-    TRY(tsgd_arena_init(&e->arena, tokens, config->problem->dim, config->local.exchanged,
-                        config->local.private_rows, err));
+    e->sliced = tsgd_engine_slices(config);
+    e->n_workers = workers(config);
+    TRY(tsgd_arena_init(&e->arena, tokens, config->problem->dim, e->sliced ? 1 : 2,
+                        config->local.exchanged, config->local.private_rows, err));
     for (size_t a = 0; a < tokens; a++)
         atomic_init(&e->arena.seq[a].word, 1);  /* phase 0, busy: its worker has yet to fill the row */
     TRY(TSGD_NEW(&e->pop_of, tokens, "engine", err));
@@ -195,7 +209,7 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
         first += config->population[q].k;
     }
     TRY(init_plan(e, err));
-    TRY(init_workers(e, workers(config), err));
+    TRY(init_workers(e, config, err));
     *out = e;
     e = NULL;
 done:

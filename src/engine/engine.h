@@ -35,6 +35,15 @@ enum tsgd_verdict {
     TSGD_END_HERE               /* x of this round is the end; only when config.awaits_verdict */
 };
 
+/* How rows are mixed; the bits are the same. Rows: each token's as soon as its neighbours are there,
+ * so that tokens may drift apart. Slices: all rows of a population where they stand, once every
+ * token is there; half the memory, and the least traffic.                                       */
+enum tsgd_gossip {
+    TSGD_GOSSIP_AUTO,           /* what tsgd_engine_slices says */
+    TSGD_GOSSIP_ROWS,
+    TSGD_GOSSIP_SLICES
+};
+
 struct tsgd_engine_config {
     const struct tsgd_problem *problem;
     const struct tsgd_population *population;
@@ -44,6 +53,7 @@ struct tsgd_engine_config {
     const struct tsgd_churn *churn;     /* NULL: every node is always there */
     const struct tsgd_network *network; /* NULL, or off: no simulated clock */
     struct tsgd_local local;
+    enum tsgd_gossip gossip;
     uint32_t local_steps;
     uint64_t seed;
     uint32_t threads;           /* at most as many as tokens are used */
@@ -76,6 +86,9 @@ struct tsgd_outcome {
 };
 
 struct tsgd_engine;
+
+/* Whether gossip goes by slices: as config->gossip says, or what should be faster. */
+bool tsgd_engine_slices(const struct tsgd_engine_config *config);
 
 /* Bytes that create would take: rows, plans, means, scratch; SIZE_MAX when they cannot be counted. */
 size_t tsgd_engine_bytes(const struct tsgd_engine_config *config);

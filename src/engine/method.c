@@ -104,3 +104,11 @@ enum tsgd_status tsgd_method_check_mixing(const struct tsgd_method *m,
                      "mixes with (I + W) / 2", topology, mixing->w->n, least, m->name,
                      m->least_eigenvalue);
 }
+
+/* What rounds all tokens alike moves their mean, and a rule that feeds on differences between rounds
+ * adds that up: D2 on the complete graph then stopped 7e-3 from the optimum, not below 1e-5.     */
+void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_schedule *mixing)
+{
+    for (uint32_t i = 0; m->local && i < mixing->period; i++)
+        mixing->w[i].uniform = false;
+}

@@ -42,4 +42,8 @@ enum tsgd_status tsgd_method_check_mixing(const struct tsgd_method *m,
                                           const struct tsgd_schedule *mixing, const char *topology,
                                           struct tsgd_error *err);
 
+/* Lets the matrices be applied in the form that the method's rule needs; the engine's caller sees to
+ * it before the engine is made.                                                                 */
+void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_schedule *mixing);
+
 #endif

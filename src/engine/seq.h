@@ -19,17 +19,32 @@
  *     R5  plan of round t: every token that runs round t-R shows 2(t-R)+2: nobody reads the slot. The
  *         step reads it up to 2(t-R)+1, and so does the mix that follows, up to 2(t-R)+2, which
  *         asks it whose links are cut; a token that shows 2(t-R)+2 has done both.
- * S3  No deadlock: everything that R1 to R5 ask for belongs to an earlier phase (R5: plan of round t
- *     counts as 2t, and R > 1), so of the unfinished tasks one with the smallest phase is always ready
- *     or running.
+ *     R6  slice of round t, which takes the place of all mixes of a population: every token of the
+ *         population shows 2t+1 and is free: all half-steps are there.
+ * S3  No deadlock: everything that R1 to R6 ask for belongs to an earlier phase (R5: plan of round t
+ *     counts as 2t, and R > 1; R6: a slice of round t counts as 2t+1, and only 2t+2 waits for it), so
+ *     of the unfinished tasks one with the smallest phase is always ready or running.
  *
  *   phase   row[t & 1]                        row[(t+1) & 1]
  *   2t      the claimer reads and writes      old readers may still be there
  *   2t+1    neighbours and the token read     the token's mix writes it, once R2 holds
  *
+ * Gossip by slices: a row stays in one place, and x^t, its half-step and x^{t+1} follow each other
+ * there. No token of the population is mixed alone, so none leaves 2t+1 before all have come to it and
+ * the slices of round t are mixed; hence
+ *     L1  While slices of round t are mixed, nobody else reads or writes these rows: a step or a fold
+ *         of x^t came before 2t+1 (R3), those of x^{t+1} ask for 2t+2. R1 and R2 have no part.
+ *     L2  Slices are coordinates: two of them share no float. Each is handed out once, by the
+ *         compare-and-swap on next_slice, which also tells old looks from new ones.
+ *     L3  The words belong to whoever finishes the last slice: it alone moves them, from (2t+1, free)
+ *         to (2t+2, free), once slices_done has counted all; a claim asks for another phase. So S1.
+ *     L4  A slice of round t+1 asks for 2t+3 of all, hence comes after every 2t+2, when slices_done is
+ *         0 again and the plan slot of round t was read for the last time (R5).
+ *
  * A readiness check is monotone: once true it stays true until the word itself changes, so a check
- * before the claim is enough. It has no side effects, and reads only atomics or what never changes:
- * a slow scanner may look at data of a later round, but then its claim fails.                   */
+ * before the claim is enough. It has no side effects beyond a hint at who said no, and reads only
+ * atomics or what never changes: a slow scanner may look at data of a later round, but then its
+ * claim fails.                                                                                  */
 #ifndef TSGD_ENGINE_SEQ_H
 #define TSGD_ENGINE_SEQ_H
 

@@ -188,6 +188,7 @@ enum tsgd_status tsgd_setup_mixing(const struct tsgd_setup *r, uint64_t k, struc
     if (r->s.lazy)
         TRY(tsgd_schedule_lazy(&mixing, err));
     TRY(tsgd_method_check_mixing(r->method, &mixing, r->s.topology, err));
+    tsgd_method_suit_mixing(r->method, &mixing);
     *out = mixing;
     mixing = (struct tsgd_schedule)TSGD_SCHEDULE_INIT;
 done:

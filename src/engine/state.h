@@ -1,4 +1,5 @@
-/* engine/state.h: the engine's insides, shared by plan.c, token.c, evaluate.c, worker.c, engine.c.
+/* engine/state.h: the engine's insides, shared by plan.c, token.c, slices.c, evaluate.c, worker.c,
+ * engine.c.
  * Each field says who may touch it; engine/seq.h says when.                                     */
 #ifndef TSGD_ENGINE_STATE_H
 #define TSGD_ENGINE_STATE_H
@@ -60,6 +61,13 @@ struct pop {
     alignas(128) _Atomic uint64_t next_block;   /* i * blocks + b: blocks handed out */
     alignas(128) _Atomic uint32_t blocks_done;  /* of the evaluation under way */
 
+    /* gossip by slices; see slices.c */
+    uint32_t slices;            /* of one round; 0: rows are mixed one by one */
+    size_t slice_floats;        /* coordinates of a slice; the last one may have fewer */
+    alignas(128) _Atomic uint64_t next_slice;   /* t * slices + b: slices handed out */
+    _Atomic uint32_t behind;    /* which token said no last (R6) */
+    alignas(128) _Atomic uint32_t slices_done;  /* of the round under way */
+
     struct record record[RECORDS];
     float *ref[2], *mean[2], *copy[2];  /* by index of the evaluation: first token, mean, all tokens */
     double *sum[2];
@@ -80,6 +88,7 @@ struct worker {
     uint32_t lo, hi;            /* home tokens */
     uint32_t cursor, blocker;   /* where to look first; which token said no last (R5) */
     float *grad;
+    float *strip;               /* what slices are mixed in; only with those */
     void *scratch;
     uint64_t last, ticks[N_TIMES], retired_at;
     uint64_t steals, sleeps;
@@ -94,6 +103,7 @@ struct tsgd_engine {
     struct tsgd_engine_config c;
     struct tsgd_arena arena;
     uint32_t tokens, n_workers;
+    bool sliced;                /* gossip goes by slices */
     uint32_t *pop_of;           /* [tokens] */
     struct pop *pop;
     struct worker *worker;
@@ -135,6 +145,12 @@ bool tsgd_mix_ready(const struct tsgd_engine *e, uint32_t a, uint64_t t);
 bool tsgd_step_ready(const struct tsgd_engine *e, uint32_t a, uint64_t t);
 void tsgd_mix_run(struct worker *w, uint32_t a, uint64_t t);    /* claimed at 2t-1; may go on to the step */
 void tsgd_step_run(struct worker *w, uint32_t a, uint64_t t);   /* claimed, shows 2t */
+
+/* ---- slices.c ---- */
+void tsgd_slices_init(const struct tsgd_engine *e, struct pop *p);
+size_t tsgd_slices_scratch(const struct tsgd_engine_config *c); /* floats of a worker's strip */
+bool tsgd_slice_ready(const struct tsgd_engine *e, struct pop *p, uint64_t slice);
+void tsgd_slice_run(struct worker *w, struct pop *p, uint64_t slice);   /* claimed */
 
 /* ---- evaluate.c ---- */
 bool tsgd_fold_ready(const struct tsgd_engine *e, const struct pop *p, uint64_t folded);

@@ -8,7 +8,7 @@
 #include "base/probe.h"
 #include "engine/pulse.h"
 
-extern const struct tsgd_trace_kind tsgd_watch_step, tsgd_watch_mix, tsgd_watch_plan;
+extern const struct tsgd_trace_kind tsgd_watch_step, tsgd_watch_mix, tsgd_watch_slice, tsgd_watch_plan;
 extern const struct tsgd_trace_kind tsgd_watch_fold, tsgd_watch_block, tsgd_watch_report;
 
 /* The task that begins now; `number` as the kind names them. */

@@ -22,7 +22,7 @@
  * Yielding often is what lets more threads than cores progress at full speed.                   */
 enum { STEAL_AFTER = 16, YIELD_AFTER = 32, SLEEP_AFTER = 96 };
 
-enum kind { MIX, STEP, PLAN, FOLD, BLOCK };
+enum kind { MIX, STEP, PLAN, FOLD, BLOCK, SLICE };
 
 struct task {
     enum kind kind;
@@ -38,7 +38,7 @@ static bool ready_token(struct worker *w, uint32_t a, struct task *out)
         return false;
     *out = (struct task){phase & 1 ? MIX : STEP, a, phase};
     if (phase & 1)
-        return tsgd_mix_ready(e, a, (phase + 1) / 2);
+        return !e->sliced && tsgd_mix_ready(e, a, (phase + 1) / 2);
     if (tsgd_plan_ready(w, phase / 2)) {
         *out = (struct task){PLAN, 0, phase / 2};
         return true;
@@ -54,7 +54,8 @@ static bool ready_among(struct worker *w, uint32_t lo, uint32_t hi, uint32_t fro
     return false;
 }
 
-static bool ready_evaluation(struct tsgd_engine *e, struct task *out)
+/* What belongs to a whole population: evaluation, and gossip by slices. */
+static bool ready_population(struct tsgd_engine *e, struct task *out)
 {
     for (uint32_t q = 0; q < e->c.n_populations; q++) {
         struct pop *p = &e->pop[q];
@@ -66,6 +67,10 @@ static bool ready_evaluation(struct tsgd_engine *e, struct task *out)
         *out = (struct task){BLOCK, q, atomic_load_explicit(&p->next_block, memory_order_relaxed)};
         if (tsgd_block_ready(p, out->phase))
             return true;
+        /* Relaxed: slice_ready acquires what the slice needs. */
+        *out = (struct task){SLICE, q, atomic_load_explicit(&p->next_slice, memory_order_relaxed)};
+        if (p->slices && tsgd_slice_ready(e, p, out->phase))
+            return true;
     }
     return false;
 }
@@ -73,7 +78,7 @@ static bool ready_evaluation(struct tsgd_engine *e, struct task *out)
 static bool find(struct worker *w, struct task *out, bool steal)
 {
     struct tsgd_engine *e = w->e;
-    if (ready_evaluation(e, out) || ready_among(w, w->lo, w->hi, w->cursor, out))
+    if (ready_population(e, out) || ready_among(w, w->lo, w->hi, w->cursor, out))
         return true;
     tsgd_jitter(w, false);
     return steal && ready_among(w, 0, e->tokens, w->hi == e->tokens ? 0 : w->hi, out);
@@ -90,6 +95,10 @@ static bool claim(struct tsgd_engine *e, const struct task *k)
     case BLOCK:
         /* Relaxed: readiness has acquired the mean; the number alone is handed out here. */
         return atomic_compare_exchange_strong_explicit(&e->pop[k->id].next_block, &block, block + 1,
+                                                       memory_order_relaxed, memory_order_relaxed);
+    case SLICE:
+        /* Relaxed: readiness has acquired the rows; the number alone is handed out here. */
+        return atomic_compare_exchange_strong_explicit(&e->pop[k->id].next_slice, &block, block + 1,
                                                        memory_order_relaxed, memory_order_relaxed);
     case MIX:
     case STEP:
@@ -116,6 +125,9 @@ static void run(struct worker *w, const struct task *k)
         return;
     case BLOCK:
         tsgd_block_run(w, &e->pop[k->id], k->phase);
+        return;
+    case SLICE:
+        tsgd_slice_run(w, &e->pop[k->id], k->phase);
         return;
     }
 }
@@ -179,8 +191,8 @@ static void fill_rows(struct worker *w)
     const struct tsgd_local *local = &w->e->c.local;
     for (uint32_t a = w->lo; a < w->hi; a++) {
         for (uint32_t i = 0; i < r->exchanged; i++)
-            for (uint64_t parity = 0; parity < 2; parity++)
-                memset(tsgd_arena_row(r, parity, i, a), 0, r->stride * sizeof(float));
+            for (uint64_t place = 0; place < r->places; place++)
+                memset(tsgd_arena_row(r, place, i, a), 0, r->stride * sizeof(float));
         for (uint32_t i = 0; i < r->private_rows; i++)
             memset(tsgd_arena_own(r, i, a), 0, r->stride * sizeof(float));
         memcpy(tsgd_arena_row(r, 0, 0, a), w->e->c.init, r->dim * sizeof(float));

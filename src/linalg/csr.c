@@ -23,6 +23,16 @@ static size_t merge(struct tsgd_entry *e, size_t count)
     return kept;
 }
 
+static bool is_uniform(const struct tsgd_csr *m, size_t count)
+{
+    if (m->n < 2 || count != (size_t)m->n * m->n)
+        return false;
+    for (size_t i = 1; i < count; i++)
+        if (m->val[i] != m->val[0])
+            return false;
+    return true;
+}
+
 /* Room for `count` entries; what was got stays in m if there is not enough. */
 static enum tsgd_status allocate(struct tsgd_csr *m, uint32_t n, size_t count,
                                  struct tsgd_error *err)
@@ -64,6 +74,7 @@ enum tsgd_status tsgd_csr_build(struct tsgd_csr *out, uint32_t n, struct tsgd_en
     for (uint32_t a = n; a > 0; a--)
         m.tptr[a] = m.tptr[a - 1];
     m.tptr[0] = 0;
+    m.uniform = is_uniform(&m, count);
     *out = m;
     m = (struct tsgd_csr)TSGD_CSR_INIT;
 done:
@@ -87,6 +98,7 @@ enum tsgd_status tsgd_csr_constant(struct tsgd_csr *out, uint32_t n, float val,
             m.col[i] = m.tcol[i] = b;
             m.val[i] = val;
         }
+    m.uniform = n > 1;
     *out = m;
     return TSGD_OK;
 }

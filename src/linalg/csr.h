@@ -16,8 +16,11 @@ struct tsgd_csr {
     uint32_t n;
     uint32_t *ptr, *col, *tptr, *tcol;
     float *val;
+    bool uniform;               /* n > 1, every entry is there, all are equal: each row is the plain mean,
+                                 * and may be computed as such (linalg/mix.h); whoever wants the other
+                                 * form clears it                                                */
 };
-#define TSGD_CSR_INIT {0, NULL, NULL, NULL, NULL, NULL}
+#define TSGD_CSR_INIT {0, NULL, NULL, NULL, NULL, NULL, false}
 
 /* From `count` entries in any order; equal places add up. Sorts `entries`. An entry of zero stays. */
 enum tsgd_status tsgd_csr_build(struct tsgd_csr *out, uint32_t n, struct tsgd_entry *entries,

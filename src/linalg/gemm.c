@@ -153,8 +153,8 @@ static enum tsgd_status check(const char *text, struct tsgd_error *err)
                      "unset the variable or use one of %s", text, list);
 }
 
-/* The stock set that goes with an instruction set, -1 to leave it to BLIS, which would choose `generic`
- * on processors newer than itself. Of the AVX2 sets zen2, zen3 and haswell were level on Zen 3.  */
+/* The stock set that goes with an instruction set, -1 to leave it to BLIS, which chooses `generic` on
+ * processors newer than itself. Of the AVX2 sets zen2, zen3 and haswell were level on Zen 3.  */
 static int stock_set(const char *isa)
 {
 #ifdef BLIS_CONFIG_SKX
@@ -183,8 +183,8 @@ static const struct tsgd_kernels *kernels;      /* those that the context was ma
 #define CONST
 #endif
 
-/* Tiles, panels and blocks with AVX-512. A block of A, MC x KC, lives in the second-level cache, and
- * so does a panel of B, KC x NR, longer than the first level would hold: C is visited less often. */
+/* Tiles, panels and blocks with AVX-512. A block of A, MC x KC, lives in the second-level cache, and so
+ * does a panel of B, KC x NR, longer than the first level holds: C is visited less often.        */
 enum { MR = 12, NR = 32, MC = 240, KC = 512, NC = 3072 };
 
 #ifdef BLIS_VA_END
@@ -192,8 +192,8 @@ static void micro(dim_t m, dim_t n, dim_t k, const void *alpha, const void *a, c
                   const void *beta, void *c, inc_t rsc, inc_t csc, const auxinfo_t *data,
                   const cntx_t *cntx)
 #else
-static void micro(dim_t m, dim_t n, dim_t k, float *alpha, float *a, float *b, float *beta, float *c,
-                  inc_t rsc, inc_t csc, auxinfo_t *data, cntx_t *cntx)
+static void micro(dim_t m, dim_t n, dim_t k, float *alpha, float *a, float *b, float *beta,
+                  float *c, inc_t rsc, inc_t csc, auxinfo_t *data, cntx_t *cntx)
 #endif
 {
     (void)data, (void)cntx;
@@ -227,8 +227,8 @@ static void pack(struc_t struc, diag_t diag, uplo_t uplo, conj_t conj, pack_t sc
 enum { SMALL = 1 << 27 };               /* multiply-adds */
 
 /* Products that are done from where their operands stand: nothing is packed but what has to be
- * turned, onto the stack, so BLIS's pool of buffers and its mutex are left alone. The rest, and what
- * the kernel cannot do, goes the way of the large ones.                                          */
+ * turned, onto the stack, so BLIS's pool of buffers and its mutex are left alone. The rest, and
+ * what the kernel cannot do, goes the way of the large ones.                                          */
 static err_t small(CONST obj_t *alpha, CONST obj_t *a, CONST obj_t *b, CONST obj_t *beta,
                    CONST obj_t *c, CONST cntx_t *cntx, CONST rntm_t *rntm)
 {
@@ -254,7 +254,7 @@ static err_t small(CONST obj_t *alpha, CONST obj_t *a, CONST obj_t *b, CONST obj
 static cntx_t own;
 static const char *chosen;
 
-enum { EVERY = 1 << 30 };               /* products with fewer rows than this are shown to small() */
+enum { EVERY = 1 << 30 };               /* products with fewer rows than this go to small() */
 
 #ifdef BLIS_VA_END
 
@@ -320,6 +320,16 @@ static void use_small(void)
 
 static bool micro_used;
 
+static const char *set_name(int id)
+{
+#ifndef BLIS_VA_END
+    if (id >= 0)
+        return bli_arch_string((arch_t)id);
+#endif
+    (void)id;
+    return bli_arch_string(bli_arch_query_id());
+}
+
 /* BLIS reads BLIS_ARCH_TYPE once, at its first call; children need not see ours. */
 static void init_blis(int id)
 {
@@ -362,7 +372,7 @@ enum tsgd_status tsgd_gemm_init(struct tsgd_error *err)
         set_block(BLIS_MR, BLIS_MR, MR);
     }
     use_small();
-    chosen = micro_used ? "own" : bli_arch_string(bli_arch_query_id());
+    chosen = micro_used ? "own" : set_name(asked ? -1 : stock_set(isa));
     return TSGD_OK;
 }
 

@@ -1,56 +1,45 @@
 #include "linalg/mix.h"
 
+#include "base/mem.h"
+#include "linalg/isa.h"
+
 #include <string.h>
 
-/* A strip stays in registers while the neighbours pass by, so each float is read once for every
- * neighbour and written once. Narrow strips take what wide ones leave: half of a short row.     */
-enum { STRIP = 64, NARROW = 16 };
+/* Floats of all rows that are worked on at a time: they fit in the first cache twice over. But a
+ * strip of a row is a whole cache line at least, and no more than memory hands out well in one go. */
+enum { POOL = 4096, NARROWEST = 16, WIDEST = 512 };
 
-static inline __attribute__((always_inline)) void
-mix_strip(const struct tsgd_csr *m, uint32_t a, const bool *absent, const float *rows,
-          size_t stride, const int width, float *restrict out)
+static size_t pitch(uint32_t k)
 {
-    const float *self = rows + a * stride;
-    float acc[STRIP];
-    for (int j = 0; j < width; j++)
-        acc[j] = self[j];
-    for (uint32_t i = m->ptr[a]; i < m->ptr[a + 1]; i++) {
-        const float *x = rows + m->col[i] * stride;
-        float w = m->val[i];
-        if (m->col[i] == a || (absent && absent[m->col[i]]))
-            continue;
-        for (int j = 0; j < width; j++)
-            acc[j] += w * (x[j] - self[j]);
-    }
-    for (int j = 0; j < width; j++)
-        out[j] = acc[j];
+    size_t width = POOL / k / NARROWEST * NARROWEST;
+    return width < NARROWEST ? NARROWEST : width > WIDEST ? WIDEST : width;
 }
 
-void tsgd_mix_present(const struct tsgd_csr *m, uint32_t a, const bool *absent, const float *rows,
-                      size_t stride, size_t dim, float *restrict out)
+size_t tsgd_mix_scratch(uint32_t k) { return k * pitch(k); }
+
+static bool any(const bool *absent, uint32_t k)
 {
-    const float *self = rows + a * stride;
-    size_t j = 0;
-    bool alone = m->ptr[a + 1] - m->ptr[a] == 1 && m->col[m->ptr[a]] == a;
-    if (alone || (absent && absent[a])) {
-        memcpy(out, self, dim * sizeof *out);
-        return;
-    }
-    for (; j + STRIP <= dim; j += STRIP)
-        mix_strip(m, a, absent, rows + j, stride, STRIP, out + j);
-    for (; j + NARROW <= dim; j += NARROW)
-        mix_strip(m, a, absent, rows + j, stride, NARROW, out + j);
-    for (; j < dim; j++) {
-        float acc = self[j];
-        for (uint32_t i = m->ptr[a]; i < m->ptr[a + 1]; i++)
-            if (m->col[i] != a && !(absent && absent[m->col[i]]))
-                acc += m->val[i] * (rows[m->col[i] * stride + j] - self[j]);
-        out[j] = acc;
-    }
+    return absent && memchr(absent, true, k * sizeof *absent);
 }
 
-void tsgd_mix(const struct tsgd_csr *m, uint32_t a, const float *rows, size_t stride, size_t dim,
-              float *restrict out)
+static struct tsgd_mix matrix(const struct tsgd_csr *m, const bool *absent, size_t stride)
 {
-    tsgd_mix_present(m, a, NULL, rows, stride, dim, out);
+    return (struct tsgd_mix){
+        .k = m->n, .ptr = m->ptr, .col = m->col, .val = m->val, .absent = absent,
+        .uniform = m->uniform && !any(absent, m->n), .stride = stride,
+    };
+}
+
+void tsgd_mix_row(const struct tsgd_csr *m, uint32_t a, const bool *absent, const float *rows,
+                  size_t stride, size_t dim, bool past, float *restrict out)
+{
+    struct tsgd_mix d = matrix(m, absent, stride);
+    tsgd_kernels->mix_row(&d, a, rows, tsgd_round_up(dim, 16), out, past);
+}
+
+void tsgd_mix_all(const struct tsgd_csr *m, const bool *absent, float *rows, size_t stride,
+                  size_t from, size_t to, float *restrict scratch)
+{
+    struct tsgd_mix d = matrix(m, absent, stride);
+    tsgd_kernels->mix_all(&d, rows + from, tsgd_round_up(to - from, 16), scratch, pitch(m->n));
 }

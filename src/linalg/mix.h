@@ -1,20 +1,31 @@
-/* linalg/mix.h: gossip of one token: a weighted mean of rows, in the difference form
- *     out = x_a + sum over b of w_b * (x_b - x_a),   b ascending, b != a
+/* linalg/mix.h: gossip: every token's row becomes a weighted mean of rows, in the difference form
+ *     out_a = x_a + sum over b of w_ab * (x_b - x_a),   b ascending, b != a
  * which is exact when all rows agree and whose rounding does not grow over many rounds, as that of
- * a plain weighted sum does. Every coordinate is computed alone and in this order, so the bits do
- * not depend on how the row is cut up.                                                          */
+ * a plain weighted sum does. Where every entry of the matrix is the same w = 1/k, every row is
+ *     out = x_0 + w * (sum over b of (x_b - x_0)),      b ascending from 1
+ * as exact, and the same bits for all, so that it need be computed only once. Every coordinate is
+ * computed alone and in this order, so the bits depend neither on how rows are cut up nor on
+ * whether they are mixed one by one or all at once.
+ *
+ * Rows: row b at rows + b * stride, on a cache line; stride and `from` are multiples of 16, and so
+ * much of a row is mixed, padding included. absent[b] (absent may be NULL) cuts all links of row b: a cut
+ * link's weight moves to the diagonal, so a row without links stays as it is. With any row absent,
+ * a uniform matrix too is mixed in the difference form.                                         */
 #ifndef TSGD_LINALG_MIX_H
 #define TSGD_LINALG_MIX_H
 
 #include "linalg/csr.h"
 
-/* Row a of m applied to rows, row b at rows + b * stride; out is none of them. */
-void tsgd_mix(const struct tsgd_csr *m, uint32_t a, const float *rows, size_t stride, size_t dim,
-              float *restrict out);
+/* One row into another place: row a of m. out is none of the rows. past: the stores go past the
+ * cache; all are done when this returns, so that a release store tells of them too.             */
+void tsgd_mix_row(const struct tsgd_csr *m, uint32_t a, const bool *absent, const float *rows,
+                  size_t stride, size_t dim, bool past, float *restrict out);
 
-/* The same with the links of every row b with absent[b] cut, and of row a itself if absent[a]: a cut
- * link's weight moves to the diagonal, so out is a plain copy when all are cut.                 */
-void tsgd_mix_present(const struct tsgd_csr *m, uint32_t a, const bool *absent, const float *rows,
-                      size_t stride, size_t dim, float *restrict out);
+/* All rows where they stand, in the columns from .. to - 1: each float is read and written once,
+ * however many neighbours a row has. scratch: tsgd_mix_scratch(m->n) floats, on a cache line.   */
+void tsgd_mix_all(const struct tsgd_csr *m, const bool *absent, float *rows, size_t stride,
+                  size_t from, size_t to, float *restrict scratch);
+
+size_t tsgd_mix_scratch(uint32_t k);
 
 #endif

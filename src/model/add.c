@@ -3,6 +3,8 @@
  * channels, zeros stand in for those missing, half of them in front and half behind: option A. */
 #include "model/layer.h"
 
+#include "linalg/isa.h"
+
 #include <string.h>
 
 static uint32_t half(uint32_t extent)
@@ -40,12 +42,6 @@ static void backward(const struct tsgd_layer *l, const float *w, const float *x,
         memcpy(dx, dy, tsgd_shape_size(l->in) * ld * sizeof *dx);
 }
 
-static void accumulate(const float *restrict a, float *restrict sum, size_t n)
-{
-    for (size_t j = 0; j < n; j++)
-        sum[j] += a[j];
-}
-
 static bool halves(const struct tsgd_layer *l)
 {
     return l->in.height != l->from.height || l->in.width != l->from.width;
@@ -69,11 +65,11 @@ static void join(const struct tsgd_layer *l, const float *from, float *y, size_t
     size_t rows = (size_t)l->from.channels * l->in.height, width = l->in.width;
     y += front(l, ld);
     if (!halves(l))
-        accumulate(from, y, rows * width * ld);
+        tsgd_kernels->add(from, y, rows * width * ld);
     else
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < width; j++)
-                accumulate(from + meets(l, i, j) * ld, y + (i * width + j) * ld, ld);
+                tsgd_kernels->add(from + meets(l, i, j) * ld, y + (i * width + j) * ld, ld);
 }
 
 static void join_back(const struct tsgd_layer *l, const float *dy, float *dfrom, size_t ld)
@@ -81,11 +77,11 @@ static void join_back(const struct tsgd_layer *l, const float *dy, float *dfrom,
     size_t rows = (size_t)l->from.channels * l->in.height, width = l->in.width;
     dy += front(l, ld);
     if (!halves(l))
-        accumulate(dy, dfrom, rows * width * ld);
+        tsgd_kernels->add(dy, dfrom, rows * width * ld);
     else
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < width; j++)
-                accumulate(dy + (i * width + j) * ld, dfrom + meets(l, i, j) * ld, ld);
+                tsgd_kernels->add(dy + (i * width + j) * ld, dfrom + meets(l, i, j) * ld, ld);
 }
 
 const struct tsgd_layer_ops tsgd_layer_add = {

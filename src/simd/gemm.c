@@ -1,5 +1,5 @@
 /* Products C = alpha A B + beta C. C is computed in tiles that stay in registers while the inner
- * dimension passes: some rows of one to three vectors; A's elements are broadcast from wherever they
+ * dimension passes: some rows of one to three vectors; A's elements are broadcast from where they
  * stand, the vectors are pieces of rows of B. Where B's rows are not contiguous, or end within a
  * vector, a panel of its columns is copied first.
  * An element of C is the sum of its terms in order, DEPTH of them at most at a time, each such sum
@@ -17,7 +17,7 @@ enum { TILE = 8 };
 
 enum {
     ACROSS = 3,                     /* vectors in a row of a tile, at most */
-    TALL = TILE < 12 ? TILE : 12,   /* rows of a tile, at most: each needs a register for its address */
+    TALL = TILE < 12 ? TILE : 12,   /* rows of a tile, at most: their addresses take registers */
     DEPTH = 400,                    /* rows of a panel */
     AHEAD = 16,                     /* columns of A fetched before they are needed */
 };
@@ -106,7 +106,8 @@ INLINE void turn(const float *p, size_t step, float *to, size_t width, size_t la
 {
     vf x0 = quads(p, 4 * step), x1 = quads(p + step, 4 * step);
     vf x2 = quads(p + 2 * step, 4 * step), x3 = quads(p + 3 * step, 4 * step);
-    vf a = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_LOW)), b = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_LOW));
+    vf a = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_LOW));
+    vf b = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_LOW));
     vf c = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_HIGH));
     vf d = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_HIGH));
     vf row[4] = {
@@ -248,8 +249,8 @@ static void sweep(size_t m, size_t across, TILE_ARGUMENTS)
     }
 }
 
-void TSGD_FN(gemm)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t ars, size_t acs,
-                   const float *b, size_t brs, size_t bcs, float beta, float *c, size_t crs)
+void TSGD_FN(gemm)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t ars,
+                   size_t acs, const float *b, size_t brs, size_t bcs, float beta, float *c, size_t crs)
 {
     _Alignas(64) float panel[DEPTH * ACROSS * VL];
     size_t blocks = (k + DEPTH - 1) / DEPTH;

@@ -18,6 +18,17 @@ struct tsgd_line {
     float zero, high, low, mean, scale;
 };
 
+/* A mixing matrix as linalg/csr.h has it, and its rows, stride floats apart, a multiple of 16. Links of
+ * rows with absent[b] are left out; absent may be NULL. uniform: every row becomes the mean.      */
+struct tsgd_mix {
+    uint32_t k;
+    const uint32_t *ptr, *col;
+    const float *val;
+    const bool *absent;
+    bool uniform;
+    size_t stride;
+};
+
 /* A convolution of [in_c][in_h][in_w][ld] with square kernels [out_c][in_c][window][window]. */
 struct tsgd_conv {
     size_t in_c, in_h, in_w, out_c, out_h, out_w;
@@ -30,6 +41,11 @@ struct tsgd_conv {
 struct tsgd_groupnorm {
     size_t groups, per, area, ld;
     bool relu;
+};
+
+/* A pooling of [channels][height][width][ld] by squares of window x window that do not overlap. */
+struct tsgd_pool {
+    size_t channels, height, width, window, ld;
 };
 
 struct tsgd_kernels {

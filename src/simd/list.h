@@ -18,6 +18,16 @@ KERNEL(void, normals, (uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, 
 KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd_line *line,
                       size_t ld, float *x))
 
+/* ---- gossip (linalg/mix.h says what it computes): the same bits on every instruction set. n floats
+ * of a row, a multiple of 16; rows start on a cache line ---- */
+
+/* Row a into another place; past: with stores that go past the cache, all done at the end. */
+KERNEL(void, mix_row, (const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
+                       float *restrict out, bool past))
+/* All rows where they stand, `pitch` columns at a time in pool [k][pitch], pitch a multiple of 16. */
+KERNEL(void, mix_all, (const struct tsgd_mix *d, float *rows, size_t n, float *restrict pool,
+                       size_t pitch))
+
 /* ---- convolutions, direct: no lowered copy of the input; taps that meet the padding are left out ---- */
 
 /* Floats of scratch for a convolution's forward pass and input gradient; enough for smaller ld. */
@@ -68,6 +78,16 @@ KERNEL(void, groupnorm_backward, (const struct tsgd_groupnorm *d, const float *w
 KERNEL(void, relu, (const float *x, float *y, size_t n))
 /* dx = y <= 0 ? 0 : dy; dx may be dy. */
 KERNEL(void, relu_gradient, (const float *y, const float *dy, float *dx, size_t n))
+
+/* ---- pooling, shortcuts: the same bits on every instruction set ---- */
+
+/* The largest of every square; a NaN wins and stays. */
+KERNEL(void, maxpool, (const struct tsgd_pool *d, const float *x, float *y))
+/* dx: dy at the first pixel of its square that equals y, 0 elsewhere. */
+KERNEL(void, maxpool_gradient, (const struct tsgd_pool *d, const float *x, const float *y,
+                                const float *dy, float *dx))
+/* sum += a, n floats, a multiple of 16 */
+KERNEL(void, add, (const float *a, float *sum, size_t n))
 
 /* ---- what dense layers do besides products ---- */
 

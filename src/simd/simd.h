@@ -89,6 +89,24 @@ INLINE vm at_most(vf a, vf b)
 #endif
 }
 
+INLINE vm equal(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_EQ_OQ);
+#else
+    return a == b;
+#endif
+}
+
+INLINE vm is_nan(vf a)
+{
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_UNORD_Q);
+#else
+    return a != a;
+#endif
+}
+
 /* a where mask says so, else b. */
 INLINE vf choose(vm mask, vf a, vf b)
 {

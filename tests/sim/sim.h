@@ -37,7 +37,8 @@ bool sim_differ(const struct tsgd_engine_config *c, const struct sim_log *a,
 
 void sim_log_release(struct sim_log *log);
 
-/* Both, compared: 0 when they agree; prints the first difference otherwise. `name` says what ran. */
+/* The simulator against the engine that gossips by rows, and by slices, whatever config->gossip says:
+ * how many differ; prints the first difference of each. `name` says what ran.                   */
 int sim_compare(const char *name, const struct tsgd_engine_config *c, struct sim_end end);
 
 #endif

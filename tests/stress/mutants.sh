@@ -60,6 +60,12 @@ mutant without-verdict src/engine/token.c 's/if \(eval \&\& e->c.awaits_verdict/
 mutant without-R4 src/engine/token.c 's/return before == NOBODY/return 1 || before == NOBODY/' stress_handoff '100 1' stress tsan
 mutant without-R5 src/engine/plan.c 's/if \(t < SLOTS\)$/if (1)/' stress_handoff '100 1' stress tsan
 mutant R5-before-the-mix src/engine/plan.c 's/2 \* \(t - SLOTS\) \+ 2/2 * (t - SLOTS) + 1/' stress_handoff '100 1' stress tsan
+mutant without-R6 src/engine/slices.c 's/tsgd_seq_load\(&seq\[b\]\) != 2 \* stepped/0/' stress_handoff '100 1' stress tsan
+mutant R6-asks-one src/engine/slices.c 's/i < p->c.k; i\+\+\) \{  /i < 1; i++) {  /' stress_handoff '100 1' stress tsan
+mutant first-slice-publishes src/engine/slices.c 's/acq_rel\) \+ 1 < p->slices/acq_rel) + 1 > p->slices/' stress_handoff '100 1' stress tsan
+mutant slices-unordered src/engine/slices.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant slice-twice src/engine/worker.c 's/next_slice, \&block, block \+ 1,/next_slice, \&block, block,/' stress_handoff '100 1' stress tsan
+mutant mixed-alone-too src/engine/worker.c 's/!e->sliced \&\& tsgd_mix_ready/tsgd_mix_ready/' stress_handoff '100 1' stress tsan
 mutant mean-buffers src/engine/evaluate.c 's/b == 0 \&\& i >= 2 \&\&/0 \&\& i >= 2 \&\&/' stress_handoff '100 1' stress tsan
 mutant records-reused src/engine/plan.c 's/evals < RECORDS \? 0 :/evals < (1u << 30) ? 0 :/' stress_handoff '100 1' stress tsan
 mutant blocks-unordered src/engine/evaluate.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan

@@ -15,7 +15,7 @@ static uint64_t sleeps;
 
 /* Hash of the end; 0 is as good a hash as any. */
 static uint64_t train(const char *topology, uint32_t k, uint32_t threads, uint32_t patience,
-                      uint64_t rounds, long sleep_ns)
+                      uint64_t rounds, long sleep_ns, bool slices)
 {
     struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
     struct tsgd_local l;
@@ -32,6 +32,7 @@ static uint64_t train(const char *topology, uint32_t k, uint32_t threads, uint32
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .population = &p, .n_populations = 1, .teleports = true,
         .local = l, .local_steps = 1, .seed = 5, .threads = threads, .patience = patience, .init = init,
+        .gossip = slices ? TSGD_GOSSIP_SLICES : TSGD_GOSSIP_ROWS,
     };
     alarm(60);
     sim_engine(&c, (struct sim_end){0}, log, &outcome);
@@ -56,11 +57,12 @@ int main(int argc, char **argv)
         long sleep_ns = i % 6 == 5 ? 20000 : 0;     /* a step that needs no core */
         uint64_t rounds = sleep_ns ? 100 : 20000 / k;
         const char *t = topologies[i % 4];
-        uint64_t want = train(t, k, 1, 0, rounds, 0);
+        bool slices = i / 4 % 2;
+        uint64_t want = train(t, k, 1, 0, rounds, 0, !slices);
         uint64_t got = train(t, k, threads[i / 2 % 4], i % 2 == 0 ? 1 : patience[i / 3 % 4], rounds,
-                             sleep_ns);
+                             sleep_ns, slices);
         if (want != got) {
-            printf("FAIL %s k=%u threads=%u\n", t, k, threads[i / 2 % 4]);
+            printf("FAIL %s k=%u threads=%u slices=%d\n", t, k, threads[i / 2 % 4], slices);
             failed++;
         }
     }

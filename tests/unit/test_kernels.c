@@ -1,11 +1,10 @@
-/* Kernels of gossip, steps and folds against naive twins in double. */
+/* Kernels of steps and folds against naive twins in double. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/rng.h"
-#include "linalg/mix.h"
 #include "linalg/vec.h"
 
 static struct tsgd_rng rng;
@@ -16,55 +15,6 @@ static float *noise(size_t n)
     for (size_t j = 0; j < n; j++)
         x[j] = (float)tsgd_rng_normal(&rng);
     return x;
-}
-
-/* k rows with random doubly sub-stochastic weights; the mix must agree with a plain weighted sum. */
-Test(mix, agrees_with_the_weighted_sum_in_double_for_any_size)
-{
-    rng = tsgd_rng(1, TSGD_RNG_TEST, 0, 0);
-    for (int trial = 0; trial < 200; trial++) {
-        uint32_t k = 1 + tsgd_rng_below(&rng, 9), a = tsgd_rng_below(&rng, k), count = 0;
-        size_t dim = 1 + tsgd_rng_below(&rng, 300), stride = dim + tsgd_rng_below(&rng, 5);
-        struct tsgd_entry e[9];
-        double rest = 1;
-        for (uint32_t b = 0; b < k; b++)
-            if (b != a && tsgd_rng_below(&rng, 2)) {
-                float w = (float)tsgd_rng_unit(&rng) / 9;
-                e[count++] = (struct tsgd_entry){a, b, w};
-                rest -= (double)w;
-            }
-        e[count++] = (struct tsgd_entry){a, a, (float)rest};
-        struct tsgd_csr m = TSGD_CSR_INIT;
-        cr_assert(tsgd_csr_build(&m, k, e, count, NULL) == TSGD_OK);
-        float *rows = noise(k * stride), *out = noise(dim);
-        tsgd_mix(&m, a, rows, stride, dim, out);
-        for (size_t j = 0; j < dim; j++) {
-            double want = 0;
-            for (uint32_t i = m.ptr[a]; i < m.ptr[a + 1]; i++) {
-                double w = m.col[i] == a ? rest : (double)m.val[i];
-                want += w * (double)rows[m.col[i] * stride + j];
-            }
-            cr_assert(fabs(want - (double)out[j]) < 1e-5, "k=%u dim=%zu j=%zu: %g, want %g", k, dim,
-                      j, (double)out[j], want);
-        }
-        tsgd_csr_release(&m);
-        free(rows);
-        free(out);
-    }
-}
-
-Test(mix, leaves_equal_rows_exactly_as_they_are)
-{
-    struct tsgd_entry e[] = {{0, 0, 0.3f}, {0, 1, 0.3f}, {0, 2, 0.4f}};
-    struct tsgd_csr m = TSGD_CSR_INIT;
-    float rows[3][70], out[70];
-    rng = tsgd_rng(2, TSGD_RNG_TEST, 0, 0);
-    cr_assert(tsgd_csr_build(&m, 3, e, 3, NULL) == TSGD_OK);
-    for (int j = 0; j < 70; j++)
-        rows[0][j] = rows[1][j] = rows[2][j] = (float)tsgd_rng_normal(&rng);
-    tsgd_mix(&m, 0, rows[0], 70, 70, out);
-    cr_expect(memcmp(out, rows[0], sizeof out) == 0);
-    tsgd_csr_release(&m);
 }
 
 /* torch.optim.SGD, written out in double. */

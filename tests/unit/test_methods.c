@@ -54,6 +54,7 @@ static void run(struct course *r)
     s.local_steps = r->local_steps;
     cr_assert(tsgd_method_find(&m, r->method, NULL) == TSGD_OK);
     cr_assert(tsgd_method_check_mixing(m, &w, r->topology, &err) == TSGD_OK, "%s", err.text);
+    tsgd_method_suit_mixing(m, &w);
     struct tsgd_population p = {.k = r->active, .mixing = &w, .rate = {.eta = r->lr},
                                 .rounds = r->rounds};
     struct tsgd_engine_config c = {

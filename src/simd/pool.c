@@ -1,0 +1,53 @@
+/* Pooling and shortcuts, a vector of samples at a time. */
+#include "simd/simd.h"
+
+void TSGD_FN(maxpool)(const struct tsgd_pool *d, const float *x, float *y)
+{
+    size_t k = d->window, line = d->width * d->ld, plane = d->height * line;
+    size_t high = d->height / k, wide = d->width / k;
+    for (size_t c = 0; c < d->channels; c++)
+        for (size_t i = 0; i < high; i++)
+            for (size_t j = 0; j < wide; j++)
+                for (size_t v = 0; v < d->ld; v += VL, y += VL) {
+                    const float *corner = x + c * plane + i * k * line + j * k * d->ld + v;
+                    vf best = load(corner);
+                    for (size_t p = 0; p < k; p++)
+                        for (size_t q = 0; q < k; q++) {
+                            vf other = load(corner + p * line + q * d->ld);
+                            best = choose(at_most(other, best), best, choose(is_nan(best), best,
+                                                                             other));
+                        }
+                    store(y, best);
+                }
+}
+
+/* What is left of dy goes to the first pixel that equals y; then nothing is left. */
+void TSGD_FN(maxpool_gradient)(const struct tsgd_pool *d, const float *x, const float *y,
+                               const float *dy, float *dx)
+{
+    size_t k = d->window, line = d->width * d->ld, plane = d->height * line;
+    size_t high = d->height / k, wide = d->width / k;
+    const vf zero = {0};
+    for (size_t j = 0; (d->height % k || d->width % k) && j < d->channels * plane; j += VL)
+        store(dx + j, zero);
+    for (size_t c = 0; c < d->channels; c++)
+        for (size_t i = 0; i < high; i++)
+            for (size_t j = 0; j < wide; j++)
+                for (size_t v = 0; v < d->ld; v += VL, y += VL, dy += VL) {
+                    size_t corner = c * plane + i * k * line + j * k * d->ld + v;
+                    vf best = load(y), left = load(dy);
+                    for (size_t p = 0; p < k; p++)
+                        for (size_t q = 0; q < k; q++) {
+                            size_t at = corner + p * line + q * d->ld;
+                            vm won = equal(load(x + at), best);
+                            store(dx + at, choose(won, left, zero));
+                            left = choose(won, zero, left);
+                        }
+                }
+}
+
+void TSGD_FN(add)(const float *a, float *sum, size_t n)
+{
+    for (size_t j = 0; j < n; j += VL)
+        store(sum + j, load(sum + j) + load(a + j));
+}
