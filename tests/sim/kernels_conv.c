@@ -221,7 +221,8 @@ static bool plain(const struct tsgd_kernels *k, const struct trial *t, struct gu
     k->conv_forward(d, w, bias, x, y, outputs(g, scratch, 64));
     k->conv_input_gradient(d, w, dy, dx, outputs(g, scratch, 64));
     k->conv_weight_gradient(d, x, dy, dw, dbias, outputs(g, weight_scratch, 64));
-    return kernels_equal("y", y, t->y, t->n_y, text) && kernels_equal("dx", dx, t->dx, t->n_x, text) &&
+    return kernels_equal("y", y, t->y, t->n_y, text) &&
+           kernels_equal("dx", dx, t->dx, t->n_x, text) &&
            kernels_equal("dw", dw, t->dw, t->n_w, text) &&
            (!dbias || kernels_equal("dbias", dbias, t->dbias, d->out_c, text));
 }
@@ -233,8 +234,8 @@ static bool pooled(const struct tsgd_kernels *k, const struct trial *t, struct g
     float *w = guard_copy(g, t->w, t->n_w * sizeof(float), 4);
     float *bias = guard_copy(g, t->bias, d->out_c * sizeof(float), 4);
     float *dp = guard_copy(g, t->dp, t->n_p * sizeof(float), 64);
-    float *y = outputs(g, t->n_p, 64), *dy = outputs(g, t->n_y, 64), *dbias = outputs(g, d->out_c, 4);
-    float *dw = outputs(g, t->n_w, 4), *dbias_too = outputs(g, d->out_c, 4);
+    float *y = outputs(g, t->n_p, 64), *dy = outputs(g, t->n_y, 64), *dw = outputs(g, t->n_w, 4);
+    float *dbias = outputs(g, d->out_c, 4), *dbias_too = outputs(g, d->out_c, 4);
     uint16_t *won = guard_new(g, t->n_p * sizeof *won, 64);
     size_t scratch = k->conv_weight_scratch(d);
     k->conv_relu_pool(d, w, bias, x, y, won);

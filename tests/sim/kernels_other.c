@@ -191,7 +191,8 @@ static bool decode(const struct tsgd_kernels *k, uint32_t r, struct guard *g, ch
         from[s] = guard_copy(g, bytes + s * n, n, 1);
         for (size_t f = 0; f < n; f++) {
             float b = from[s][f];
-            want[f * ld + s] = (line.zero + (b * line.high + b * line.low) - line.mean) * line.scale;
+            want[f * ld + s] = (line.zero + (b * line.high + b * line.low) - line.mean) *
+                               line.scale;
         }
     }
     k->decode(from, n, &line, ld, x);
@@ -217,7 +218,8 @@ static bool relu(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char
     k->relu_gradient(y, copy(g, dy, n, 64), dx, n);
     memcpy(in_place, x, n * sizeof *x);
     k->relu(in_place, in_place, n);
-    bool good = same_bits("y", y, want, n, text) && same_bits("in place", in_place, want, n, text) &&
+    bool good = same_bits("y", y, want, n, text) &&
+                same_bits("in place", in_place, want, n, text) &&
                 same_bits("dx", dx, want_dx, n, text);
     free(x), free(dy), free(want), free(want_dx);
     return good;
@@ -238,7 +240,8 @@ static bool biases(const struct tsgd_kernels *k, uint32_t r, struct guard *g, ch
         left[i] = behind && want[i] <= 0 ? 0 : dy[i];
         dbias[i / ld] += left[i];
     }
-    float *y = floats(g, n, 64), *masked = floats(g, behind ? n : 0, 64), *sums = floats(g, rows, 4);
+    float *y = floats(g, n, 64), *sums = floats(g, rows, 4);
+    float *masked = floats(g, behind ? n : 0, 64);
     memcpy(y, x, n * sizeof *y);
     k->add_bias(y, copy(g, bias, rows, 4), rows, ld, behind);
     k->bias_gradient(behind ? y : NULL, copy(g, dy, n, 64), rows, ld, masked, sums);
@@ -432,8 +435,8 @@ static bool groupnorm(const struct tsgd_kernels *k, uint32_t r, struct guard *g,
     for (size_t s = 0; s < d.ld; s++)
         for (size_t i = 0; i < d.groups; i++)
             normalise(&d, i, w, b, x + s, dy + s, want + s, dw, db, want_dx + s);
-    const float *wc = copy(g, w, channels, 4), *bc = copy(g, b, channels, 4), *xc = copy(g, x, n, 64);
-    const float *dyc = copy(g, dy, n, 64);
+    const float *wc = copy(g, w, channels, 4), *bc = copy(g, b, channels, 4);
+    const float *xc = copy(g, x, n, 64), *dyc = copy(g, dy, n, 64);
     float *y = floats(g, n, 64), *keep = floats(g, 2 * d.groups * d.ld, 64);
     float *dx = floats(g, n, 64), *dwc = floats(g, channels, 4), *dbc = floats(g, channels, 4);
     k->groupnorm_forward(&d, wc, bc, xc, y, keep);

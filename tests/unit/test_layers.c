@@ -255,8 +255,8 @@ ParameterizedTest(size_t *row, layers, input_gradient_agrees_with_central_differ
             for (size_t j = 0; j < f.in; j += stride(f.in)) {
                 double want = slope(&f, &f.x2[s * f.in + j], s, s + 1);
                 double dx = (double)f.ldx[j * f.ld + s];
-                cr_assert(fabs(dx - want) <= tolerance(&f, fabs(want)), "%s sample %zu input %zu of "
-                          "%zu: %.9g, want %.9g", f.l.ops->name, s, j, f.in, dx, want);
+                cr_assert(fabs(dx - want) <= tolerance(&f, fabs(want)), "%s sample %zu input %zu "
+                          "of %zu: %.9g, want %.9g", f.l.ops->name, s, j, f.in, dx, want);
             }
         teardown(&f);
     }
@@ -291,8 +291,8 @@ ParameterizedTest(size_t *trial, layers, gradient_of_what_is_joined_agrees_with_
             for (size_t j = 0; j < f.from; j += stride(f.from)) {
                 double want = 0.5 + slope(&f, &f.from2[s * f.from + j], s, s + 1);
                 double d = (double)f.ldfrom[j * f.ld + s];
-                cr_assert(fabs(d - want) <= tolerance(&f, fabs(want)), "%s sample %zu number %zu of "
-                          "%zu: %.9g, want %.9g", f.l.ops->name, s, j, f.from, d, want);
+                cr_assert(fabs(d - want) <= tolerance(&f, fabs(want)), "%s sample %zu number %zu "
+                          "of %zu: %.9g, want %.9g", f.l.ops->name, s, j, f.from, d, want);
             }
         teardown(&f);
     }
