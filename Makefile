@@ -4,6 +4,7 @@
 #   make test       every Criterion test
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
+#   make check-arm  the kernels for NEON, cross-compiled and emulated
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
@@ -19,6 +20,7 @@ VARIANT ?= release
 B := build/$(VARIANT)
 OPT_release := -O3
 OPT_debug := -O0 -g3
+OPT_arm := -O2
 # Delays between the steps of the protocol, at random, in the variants that look for races.
 OPT_stress := -O3 -g -DTSGD_JITTER
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DTSGD_JITTER
@@ -53,6 +55,10 @@ $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call l
 $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libtelesgd.a ; $(call link)
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/libtelesgd.a ; $(call link)
 $(B)/paper_%: $(B)/perf/paper/paper_%.o $(B)/perf/paper/paper.o $(B)/libtelesgd.a ; $(call link)
+# Nothing but the C library: for processors that are only emulated here.
+$(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
+  $(call obj,src/linalg/isa.c src/base/text.c src/base/status.c) $(simd)
+	$(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -lm -o $@
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
 # BLIS's own header shifts into the sign of an int.
 $(B)/src/linalg/gemm.o: private CF += $(if $(filter asan,$(VARIANT)),-fno-sanitize=shift)
@@ -72,6 +78,7 @@ $(B)/flags: FORCE        # touched only when the compiler or its flags differ fr
 NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev libhwloc-dev
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist
 NEED_TEST := $(NEED_RUN) libcriterion-dev
+NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 # $(call install,PACKAGES,WHAT FOR): says what is missing, installs it with apt, or lists it elsewhere.
@@ -91,6 +98,7 @@ endef
 
 deps-run: ; $(call install,$(NEED_RUN),to build telesgd and to train on Fashion-MNIST)
 deps-test: ; $(call install,$(NEED_TEST),to build and test telesgd)
+deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 
 
 # The compiler and its directories are asked for only once it is installed, so by a second make.
@@ -100,6 +108,11 @@ check: deps-test
 	$(MAKE) --no-print-directory VARIANT=asan unit stress
 	$(MAKE) --no-print-directory VARIANT=tsan stress
 	$(MAKE) --no-print-directory VARIANT=stress stress
+
+# Kernels alone, without BLIS.
+check-arm: deps-arm
+	@$(MAKE) --no-print-directory CC=aarch64-linux-gnu-gcc VARIANT=arm BLIS=/dev/null build/arm/kernels
+	qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm/kernels
 
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
@@ -151,4 +164,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	install -d $(DESTDIR)$(libdir)/pkgconfig
 	echo "$$PC" > $(DESTDIR)$(libdir)/pkgconfig/telesgd.pc
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test run test check debug unit stress bench bench-compare mutants demo install clean
+.PHONY: FORCE deps-run deps-test deps-arm run test check check-arm debug unit stress bench bench-compare mutants demo install clean

@@ -174,7 +174,7 @@ static void add_channels(const struct call *k, const float *x, size_t o, size_t 
     size_t step = d->pad ? channels : PAIRS;    /* so that the pairs of a tile have one tap */
     size_t dw_row = d->in_c * k->area, line = d->out_w * d->ld;
     float total[PAIRS * ROWS + VL];
-    vf bias[VL] = {{0}};
+    vf bias[(ROWS + VL - 1) / VL * VL] = {{0}};
     struct pair at;
     x += c * k->in_plane;
     dw += o * dw_row + c * k->area;
@@ -201,9 +201,11 @@ static void add_channels(const struct call *k, const float *x, size_t o, size_t 
             for (size_t m = 0; m < rows; m++)
                 dw[m * dw_row + at.channel * k->area + at.p * d->window + at.q] = total[m * n + j];
     }
-    vf sums = add_lanes(bias);
-    for (size_t m = 0; k->won && c == 0 && m < rows; m++)
-        k->dbias[o + m] = sums[m];
+    for (size_t m = 0; k->won && c == 0 && m < rows; m += VL) {
+        vf sums = add_lanes(bias + m);
+        for (size_t l = 0; l < VL && m + l < rows; l++)
+            k->dbias[o + m + l] = sums[l];
+    }
 }
 
 void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,

@@ -1,5 +1,6 @@
 /* Every layer of the table, over random shapes and batches, against naive double. */
 #include "linalg/gemm.h"
+#include "linalg/isa.h"
 #include "twin.h"
 
 #include <criterion/criterion.h>
@@ -11,6 +12,17 @@
 enum { TRIALS = TWIN_SLOW ? 5 : 30 };
 
 static const size_t batches[] = {1, 5, 16, 17, 32};
+
+/* Kernels of table i from here on; false past the last. */
+static bool use(size_t i)
+{
+    const struct tsgd_kernels *k = tsgd_isa_table(i);
+    if (k)
+        cr_assert(tsgd_isa_init(k->isa, NULL) == TSGD_OK && tsgd_gemm_init(NULL) == TSGD_OK);
+    return k;
+}
+
+#define EACH_ISA for (size_t isa = 0; use(isa); isa++)
 
 /* A layer with its inputs, weights and output gradient; x, from and dy [batch][features] and,
  * spread out into lanes, lx, lfrom and ldy.                                                     */
@@ -44,6 +56,8 @@ static void settle(struct fixture *f, const struct tsgd_layer_ops *ops, size_t t
         l->stride = (uint32_t)trial % 2 ? 2 : 0;
         l->no_bias = trial / 2 % 2;
     }
+    l->pool = ops->takes_pool && l->pad == 0 && trial % 4 == 3;
+    l->relu = l->pool || (ops->takes_relu && trial % 2);
     l->in.channels = between(rng, 1, 4) * (ops == &tsgd_layer_groupnorm ? l->groups : 1);
     l->in.height = l->window + between(rng, 2, 8);
     l->in.width = l->window + between(rng, 2, 8);
@@ -150,18 +164,20 @@ ParameterizedTestParameters(layers, forward_agrees_with_naive_double)
 
 ParameterizedTest(size_t *row, layers, forward_agrees_with_naive_double, .timeout = 120)
 {
-    struct fixture f;
-    setup(&f, *row, 0);
-    forward(&f);
-    for (size_t s = 0; s < f.batch; s++) {
-        twin(&f, s);
-        for (size_t j = 0; j < f.out; j++) {
-            double y = (double)f.ly[j * f.ld + s];
-            cr_assert(fabs(y - f.y2[j]) <= tolerance(&f, fabs(f.y2[j])), "%s sample %zu output "
-                      "%zu: %.9g, want %.9g", f.l.ops->name, s, j, y, f.y2[j]);
+    EACH_ISA {
+        struct fixture f;
+        setup(&f, *row, 0);
+        forward(&f);
+        for (size_t s = 0; s < f.batch; s++) {
+            twin(&f, s);
+            for (size_t j = 0; j < f.out; j++) {
+                double y = (double)f.ly[j * f.ld + s];
+                cr_assert(fabs(y - f.y2[j]) <= tolerance(&f, fabs(f.y2[j])), "%s sample %zu output "
+                          "%zu: %.9g, want %.9g", f.l.ops->name, s, j, y, f.y2[j]);
+            }
         }
+        teardown(&f);
     }
-    teardown(&f);
 }
 
 /* The sum of dy * y over one sample. */
@@ -204,19 +220,21 @@ ParameterizedTestParameters(layers, weight_gradient_agrees_with_central_differen
 ParameterizedTest(size_t *row, layers, weight_gradient_agrees_with_central_differences,
                   .timeout = 120)
 {
-    struct fixture f;
-    setup(&f, *row, 0);
-    memset(f.dw, 0xff, f.l.params * sizeof *f.dw);      /* NaN: it must be overwritten */
-    forward(&f);
-    backward(&f);
-    for (uint32_t i = 0; i < f.l.n_tensors; i++)
-        for (size_t j = 0; j < f.l.tensors[i].count; j += stride(f.l.tensors[i].count)) {
-            size_t at = f.l.tensors[i].offset + j;
-            double want = slope(&f, &f.w2[at], 0, f.batch), dw = (double)f.dw[at];
-            cr_assert(fabs(dw - want) <= tolerance(&f, fabs(want)), "%s: %s at %zu: %.9g, want "
-                      "%.9g", f.l.ops->name, f.l.tensors[i].name, j, dw, want);
-        }
-    teardown(&f);
+    EACH_ISA {
+        struct fixture f;
+        setup(&f, *row, 0);
+        memset(f.dw, 0xff, f.l.params * sizeof *f.dw);      /* NaN: it must be overwritten */
+        forward(&f);
+        backward(&f);
+        for (uint32_t i = 0; i < f.l.n_tensors; i++)
+            for (size_t j = 0; j < f.l.tensors[i].count; j += stride(f.l.tensors[i].count)) {
+                size_t at = f.l.tensors[i].offset + j;
+                double want = slope(&f, &f.w2[at], 0, f.batch), dw = (double)f.dw[at];
+                cr_assert(fabs(dw - want) <= tolerance(&f, fabs(want)), "%s: %s at %zu: %.9g, want "
+                          "%.9g", f.l.ops->name, f.l.tensors[i].name, j, dw, want);
+            }
+        teardown(&f);
+    }
 }
 
 ParameterizedTestParameters(layers, input_gradient_agrees_with_central_differences)
@@ -227,19 +245,21 @@ ParameterizedTestParameters(layers, input_gradient_agrees_with_central_differenc
 ParameterizedTest(size_t *row, layers, input_gradient_agrees_with_central_differences,
                   .timeout = 120)
 {
-    struct fixture f;
-    setup(&f, *row, 0);
-    memset(f.ldx, 0xff, f.ld * f.in * sizeof *f.ldx);
-    forward(&f);
-    backward(&f);
-    for (size_t s = 0; s < f.batch; s += 1 + f.batch / 3)
-        for (size_t j = 0; j < f.in; j += stride(f.in)) {
-            double want = slope(&f, &f.x2[s * f.in + j], s, s + 1);
-            double dx = (double)f.ldx[j * f.ld + s];
-            cr_assert(fabs(dx - want) <= tolerance(&f, fabs(want)), "%s sample %zu input %zu of "
-                      "%zu: %.9g, want %.9g", f.l.ops->name, s, j, f.in, dx, want);
-        }
-    teardown(&f);
+    EACH_ISA {
+        struct fixture f;
+        setup(&f, *row, 0);
+        memset(f.ldx, 0xff, f.ld * f.in * sizeof *f.ldx);
+        forward(&f);
+        backward(&f);
+        for (size_t s = 0; s < f.batch; s += 1 + f.batch / 3)
+            for (size_t j = 0; j < f.in; j += stride(f.in)) {
+                double want = slope(&f, &f.x2[s * f.in + j], s, s + 1);
+                double dx = (double)f.ldx[j * f.ld + s];
+                cr_assert(fabs(dx - want) <= tolerance(&f, fabs(want)), "%s sample %zu input %zu "
+                          "of %zu: %.9g, want %.9g", f.l.ops->name, s, j, f.in, dx, want);
+            }
+        teardown(&f);
+    }
 }
 
 /* A trial of the only layer that joins. */
@@ -260,20 +280,22 @@ ParameterizedTestParameters(layers, gradient_of_what_is_joined_agrees_with_centr
 ParameterizedTest(size_t *trial, layers, gradient_of_what_is_joined_agrees_with_central_differences,
                   .timeout = 120)
 {
-    struct fixture f;
-    setup(&f, joining_row(*trial), 0);
-    for (size_t j = 0; j < f.from * f.ld; j++)
-        f.ldfrom[j] = 0.5f;
-    forward(&f);
-    backward(&f);
-    for (size_t s = 0; s < f.batch; s += 1 + f.batch / 3)
-        for (size_t j = 0; j < f.from; j += stride(f.from)) {
-            double want = 0.5 + slope(&f, &f.from2[s * f.from + j], s, s + 1);
-            double d = (double)f.ldfrom[j * f.ld + s];
-            cr_assert(fabs(d - want) <= tolerance(&f, fabs(want)), "%s sample %zu number %zu of "
-                      "%zu: %.9g, want %.9g", f.l.ops->name, s, j, f.from, d, want);
-        }
-    teardown(&f);
+    EACH_ISA {
+        struct fixture f;
+        setup(&f, joining_row(*trial), 0);
+        for (size_t j = 0; j < f.from * f.ld; j++)
+            f.ldfrom[j] = 0.5f;
+        forward(&f);
+        backward(&f);
+        for (size_t s = 0; s < f.batch; s += 1 + f.batch / 3)
+            for (size_t j = 0; j < f.from; j += stride(f.from)) {
+                double want = 0.5 + slope(&f, &f.from2[s * f.from + j], s, s + 1);
+                double d = (double)f.ldfrom[j * f.ld + s];
+                cr_assert(fabs(d - want) <= tolerance(&f, fabs(want)), "%s sample %zu number %zu "
+                          "of %zu: %.9g, want %.9g", f.l.ops->name, s, j, f.from, d, want);
+            }
+        teardown(&f);
+    }
 }
 
 ParameterizedTestParameters(layers, lanes_past_the_batch_add_nothing)
@@ -283,22 +305,24 @@ ParameterizedTestParameters(layers, lanes_past_the_batch_add_nothing)
 
 ParameterizedTest(size_t *row, layers, lanes_past_the_batch_add_nothing, .timeout = 120)
 {
-    struct fixture clean, dirty;
-    setup(&clean, *row, 0);
-    setup(&dirty, *row, -731.25f);
-    forward(&clean);
-    backward(&clean);
-    forward(&dirty);
-    backward(&dirty);
-    for (size_t j = 0; j < clean.l.params; j++)
-        cr_assert(clean.dw[j] == dirty.dw[j], "%s parameter %zu: %.9g, want %.9g",
-                  clean.l.ops->name, j, (double)dirty.dw[j], (double)clean.dw[j]);
-    for (size_t j = 0; j < clean.in * clean.ld; j++)
-        if (j % clean.ld >= clean.batch)
-            cr_assert(dirty.ldx[j] == 0, "%s: lane %zu has a gradient", clean.l.ops->name,
-                      j % clean.ld);
-    teardown(&clean);
-    teardown(&dirty);
+    EACH_ISA {
+        struct fixture clean, dirty;
+        setup(&clean, *row, 0);
+        setup(&dirty, *row, -731.25f);
+        forward(&clean);
+        backward(&clean);
+        forward(&dirty);
+        backward(&dirty);
+        for (size_t j = 0; j < clean.l.params; j++)
+            cr_assert(clean.dw[j] == dirty.dw[j], "%s parameter %zu: %.9g, want %.9g",
+                      clean.l.ops->name, j, (double)dirty.dw[j], (double)clean.dw[j]);
+        for (size_t j = 0; j < clean.in * clean.ld; j++)
+            if (j % clean.ld >= clean.batch)
+                cr_assert(dirty.ldx[j] == 0, "%s: lane %zu has a gradient", clean.l.ops->name,
+                          j % clean.ld);
+        teardown(&clean);
+        teardown(&dirty);
+    }
 }
 
 ParameterizedTestParameters(layers, no_input_gradient_changes_no_weight_gradient)
@@ -309,15 +333,17 @@ ParameterizedTestParameters(layers, no_input_gradient_changes_no_weight_gradient
 ParameterizedTest(size_t *row, layers, no_input_gradient_changes_no_weight_gradient,
                   .timeout = 120)
 {
-    struct fixture f;
-    setup(&f, *row, 0);
-    float *dw = twin_floats(f.l.params);
-    forward(&f);
-    backward(&f);
-    f.l.ops->backward(&f.l, f.w, f.lx, f.ly, f.ldy, f.keep, dw, NULL, f.scratch, f.ld);
-    cr_assert(!memcmp(dw, f.dw, f.l.params * sizeof *dw), "%s", f.l.ops->name);
-    free(dw);
-    teardown(&f);
+    EACH_ISA {
+        struct fixture f;
+        setup(&f, *row, 0);
+        float *dw = twin_floats(f.l.params);
+        forward(&f);
+        backward(&f);
+        f.l.ops->backward(&f.l, f.w, f.lx, f.ly, f.ldy, f.keep, dw, NULL, f.scratch, f.ld);
+        cr_assert(!memcmp(dw, f.dw, f.l.params * sizeof *dw), "%s", f.l.ops->name);
+        free(dw);
+        teardown(&f);
+    }
 }
 
 ParameterizedTestParameters(layers, working_in_place_changes_no_bit)
@@ -327,18 +353,20 @@ ParameterizedTestParameters(layers, working_in_place_changes_no_bit)
 
 ParameterizedTest(size_t *row, layers, working_in_place_changes_no_bit, .timeout = 120)
 {
-    struct fixture f;
-    setup(&f, *row, 0);
-    const struct tsgd_layer_ops *ops = f.l.ops;
-    forward(&f);
-    backward(&f);
-    if (ops->in_place) {
-        forward_to(&f, f.lx);
-        cr_assert(!memcmp(f.lx, f.ly, f.ld * f.in * sizeof *f.lx), "%s forward", ops->name);
-        ops->backward(&f.l, f.w, f.lx, f.lx, f.ldy, f.keep, f.dw, f.ldy, f.scratch, f.ld);
-        cr_assert(!memcmp(f.ldy, f.ldx, f.ld * f.in * sizeof *f.ldx), "%s backward", ops->name);
+    EACH_ISA {
+        struct fixture f;
+        setup(&f, *row, 0);
+        const struct tsgd_layer_ops *ops = f.l.ops;
+        forward(&f);
+        backward(&f);
+        if (ops->in_place) {
+            forward_to(&f, f.lx);
+            cr_assert(!memcmp(f.lx, f.ly, f.ld * f.in * sizeof *f.lx), "%s forward", ops->name);
+            ops->backward(&f.l, f.w, f.lx, f.lx, f.ldy, f.keep, f.dw, f.ldy, f.scratch, f.ld);
+            cr_assert(!memcmp(f.ldy, f.ldx, f.ld * f.in * sizeof *f.ldx), "%s backward", ops->name);
+        }
+        teardown(&f);
     }
-    teardown(&f);
 }
 
 Test(layers, the_first_of_equal_maxima_gets_the_gradient)
@@ -363,17 +391,19 @@ ParameterizedTestParameters(layers, a_nan_survives)
 
 ParameterizedTest(size_t *row, layers, a_nan_survives, .timeout = 120)
 {
-    struct fixture f;
-    bool found = false;
-    setup(&f, *row, 0);
-    /* the last pixel of the pad-th window, which somebody sees in every layer */
-    size_t pixel = f.l.window - 1 + (f.l.stride ? f.l.pad * (f.l.stride - 1) : 0);
-    f.lx[pixel * (f.l.in.width + 1) * f.ld] = NAN;
-    forward(&f);
-    for (size_t j = 0; j < f.out; j++)
-        found = found || isnan(f.ly[j * f.ld]);
-    cr_assert(found, "%s", f.l.ops->name);
-    teardown(&f);
+    EACH_ISA {
+        struct fixture f;
+        bool found = false;
+        setup(&f, *row, 0);
+        /* the last pixel of the pad-th window, which somebody sees in every layer */
+        size_t pixel = f.l.window - 1 + (f.l.stride ? f.l.pad * (f.l.stride - 1) : 0);
+        f.lx[pixel * (f.l.in.width + 1) * f.ld] = NAN;
+        forward(&f);
+        for (size_t j = 0; j < f.out; j++)
+            found = found || isnan(f.ly[j * f.ld]);
+        cr_assert(found, "%s", f.l.ops->name);
+        teardown(&f);
+    }
 }
 
 /* A convolution lowers more rows at a time the smaller the batch is. */

@@ -1,0 +1,506 @@
+/* Everything but convolutions. */
+#include "sim/guard.h"
+#include "sim/kernels.h"
+#include "sim/ref.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+float *kernels_integers(uint32_t *state, size_t n)
+{
+    float *x = kernels_zeros(n, sizeof *x);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(1 + kernels_draw(state, 7)) * (kernels_draw(state, 2) ? 1 : -1);
+    return x;
+}
+
+float *kernels_uniform(uint32_t *state, size_t n)
+{
+    float *x = kernels_zeros(n, sizeof *x);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)((int32_t)kernels_draw(state, 1 << 24) - (1 << 23)) * 0x1p-23f;
+    return x;
+}
+
+void *kernels_zeros(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size);
+    if (!p)
+        abort();
+    return p;
+}
+
+bool kernels_equal(const char *what, const float *got, const float *want, size_t n,
+                   char text[KERNELS_TEXT])
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(got[i] == want[i]) && memcmp(&got[i], &want[i], sizeof *got)) {
+            snprintf(text, KERNELS_TEXT, "%s at %zu of %zu: %.9g, want %.9g", what, i, n,
+                     (double)got[i], (double)want[i]);
+            return false;
+        }
+    return true;
+}
+
+/* Also 0 and -0 differ. */
+static bool same_bits(const char *what, const float *got, const float *want, size_t n, char *text)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(&got[i], &want[i], sizeof *got)) {
+            snprintf(text, KERNELS_TEXT, "%s at %zu of %zu: %a, want %a", what, i, n,
+                     (double)got[i], (double)want[i]);
+            return false;
+        }
+    return true;
+}
+
+static bool close_to(const char *what, float got, double want, double within, size_t at, char *text)
+{
+    if (fabs((double)got - want) <= within)
+        return true;
+    snprintf(text, KERNELS_TEXT, "%s at %zu: %.9g, want %.9g", what, at, (double)got, want);
+    return false;
+}
+
+static float *floats(struct guard *g, size_t n, size_t align)
+{
+    return guard_new(g, n * sizeof(float), align);
+}
+
+static float *copy(struct guard *g, const float *x, size_t n, size_t align)
+{
+    return guard_copy(g, x, n * sizeof *x, align);
+}
+
+/* For every instruction set and place of the arrays: `body` with k and g. */
+typedef bool body_fn(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text);
+
+static bool everywhere(body_fn *body, uint32_t trial, char *text)
+{
+    const struct tsgd_kernels *k;
+    for (size_t i = 0; (k = tsgd_isa_table(i)); i++)
+        for (int end = 0; end < 2; end++) {
+            struct guard g = {.at_end = end};
+            bool good = body(k, kernels_seed(trial), &g, text);
+            if (!guard_release(&g) && good) {
+                snprintf(text, KERNELS_TEXT, "written outside an array");
+                good = false;
+            }
+            if (!good) {
+                snprintf(text + strlen(text), KERNELS_TEXT - strlen(text), "; %s", k->isa);
+                return false;
+            }
+        }
+    return true;
+}
+
+/* ---- rows: the bits of the naive form, on every instruction set ---- */
+
+static bool sgd(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t n = 1 + kernels_draw(&r, 200);
+    bool momentum = kernels_draw(&r, 3), nesterov = momentum && kernels_draw(&r, 2);
+    const float eta = 0.05f, mu = 0.9f, decay = kernels_draw(&r, 2) ? 0.001f : 0;
+    float *x0 = kernels_uniform(&r, n), *m0 = kernels_uniform(&r, n), *g0 = kernels_uniform(&r, n);
+    float *x = floats(g, n, 4), *m = floats(g, n, 4);
+    memcpy(x, x0, n * sizeof *x);
+    memcpy(m, m0, n * sizeof *m);
+    k->sgd(x, momentum ? m : NULL, copy(g, g0, n, 4), n, eta, mu, nesterov, decay);
+    for (size_t j = 0; j < n; j++) {
+        float d = g0[j] + decay * x0[j];
+        m0[j] = momentum ? mu * m0[j] + d : m0[j];
+        x0[j] -= eta * (!momentum ? d : nesterov ? d + mu * m0[j] : m0[j]);
+    }
+    bool good = same_bits("x", x, x0, n, text) && same_bits("m", m, m0, n, text);
+    free(x0), free(m0), free(g0);
+    return good;
+}
+
+static double lanes_added(const double lane[16])
+{
+    double sum = 0;
+    for (int i = 0; i < 16; i++)
+        sum += lane[i];
+    return sum;
+}
+
+static bool fold(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t n = 1 + kernels_draw(&r, 200);
+    float *x = kernels_uniform(&r, n), *ref = kernels_uniform(&r, n), *mean = floats(g, n, 4);
+    double *sum = guard_new(g, n * sizeof *sum, 8), square[16] = {0}, shift[16] = {0};
+    float *want = kernels_zeros(n, sizeof *want);
+    for (size_t j = 0; j < n; j++)
+        sum[j] = (double)x[n - 1 - j] / 3;
+    for (size_t j = 0; j < n; j++) {
+        double d = (double)x[j] - (double)ref[j], s = (sum[j] + d) / 7;
+        want[j] = (float)((double)ref[j] + s);
+        square[j % 16] += d * d;
+        shift[j % 16] += s * s;
+    }
+    float *ref_copy = copy(g, ref, n, 4);
+    double a = k->fold(sum, copy(g, x, n, 4), ref_copy, n);
+    double b = k->fold_finish(mean, sum, ref_copy, n, 7);
+    bool good = same_bits("mean", mean, want, n, text);
+    if (good && (a != lanes_added(square) || b != lanes_added(shift))) {
+        snprintf(text, KERNELS_TEXT, "squares %.17g and %.17g, want %.17g and %.17g", a, b,
+                 lanes_added(square), lanes_added(shift));
+        good = false;
+    }
+    free(x), free(ref), free(want);
+    return good;
+}
+
+/* FNV-1a of the bits of 1000 normals: any processor and any compiler must find these. */
+enum { NORMALS = 1000 };
+static const uint64_t normals_hash = 0xdc3d0d432a0eff46u;
+
+static bool normals(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t n = 1 + kernels_draw(&r, NORMALS);
+    float *all = floats(g, NORMALS, 4), *some = floats(g, n, 4);
+    uint64_t hash = 0xcbf29ce484222325u;
+    k->normals(7, 3, 5, 9, all, NORMALS);
+    k->normals(7, 3, 5, 9, some, n);
+    for (size_t i = 0; i < NORMALS; i++) {
+        uint32_t bits;
+        memcpy(&bits, &all[i], sizeof bits);
+        for (int b = 0; b < 4; b++)
+            hash = (hash ^ (bits >> 8 * b & 255)) * 0x100000001b3u;
+    }
+    if (hash != normals_hash) {
+        snprintf(text, KERNELS_TEXT, "their hash is %#llx", (unsigned long long)hash);
+        return false;
+    }
+    return same_bits("fewer of them", some, all, n, text);
+}
+
+static bool decode(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t n = 64 + kernels_draw(&r, 150), ld = 16 * (1 + kernels_draw(&r, 3));
+    const struct tsgd_line line = {-0.25f, 0x1.01p-8f, 0x1.01p-17f, 0.2860406f, 2.832f};
+    uint8_t *bytes = kernels_zeros(16 * n, 1);
+    const uint8_t *from[16];
+    float *x = floats(g, n * ld, 64), *want = kernels_zeros(n * ld, sizeof *want);
+    memcpy(want, x, n * ld * sizeof *want);
+    for (size_t i = 0; i < 16 * n; i++)
+        bytes[i] = (uint8_t)kernels_draw(&r, 256);
+    for (size_t s = 0; s < 16; s++) {
+        from[s] = guard_copy(g, bytes + s * n, n, 1);
+        for (size_t f = 0; f < n; f++) {
+            float b = from[s][f];
+            want[f * ld + s] = (line.zero + (b * line.high + b * line.low) - line.mean) *
+                               line.scale;
+        }
+    }
+    k->decode(from, n, &line, ld, x);
+    bool good = same_bits("x", x, want, n * ld, text);
+    free(bytes), free(want);
+    return good;
+}
+
+static bool relu(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    static const float odd[] = {0, -0.0f, NAN, INFINITY, -INFINITY, 1e-45f, -1e-45f};
+    size_t n = 16 * (1 + kernels_draw(&r, 20));
+    float *x = kernels_uniform(&r, n), *dy = kernels_uniform(&r, n);
+    float *y = floats(g, n, 64), *dx = floats(g, n, 64), *in_place = floats(g, n, 64);
+    float *want = kernels_zeros(n, sizeof *want), *want_dx = kernels_zeros(n, sizeof *want);
+    for (size_t i = 0; i < n; i++) {
+        if (kernels_draw(&r, 3) == 0)
+            x[i] = odd[kernels_draw(&r, sizeof odd / sizeof *odd)];
+        want[i] = x[i] < 0 ? 0 : x[i];
+        want_dx[i] = want[i] <= 0 ? 0 : dy[i];
+    }
+    k->relu(copy(g, x, n, 64), y, n);
+    k->relu_gradient(y, copy(g, dy, n, 64), dx, n);
+    memcpy(in_place, x, n * sizeof *x);
+    k->relu(in_place, in_place, n);
+    bool good = same_bits("y", y, want, n, text) &&
+                same_bits("in place", in_place, want, n, text) &&
+                same_bits("dx", dx, want_dx, n, text);
+    free(x), free(dy), free(want), free(want_dx);
+    return good;
+}
+
+/* ---- dense layers ---- */
+
+static bool biases(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t rows = 1 + kernels_draw(&r, 70), ld = 16 * (1 + kernels_draw(&r, 17)), n = rows * ld;
+    bool behind = kernels_draw(&r, 2);
+    float *x = kernels_integers(&r, n), *bias = kernels_integers(&r, rows);
+    float *dy = kernels_integers(&r, n), *want = kernels_zeros(n, sizeof *want);
+    float *left = kernels_zeros(n, sizeof *left), *dbias = kernels_zeros(rows, sizeof *dbias);
+    for (size_t i = 0; i < n; i++) {
+        want[i] = x[i] + bias[i / ld];
+        want[i] = behind && want[i] < 0 ? 0 : want[i];
+        left[i] = behind && want[i] <= 0 ? 0 : dy[i];
+        dbias[i / ld] += left[i];
+    }
+    float *y = floats(g, n, 64), *sums = floats(g, rows, 4);
+    float *masked = floats(g, behind ? n : 0, 64);
+    memcpy(y, x, n * sizeof *y);
+    k->add_bias(y, copy(g, bias, rows, 4), rows, ld, behind);
+    k->bias_gradient(behind ? y : NULL, copy(g, dy, n, 64), rows, ld, masked, sums);
+    bool good = kernels_equal("y", y, want, n, text) &&
+                kernels_equal("dbias", sums, dbias, rows, text) &&
+                (!behind || kernels_equal("masked dy", masked, left, n, text));
+    free(x), free(bias), free(dy), free(want), free(left), free(dbias);
+    return good;
+}
+
+static bool transposed(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t rows = 1 + kernels_draw(&r, 100), ld = 16 * (1 + kernels_draw(&r, 17));
+    size_t row = (rows + 15) / 16 * 16 + 16 * kernels_draw(&r, 2);
+    float *x = kernels_uniform(&r, rows * ld), *t = floats(g, ld * row, 64);
+    bool good = true;
+    k->transpose(copy(g, x, rows * ld, 64), rows, ld, t, row);
+    for (size_t s = 0; good && s < ld; s++)
+        for (size_t f = 0; good && f < (rows + 3) / 4 * 4; f++) {
+            float want = f < rows ? x[f * ld + s] : 0;
+            good = same_bits("t", &t[s * row + f], &want, 1, text);
+        }
+    free(x);
+    return good;
+}
+
+/* ---- products ---- */
+
+struct product {
+    size_t m, n, k, ars, acs, brs, bcs, crs, a_size, b_size, c_size;
+    float alpha, beta, *a, *b, *c, *want;
+};
+
+static void multiply(struct product *p, uint32_t *r)
+{
+    static const float factors[] = {1, -2, 0};
+    p->alpha = factors[kernels_draw(r, 2)];
+    p->beta = factors[kernels_draw(r, 3)];
+    p->a_size = (p->m - 1) * p->ars + (p->k - 1) * p->acs + 1;
+    p->b_size = (p->k - 1) * p->brs + (p->n - 1) * p->bcs + 1;
+    p->c_size = (p->m - 1) * p->crs + p->n;
+    p->a = kernels_integers(r, p->a_size);
+    p->b = kernels_integers(r, p->b_size);
+    p->c = kernels_integers(r, p->c_size);
+    p->want = kernels_zeros(p->c_size, sizeof *p->want);
+    memcpy(p->want, p->c, p->c_size * sizeof *p->want);
+    for (size_t i = 0; i < p->m; i++)
+        for (size_t j = 0; j < p->n; j++) {
+            float sum = 0, *c = &p->want[i * p->crs + j];
+            for (size_t l = 0; l < p->k; l++)
+                sum += p->a[i * p->ars + l * p->acs] * p->b[l * p->brs + j * p->bcs];
+            *c = p->alpha * sum + p->beta * *c;
+        }
+}
+
+/* C as it is before: NaN where it must not be looked at. */
+static float *before(const struct product *p, struct guard *g)
+{
+    float *c = floats(g, p->c_size, 4);
+    memcpy(c, p->c, p->c_size * sizeof *c);
+    for (size_t i = 0; p->beta == 0 && i < p->m; i++)
+        for (size_t j = 0; j < p->n; j++)
+            c[i * p->crs + j] = NAN;
+    return c;
+}
+
+static bool settled(struct product *p, const float *c, char *text)
+{
+    bool good = kernels_equal("c", c, p->want, p->c_size, text);
+    if (!good)
+        snprintf(text + strlen(text), KERNELS_TEXT - strlen(text), "; %zux%zux%zu, rows %zu apart",
+                 p->m, p->n, p->k, p->crs);
+    free(p->a), free(p->b), free(p->c), free(p->want);
+    return good;
+}
+
+static bool gemm(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    struct product p = {.m = 1 + kernels_draw(&r, 40), .n = 1 + kernels_draw(&r, 100),
+                        .k = 1 + kernels_draw(&r, kernels_draw(&r, 4) ? 50 : 900)};
+    bool a_rows = kernels_draw(&r, 2), b_rows = kernels_draw(&r, 2);
+    p.ars = a_rows ? p.k + kernels_draw(&r, 3) : 1;
+    p.acs = a_rows ? 1 : p.m + kernels_draw(&r, 3);
+    p.brs = b_rows ? p.n + kernels_draw(&r, 3) : 1;
+    p.bcs = b_rows ? 1 : p.k + kernels_draw(&r, 3);
+    p.crs = p.n + kernels_draw(&r, 4);
+    multiply(&p, &r);
+    float *c = before(&p, g);
+    k->gemm(p.m, p.n, p.k, p.alpha, copy(g, p.a, p.a_size, 4), p.ars, p.acs,
+            copy(g, p.b, p.b_size, 4), p.brs, p.bcs, p.beta, c, p.crs);
+    return settled(&p, c, text);
+}
+
+/* The largest tile, as list.h has it. */
+static void tile_extent(const char *isa, uint32_t *m, uint32_t *n)
+{
+    *m = !strcmp(isa, "avx2") ? 6 : !strcmp(isa, "sse4") || !strcmp(isa, "plain") ? 4 : 12;
+    *n = !strcmp(isa, "avx512") ? 32 : !strcmp(isa, "avx2") ? 16 : 8;
+}
+
+static bool gemm_tile(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    uint32_t m, n;
+    tile_extent(k->isa, &m, &n);
+    struct product p = {.m = 1 + kernels_draw(&r, m), .n = 1 + kernels_draw(&r, n),
+                        .k = 1 + kernels_draw(&r, 300), .ars = 1, .brs = n, .bcs = 1};
+    p.acs = p.m + kernels_draw(&r, 3);
+    p.crs = p.n + kernels_draw(&r, 4);
+    multiply(&p, &r);
+    float *c = before(&p, g), *b = kernels_zeros(p.k * n, sizeof *b);
+    memcpy(b, p.b, p.b_size * sizeof *b);       /* all of its last row can be read */
+    k->gemm_tile(p.m, p.n, p.k, p.alpha, copy(g, p.a, p.a_size, 4), p.acs, copy(g, b, p.k * n, 4),
+                 n, p.beta, c, p.crs);
+    free(b);
+    return settled(&p, c, text);
+}
+
+static bool gemm_pack(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t width = 1 + kernels_draw(&r, 50), n = 1 + kernels_draw(&r, (uint32_t)width);
+    size_t deep = 1 + kernels_draw(&r, 70);
+    bool rows = kernels_draw(&r, 2);
+    size_t rs = rows ? n + kernels_draw(&r, 3) : 1, cs = rows ? 1 : deep + kernels_draw(&r, 3);
+    size_t size = (deep - 1) * rs + (n - 1) * cs + 1;
+    float *from = kernels_uniform(&r, size), *to = floats(g, deep * width, 4);
+    bool good = true;
+    k->gemm_pack(width, n, deep, copy(g, from, size, 4), rs, cs, to);
+    for (size_t i = 0; good && i < deep * width; i++) {
+        float want = i % width < n ? from[i / width * rs + i % width * cs] : 0;
+        good = kernels_equal("panel", &to[i], &want, 1, text);
+    }
+    free(from);
+    return good;
+}
+
+/* ---- what is not exact ---- */
+
+struct moments {
+    double mean, rstd;
+};
+
+static struct moments moments(const float *x, size_t n, size_t ld)
+{
+    struct moments m = {0, 0};
+    for (size_t i = 0; i < n; i++)
+        m.mean += (double)x[i * ld] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        m.rstd += ((double)x[i * ld] - m.mean) * ((double)x[i * ld] - m.mean) / (double)n;
+    m.rstd = 1 / sqrt(m.rstd + 1e-5);
+    return m;
+}
+
+/* One group of one sample: y, and what it adds to the gradients. dy is set to 0 where rounding may
+ * decide which side of ReLU's corner a number is on.                                            */
+static void normalise(const struct tsgd_groupnorm *d, size_t group, const float *w, const float *b,
+                      const float *x, float *dy, double *y, double *dw, double *db, double *dx)
+{
+    size_t first = group * d->per * d->area, n = d->per * d->area;
+    struct moments m = moments(x + first * d->ld, n, d->ld);
+    double total = 0, along = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = first; i < first + n; i++) {
+            size_t c = i / d->area, at = i * d->ld;
+            double u = ((double)x[at] - m.mean) * m.rstd, v = (double)w[c] * u + (double)b[c];
+            if (d->relu && fabs(v) < 1e-4)
+                dy[at] = 0;
+            double g = d->relu && v <= 0 ? 0 : (double)dy[at];
+            if (pass == 0) {
+                y[at] = d->relu && v <= 0 ? 0 : v;
+                db[c] += g;
+                dw[c] += g * u;
+                total += (double)w[c] * g;
+                along += (double)w[c] * g * u;
+            } else {
+                dx[at] = m.rstd * ((double)w[c] * g - (total + u * along) / (double)n);
+            }
+        }
+}
+
+static bool groupnorm(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    struct tsgd_groupnorm d = {.groups = 1 + kernels_draw(&r, 4), .per = 1 + kernels_draw(&r, 4),
+                               .area = 2 + kernels_draw(&r, 20), .relu = kernels_draw(&r, 2),
+                               .ld = 16 * (1 + kernels_draw(&r, 4))};
+    size_t channels = d.groups * d.per, n = channels * d.area * d.ld;
+    float *w = kernels_uniform(&r, channels), *b = kernels_uniform(&r, channels);
+    float *x = kernels_uniform(&r, n), *dy = kernels_uniform(&r, n);
+    double *want = kernels_zeros(n, sizeof *want), *want_dx = kernels_zeros(n, sizeof *want_dx);
+    double dw[16] = {0}, db[16] = {0};
+    bool good = true;
+    for (size_t s = 0; s < d.ld; s++)
+        for (size_t i = 0; i < d.groups; i++)
+            normalise(&d, i, w, b, x + s, dy + s, want + s, dw, db, want_dx + s);
+    const float *wc = copy(g, w, channels, 4), *bc = copy(g, b, channels, 4);
+    const float *xc = copy(g, x, n, 64), *dyc = copy(g, dy, n, 64);
+    float *y = floats(g, n, 64), *keep = floats(g, 2 * d.groups * d.ld, 64);
+    float *dx = floats(g, n, 64), *dwc = floats(g, channels, 4), *dbc = floats(g, channels, 4);
+    k->groupnorm_forward(&d, wc, bc, xc, y, keep);
+    k->groupnorm_backward(&d, wc, bc, xc, dyc, keep, dwc, dbc, dx);
+    for (size_t i = 0; good && i < n; i++)
+        good = close_to("y", y[i], want[i], 2e-5, i, text) &&
+               close_to("dx", dx[i], want_dx[i], 1e-4 * (1 + fabs(want_dx[i])), i, text);
+    for (size_t c = 0; good && c < channels; c++)
+        good = close_to("dweight", dwc[c], dw[c], 1e-4 * (1 + fabs(dw[c])), c, text) &&
+               close_to("dbias", dbc[c], db[c], 1e-4 * (1 + fabs(db[c])), c, text);
+    free(w), free(b), free(x), free(dy), free(want), free(want_dx);
+    return good;
+}
+
+static bool cross_entropy(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t classes = 2 + kernels_draw(&r, 15), batch = 1 + kernels_draw(&r, 257);
+    size_t ld = (batch + 15) / 16 * 16;
+    float *z = kernels_integers(&r, classes * ld), *d = floats(g, classes * ld, 64);
+    uint8_t *labels = kernels_zeros(batch, 1);
+    double *one = kernels_zeros(classes, sizeof *one), loss = 0, got, again;
+    uint32_t right = 0, correct, correct_again;
+    bool good = true;
+    for (size_t s = 0; s < batch; s++)
+        labels[s] = (uint8_t)kernels_draw(&r, (uint32_t)classes);
+    const float *zc = copy(g, z, classes * ld, 64);
+    const uint8_t *label = guard_copy(g, labels, batch, 1);
+    got = k->cross_entropy(zc, label, classes, batch, ld, d, &correct);
+    again = k->cross_entropy(zc, label, classes, batch, ld, NULL, &correct_again);
+    for (size_t s = 0; good && s < ld; s++) {
+        size_t best = 0;
+        for (size_t c = 0; c < classes; c++) {
+            one[c] = (double)z[c * ld + s];
+            best = one[c] > one[best] ? c : best;
+        }
+        loss += s < batch ? tsgd_ref_cross_entropy(classes, one, labels[s]) : 0;
+        right += s < batch && best == labels[s];
+        for (size_t c = 0; good && c < classes; c++) {
+            double p = s < batch ? (exp(-tsgd_ref_cross_entropy(classes, one, c)) -
+                                    (c == labels[s])) / (double)batch : 0;
+            good = close_to("dlogits", d[c * ld + s], p, s < batch ? 1e-6 : 0, s, text);
+        }
+    }
+    good = good && close_to("loss", (float)got, loss, 1e-6 * (1 + loss), batch, text);
+    if (good && (got != again || correct != right || correct_again != right)) {
+        snprintf(text, KERNELS_TEXT, "%u and %u right, want %u; losses %.17g and %.17g", correct,
+                 correct_again, right, got, again);
+        good = false;
+    }
+    free(z), free(labels), free(one);
+    return good;
+}
+
+#define CHECK(name)                                                                              \
+    static bool name##_holds(uint32_t trial, char text[KERNELS_TEXT])                            \
+    {                                                                                            \
+        return everywhere(name, trial, text);                                                    \
+    }
+CHECK(sgd) CHECK(fold) CHECK(normals) CHECK(decode) CHECK(relu) CHECK(biases) CHECK(transposed)
+CHECK(gemm) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm) CHECK(cross_entropy)
+
+#define ROW(name, trials) {#name, trials, name##_holds},
+const struct kernels_check kernels_other[] = {
+    ROW(sgd, 100) ROW(fold, 100) ROW(normals, 50) ROW(decode, 100) ROW(relu, 60) ROW(biases, 100)
+    ROW(transposed, 100) ROW(gemm, 200) ROW(gemm_tile, 200) ROW(gemm_pack, 200) ROW(groupnorm, 60)
+    ROW(cross_entropy, 100) {0},
+};
