@@ -128,6 +128,7 @@ struct tsgd_settings {
     const char *eval;           /* "mean", or "tokens": every token's own accuracy too */
     uint64_t seed;
     uint64_t threads;           /* 0: the CPUs this process may use */
+    const char *gossip;         /* "rows", "slices", "auto": how rows are mixed; the bits are the same */
     const char *isa;            /* instruction set of the kernels: "sse4", "avx2", ..; NULL: the widest
                                  * that the CPU has. Of the whole process: runs that are under way at
                                  * the same time must agree                                      */

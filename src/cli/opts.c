@@ -207,6 +207,9 @@ const struct tsgd_opt tsgd_opts[] = {
      .help = "of graphs that are drawn, regular and er; the same as of a training"},
     {ROW(TRAIN | TUNE, "threads", COUNT, "N", MACHINE, settings.threads), .min = 1,
      .unset = "the CPUs that this process may use", .help = "worker threads"},
+    {ROW(TRAIN | TUNE, "gossip", TEXT, "HOW", MACHINE, settings.gossip), .choices = "rows|slices|auto",
+     .help = "rows: each token mixes as soon as its neighbours are there; slices: all at once where "
+             "they stand, with half the memory for rows; auto: what should be faster. Same bits"},
     {ROW(TRAIN | TUNE, "isa", TEXT, "NAME", MACHINE, settings.isa),
      .unset = "the widest that the CPU has",
      .help = "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64); results differ "

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "engine/pulse.h"
+#include "linalg/mix.h"
 
 #include <string.h>
 
@@ -197,6 +198,9 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
     atomic_init(&e->left, e->tokens);
     e->sliced = tsgd_engine_slices(config);
     e->n_workers = workers(config);
+    e->past = tsgd_mix_past(config->problem->dim,
+                            tsgd_mul(tsgd_mul(tokens, 8 * (size_t)config->local.exchanged),
+                                     config->problem->dim));
     TRY(tsgd_arena_init(&e->arena, tokens, config->problem->dim, e->sliced ? 1 : 2,
                         config->local.exchanged, config->local.private_rows, err));
     for (size_t a = 0; a < tokens; a++)

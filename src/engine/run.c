@@ -67,6 +67,7 @@ enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settin
     TRY(tsgd_engine_create(&r->engine, &c, err));
     tsgd_setup_describe(&r->setup, r->setup.s.active,
                         tsgd_add(tsgd_engine_bytes(&c), tsgd_schedule_bytes(&r->mixing)), &r->info);
+    r->info.resolved.gossip = tsgd_engine_slices(&c) ? "slices" : "rows";
     TRY(tsgd_engine_start(r->engine, err));
     TRY(tsgd_setup_write_split(&r->setup, err));
     *out = r;

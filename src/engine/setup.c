@@ -4,6 +4,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "linalg/gemm.h"
 #include "linalg/isa.h"
 #include "model/model.h"
@@ -15,7 +16,7 @@ void tsgd_settings_default(struct tsgd_settings *out)
 {
     *out = (struct tsgd_settings){
         .method = "teleport", .lr = 0.1, .schedule = "const",
-        .momentum_home = "token", .local_steps = 1, .eval = "mean",
+        .momentum_home = "token", .local_steps = 1, .eval = "mean", .gossip = "auto",
         .validation = NAN, .zeta2 = NAN, .sigma2 = NAN, .x0 = NAN,
         .availability = NAN, .tau = NAN, .link_seconds = NAN, .bandwidth = NAN,
     };
@@ -38,7 +39,7 @@ static enum tsgd_status check_given(const struct tsgd_settings *s, struct tsgd_e
 {
     const struct { const char *name, *value; } needed[] = {
         {"--model", s->model}, {"--method", s->method}, {"--schedule", s->schedule},
-        {"--momentum-home", s->momentum_home}, {"--eval", s->eval},
+        {"--momentum-home", s->momentum_home}, {"--eval", s->eval}, {"--gossip", s->gossip},
     };
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (!needed[i].value)
@@ -76,6 +77,20 @@ static enum tsgd_status check_given(const struct tsgd_settings *s, struct tsgd_e
     if (strcmp(s->eval, "mean") && strcmp(s->eval, "tokens"))
         return tsgd_fail(err, TSGD_EINVAL, "--eval: unknown '%.80s'; known are mean, tokens", s->eval);
     return TSGD_OK;
+}
+
+static enum tsgd_status parse_gossip(enum tsgd_gossip *out, const char *text, struct tsgd_error *err)
+{
+    static const char *const names[] = {
+        [TSGD_GOSSIP_AUTO] = "auto", [TSGD_GOSSIP_ROWS] = "rows", [TSGD_GOSSIP_SLICES] = "slices",
+    };
+    enum { N = sizeof names / sizeof *names };
+    for (int i = 0; i < N; i++)
+        if (!strcmp(text, names[i])) {
+            *out = (enum tsgd_gossip)i;
+            return TSGD_OK;
+        }
+    return tsgd_unknown_name("--gossip", text, names, N, err);
 }
 
 static enum tsgd_status resolve_model(struct tsgd_setup *r, struct tsgd_error *err)
@@ -154,6 +169,7 @@ enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_setti
     TRY(tsgd_method_local(&r.local, r.method, &r.s, err));
     TRY(tsgd_rate_parse(&rate, r.s.schedule, r.s.lr, r.s.rounds, r.s.warmup, err));
     TRY(resolve_trace(&r, err));
+    TRY(parse_gossip(&r.gossip, r.s.gossip, err));
     resolve_length(&r.s);
     *out = r;
 done:
@@ -219,7 +235,7 @@ struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
         .problem = r->task->problem,
         .population = population, .n_populations = n,
         .teleports = r->teleports, .churn = &r->churn, .network = &r->network,
-        .local = r->local, .local_steps = (uint32_t)r->s.local_steps,
+        .local = r->local, .gossip = r->gossip, .local_steps = (uint32_t)r->s.local_steps,
         .seed = r->s.seed, .threads = (uint32_t)r->s.threads,
         .eval_tokens = !strcmp(r->s.eval, "tokens"),
         .final_average = r->s.final_average,

@@ -18,6 +18,7 @@ struct tsgd_setup {
     struct tsgd_churn churn;
     struct tsgd_network network;
     struct tsgd_local local;
+    enum tsgd_gossip gossip;
     struct tsgd_trace *trace;   /* NULL: not asked for */
 };
 

@@ -104,6 +104,7 @@ struct tsgd_engine {
     struct tsgd_arena arena;
     uint32_t tokens, n_workers;
     bool sliced;                /* gossip goes by slices */
+    bool past;                  /* rows are written past the cache */
     uint32_t *pop_of;           /* [tokens] */
     struct pop *pop;
     struct worker *worker;

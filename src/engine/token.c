@@ -126,7 +126,7 @@ void tsgd_mix_run(struct worker *w, uint32_t a, uint64_t t)
     TSGD_PROBE3(mix__begin, a, t - 1, w->id);
     for (uint32_t i = 0; i < e->arena.exchanged; i++)
         tsgd_mix_row(m, a - p->first, absent ? absent + p->first : NULL,
-                     tsgd_arena_row(&e->arena, t - 1, i, p->first), e->arena.stride, e->arena.dim, false,
+                     tsgd_arena_row(&e->arena, t - 1, i, p->first), e->arena.stride, e->arena.dim, e->past,
                      tsgd_arena_row(&e->arena, t, i, a));
     TSGD_PROBE3(mix__end, a, t - 1, w->id);
     tsgd_charge(w, MIX_TIME);

@@ -16,6 +16,10 @@
 
 #include "linalg/csr.h"
 
+/* Whether rows should be written past the cache: a row of `dim` floats would be gone from a core's
+ * own cache before it is used again, and `bytes` of rows from the shared one. Ask once, at start. */
+bool tsgd_mix_past(size_t dim, size_t bytes);
+
 /* One row into another place: row a of m. out is none of the rows. past: the stores go past the
  * cache; all are done when this returns, so that a release store tells of them too.             */
 void tsgd_mix_row(const struct tsgd_csr *m, uint32_t a, const bool *absent, const float *rows,

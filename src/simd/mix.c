@@ -3,6 +3,7 @@
 #include "simd/simd.h"
 
 enum { STRIP = 4 };             /* vectors */
+enum { AHEAD = 256 };           /* columns that memory is given to bring a row's next floats */
 
 INLINE void put(float *to, vf x, const bool past)
 {
@@ -12,21 +13,22 @@ INLINE void put(float *to, vf x, const bool past)
         store(to, x);
 }
 
-INLINE void mix(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t stride,
-                const int vectors, float *out, const bool past)
+INLINE void mix(const struct tsgd_mix *d, uint32_t a, const bool *absent, const float *rows,
+                size_t stride, const int vectors, float *out, const bool past)
 {
     const float *self = rows + a * stride;
-    uint32_t end = d->ptr[a + !(d->absent && d->absent[a])];
+    uint32_t end = d->ptr[a + !(absent && absent[a])];
     vf own[STRIP], sum[STRIP];
 UNROLL(4)
     for (int v = 0; v < vectors; v++)
         own[v] = sum[v] = load(self + v * VL);
     for (uint32_t i = d->ptr[a]; i < end; i++) {
         uint32_t b = d->col[i];
-        const float *x = rows + b * stride;
-        vf w = all(d->val[i]);
-        if (b == a || (d->absent && d->absent[b]))
-            continue;
+        /* A term that is to be left out adds -w * 0: -0, which changes no sum. That needs no branch,
+         * and where the row itself stands in the list could not be foretold. */
+        bool out_of_it = b == a || (absent && absent[b]);
+        const float *x = absent && out_of_it ? self : rows + b * stride;
+        vf w = all(out_of_it ? -d->val[i] : d->val[i]);
 UNROLL(4)
         for (int v = 0; v < vectors; v++)
             sum[v] += w * (load(x + v * VL) - own[v]);
@@ -67,9 +69,15 @@ UNROLL(4)
 INLINE void row(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t stride, size_t n,
                 float *out, const bool past)
 {
-#define MIX(j, vectors) mix(d, a, rows + (j), stride, vectors, out + (j), past)
-    STRIPS(j, n, MIX);
+#define MIX(j, vectors) mix(d, a, NULL, rows + (j), stride, vectors, out + (j), past)
+#define MIX_PRESENT(j, vectors)                                                                  \
+    mix(d, a, d->absent, rows + (j), stride, vectors, out + (j), past)
+    if (d->absent)
+        STRIPS(j, n, MIX_PRESENT);
+    else
+        STRIPS(j, n, MIX);
 #undef MIX
+#undef MIX_PRESENT
 }
 
 INLINE void mean_to_one(const struct tsgd_mix *d, const float *rows, size_t n, float *out,
@@ -97,51 +105,69 @@ void TSGD_FN(mix_row)(const struct tsgd_mix *d, uint32_t a, const float *rows, s
         row(d, a, rows, d->stride, n, out, true);
     else
         row(d, a, rows, d->stride, n, out, false);
+    /* Such stores are not ordered by the release store that publishes the row: without this fence a
+     * neighbour, or the next holder, could read what stood there before. */
     if (past)
         stream_end();
 }
 
-/* width columns of all rows into the pool; the next ones are asked for, to be written too. */
-INLINE void gather(const struct tsgd_mix *d, const float *rows, size_t width, size_t next,
-                   float *restrict pool, size_t pitch)
+/* n columns of all rows into the pool. */
+INLINE void gather(const struct tsgd_mix *d, const float *rows, size_t n, float *restrict pool,
+                   size_t pitch)
 {
-    for (uint32_t b = 0; b < d->k; b++) {
-        const float *x = rows + b * d->stride;
-        float *to = pool + b * pitch;
-        for (size_t j = 0; j < width; j += 16) {
-            if (j < next)
-                __builtin_prefetch(x + width + j, 1);
-            for (size_t i = j; i < j + 16; i += VL)
-                store(to + i, load(x + i));
-        }
-    }
+    for (uint32_t b = 0; b < d->k; b++)
+        for (size_t j = 0; j < n; j += VL)
+            store(pool + b * pitch + j, load(rows + b * d->stride + j));
+}
+
+/* Asks for n floats that will be needed soon, while there is something to compute: asked for all at
+ * once they would wait for each other, and the computing for them.                               */
+INLINE void ask_for(const float *x, size_t n)
+{
+    for (size_t j = 0; j < n; j += 16)
+        __builtin_prefetch(x + j, 1);
 }
 
 INLINE void mean_to_all(const struct tsgd_mix *d, const float *pool, size_t pitch, size_t n,
-                        float *restrict rows)
+                        float *restrict rows, size_t soon)
 {
     vf m[STRIP];
 #define MEAN(j, vectors)                                                                         \
     do {                                                                                         \
         mean(d, pool + (j), pitch, vectors, m);                                                  \
-        for (uint32_t a = 0; a < d->k; a++)                                                      \
+        for (uint32_t a = 0; a < d->k; a++) {                                                    \
+            float *x = rows + a * d->stride + (j);                                               \
+            if ((j) < soon)                                                                      \
+                ask_for(x + AHEAD, (vectors) * VL);                                              \
             for (int v = 0; v < (vectors); v++)                                                  \
-                store(rows + a * d->stride + (j) + v * VL, m[v]);                                \
+                store(x + v * VL, m[v]);                                                         \
+        }                                                                                        \
     } while (0)
     STRIPS(j, n, MEAN);
 #undef MEAN
+}
+
+/* Row a reads nobody but itself. */
+static bool stays(const struct tsgd_mix *d, uint32_t a)
+{
+    uint32_t first = d->ptr[a];
+    return (d->ptr[a + 1] - first == 1 && d->col[first] == a) || (d->absent && d->absent[a]);
 }
 
 void TSGD_FN(mix_all)(const struct tsgd_mix *d, float *rows, size_t n, float *restrict pool,
                       size_t pitch)
 {
     for (size_t j = 0; j < n; j += pitch) {
-        size_t width = n - j < pitch ? n - j : pitch, left = n - j - width;
-        gather(d, rows + j, width, left < width ? left : width, pool, pitch);
+        size_t width = n - j < pitch ? n - j : pitch, left = n - j, soon = AHEAD + width;
+        soon = left < AHEAD ? 0 : left < soon ? left - AHEAD : width;
+        gather(d, rows + j, width, pool, pitch);
         if (d->uniform)
-            mean_to_all(d, pool, pitch, width, rows + j);
-        for (uint32_t a = 0; a < d->k && !d->uniform; a++)
-            if (d->ptr[a + 1] - d->ptr[a] > 1 && !(d->absent && d->absent[a]))
-                row(d, a, pool, pitch, width, rows + a * d->stride + j, false);
+            mean_to_all(d, pool, pitch, width, rows + j, soon);
+        for (uint32_t a = 0; a < d->k && !d->uniform; a++) {
+            float *x = rows + a * d->stride + j;
+            ask_for(x + AHEAD, soon);
+            if (!stays(d, a))
+                row(d, a, pool, pitch, width, x, false);
+        }
     }
 }

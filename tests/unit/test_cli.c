@@ -634,7 +634,7 @@ static const char *const options[] = {
     "normalize", "augment",
     "model", "init", "dim", "zeta2", "sigma2", "conditioning", "x0", "method", "nodes", "active",
     "topology", "lazy", "allow-disconnected", "availability", "availability-trace", "offline",
-    "link-cost", "tau", "link-topology", "link-seconds", "bandwidth", "port", "compute-seconds",
+    "gossip", "link-cost", "tau", "link-topology", "link-seconds", "bandwidth", "port", "compute-seconds",
     "batch", "lr", "schedule", "warmup",
     "momentum", "nesterov", "momentum-home", "weight-decay", "local-steps", "order", "rounds",
     "samples", "until", "eval-every", "eval-at-start", "final-average",

@@ -417,3 +417,47 @@ Test(engine, threads_that_were_started_for_nothing_end_with_their_engine, .timeo
     tsgd_engine_free(e);
     tear_down(&s);
 }
+
+/* Long enough for several slices a round, and so for workers that meet in one. */
+Test(engine, long_rows_in_many_slices_match_the_simulator, .timeout = 120)
+{
+    static const char *const topologies[] = {"ring", "exp", "complete", "onepeer-exp"};
+    for (int i = 0; i < 4; i++) {
+        struct setup s;
+        set_up(&s, topologies[i], 8, 20);
+        free(s.init);
+        s.toy = toy_make(20000, 20);
+        s.init = toy_init(20000);
+        s.c.init = s.init;
+        s.p.rounds = 12;
+        s.c.threads = 2 + (uint32_t)i % 2;
+        cr_expect(sim_compare(topologies[i], &s.c, (struct sim_end){0}) == 0);
+        tear_down(&s);
+    }
+}
+
+Test(engine, slices_take_half_the_memory_for_rows_and_are_chosen_where_nobody_waits, .timeout = 60)
+{
+    static const struct {
+        const char *topology;
+        uint32_t k, threads;
+        bool slices;
+    } cases[] = {
+        {"ring", 5, 1, true}, {"ring", 8, 2, true}, {"ring", 5, 2, false}, {"complete", 5, 2, true},
+        {"alone", 8, 2, false}, {"alone", 8, 1, false}, {"ring", 1, 2, true}, {"exp", 7, 3, false}, {"ring", 7, 3, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct setup s;
+        set_up(&s, cases[i].topology, cases[i].k, 30);
+        s.toy.problem.dim = 1000000;
+        s.c.threads = cases[i].threads;
+        cr_expect(tsgd_engine_slices(&s.c) == cases[i].slices, "%s k=%u threads=%u",
+                  cases[i].topology, cases[i].k, cases[i].threads);
+        s.c.gossip = TSGD_GOSSIP_ROWS;
+        size_t rows = tsgd_engine_bytes(&s.c);
+        s.c.gossip = TSGD_GOSSIP_SLICES;
+        size_t less = rows - tsgd_engine_bytes(&s.c), half = cases[i].k * 4000000;
+        cr_expect(less > half - half / 10 && less <= half, "%zu bytes less, want %zu", less, half);
+        tear_down(&s);
+    }
+}

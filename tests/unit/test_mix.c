@@ -21,7 +21,8 @@ static float *noise(size_t n)
     return x;
 }
 
-/* A random matrix: rows without neighbours, rows of many, or every entry the same. */
+/* A random matrix: rows of one neighbour and not themselves, of none, of many; or every entry the
+ * same.                                                                                         */
 static struct tsgd_csr some_matrix(uint32_t k, bool uniform)
 {
     struct tsgd_csr m = TSGD_CSR_INIT;
@@ -29,7 +30,8 @@ static struct tsgd_csr some_matrix(uint32_t k, bool uniform)
     size_t count = 0;
     for (uint32_t a = 0; a < k; a++)
         for (uint32_t b = 0; b < k; b++)
-            if (a == b || uniform || tsgd_rng_below(&rng, 4) < a % 4)
+            if (uniform || (a == b && a % 5) || (a % 5 == 0 && b == (a + 1) % k) ||
+                (a % 5 && tsgd_rng_below(&rng, 5) < a % 5 - 1))
                 e[count++] = (struct tsgd_entry){
                     a, b, uniform ? 1 / (float)k : (float)tsgd_rng_unit(&rng) / (float)k
                 };

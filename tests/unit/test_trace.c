@@ -44,6 +44,7 @@ static struct tsgd_settings small(void)
     s.batch = 7;
     s.eval_every = 5;
     s.threads = TRACKS;
+    s.gossip = "rows";          /* so that each token's mix is a slice of its own */
     s.trace = path;
     return s;
 }
@@ -402,12 +403,24 @@ Test(trace, what_goes_with_no_trace_is_refused)
     expect_refused(&s, "--trace-layers: model quadratic has no layers");
 }
 
+Test(trace, gossip_by_slices_shows_each_slice)
+{
+    struct tsgd_settings s = small();
+    struct tsgd_traced traced;
+    s.gossip = "slices";
+    train(&s, &traced);
+    const json_t *events = parse();
+    cr_expect(count(events, "X", "step") == TOKENS * ROUNDS);
+    cr_expect(count(events, "X", "mix") == ROUNDS, "short rows fit in one slice a round");
+}
+
 #ifdef TSGD_HAS_PROBES
 /* Each probe leaves a note in the program: provider and name, each ending with a zero. */
 Test(trace, probes_are_there_for_those_who_attach)
 {
     static const char *const names[] = {"round", "step__begin", "step__end", "mix__begin",
-                                        "mix__end", "claim", "wait__begin", "wait__end"};
+                                        "mix__end", "slice__begin", "slice__end", "claim",
+                                        "wait__begin", "wait__end"};
     FILE *f = fopen("/proc/self/exe", "r");
     cr_assert(f && fseek(f, 0, SEEK_END) == 0);
     size_t size = (size_t)ftell(f);
