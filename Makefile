@@ -37,7 +37,7 @@ BLIS ?= /usr/lib/$(MULTI)/blis-serial/libblis.a   # -lblis would load the OpenMP
 CPP := -Iinclude -Isrc -Itests -isystem /usr/include/$(MULTI)/blis-serial -D_GNU_SOURCE -MMD -MP $(CPPFLAGS)
 # Nobody reads errno after mathematics, and a sqrtf that sets it could not be made a vector of.
 CF := -std=c11 -fno-math-errno -Wall -Wextra -Wshadow -Wmissing-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
-LIBS := -lz -ljansson -lm
+LIBS := -lz -ljansson -lhwloc -lm
 REV := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 obj = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
@@ -69,7 +69,7 @@ $(B)/flags: FORCE        # touched only when the compiler or its flags differ fr
 -include $(patsubst %.c,$(B)/%.d,$(wildcard src/*/*.c tests/*/*.c perf/*.c perf/*/*.c)) $(simd:.o=.d)
 
 # ---- what is needed, by package; the reason for each stands in the README ----
-NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev
+NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev libhwloc-dev
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist
 NEED_TEST := $(NEED_RUN) libcriterion-dev
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)

@@ -114,6 +114,8 @@ struct tsgd_settings {
     const char *momentum_home;  /* "token", "node", "mixed" */
     double weight_decay;
     uint64_t local_steps;       /* gradient steps a token takes in a round */
+    uint64_t step_parts;        /* parts of a minibatch, which as many threads may share; bits depend on
+                                 * it, not on the threads */
     const char *order;          /* "epoch", "iid", "sequential"; NULL: epoch */
 
     double validation;          /* tsgd_tune: share of each node's samples to choose by; NaN: 0.1 */
@@ -129,6 +131,7 @@ struct tsgd_settings {
     uint64_t seed;
     uint64_t threads;           /* 0: the CPUs this process may use */
     const char *gossip;         /* "rows", "slices", "auto": how rows are mixed; the bits are the same */
+    bool pin;                   /* keep each thread on one CPU; neighbouring tokens share caches */
     const char *isa;            /* instruction set of the kernels: "sse4", "avx2", ..; NULL: the widest
                                  * that the CPU has. Of the whole process: runs that are under way at
                                  * the same time must agree                                      */
@@ -233,6 +236,16 @@ uint64_t tsgd_run_progress(const struct tsgd_run *run);
 double tsgd_run_step_seconds(struct tsgd_run *run);
 
 const struct tsgd_info *tsgd_run_info(const struct tsgd_run *run);
+
+/* Where a worker runs, and the tokens whose rows it keeps near. */
+struct tsgd_placement {
+    bool pinned;                        /* else the system chooses, and the next four are 0 */
+    uint32_t cpu, core, cache, numa;    /* the system's number of the CPU; of the others, hwloc's */
+    uint64_t first_token, tokens;
+};
+
+/* Of a worker, 0 to info->threads - 1; the first is the thread that calls tsgd_run_train. */
+void tsgd_run_place(const struct tsgd_run *run, uint64_t worker, struct tsgd_placement *out);
 
 /* After training: parameters of token `a`, info->parameters floats, owned by the run. */
 const float *tsgd_run_token(const struct tsgd_run *run, uint64_t a);

@@ -117,6 +117,16 @@ static enum tsgd_exit start(const struct tsgd_command *self, const struct tsgd_c
     return TSGD_EXIT_USAGE;
 }
 
+/* Threads that no token has work for are not started; that is said, unless nothing is to be said. */
+static void tell_idle_threads(const struct tsgd_cli *cli, const struct tsgd_info *info)
+{
+    if (info->threads < info->resolved.threads && strcmp(progress_of(cli), "off"))
+        fprintf(stderr, "telesgd: %llu of %llu threads are used, for %llu token%s%s\n",
+                (unsigned long long)info->threads, (unsigned long long)info->resolved.threads,
+                (unsigned long long)info->tokens, info->tokens == 1 ? "" : "s", info->resolved.data ?
+                "; --step-parts lets more of them share a token's step" : "");
+}
+
 static enum tsgd_status check_outputs(const struct tsgd_cli *cli, struct tsgd_error *err)
 {
     enum tsgd_status st = tsgd_outputs_check_names(cli, err);
@@ -144,7 +154,12 @@ enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd
     resolved.settings.save_split = split;
     if (cli->dry_run) {
         tsgd_report_plan(stdout, &resolved, run);
+        if (cli->show_placement)
+            tsgd_report_placement(stdout, run);
     } else {
+        tell_idle_threads(cli, tsgd_run_info(run));
+        if (cli->show_placement)
+            tsgd_report_placement(stderr, run);
         tsgd_signals_catch(stop, run);
         code = start(self, &resolved, run, split_is_new);
         tsgd_signals_release();

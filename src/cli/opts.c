@@ -142,6 +142,9 @@ const struct tsgd_opt tsgd_opts[] = {
      .help = "adds D x to gradients"},
     {ROW(TRAIN | TUNE, "local-steps", COUNT, "H", STEP, settings.local_steps), .min = 1,
      .help = "gradient steps a token takes in a round before it mixes"},
+    {ROW(TRAIN | TUNE, "step-parts", COUNT, "N", STEP, settings.step_parts), .min = 1,
+     .help = "cut a minibatch into N parts of whole groups of 16 samples, so that up to N threads "
+             "share a token's step; results depend on N (by rounding), not on --threads"},
     {ROW(TRAIN | TUNE, "order", TEXT, "ORDER", STEP, settings.order),
      .choices = "epoch|iid|sequential", .unset = "epoch",
      .help = "a node's samples: in a fresh order each pass (epoch), drawn with replacement (iid), "
@@ -210,6 +213,12 @@ const struct tsgd_opt tsgd_opts[] = {
     {ROW(TRAIN | TUNE, "gossip", TEXT, "HOW", MACHINE, settings.gossip), .choices = "rows|slices|auto",
      .help = "rows: each token mixes as soon as its neighbours are there; slices: all at once where "
              "they stand, with half the memory for rows; auto: what should be faster. Same bits"},
+    {ROW(TRAIN | TUNE, "pin", FLAG, NULL, MACHINE, settings.pin),
+     .help = "keep each thread on one CPU, so that tokens with neighbouring numbers share caches and "
+             "memory; hardware threads of one core are used last"},
+    {ROW(TRAIN, "show-placement", FLAG, NULL, MACHINE, show_placement),
+     .help = "tell where each thread runs, and its tokens, before the training: on the standard "
+             "error, or after what --dry-run shows"},
     {ROW(TRAIN | TUNE, "isa", TEXT, "NAME", MACHINE, settings.isa),
      .unset = "the widest that the CPU has",
      .help = "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64); results differ "

@@ -9,7 +9,7 @@
 struct tsgd_cli {
     struct tsgd_settings settings;  /* first: tsgd_opt_is_setting */
     const char *save, *log, *progress, *config, *lr_grid;
-    bool dry_run, json, dot, matrix;
+    bool dry_run, show_placement, json, dot, matrix;
     bool help;                      /* --help was among the options: nothing else counts */
     char **operand;
     size_t n_operands;

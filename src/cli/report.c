@@ -63,6 +63,38 @@ void tsgd_report_plan(FILE *out, const struct tsgd_cli *cli, struct tsgd_run *ru
                 threads_word(info));
 }
 
+/* The system's numbers, or that it chooses. */
+static void print_place(FILE *out, uint64_t worker, const struct tsgd_placement *p)
+{
+    if (p->pinned)
+        fprintf(out, "%6" PRIu64 " %5u %5u %5u %5u  ", worker, p->cpu, p->core, p->cache, p->numa);
+    else
+        fprintf(out, "%6" PRIu64 " %5s %5s %5s %5s  ", worker, "any", "any", "any", "any");
+    if (p->tokens > 1)
+        fprintf(out, "%" PRIu64 " to %" PRIu64 "\n", p->first_token,
+                p->first_token + p->tokens - 1);
+    else
+        fprintf(out, "%" PRIu64 "\n", p->first_token);
+}
+
+void tsgd_report_placement(FILE *out, const struct tsgd_run *run)
+{
+    const struct tsgd_info *info = tsgd_run_info(run);
+    uint64_t cpus = 0;
+    struct tsgd_placement place, before = {.cpu = 0};
+    fprintf(out, "worker   CPU  core cache  NUMA  home tokens\n");
+    for (uint64_t i = 0; i < info->threads; i++, before = place) {
+        tsgd_run_place(run, i, &place);
+        cpus += i == 0 || place.cpu != before.cpu;
+        print_place(out, i, &place);
+    }
+    if (!info->resolved.pin)
+        fprintf(out, "workers run where the system likes; --pin keeps each on one CPU\n");
+    else if (cpus < info->threads)
+        fprintf(out, "%" PRIu64 " workers share %" PRIu64 " CPU%s\n", info->threads, cpus,
+                cpus == 1 ? "" : "s");
+}
+
 static void print_method(FILE *out, const struct tsgd_info *info)
 {
     const struct tsgd_settings *s = &info->resolved;

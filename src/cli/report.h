@@ -12,6 +12,9 @@ uint64_t tsgd_expected_rounds(const struct tsgd_info *info);
 /* Settings (cli->settings are the resolved ones), size, memory and expected time. */
 void tsgd_report_plan(FILE *out, const struct tsgd_cli *cli, struct tsgd_run *run);
 
+/* A line for each worker: its CPU, what that shares, its home tokens. */
+void tsgd_report_placement(FILE *out, const struct tsgd_run *run);
+
 /* What happened. evaluated: s->last holds an evaluation. */
 void tsgd_report_end(FILE *out, const struct tsgd_cli *cli, const struct tsgd_info *info,
                      const struct tsgd_summary *s, bool evaluated);

@@ -1,9 +1,11 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "engine/pulse.h"
 #include "linalg/mix.h"
 
+#include <errno.h>
 #include <string.h>
 
 static size_t sum_k(const struct tsgd_engine_config *c)
@@ -14,10 +16,15 @@ static size_t sum_k(const struct tsgd_engine_config *c)
     return tokens;
 }
 
+uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint64_t threads)
+{
+    uint64_t most = p->parts > 1 ? tokens * p->parts : tokens;
+    return (uint32_t)(threads < most ? threads : most);
+}
+
 static uint32_t workers(const struct tsgd_engine_config *c)
 {
-    size_t tokens = sum_k(c);
-    return c->threads < tokens ? c->threads : (uint32_t)tokens;
+    return tsgd_engine_workers(c->problem, sum_k(c), c->threads);
 }
 
 /* What a worker mixes slices in, up to a pair of cache lines. */
@@ -63,6 +70,7 @@ size_t tsgd_engine_bytes(const struct tsgd_engine_config *c)
     if (c->trace)
         bytes = tsgd_add(bytes, tsgd_mul(tsgd_trace_bytes(c->trace), workers(c)));
     bytes = tsgd_add(bytes, node_bytes(c));
+    bytes = tsgd_add(bytes, tsgd_team_bytes(c, tokens));
     /* Means: two buffers of a float, a float and a double; with eval_tokens two copies of all. */
     bytes = tsgd_add(bytes, tsgd_mul(tsgd_mul(dim, 32), c->n_populations));
     if (c->eval_tokens)
@@ -169,8 +177,9 @@ static enum tsgd_status init_workers(struct tsgd_engine *e, const struct tsgd_en
     for (uint32_t i = 0; i < n; i++) {
         char *scratch = (char *)e->scratch + i * e->scratch_bytes;
         uint32_t lo = (uint32_t)((uint64_t)i * e->tokens / n);
+        uint32_t hi = (uint32_t)((i + (uint64_t)1) * e->tokens / n);
         e->worker[i] = (struct worker){
-            .e = e, .id = i, .lo = lo, .hi = (uint32_t)((i + (uint64_t)1) * e->tokens / n),
+            .e = e, .id = i, .lo = lo, .hi = hi > lo ? hi : lo + 1,
             .cursor = lo, .grad = (float *)scratch, .strip = (float *)(scratch + grad),
             .scratch = scratch + grad + strip,
             .jitter = e->c.seed * 77 + i,
@@ -178,6 +187,22 @@ static enum tsgd_status init_workers(struct tsgd_engine *e, const struct tsgd_en
         };
     }
 done:
+    return st;
+}
+
+static enum tsgd_status place_workers(struct tsgd_engine *e, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_machine m = TSGD_MACHINE_INIT;
+    uint32_t *cpu = NULL;
+    TRY(tsgd_machine_init(&m, err));
+    TRY(TSGD_NEW(&cpu, e->n_workers, "workers", err));
+    tsgd_place_workers(&m, e->n_workers, cpu);
+    for (uint32_t i = 0; i < e->n_workers; i++)
+        e->worker[i].cpu = m.cpu[cpu[i]];
+done:
+    free(cpu);
+    tsgd_machine_release(&m);
     return st;
 }
 
@@ -213,7 +238,10 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
         first += config->population[q].k;
     }
     TRY(init_plan(e, err));
+    TRY(tsgd_team_init(e, err));
     TRY(init_workers(e, config, err));
+    if (config->pin)
+        TRY(place_workers(e, err));
     *out = e;
     e = NULL;
 done:
@@ -270,30 +298,73 @@ static void join_threads(struct tsgd_engine *e)
         pthread_join(e->worker[e->threads--].thread, NULL);
 }
 
+/* The calling thread goes where worker 0 belongs. */
+static enum tsgd_status pin_caller(struct tsgd_engine *e, struct tsgd_cpu_mask *before,
+                                   struct tsgd_error *err)
+{
+    const struct tsgd_cpu *cpu = &e->worker[0].cpu;
+    if (!e->c.pin)
+        return TSGD_OK;
+    if (!tsgd_cpu_mask_take(before))
+        return tsgd_fail(err, TSGD_ENOMEM, "--pin: no memory for the CPUs of a thread");
+    int why = tsgd_cpu_pin(NULL, cpu->os);
+    return why ? tsgd_pin_refused(0, cpu, why, err) : TSGD_OK;
+}
+
+static enum tsgd_status start_thread(struct tsgd_engine *e, uint32_t i, struct tsgd_error *err)
+{
+    const struct tsgd_cpu *cpu = &e->worker[i].cpu;
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    int why = e->c.pin ? tsgd_cpu_pin(&attr, cpu->os) : 0;
+    if (why == 0)
+        why = pthread_create(&e->worker[i].thread, &attr, tsgd_worker, &e->worker[i]);
+    pthread_attr_destroy(&attr);
+    if (why == EINVAL && e->c.pin)
+        return tsgd_pin_refused(i, cpu, why, err);
+    if (why)
+        return tsgd_fail(err, TSGD_ENOMEM, "--threads: thread %u of %u cannot be started",
+                         i + 1, e->n_workers);
+    return TSGD_OK;
+}
+
 enum tsgd_status tsgd_engine_start(struct tsgd_engine *e, struct tsgd_error *err)
 {
-    for (uint32_t i = e->threads + 1; i < e->n_workers; i++) {
-        if (pthread_create(&e->worker[i].thread, NULL, tsgd_worker, &e->worker[i]))
-            return tsgd_fail(err, TSGD_ENOMEM, "--threads: thread %u of %u cannot be started",
-                             i + 1, e->n_workers);
-        e->threads = i;
+    struct tsgd_cpu_mask before = TSGD_CPU_MASK_INIT;
+    enum tsgd_status st = pin_caller(e, &before, err);  /* only to see that it can be had */
+    tsgd_cpu_mask_restore(&before);
+    for (uint32_t i = e->threads + 1; st == TSGD_OK && i < e->n_workers; i++) {
+        st = start_thread(e, i, err);
+        e->threads = st == TSGD_OK ? i : e->threads;
     }
-    return TSGD_OK;
+    return st;
 }
 
 enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out,
                                  struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_engine_start(e, err);
-    if (st != TSGD_OK)
-        return st;
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_cpu_mask before = TSGD_CPU_MASK_INIT;
+    TRY(tsgd_engine_start(e, err));
+    TRY(pin_caller(e, &before, err));
     uint64_t ticks = tsgd_ticks();
     e->start_ns = tsgd_now_ns();
     open_gate(e, &e->open);
     tsgd_worker(&e->worker[0]);
     join_threads(e);
     settle(e, tsgd_ticks() - ticks, tsgd_now_ns() - e->start_ns, out);
-    return TSGD_OK;
+done:
+    tsgd_cpu_mask_restore(&before);
+    return st;
+}
+
+void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_placement *out)
+{
+    const struct worker *w = &e->worker[worker];
+    *out = (struct tsgd_placement){
+        .pinned = e->c.pin, .cpu = w->cpu.os, .core = w->cpu.core, .cache = w->cpu.cache,
+        .numa = w->cpu.numa, .first_token = w->lo, .tokens = w->hi - w->lo,
+    };
 }
 
 void tsgd_engine_stop(struct tsgd_engine *e)
@@ -363,6 +434,7 @@ void tsgd_engine_free(struct tsgd_engine *e)
         free(e->slot[i].after_token);
         free(e->slot[i].after_phase);
     }
+    tsgd_team_release(e);
     tsgd_arena_release(&e->arena);
     tsgd_unmap(e->scratch, e->n_workers * e->scratch_bytes);
     tsgd_unmap(e->node_row, e->node_bytes);

@@ -56,7 +56,8 @@ struct tsgd_engine_config {
     enum tsgd_gossip gossip;
     uint32_t local_steps;
     uint64_t seed;
-    uint32_t threads;           /* at most as many as tokens are used */
+    uint32_t threads;           /* at most as many as tokens, times problem->parts, are used */
+    bool pin;                   /* keep each worker on one CPU (engine/placement.h) */
     uint32_t patience;          /* empty looks before a worker sleeps; 0: what measured best */
     bool eval_tokens;           /* measure every token too, not the mean alone */
     bool final_average;         /* one all-reduce at the end: every x becomes the mean, and the last
@@ -100,15 +101,23 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
                                     struct tsgd_error *err);
 
 /* Starts the threads, which wait for the run; the run does it otherwise. So it is known before
- * anything is written that they can be had. TSGD_ENOMEM: one cannot be started.                 */
+ * anything is written that they can be had. TSGD_ENOMEM: one cannot be started. TSGD_EINVAL: one
+ * cannot be kept on its CPU.                                                                    */
 enum tsgd_status tsgd_engine_start(struct tsgd_engine *e, struct tsgd_error *err);
 
-/* Trains, in the calling thread and others; once. TSGD_ENOMEM: as start; nothing has run then. */
+/* Trains, in the calling thread and others; once. Errors as start; nothing has run then. With pin,
+ * the calling thread may afterwards use the same CPUs as before.                                */
 enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out,
                                  struct tsgd_error *err);
 
 /* Ends a run early; from any thread or a signal handler, also before the run. */
 void tsgd_engine_stop(struct tsgd_engine *e);
+
+/* Workers that so many threads make for so many tokens: at most one for each part of each step. */
+uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint64_t threads);
+
+/* Where worker i runs, 0 <= i < workers, and its home tokens. */
+void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_placement *out);
 
 /* Rounds planned so far; from any thread. */
 uint64_t tsgd_engine_progress(const struct tsgd_engine *e);

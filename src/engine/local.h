@@ -25,7 +25,8 @@ struct tsgd_local {
     bool node_row;
     /* Called when x^0 stands in exchanged[0] and all other rows are zero; NULL: they stay so. */
     void (*init)(const struct tsgd_rows *rows, size_t dim);
-    /* One step with the gradient at x. grad may be used as scratch. */
+    /* One step with the gradient at x. grad may be used as scratch. Coordinates are independent of
+     * each other, so a step may also be taken range by range, in any order.                     */
     void (*step)(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad, size_t dim,
                  const struct tsgd_step *s);
     float momentum, decay;

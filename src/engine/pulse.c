@@ -25,6 +25,14 @@ long tsgd_wake(struct tsgd_engine *e, int n)
     return syscall(SYS_futex, &e->epoch, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
 }
 
+void tsgd_wake_another(struct tsgd_engine *e)
+{
+    /* Relaxed: a wake-up too many or too few costs time and nothing else. */
+    if (atomic_load_explicit(&e->sleepers, memory_order_relaxed) &&
+        !atomic_exchange_explicit(&e->waking, true, memory_order_relaxed) && tsgd_wake(e, 1) == 0)
+        atomic_store_explicit(&e->waking, false, memory_order_relaxed);
+}
+
 void tsgd_done_one(struct tsgd_engine *e)
 {
     /* Acquire and release: the one that counts to 0 sees, and shows, everything that was done. */

@@ -11,6 +11,9 @@ void tsgd_charge(struct worker *w, enum spent kind);
 /* Wakes up to n sleepers; how many were asleep. */
 long tsgd_wake(struct tsgd_engine *e, int n);
 
+/* Wakes one sleeper, unless nobody sleeps or somebody is about to: for speed, not for safety. */
+void tsgd_wake_another(struct tsgd_engine *e);
+
 /* A token retired, or an evaluation is done; the last one wakes everybody. */
 void tsgd_done_one(struct tsgd_engine *e);
 

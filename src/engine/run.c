@@ -114,6 +114,11 @@ void tsgd_run_stop(struct tsgd_run *r) { tsgd_engine_stop(r->engine); }
 
 uint64_t tsgd_run_progress(const struct tsgd_run *r) { return tsgd_engine_progress(r->engine); }
 
+void tsgd_run_place(const struct tsgd_run *r, uint64_t worker, struct tsgd_placement *out)
+{
+    tsgd_engine_place(r->engine, (uint32_t)worker, out);
+}
+
 const struct tsgd_info *tsgd_run_info(const struct tsgd_run *r) { return &r->info; }
 
 const float *tsgd_run_token(const struct tsgd_run *r, uint64_t a)

@@ -7,7 +7,8 @@
  * The word is 2 * phase + busy. A claim is one compare-and-swap from (phase, free) to (phase, busy),
  * so order, single writer and "nobody does it twice" follow from one word.
  *
- * S1  One writer: only the thread that claimed the word writes it, until it gives it back.
+ * S1  One writer: only the thread that claimed the word writes it, until it gives it back (or, by T2,
+ *     passes it on).
  * S2  A task is claimed only when it is ready, so nothing waits inside a task. Readiness:
  *     R1  mix of round t-1: every b that a reads in W_{t-1} shows at least 2t-1: its half-step is there.
  *     R2  mix of round t-1: every c that read a in W_{t-2} shows at least 2t-2: it has left the row
@@ -24,6 +25,18 @@
  * S3  No deadlock: everything that R1 to R6 ask for belongs to an earlier phase (R5: plan of round t
  *     counts as 2t, and R > 1; R6: a slice of round t counts as 2t+1, and only 2t+2 waits for it), so
  *     of the unfinished tasks one with the smallest phase is always ready or running.
+ *
+ * A step that workers share (engine/team.c), while its token is busy: stages of numbered tasks, behind a
+ * word `stage << 32 | tasks handed out` of their own, and a count of those that are done.
+ *     T1  A task is claimed by one compare-and-swap of the team's word, so nobody does it twice. It reads
+ *         the visit, the token's rows and the stages before, all of which the word was released after.
+ *     T2  What a task writes (its part's row, its range of the token's rows) nobody else touches until
+ *         the stage is done. Each task ends by counting itself; the one that completes the count sees
+ *         all of them, and is from then on the one writer of S1: it opens the next stage, or
+ *         publishes 2t+1. The claim of the token so passes to it from the worker that began.
+ *     T3  Nothing waits: who has opened a stage takes tasks of it until all are handed out, and each
+ *         that was handed out is running. So a busy token is running, as S3 wants, and a wake-up for a
+ *         stage is for speed alone. Stages are not reused, so a claim of an old one fails.
  *
  *   phase   row[t & 1]                        row[(t+1) & 1]
  *   2t      the claimer reads and writes      old readers may still be there

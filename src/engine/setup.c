@@ -16,7 +16,8 @@ void tsgd_settings_default(struct tsgd_settings *out)
 {
     *out = (struct tsgd_settings){
         .method = "teleport", .lr = 0.1, .schedule = "const",
-        .momentum_home = "token", .local_steps = 1, .eval = "mean", .gossip = "auto",
+        .momentum_home = "token", .local_steps = 1, .step_parts = 1, .eval = "mean",
+        .gossip = "auto",
         .validation = NAN, .zeta2 = NAN, .sigma2 = NAN, .x0 = NAN,
         .availability = NAN, .tau = NAN, .link_seconds = NAN, .bandwidth = NAN,
     };
@@ -47,7 +48,7 @@ static enum tsgd_status check_given(const struct tsgd_settings *s, struct tsgd_e
     const struct { const char *name; uint64_t value, least, most; } ranges[] = {
         {"--nodes", s->nodes, 1, UINT32_MAX - 1},
         {"--local-steps", s->local_steps, 1, 1 << 20}, {"--rounds", s->rounds, 0, UINT32_MAX - 16},
-        {"--threads", s->threads, 0, 65536},
+        {"--step-parts", s->step_parts, 1, 1 << 16}, {"--threads", s->threads, 0, 65536},
     };
     if (s->nodes == 0)
         return tsgd_fail(err, TSGD_EINVAL, "--nodes: is missing; it says how many nodes share the data");
@@ -236,7 +237,7 @@ struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
         .population = population, .n_populations = n,
         .teleports = r->teleports, .churn = &r->churn, .network = &r->network,
         .local = r->local, .gossip = r->gossip, .local_steps = (uint32_t)r->s.local_steps,
-        .seed = r->s.seed, .threads = (uint32_t)r->s.threads,
+        .seed = r->s.seed, .threads = (uint32_t)r->s.threads, .pin = r->s.pin,
         .eval_tokens = !strcmp(r->s.eval, "tokens"),
         .final_average = r->s.final_average,
         .trace = r->trace,
@@ -260,7 +261,7 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     out->resolved = r->s;
     out->parameters = r->task->problem->dim;
     out->tokens = tokens;
-    out->threads = r->s.threads < tokens ? r->s.threads : tokens;
+    out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s.threads);
     r->kind->describe(r->task, out);
     out->cpu = tsgd_cpu_name();
     out->kernels = tsgd_gemm_kernels();

@@ -7,6 +7,7 @@
 #include "base/trace.h"
 #include "engine/arena.h"
 #include "engine/engine.h"
+#include "engine/placement.h"
 #include "engine/simclock.h"
 
 #include <pthread.h>
@@ -80,12 +81,29 @@ struct pop {
     uint64_t eval_only;         /* ticks in which everybody waited for a verdict */
 };
 
+/* A token's stay with its holder in one round. */
+struct visit {
+    uint64_t round, first;      /* its first minibatch */
+    uint32_t node;
+    struct tsgd_step step;      /* index: the local step it is at */
+    struct tsgd_rows rows;
+};
+
+/* A step that several workers share (engine/team.c); only when the problem cuts its minibatches. */
+struct team {
+    alignas(128) _Atomic uint64_t word;     /* stage << 32 | tasks of the stage handed out */
+    alignas(128) _Atomic uint32_t done;     /* tasks of the stage */
+    struct visit visit;         /* theirs; written between stages, by the last one of the stage */
+    float *grad;                /* [parts][stride] */
+    double *loss;               /* [parts] */
+};
+
 enum spent { STEP_TIME, MIX_TIME, EVAL_TIME, WAIT_TIME, OTHER_TIME, N_TIMES };
 
 struct worker {
     struct tsgd_engine *e;
     uint32_t id;
-    uint32_t lo, hi;            /* home tokens */
+    uint32_t lo, hi;            /* home tokens; one that it shares, when workers are more than tokens */
     uint32_t cursor, blocker;   /* where to look first; which token said no last (R5) */
     float *grad;
     float *strip;               /* what slices are mixed in; only with those */
@@ -96,6 +114,7 @@ struct worker {
     struct tsgd_track *track;   /* NULL: no trace */
     struct tsgd_trace_event task;       /* announced, and not charged yet; kind NULL: none */
     uint64_t slept;             /* sleeps that the trace has told */
+    struct tsgd_cpu cpu;        /* where it stays, if the configuration says so */
     pthread_t thread;
 };
 
@@ -107,6 +126,9 @@ struct tsgd_engine {
     bool past;                  /* rows are written past the cache */
     uint32_t *pop_of;           /* [tokens] */
     struct pop *pop;
+    struct team *team;          /* [tokens], or NULL: a step is one worker's */
+    float *part_grad;           /* [tokens][parts][stride], one mapping */
+    double *part_loss;          /* [tokens][parts] */
     struct worker *worker;
     void *scratch;              /* of all workers, one mapping */
     size_t scratch_bytes;       /* of one worker */
@@ -146,6 +168,16 @@ bool tsgd_mix_ready(const struct tsgd_engine *e, uint32_t a, uint64_t t);
 bool tsgd_step_ready(const struct tsgd_engine *e, uint32_t a, uint64_t t);
 void tsgd_mix_run(struct worker *w, uint32_t a, uint64_t t);    /* claimed at 2t-1; may go on to the step */
 void tsgd_step_run(struct worker *w, uint32_t a, uint64_t t);   /* claimed, shows 2t */
+void tsgd_step_over(struct worker *w, uint32_t a, uint64_t t);  /* gives it back at 2t+1 */
+
+/* ---- team.c ---- */
+enum tsgd_status tsgd_team_init(struct tsgd_engine *e, struct tsgd_error *err);
+void tsgd_team_release(struct tsgd_engine *e);
+size_t tsgd_team_bytes(const struct tsgd_engine_config *c, size_t tokens);
+void tsgd_team_begin(struct worker *w, uint32_t a, const struct visit *v);      /* goes on to step_over */
+bool tsgd_part_ready(const struct tsgd_engine *e, uint32_t a, uint64_t *word);
+bool tsgd_part_claim(struct tsgd_engine *e, uint32_t a, uint64_t word);
+void tsgd_part_run(struct worker *w, uint32_t a, uint64_t word);                /* claimed */
 
 /* ---- slices.c ---- */
 void tsgd_slices_init(const struct tsgd_engine *e, struct pop *p);

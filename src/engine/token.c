@@ -61,45 +61,56 @@ static void retire(struct worker *w, uint32_t a)
     tsgd_done_one(w->e);
 }
 
-/* The token's visit to its holder, if it has one in this round: local_steps gradients, each followed
- * by a step.                                                                                    */
-static void visit(struct worker *w, uint32_t a, uint64_t t)
+/* What the token does at its holder in this round; false: no step. */
+static bool plan_of(const struct tsgd_engine *e, uint32_t a, uint64_t t, struct visit *out)
+{
+    const struct slot *s = &e->slot[t % SLOTS];
+    uint32_t q = e->pop_of[a], node = s->node[a];
+    if (node == AWAY)
+        return false;
+    *out = (struct visit){
+        .round = t, .first = (uint64_t)s->visit[a] * e->c.local_steps, .node = node,
+        .step = {s->eta[q], s->eta_before[q], 0, e->c.local_steps},
+        .rows = tsgd_rows_of(&e->arena, a, t),
+    };
+    if (e->node_row)
+        out->rows.node = e->node_row + node * e->arena.stride;
+    /* Relaxed: when it is seen decides how much work is saved, and nothing that is reported. Its
+     * nodes are drawn to the end all the same, so that the others' draws do not depend on it.   */
+    return !(e->c.independent && tsgd_has_diverged(&e->pop[q]));
+}
+
+/* local_steps gradients, each followed by a step. */
+static void visit(struct worker *w, uint32_t a, uint64_t t, struct visit *v)
 {
     struct tsgd_engine *e = w->e;
     const struct tsgd_problem *problem = e->c.problem;
-    const struct slot *s = &e->slot[t % SLOTS];
-    uint32_t node = s->node[a];
-    if (node == AWAY)
-        return;
-    uint64_t first = (uint64_t)s->visit[a] * e->c.local_steps;
-    struct tsgd_step step = {s->eta[e->pop_of[a]], s->eta_before[e->pop_of[a]], 0,
-                             e->c.local_steps};
-    struct tsgd_rows rows = tsgd_rows_of(&e->arena, a, t);
-    /* Relaxed: when it is seen decides how much work is saved, and nothing that is reported. Its
-     * nodes are drawn to the end all the same, so that the others' draws do not depend on it.   */
-    bool dropped_out = e->c.independent && tsgd_has_diverged(&e->pop[e->pop_of[a]]);
-    if (e->node_row)
-        rows.node = e->node_row + node * e->arena.stride;
     for (uint32_t h = 0; h < e->c.local_steps; h++) {
-        step.index = h;
-        if (problem->ops->batch_count(problem, node, first + h) == 0)
+        v->step.index = h;
+        if (problem->ops->batch_count(problem, v->node, v->first + h) == 0)
             continue;                   /* a node without data: its token gossips all the same */
-        if (dropped_out)
-            continue;
-        double loss = problem->ops->gradient(problem, node, first + h, rows.exchanged[0], w->grad,
-                                             w->scratch);
+        double loss = problem->ops->gradient(problem, v->node, v->first + h, v->rows.exchanged[0],
+                                             w->grad, w->scratch);
         tsgd_jitter(w, false);
         if (!isfinite(loss))
             tsgd_diverged_at(&e->pop[e->pop_of[a]], t, a);
         e->arena.tally[a].loss += loss;
-        e->c.local.step(&e->c.local, &rows, w->grad, problem->dim, &step);
+        e->c.local.step(&e->c.local, &v->rows, w->grad, problem->dim, &v->step);
     }
+}
+
+void tsgd_step_over(struct worker *w, uint32_t a, uint64_t t)
+{
+    TSGD_PROBE3(step__end, a, t, w->e->slot[t % SLOTS].node[a]);
+    tsgd_jitter(w, false);
+    tsgd_seq_finish(&w->e->arena.seq[a], 2 * t + 1);
 }
 
 void tsgd_step_run(struct worker *w, uint32_t a, uint64_t t)
 {
     struct tsgd_engine *e = w->e;
     struct pop *p = &e->pop[e->pop_of[a]];
+    struct visit v;
     /* end_round: relaxed, because [A] on `evaluated` in the readiness check has ordered it. */
     if (e->slot[t % SLOTS].node[a] == NOBODY ||
         atomic_load_explicit(&p->end_round, memory_order_relaxed) == t) {
@@ -109,11 +120,15 @@ void tsgd_step_run(struct worker *w, uint32_t a, uint64_t t)
     uint32_t node = e->slot[t % SLOTS].node[a];
     tsgd_announce(w, &tsgd_watch_step, a, t, node);
     TSGD_PROBE3(step__begin, a, t, node);
-    visit(w, a, t);
-    TSGD_PROBE3(step__end, a, t, node);
+    bool steps = plan_of(e, a, t, &v);
+    if (steps && e->team) {
+        tsgd_team_begin(w, a, &v);
+        return;
+    }
+    if (steps)
+        visit(w, a, t, &v);
     tsgd_charge(w, STEP_TIME);
-    tsgd_jitter(w, false);
-    tsgd_seq_finish(&e->arena.seq[a], 2 * t + 1);
+    tsgd_step_over(w, a, t);
 }
 
 void tsgd_mix_run(struct worker *w, uint32_t a, uint64_t t)

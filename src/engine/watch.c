@@ -3,6 +3,8 @@
 const struct tsgd_trace_kind
     tsgd_watch_step = {"step", "step", {"token", "round", "node"}, true},
     tsgd_watch_mix = {"mix", "mix", {"token", "round", "node"}, true},
+    tsgd_watch_part = {"step: part", "step", {"token", "round", "part"}, false},
+    tsgd_watch_update = {"step: update", "step", {"token", "round", "range"}, false},
     tsgd_watch_slice = {"mix: slice", "mix", {"population", "round", "slice"}, false},
     tsgd_watch_plan = {"plan", "plan", {NULL, "round", NULL}, false},
     tsgd_watch_fold = {"eval: fold", "eval", {"population", "round", "token"}, false},

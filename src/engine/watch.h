@@ -9,6 +9,7 @@
 #include "engine/pulse.h"
 
 extern const struct tsgd_trace_kind tsgd_watch_step, tsgd_watch_mix, tsgd_watch_slice, tsgd_watch_plan;
+extern const struct tsgd_trace_kind tsgd_watch_part, tsgd_watch_update;    /* of a shared step */
 extern const struct tsgd_trace_kind tsgd_watch_fold, tsgd_watch_block, tsgd_watch_report;
 
 /* The task that begins now; `number` as the kind names them. */

@@ -22,20 +22,22 @@
  * Yielding often is what lets more threads than cores progress at full speed.                   */
 enum { STEAL_AFTER = 16, YIELD_AFTER = 32, SLEEP_AFTER = 96 };
 
-enum kind { MIX, STEP, PLAN, FOLD, BLOCK, SLICE };
+enum kind { MIX, STEP, PART, PLAN, FOLD, BLOCK, SLICE };
 
 struct task {
     enum kind kind;
     uint32_t id;                /* token, or population */
-    uint64_t phase;             /* what its word showed */
+    uint64_t phase;             /* what its word showed; of a part, the team's */
 };
 
 static bool ready_token(struct worker *w, uint32_t a, struct task *out)
 {
     struct tsgd_engine *e = w->e;
     uint64_t word = tsgd_seq_load(&e->arena.seq[a]), phase = tsgd_seq_phase(word);
-    if (tsgd_seq_busy(word))
-        return false;
+    if (tsgd_seq_busy(word)) {
+        *out = (struct task){PART, a, 0};
+        return e->team && tsgd_part_ready(e, a, &out->phase);
+    }
     *out = (struct task){phase & 1 ? MIX : STEP, a, phase};
     if (phase & 1)
         return !e->sliced && tsgd_mix_ready(e, a, (phase + 1) / 2);
@@ -100,6 +102,8 @@ static bool claim(struct tsgd_engine *e, const struct task *k)
         /* Relaxed: readiness has acquired the rows; the number alone is handed out here. */
         return atomic_compare_exchange_strong_explicit(&e->pop[k->id].next_slice, &block, block + 1,
                                                        memory_order_relaxed, memory_order_relaxed);
+    case PART:
+        return tsgd_part_claim(e, k->id, k->phase);
     case MIX:
     case STEP:
         break;
@@ -116,6 +120,9 @@ static void run(struct worker *w, const struct task *k)
         return;
     case STEP:
         tsgd_step_run(w, k->id, k->phase / 2);
+        return;
+    case PART:
+        tsgd_part_run(w, k->id, k->phase);
         return;
     case PLAN:
         tsgd_plan_round(w, k->phase);
@@ -149,16 +156,15 @@ static bool take(struct worker *w, struct task *out, bool steal)
         tsgd_jitter(w, false);
     } while (!claim(e, out));
     TSGD_PROBE3(claim, out->kind, out->id, out->phase);
-    if (out->kind == MIX || out->kind == STEP) {
+    if (out->kind == MIX || out->kind == STEP || out->kind == PART) {
         if (out->id >= w->lo && out->id < w->hi)
             w->cursor = out->id + 1 == w->hi ? w->lo : out->id + 1;
         else
             w->steals++;
     }
     if (atomic_load_explicit(&e->sleepers, memory_order_relaxed) &&
-        !atomic_load_explicit(&e->waking, memory_order_relaxed) && find(w, &other, true) &&
-        !atomic_exchange_explicit(&e->waking, true, memory_order_relaxed) && tsgd_wake(e, 1) == 0)
-        atomic_store_explicit(&e->waking, false, memory_order_relaxed);
+        !atomic_load_explicit(&e->waking, memory_order_relaxed) && find(w, &other, true))
+        tsgd_wake_another(e);
     return true;
 }
 
@@ -184,9 +190,12 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     return got;
 }
 
-/* First touch: the rows of the home tokens, near the core that will use them. */
+/* First touch: the rows of the home tokens, near the core that will use them; of a team, by its
+ * first worker.                                                                                 */
 static void fill_rows(struct worker *w)
 {
+    if (w->id > 0 && w[-1].lo == w->lo)
+        return;
     const struct tsgd_arena *r = &w->e->arena;
     const struct tsgd_local *local = &w->e->c.local;
     for (uint32_t a = w->lo; a < w->hi; a++) {

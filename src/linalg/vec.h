@@ -15,6 +15,13 @@ static inline void tsgd_sgd(float *restrict x, float *restrict m, const float *r
     tsgd_kernels->sgd(x, m, g, dim, eta, momentum, nesterov, decay);
 }
 
+/* sum[j] = weight * x[j], or, with add, sum[j] += weight * x[j]. */
+static inline void tsgd_weigh(float *restrict sum, const float *restrict x, size_t n, float weight,
+                              bool add)
+{
+    tsgd_kernels->weigh(sum, x, n, weight, add);
+}
+
 /* sum[j] += x[j] - ref[j]; returns the sum of (x[j] - ref[j])^2. */
 static inline double tsgd_fold(double *restrict sum, const float *restrict x,
                                const float *restrict ref, size_t dim)

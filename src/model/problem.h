@@ -23,6 +23,14 @@ struct tsgd_problem_ops {
      * returns the sum of the losses, before any step. Only called when batch_count > 0.         */
     double (*gradient)(const struct tsgd_problem *p, uint32_t node, uint64_t b, const float *x,
                        float *grad, void *scratch);
+    /* Both only when p->parts > 1: minibatches are cut into so many parts, by their count alone, and
+     * parts are worked on side by side. The step's gradient is then
+     *     sum over parts q, ascending, of (count_q / count) * gradient of the mean loss over part q
+     * in single precision, and its loss the sum of theirs in the same order. part_count may be 0, but
+     * not for part 0; part_gradient is as gradient, for a part that has samples.                */
+    uint32_t (*part_count)(const struct tsgd_problem *p, uint32_t node, uint64_t b, uint32_t part);
+    double (*part_gradient)(const struct tsgd_problem *p, uint32_t node, uint64_t b, uint32_t part,
+                            const float *x, float *grad, void *scratch);
     /* One of p->eval_blocks parts of measuring x: on held-out data, or against the optimum. */
     void (*evaluate)(const struct tsgd_problem *p, uint32_t block, const float *x, void *scratch,
                      struct tsgd_measure *out);
@@ -32,6 +40,7 @@ struct tsgd_problem {
     const struct tsgd_problem_ops *ops;
     size_t dim;                 /* floats in a row */
     uint32_t nodes;
+    uint32_t parts;             /* of a minibatch; 0 or 1: it is not cut */
     uint32_t eval_blocks;       /* independent parts of an evaluation; any worker may take one */
     size_t scratch_bytes;       /* a worker's scratch, on a cache line */
     double curvature;           /* c > 0: the mean f of all F_i is c/2 ||x - x*||^2 and a constant,

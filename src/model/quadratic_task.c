@@ -34,6 +34,9 @@ static enum tsgd_status check_foreign(const struct tsgd_settings *s, struct tsgd
     if (s->batch > 1)
         return tsgd_fail(err, TSGD_EINVAL, "--batch: found %llu, but --model quadratic has no "
                          "samples to put into a batch; leave it out", (unsigned long long)s->batch);
+    if (s->step_parts > 1)
+        return tsgd_fail(err, TSGD_EINVAL, "--step-parts: found %llu, but --model quadratic has no "
+                         "samples to share out; leave it out", (unsigned long long)s->step_parts);
     if (strcmp(s->eval, "mean"))
         return tsgd_fail(err, TSGD_EINVAL, "--eval: found '%s', but --model quadratic measures the "
                          "tokens in any case (grad_norm2_tokens); leave it out", s->eval);

@@ -48,7 +48,7 @@ static enum tsgd_status build(struct tsgd_net *out, const char *arg, struct tsgd
     layer[n++] = (struct tsgd_layer){.ops = &tsgd_layer_relu};
     for (int stage = 0; stage < STAGES; stage++)
         for (int b = 0; b < BLOCKS; b++) {
-            char where[32];
+            char where[24];
             snprintf(where, sizeof where, "layer%d.%d.", stage + 1, b);
             block(layer + n, where, 16u << stage, stage > 0 && b == 0 ? 2 : 1);
             n += PER_BLOCK;

@@ -56,20 +56,50 @@ static uint32_t batch_count(const struct tsgd_problem *problem, uint32_t node, u
     return tsgd_batch_count(&p->batcher, shard, b);
 }
 
-static double gradient(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
-                       const float *x, float *grad, void *scratch)
+/* Samples of a minibatch before part `part` of `parts`: whole groups of lanes, for a group costs the
+ * same however few of its lanes are used; the first parts have the larger share.                */
+static uint32_t part_start(uint32_t count, uint32_t part, uint32_t parts)
+{
+    uint64_t groups = (count + TSGD_LANES - 1) / TSGD_LANES;
+    uint64_t start = (groups * part + parts - 1) / parts * TSGD_LANES;
+    return start < count ? (uint32_t)start : count;
+}
+
+static uint32_t part_count(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
+                           uint32_t part)
+{
+    uint32_t count = batch_count(problem, node, b);
+    return part_start(count, part + 1, problem->parts) - part_start(count, part, problem->parts);
+}
+
+static double gradient_of(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
+                          uint32_t part, uint32_t parts, const float *x, float *grad, void *scratch)
 {
     const struct tsgd_supervised *p = (const struct tsgd_supervised *)problem;
     struct areas a = cut(p, scratch);
     uint32_t shard;
     const uint32_t *index = tsgd_split_shard(p->split, node, &shard);
     uint32_t count = tsgd_batch_positions(&p->batcher, node, shard, b, a.sample);
-    for (uint32_t s = 0; s < count; s++)
+    uint32_t from = part_start(count, part, parts), to = part_start(count, part + 1, parts);
+    for (uint32_t s = from; s < to; s++)
         a.sample[s] = index[a.sample[s]];
     if (a.view)
-        tsgd_augment_draw(&p->batcher, node, b, count, a.view);
-    gather(p, &p->data->train, &a, count, a.view);
-    return tsgd_net_gradient(p->net, x, a.labels, count, grad, a.net);
+        tsgd_augment_draw(&p->batcher, node, b, to, a.view);
+    a.sample += from;
+    gather(p, &p->data->train, &a, to - from, a.view ? a.view + from : NULL);
+    return tsgd_net_gradient(p->net, x, a.labels, to - from, grad, a.net);
+}
+
+static double gradient(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
+                       const float *x, float *grad, void *scratch)
+{
+    return gradient_of(problem, node, b, 0, 1, x, grad, scratch);
+}
+
+static double part_gradient(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
+                            uint32_t part, const float *x, float *grad, void *scratch)
+{
+    return gradient_of(problem, node, b, part, problem->parts, x, grad, scratch);
 }
 
 static uint32_t eval_count(const struct tsgd_supervised *p)
@@ -100,6 +130,8 @@ static void evaluate(const struct tsgd_problem *problem, uint32_t block, const f
 static const struct tsgd_problem_ops ops = {
     .batch_count = batch_count,
     .gradient = gradient,
+    .part_count = part_count,
+    .part_gradient = part_gradient,
     .evaluate = evaluate,
 };
 
@@ -119,6 +151,7 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
         .ops = &ops,
         .dim = net->dim,
         .nodes = split->nodes,
+        .parts = 1,
         .eval_blocks = (uint32_t)(((uint64_t)eval_count(out) + TSGD_EVAL_BLOCK - 1) /
                                   TSGD_EVAL_BLOCK),
         .scratch_bytes = tsgd_add(bytes, largest_batch(out) * (sizeof(uint32_t) + 1)),

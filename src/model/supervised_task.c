@@ -45,6 +45,12 @@ static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
         return tsgd_fail(err, TSGD_EINVAL, "--batch: found %llu, want 1 to %d",
                          (unsigned long long)s->batch, 1 << 20);
     s->batch = s->batch ? s->batch : 32;
+    if (s->step_parts > (s->batch - 1) / TSGD_LANES + 1)
+        return tsgd_fail(err, TSGD_EINVAL, "--step-parts: found %llu, want at most %llu: parts are "
+                         "of whole groups of %d samples, and --batch is %llu",
+                         (unsigned long long)s->step_parts,
+                         (unsigned long long)(s->batch - 1) / TSGD_LANES + 1, TSGD_LANES,
+                         (unsigned long long)s->batch);
     if (!s->split && !s->partition)
         s->partition = "iid";
     s->order = s->order ? s->order : "epoch";
@@ -119,6 +125,7 @@ static enum tsgd_status create(struct tsgd_task **out, const struct tsgd_setting
         tsgd_net_random(&t->net, s->seed, t->task.init);
     tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->split, batcher, t->held, t->n_held);
     tsgd_supervised_init(&t->test, &t->net, &t->data, &t->split, batcher, NULL, 0);
+    t->supervised.problem.parts = (uint32_t)s->step_parts;
     t->task.problem = &t->supervised.problem;
     t->task.test = &t->test.problem;
     *out = &t->task;

@@ -5,6 +5,8 @@
  * so nothing is contracted ---- */
 KERNEL(void, sgd, (float *restrict x, float *restrict m, const float *restrict g, size_t dim,
                    float eta, float momentum, bool nesterov, float decay))
+KERNEL(void, weigh, (float *restrict sum, const float *restrict x, size_t n, float weight,
+                     bool add))
 KERNEL(double, fold, (double *restrict sum, const float *restrict x, const float *restrict ref,
                       size_t dim))
 KERNEL(double, fold_finish, (float *restrict mean, const double *restrict sum,

@@ -20,6 +20,16 @@ void TSGD_FN(sgd)(float *restrict x, float *restrict m, const float *restrict g,
     }
 }
 
+void TSGD_FN(weigh)(float *restrict sum, const float *restrict x, size_t n, float weight, bool add)
+{
+    if (add)
+        for (size_t j = 0; j < n; j++)
+            sum[j] += weight * x[j];
+    else
+        for (size_t j = 0; j < n; j++)
+            sum[j] = weight * x[j];
+}
+
 enum { LANES = 16 };
 
 static double add_up(const double lane[LANES])

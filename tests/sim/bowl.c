@@ -29,7 +29,7 @@ static double gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, 
 
 struct bowl bowl_make(uint32_t nodes)
 {
-    static const struct tsgd_problem_ops ops = {batch_count, gradient, NULL};
+    static const struct tsgd_problem_ops ops = {.batch_count = batch_count, .gradient = gradient};
     struct bowl b = {
         .problem = {.ops = &ops, .dim = BOWL_DIM, .nodes = nodes, .scratch_bytes = 64},
     };

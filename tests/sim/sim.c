@@ -148,6 +148,27 @@ static void choose_rule(struct sim *s, size_t floats)
     }
 }
 
+/* The gradient of one minibatch, in parts where the problem cuts it: their weighted sum, in order. */
+static double gradient(struct sim *s, uint32_t node, uint64_t batch, const float *x)
+{
+    const struct tsgd_problem *p = s->c->problem;
+    float count = (float)p->ops->batch_count(p, node, batch);
+    double loss = 0;
+    if (p->parts <= 1)
+        return p->ops->gradient(p, node, batch, x, s->grad, s->scratch);
+    float *part = zeros(s->dim, sizeof *part);
+    for (uint32_t q = 0; q < p->parts; q++) {
+        float share = (float)p->ops->part_count(p, node, batch, q) / count;
+        if (share == 0)
+            continue;
+        loss += p->ops->part_gradient(p, node, batch, q, x, part, s->scratch);
+        for (size_t j = 0; j < s->dim; j++)
+            s->grad[j] = q == 0 ? share * part[j] : s->grad[j] + share * part[j];
+    }
+    free(part);
+    return loss;
+}
+
 static void step(struct sim *s, struct tally *y, uint32_t q, uint32_t a, uint32_t b, uint32_t node,
                  struct sim_step now)
 {
@@ -159,7 +180,7 @@ static void step(struct sim *s, struct tally *y, uint32_t q, uint32_t a, uint32_
         uint32_t count = p->ops->batch_count(p, node, batch);
         if (!count)
             continue;
-        y->loss[b] += p->ops->gradient(p, node, batch, x, s->grad, s->scratch);
+        y->loss[b] += gradient(s, node, batch, x);
         y->samples += count;
         y->gradients++;
         now.h = h;

@@ -20,11 +20,17 @@ static uint32_t batch_count(const struct tsgd_problem *p, uint32_t node, uint64_
     return 1 + (uint32_t)((node + b) % 3);
 }
 
-static double gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, const float *x,
-                       float *grad, void *scratch)
+/* Sample i is in part i, so that later parts are often empty. */
+static uint32_t part_count(const struct tsgd_problem *p, uint32_t node, uint64_t b, uint32_t part)
+{
+    return part < batch_count(p, node, b);
+}
+
+static double part_gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, uint32_t part,
+                            const float *x, float *grad, void *scratch)
 {
     const struct toy *t = (const struct toy *)p;
-    uint64_t key = scramble(scramble(node) ^ b);
+    uint64_t key = scramble(scramble(node) ^ b) + part;
     double loss = 0;
     (void)scratch;
     if (t->sleep_ns)
@@ -37,6 +43,12 @@ static double gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, 
     if (node == t->explode_node && b > 0)
         return INFINITY;
     return loss;
+}
+
+static double gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, const float *x,
+                       float *grad, void *scratch)
+{
+    return part_gradient(p, node, b, 0, x, grad, scratch);
 }
 
 static void evaluate(const struct tsgd_problem *p, uint32_t block, const float *x, void *scratch,
@@ -52,7 +64,7 @@ static void evaluate(const struct tsgd_problem *p, uint32_t block, const float *
 
 struct toy toy_make(size_t dim, uint32_t nodes)
 {
-    static const struct tsgd_problem_ops ops = {batch_count, gradient, evaluate};
+    static const struct tsgd_problem_ops ops = {batch_count, gradient, part_count, part_gradient, evaluate};
     return (struct toy){
         .problem = {.ops = &ops, .dim = dim, .nodes = nodes, .eval_blocks = 3, .scratch_bytes = 64},
         .explode_node = UINT32_MAX,

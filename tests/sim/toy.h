@@ -1,5 +1,5 @@
 /* tests/sim/toy.h: a problem whose every bit matters. The gradient mixes the row with noise that
- * depends on (node, batch, coordinate), so that one torn, stale or swapped row changes the result. */
+ * depends on (node, batch, part, coordinate), so that one torn, stale or swapped row changes the result. */
 #ifndef SIM_TOY_H
 #define SIM_TOY_H
 

@@ -69,6 +69,10 @@ mutant mixed-alone-too src/engine/worker.c 's/!e->sliced \&\& tsgd_mix_ready/tsg
 mutant mean-buffers src/engine/evaluate.c 's/b == 0 \&\& i >= 2 \&\&/0 \&\& i >= 2 \&\&/' stress_handoff '100 1' stress tsan
 mutant records-reused src/engine/plan.c 's/evals < RECORDS \? 0 :/evals < (1u << 30) ? 0 :/' stress_handoff '100 1' stress tsan
 mutant blocks-unordered src/engine/evaluate.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant stage-opened-relaxed src/engine/team.c 's/word, memory_order_release/word, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant part-claimed-relaxed src/engine/team.c 's/memory_order_acquire, memory_order_relaxed/memory_order_relaxed, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant parts-counted-relaxed src/engine/team.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant stage-before-it-is-done src/engine/team.c 's/\+ 1 ==$/+ (tasks(w->e, word) > 1) + 1 ==/' stress_handoff '100 1' tsan stress
 mutant no-last-look src/engine/worker.c 's/bool got = take\(w, out, true\);/bool got = false;/' stress_sleep 10 stress release
 mutant end-wakes-nobody src/engine/pulse.c 's/tsgd_wake\(e, INT_MAX\);/(void)e;/' stress_sleep 10 stress
 echo "mutants: $caught passed, $missed failed"

@@ -140,6 +140,7 @@ static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, u
         rounds = rounds * 128 / dim + 1;
     fill(&p, k, &w, rounds, &s);
     toy.empty_every = lcg(&s) % 4 ? 0 : 5;
+    toy.problem.parts = (uint32_t)(seed + k + threads) % 4;
     bool teleports = nodes > k || (!fixed && lcg(&s) % 2);
     struct tsgd_churn away = churn(lcg(&s), nodes, !teleports && tsgd_schedule_symmetric(&w));
     struct tsgd_network net = network(lcg(&s));
@@ -184,6 +185,7 @@ static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
         fill(&p[q], 1u << q, &w[q], rounds / 4 + lcg(&s) % rounds, &s);
     }
     struct tsgd_churn away = churn(lcg(&s), 25, false);
+    toy.problem.parts = (uint32_t)seed % 3;
     struct tsgd_network net = network(lcg(&s));
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .population = p, .n_populations = 4, .teleports = true,

@@ -15,7 +15,7 @@ static uint64_t sleeps;
 
 /* Hash of the end; 0 is as good a hash as any. */
 static uint64_t train(const char *topology, uint32_t k, uint32_t threads, uint32_t patience,
-                      uint64_t rounds, long sleep_ns, bool slices)
+                      uint64_t rounds, long sleep_ns, bool slices, uint32_t parts)
 {
     struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
     struct tsgd_local l;
@@ -27,6 +27,7 @@ static uint64_t train(const char *topology, uint32_t k, uint32_t threads, uint32
         tsgd_local_sgd(&l, "token", 0, false, 0, NULL))
         abort();
     toy.sleep_ns = sleep_ns;
+    toy.problem.parts = parts;
     struct tsgd_population p = {.k = k, .mixing = &w, .rate = {.eta = 0.1}, .rounds = rounds,
                                 .eval_every = rounds / 3 + 1};
     struct tsgd_engine_config c = {
@@ -56,11 +57,12 @@ int main(int argc, char **argv)
         uint32_t k = i % 2 == 0 ? 2 : i % 5 == 4 ? 24 : 2 + (uint32_t)i % 4;
         long sleep_ns = i % 6 == 5 ? 20000 : 0;     /* a step that needs no core */
         uint64_t rounds = sleep_ns ? 100 : 20000 / k;
+        uint32_t parts = 1 + (uint32_t)i / 2 % 3;
         const char *t = topologies[i % 4];
         bool slices = i / 4 % 2;
-        uint64_t want = train(t, k, 1, 0, rounds, 0, !slices);
+        uint64_t want = train(t, k, 1, 0, rounds, 0, !slices, parts);
         uint64_t got = train(t, k, threads[i / 2 % 4], i % 2 == 0 ? 1 : patience[i / 3 % 4], rounds,
-                             sleep_ns, slices);
+                             sleep_ns, slices, parts);
         if (want != got) {
             printf("FAIL %s k=%u threads=%u slices=%d\n", t, k, threads[i / 2 % 4], slices);
             failed++;

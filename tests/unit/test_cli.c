@@ -1,5 +1,6 @@
 /* The program as its users meet it: each test runs it in an empty folder and looks at what it
  * printed, wrote and returned.                                                                  */
+#include "base/cpu.h"
 #include "base/text.h"
 
 #include <criterion/criterion.h>
@@ -230,6 +231,9 @@ static const struct {
     {TINY " --rounds 10 --batch 3.5", "--batch: '3.5' is not a whole number"},
     {TINY " --rounds 10 --batch 0", "--batch: '0'"},
     {TINY " --rounds 10 --threads 0", "--threads: '0'"},
+    {TINY " --rounds 10 --step-parts 0", "--step-parts: '0'"},
+    {TINY " --rounds 10 --batch 33 --step-parts 4", "--step-parts: found 4, want at most 3"},
+    {QUAD " --rounds 10 --step-parts 2", "--step-parts: found 2, but --model quadratic has no"},
     {TINY " --rounds 10 --local-steps 0", "--local-steps: '0'"},
     {TINY " --rounds 0", "--rounds: '0'"},
     {TINY " --samples 0", "--samples: '0'"},
@@ -636,10 +640,10 @@ static const char *const options[] = {
     "topology", "lazy", "allow-disconnected", "availability", "availability-trace", "offline",
     "gossip", "link-cost", "tau", "link-topology", "link-seconds", "bandwidth", "port", "compute-seconds",
     "batch", "lr", "schedule", "warmup",
-    "momentum", "nesterov", "momentum-home", "weight-decay", "local-steps", "order", "rounds",
+    "momentum", "nesterov", "momentum-home", "weight-decay", "local-steps", "step-parts", "order", "rounds",
     "samples", "until", "eval-every", "eval-at-start", "final-average",
-    "eval", "seed", "threads", "save", "log",
-    "progress", "config", "dry-run", "trace", "trace-layers", "trace-events",
+    "eval", "seed", "threads", "pin", "save", "log",
+    "progress", "config", "dry-run", "show-placement", "trace", "trace-layers", "trace-events",
 };
 
 Test(cli, help_of_train_lists_every_option)
@@ -1103,6 +1107,75 @@ Test(cli, a_dry_run_shows_the_settings_and_writes_nothing)
 }
 
 /* ---- what is said ---- */
+
+Test(cli, show_placement_tells_where_each_worker_runs)
+{
+    struct result r = run(TINY QUIET " --rounds 2 --show-placement");
+    expect_code(&r, 0);
+    cr_expect(!strcmp(r.err, "worker   CPU  core cache  NUMA  home tokens\n"
+                             "     0   any   any   any   any  0 to 1\n"
+                             "     1   any   any   any   any  2 to 3\n"
+                             "workers run where the system likes; --pin keeps each on one CPU\n"),
+              "%s", r.err);
+    r = run(TINY " --rounds 2 --show-placement --dry-run");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "memory  ") < strstr(r.out, "\nworker   CPU"), "%s", r.out);
+    cr_expect(!*r.err, "%s", r.err);
+}
+
+Test(cli, threads_without_work_are_told_of)
+{
+    struct result r = run(TINY " --rounds 2 --active 1 --threads 5 --log l");
+    expect_code(&r, 0);
+    cr_expect(!strncmp(r.err, "telesgd: 1 of 5 threads are used, for 1 token; --step-parts ", 60),
+              "%s", r.err);
+    r = run(TINY QUIET " --rounds 2 --active 1 --threads 5");
+    expect_code(&r, 0);
+    cr_expect(!*r.err, "%s", r.err);
+    r = run(QUAD " --rounds 2 --threads 5");
+    cr_expect(!strncmp(r.err, "telesgd: 4 of 5 threads are used, for 4 tokens\n", 47), "%s", r.err);
+}
+
+Test(cli, step_parts_let_more_threads_than_tokens_work_to_the_same_end)
+{
+    static const char *const threads[] = {"1", "2", "3", "8"};
+    char words[200], *first = NULL;
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        snprintf(words, sizeof words, TINY " --rounds 40 --active 1 --batch 60 --step-parts 3 --log l"
+                 QUIET " --threads %s", threads[i]);
+        struct result r = run(words);
+        expect_code(&r, 0);
+        cr_expect(strstr(r.out, i == 0 ? " on 1 thread\n" : i == 1 ? " on 2 threads\n" :
+                         " on 3 threads\n"), "%s", r.out);
+        char *hash = strstr(strrchr(read_file("l"), '{'), "\"state_hash\"");
+        cr_assert(hash != NULL);
+        first = first ? first : hash;
+        cr_expect(!strncmp(hash, first, 32), "%s threads: %.32s, not %.32s", threads[i], hash, first);
+    }
+}
+
+Test(cli, show_placement_names_the_cpus_of_pinned_workers)
+{
+    char want[200];
+    uint32_t cpu;
+    tsgd_cpu_list(&cpu, 1);
+    cr_assert(tsgd_cpu_pin(NULL, cpu) == 0);
+    struct result r = run(TINY QUIET " --rounds 2 --show-placement --pin");
+    expect_code(&r, 0);
+    snprintf(want, sizeof want, "\n     1 %5u ", cpu);
+    cr_expect(strstr(r.err, want), "%s", r.err);
+    cr_expect(strstr(r.err, "  2 to 3\n2 workers share 1 CPU\n"), "%s", r.err);
+}
+
+Test(cli, a_cpu_that_is_not_there_refuses_pin)
+{
+    setenv("HWLOC_SYNTHETIC", "pu:2(indexes=8000,8001)", 1);
+    struct result r = run(TINY " --rounds 2 --pin --log l");
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "--pin: worker 0 cannot be kept on CPU 8000: Invalid argument"), "%s",
+              r.err);
+    cr_expect(count_files() == 0);
+}
 
 Test(cli, a_trace_is_written_and_its_losses_are_told)
 {

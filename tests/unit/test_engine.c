@@ -104,6 +104,73 @@ ParameterizedTest(size_t *row, engine, every_topology_and_k_matches_the_simulato
         }
 }
 
+/* More threads than tokens, short batches (later parts are then empty), local steps, every rule. */
+Test(engine, shared_steps_match_the_simulator_for_any_threads, .timeout = 300)
+{
+    static const char *const homes[] = {"token", "node", "mixed"};
+    static const uint32_t threads[] = {1, 2, 3, 7, 16}, dims[] = {50, 16384, 40000};
+    for (size_t i = 0; i < 45; i++) {
+        struct setup s;
+        size_t dim = dims[i % 3];
+        set_up(&s, i % 2 ? "ring" : "onepeer-exp", 1 + (uint32_t)i % 4, 11);
+        free(s.init);
+        s.init = toy_init(dim);
+        s.c.init = s.init;
+        s.toy.problem.dim = dim;
+        s.toy.problem.parts = 2 + (uint32_t)i % 3;
+        s.toy.empty_every = i % 5 ? 0 : 3;
+        s.c.local_steps = 1 + (uint32_t)i % 3;
+        s.c.threads = threads[i % 5];
+        s.p.rounds = dim > 50 ? 12 : 60;
+        cr_assert(tsgd_local_sgd(&s.c.local, homes[i / 3 % 3], 0.7, i % 2, 0.01, NULL) == TSGD_OK);
+        cr_expect(sim_compare(homes[i / 3 % 3], &s.c, (struct sim_end){0}) == 0, "case %zu", i);
+        tear_down(&s);
+    }
+}
+
+static _Atomic int at_work, most_at_work;
+
+static double counted(const struct tsgd_problem *p, uint32_t node, uint64_t b, uint32_t part,
+                      const float *x, float *grad, void *scratch)
+{
+    int now = ++at_work;
+    most_at_work = now > most_at_work ? now : most_at_work;
+    double loss = toy_make(p->dim, p->nodes).problem.ops->part_gradient(p, node, b, part, x, grad,
+                                                                        scratch);
+    at_work--;
+    return loss;
+}
+
+Test(engine, workers_share_the_step_of_one_token, .timeout = 60)
+{
+    struct setup s;
+    set_up(&s, "ring", 1, 8);
+    struct tsgd_problem_ops ops = *s.toy.problem.ops;
+    ops.part_gradient = counted;
+    s.toy.problem.ops = &ops;
+    s.toy.problem.parts = 3;
+    s.toy.sleep_ns = 200000;            /* needs no core, so that somebody has time for the next */
+    s.c.threads = 3;
+    drop(engine_log(&s.c, NULL));
+    cr_expect(most_at_work > 1 && most_at_work <= 3, "%d", (int)most_at_work);
+    tear_down(&s);
+}
+
+Test(engine, shared_steps_are_counted_in_workers_and_memory)
+{
+    struct setup s;
+    set_up(&s, "ring", 2, 8);
+    s.c.threads = 6;
+    size_t whole = tsgd_engine_bytes(&s.c);
+    cr_expect(tsgd_engine_workers(&s.toy.problem, 2, 100) == 2);
+    s.toy.problem.parts = 3;
+    cr_expect(tsgd_engine_workers(&s.toy.problem, 2, 100) == 6);
+    cr_expect(tsgd_engine_workers(&s.toy.problem, 2, 4) == 4);
+    cr_expect(tsgd_engine_bytes(&s.c) > whole + 4 * s.toy.problem.scratch_bytes +
+              2 * 3 * 50 * sizeof(float));
+    tear_down(&s);
+}
+
 Test(engine, every_momentum_home_matches_the_simulator, .timeout = 120)
 {
     static const char *const homes[] = {"token", "node", "mixed"};

@@ -208,3 +208,32 @@ Test(supervised, the_scratch_of_a_huge_batch_does_not_overflow)
     cr_assert(p.problem.scratch_bytes > (size_t)UINT32_MAX * FEATURES * 4);
     teardown(&f);
 }
+
+/* 37 samples are three groups of 16 lanes: 2 parts have two and one of them, 3 have one each. */
+Test(supervised, parts_are_whole_groups_of_lanes_and_add_up_to_the_gradient, .timeout = 60)
+{
+    static const uint32_t want[][4] = {{32, 5}, {16, 16, 5}, {16, 16, 5, 0}};
+    struct fixture f;
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_IID, 37, 0, TSGD_AUGMENT_NONE});
+    struct tsgd_problem *p = &f.p.problem;
+    float *whole = twin_floats(p->dim), *part = twin_floats(p->dim);
+    double *sum = twin_doubles(p->dim), loss = p->ops->gradient(p, 2, 1, f.w, whole, f.scratch);
+    for (p->parts = 2; p->parts <= 4; p->parts++) {
+        double losses = 0;
+        memset(sum, 0, p->dim * sizeof *sum);
+        for (uint32_t q = 0; q < p->parts; q++) {
+            uint32_t count = p->ops->part_count(p, 2, 1, q);
+            cr_assert(count == want[p->parts - 2][q], "part %u of %u: %u samples", q, p->parts,
+                      count);
+            if (count)
+                losses += p->ops->part_gradient(p, 2, 1, q, f.w, part, f.scratch);
+            for (size_t j = 0; count && j < p->dim; j++)
+                sum[j] += count / 37.0 * (double)part[j];
+        }
+        cr_expect(fabs(losses - loss) < 1e-5 * loss, "%.9g, want %.9g", losses, loss);
+        for (size_t j = 0; j < p->dim; j++)
+            cr_expect(fabs(sum[j] - (double)whole[j]) < 1e-6, "parameter %zu", j);
+    }
+    free(whole), free(part), free(sum);
+    teardown(&f);
+}
