@@ -71,7 +71,8 @@ struct tsgd_settings {
                                  * none                                                           */
 
     /* model and method */
-    const char *model;          /* "logistic", "mlp[:H1,H2,..]", "lenet"; "quadratic", without data */
+    const char *model;          /* "logistic", "mlp[:H1,H2,..]", "lenet", "vgg11", "resnet20";
+                                 * "quadratic", without data */
     const char *init;           /* start from the parameters in this safetensors file */
     const char *method;         /* "teleport", "dsgd", "d2", ..; see telesgd list methods */
     uint64_t nodes;             /* n */

@@ -10,14 +10,14 @@ static struct tsgd_layer conv(const char *where, int number, uint32_t units, uin
 {
     struct tsgd_layer l = {.ops = &tsgd_layer_conv, .units = units, .window = 3, .pad = 1,
                            .stride = stride, .no_bias = true};
-    snprintf(l.name, sizeof l.name, "%sconv%d", where, number);
+    snprintf(l.name, sizeof l.name, "%.16sconv%d", where, number);
     return l;
 }
 
 static struct tsgd_layer norm(const char *where, int number)
 {
     struct tsgd_layer l = {.ops = &tsgd_layer_groupnorm, .groups = 8};
-    snprintf(l.name, sizeof l.name, "%sgn%d", where, number);
+    snprintf(l.name, sizeof l.name, "%.16sgn%d", where, number);
     return l;
 }
 
