@@ -47,19 +47,19 @@ static void run_once(struct way *w, int repeat)
     tsgd_run_free(run);
 }
 
-static bool compare(const char *name, struct way *ways, size_t n, bool same_state)
+static bool compare(const char *name, struct way *ways, size_t n, bool same_state, int repeats)
 {
     bool ok = true;
-    for (int r = -1; r < REPEATS; r++)          /* -1 warms up */
+    for (int r = repeats > 1 ? -1 : 0; r < repeats; r++)    /* -1 warms up */
         for (size_t i = 0; i < n; i++) {
             run_once(&ways[i], r < 0 ? 0 : r);
             ways[i].ratio[r < 0 ? 0 : r] = ways[0].ns[r < 0 ? 0 : r] / ways[i].ns[r < 0 ? 0 : r];
         }
     for (size_t i = 0; i < n; i++) {
         bool right = !same_state || ways[i].hash == ways[0].hash;
-        struct bench_time ratio = spread(ways[i].ratio, REPEATS);
-        struct bench_time outside = spread(ways[i].outside, REPEATS);
-        ok &= bench_print(name, spread(ways[i].ns, REPEATS), 0, right,
+        struct bench_time ratio = spread(ways[i].ratio, (size_t)repeats);
+        struct bench_time outside = spread(ways[i].outside, (size_t)repeats);
+        ok &= bench_print(name, spread(ways[i].ns, (size_t)repeats), 0, right,
                           "model=%s k=%llu n=%llu threads=%llu of_first=%.2f outside_steps=%.3f",
                           ways[i].s.model, (unsigned long long)ways[i].s.active,
                           (unsigned long long)ways[i].s.nodes,
@@ -90,7 +90,21 @@ static bool threads(uint64_t k)
     struct way ways[MOST] = {0};
     for (int i = 0; i < 3; i++)
         ways[i].s = lenet(k, counts[i]);
-    return compare("threads", ways, 3, true);
+    return compare("threads", ways, 3, true, REPEATS);
+}
+
+/* Two threads against one: with as many tokens, and, k = 1, in a team that shares each step. */
+static bool pair(const char *name, const char *model, const char *data, uint64_t k, uint64_t rounds,
+                 int repeats)
+{
+    struct way ways[MOST] = {0};
+    for (int i = 0; i < 2; i++) {
+        ways[i].s = lenet(k, (uint64_t)i + 1);
+        ways[i].s.model = model;
+        ways[i].s.data = data;
+        ways[i].s.rounds = ways[i].s.eval_every = rounds;
+    }
+    return compare(name, ways, 2, true, repeats);
 }
 
 /* of_first is the time of a round with 25 nodes over that with this many. */
@@ -111,7 +125,7 @@ static bool nodes(const char *order)
     }
     char name[32];
     snprintf(name, sizeof name, "nodes order=%s", order);
-    return compare(name, ways, 2, false);
+    return compare(name, ways, 2, false, REPEATS);
 }
 
 /* ---- a task without work ---- */
@@ -174,6 +188,9 @@ int main(void)
     ok &= empty_steps("ring", 1000, 1);
     ok &= threads(8);
     ok &= threads(5);
+    ok &= pair("threads", "mlp", "blobs:4000,1x28x28,10", 8, 200, REPEATS);
+    ok &= pair("threads", "vgg11", "blobs:800,3x32x32,10", 2, 20, 1);
+    ok &= pair("team", "resnet20", "blobs:800,3x32x32,10", 1, 100, 1);
     ok &= nodes("epoch");
     ok &= nodes("iid");
     return !ok;
