@@ -32,7 +32,7 @@ struct tsgd_mix {
 /* A convolution of [in_c][in_h][in_w][ld] with square kernels [out_c][in_c][window][window]. */
 struct tsgd_conv {
     size_t in_c, in_h, in_w, out_c, out_h, out_w;
-    size_t window, stride, pad; /* window at most TSGD_MAX_WINDOW, pad below it */
+    size_t window, stride, pad; /* window at most TSGD_MAX_WINDOW */
     size_t ld;
 };
 #define TSGD_MAX_WINDOW 15

@@ -40,7 +40,8 @@ KERNEL(void, conv_forward, (const struct tsgd_conv *d, const float *w, const flo
                             const float *x, float *y, float *scratch))
 
 /* The same, ReLU, then the largest of every 2x2 square: y [out_c][out_h / 2][out_w / 2][ld], and in
- * won, 8 bytes for every 16 lanes at most, which pixel of its square that is. pad = 0.           */
+ * won, 8 bytes for every vector, which pixel of its square that is. pad = 0. A square of NaN alone
+ * gives NaN, as NaN weights do; among numbers one may be passed over.                            */
 KERNEL(void, conv_relu_pool, (const struct tsgd_conv *d, const float *w, const float *bias,
                               const float *x, float *y, uint16_t *won))
 
