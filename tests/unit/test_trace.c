@@ -411,7 +411,9 @@ Test(trace, gossip_by_slices_shows_each_slice)
     train(&s, &traced);
     const json_t *events = parse();
     cr_expect(count(events, "X", "step") == TOKENS * ROUNDS);
-    cr_expect(count(events, "X", "mix") == ROUNDS, "short rows fit in one slice a round");
+    /* Short rows fit in one slice a round, but where races are looked for. */
+    size_t slices = count(events, "X", "mix");
+    cr_expect(slices >= ROUNDS && slices % ROUNDS == 0, "%zu slices", slices);
 }
 
 #ifdef TSGD_HAS_PROBES
