@@ -100,7 +100,8 @@ KERNEL(void, add_bias, (float *y, const float *bias, size_t rows, size_t ld, boo
  * which is also written to masked.                                                               */
 KERNEL(void, bias_gradient, (const float *y, const float *dy, size_t rows, size_t ld, float *masked,
                              float *dbias))
-/* t [ld][row] from x [rows][ld], row at least rows rounded up to 16; what is beyond rows is 0. */
+/* t [ld][row] from x [rows][ld], row at least rows rounded up to 16; what is beyond rows is
+ * no use to anybody.                                                                             */
 KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_t row))
 
 /* ---- softmax cross-entropy (model/loss.h says what it does) ---- */

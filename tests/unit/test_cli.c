@@ -276,6 +276,7 @@ static const struct {
     {TINY " --rounds 10 stray", "unexpected argument 'stray'"},
     {TINY " --rounds", "--rounds: needs a value"},
     {TINY " --rounds 10 --log --save", "--log: needs a value"},
+    {TINY " --rounds 10 --isa avx", "--isa: unknown 'avx'"},
     {TINY " --rounds 10 --data blob", "did you mean 'blobs'?"},
     {TINY " --rounds 10 --model logistics", "did you mean 'logistic'?"},
     {TINY " --rounds 10 --topology rign", "did you mean 'ring'?"},
@@ -1152,6 +1153,37 @@ Test(cli, step_parts_let_more_threads_than_tokens_work_to_the_same_end)
         first = first ? first : hash;
         cr_expect(!strncmp(hash, first, 32), "%s threads: %.32s, not %.32s", threads[i], hash, first);
     }
+}
+
+/* The instruction sets that this machine has are those that it does not refuse. */
+Test(cli, instruction_sets_differ_in_rounding_and_threads_in_nothing)
+{
+    static const char *const sets[] = {"sse4", "avx2", "avx512", "neon", "plain"};
+    double accuracy = -1;
+    char words[300];
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        const char *first = NULL;
+        for (int threads = 1; threads <= 3; threads++) {
+            snprintf(words, sizeof words, "train --data blobs:2000,1x16x16,4 --model lenet --nodes "
+                     "20 --active 4 --rounds 30 --log l" QUIET " --isa %s --threads %d", sets[i],
+                     threads);
+            struct result r = run(words);
+            if (r.code == 2 && strstr(r.err, "--isa"))
+                break;
+            expect_code(&r, 0);
+            json_t *lines = parse_lines(read_file("l"));
+            const char *isa = json_string_value(json_object_get(json_array_get(lines, 0), "isa"));
+            const char *hash = json_string_value(json_object_get(last_line(lines), "state_hash"));
+            double got = number(last_line(lines), "test_accuracy");
+            cr_assert(isa && hash);
+            cr_expect(!strcmp(isa, sets[i]), "%s, want %s", isa, sets[i]);
+            first = first ? first : hash;
+            cr_expect(!strcmp(hash, first), "%s, %d threads: %s, want %s", isa, threads, hash, first);
+            accuracy = accuracy < 0 ? got : accuracy;
+            cr_expect(fabs(got - accuracy) <= 0.01, "%s: %g, want %g", isa, got, accuracy);
+        }
+    }
+    cr_assert(accuracy >= 0, "no instruction set runs");
 }
 
 Test(cli, show_placement_names_the_cpus_of_pinned_workers)
