@@ -252,7 +252,7 @@ done:
 static void settle(struct tsgd_engine *e, uint64_t ticks, uint64_t ns, struct tsgd_outcome *out)
 {
     uint64_t diverged = NEVER;
-    uint64_t sum[N_TIMES] = {0}, total = 0, retired = 0, begin = e->worker[0].last, only = 0;
+    uint64_t sum[N_TIMES] = {0}, total = 0, trained = 0, begin = e->worker[0].last, only = 0;
     for (uint32_t q = 0; q < e->c.n_populations; q++) {
         uint64_t key = atomic_load_explicit(&e->pop[q].diverged, memory_order_relaxed);
         diverged = key < diverged ? key : diverged;
@@ -268,11 +268,11 @@ static void settle(struct tsgd_engine *e, uint64_t ticks, uint64_t ns, struct ts
             sum[j] += w->ticks[j];
         out->steals += w->steals;
         out->sleeps += w->sleeps;
-        retired = w->retired_at > retired ? w->retired_at : retired;
+        trained = w->trained_at > trained ? w->trained_at : trained;
     }
     for (uint32_t q = 0; q < e->c.n_populations; q++)
         only += e->pop[q].eval_only;
-    only += begin > retired ? begin - retired : 0;      /* `last` of worker 0 is the end by now */
+    only += begin > trained ? begin - trained : 0;      /* `last` of worker 0 is the end by now */
     for (int j = 0; j < N_TIMES; j++)
         total += sum[j];
     for (int j = 0; j < N_TIMES; j++)

@@ -13,6 +13,8 @@ void tsgd_charge(struct worker *w, enum spent kind)
 {
     uint64_t now = tsgd_ticks();
     w->ticks[kind] += now - w->last;
+    if (kind == STEP_TIME || kind == MIX_TIME)
+        w->trained_at = now;            /* perhaps the last time: then only evaluation is left */
     if (tsgd_is_traced(w))
         tsgd_watch_charge(w, kind, now);
     w->last = now;

@@ -1,6 +1,7 @@
 /* engine/slices.c: gossip of a whole population at once. Its rows are mixed where they stand, cut
  * into blocks of coordinates that any worker claims; each float is read once and written once,
  * whatever the degree. Blocks are counted through all rounds: block b of round t is t * slices + b. */
+#include "base/cpu.h"
 #include "engine/watch.h"
 #include "linalg/mix.h"
 
@@ -15,7 +16,8 @@ enum { SLICE_BYTES = 256 << 10, FOR_EACH_WORKER = 4, GRAIN = 512 };
 
 /* Whether a population gains by slices with this many workers. With one, nobody waits; nor does
  * anybody for long where every token reads most others, or where the workers share the tokens evenly.
- * Else the round's last step keeps workers idle that by rows would be a round ahead. Tokens that
+ * Else the round's last step keeps workers idle that by rows would be a round ahead, and so does one
+ * whose worker has no CPU just then. Tokens that
  * never mix would wait for nothing, but a single one need not even be copied.                   */
 static bool gains(const struct tsgd_population *p, uint32_t workers)
 {
@@ -24,6 +26,8 @@ static bool gains(const struct tsgd_population *p, uint32_t workers)
         links += tsgd_csr_off_diagonal(&p->mixing->w[r]);
     if (links == 0)
         return p->k == 1;
+    if (workers > tsgd_cpu_count())
+        return false;
     return workers == 1 || 2 * links > rows * p->k || p->k % workers == 0;
 }
 

@@ -108,7 +108,7 @@ struct worker {
     float *grad;
     float *strip;               /* what slices are mixed in; only with those */
     void *scratch;
-    uint64_t last, ticks[N_TIMES], retired_at;
+    uint64_t last, ticks[N_TIMES], trained_at;
     uint64_t steals, sleeps;
     uint64_t jitter;
     struct tsgd_track *track;   /* NULL: no trace */

@@ -57,7 +57,6 @@ struct tsgd_rows tsgd_rows_of(const struct tsgd_arena *r, uint32_t a, uint64_t t
 static void retire(struct worker *w, uint32_t a)
 {
     tsgd_seq_publish(&w->e->arena.seq[a], TSGD_SEQ_RETIRED);    /* stays busy: nobody claims it */
-    w->retired_at = tsgd_ticks();
     tsgd_done_one(w->e);
 }
 
