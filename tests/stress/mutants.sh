@@ -7,6 +7,9 @@
 set -u
 work=$(mktemp -d "${TMPDIR:-/tmp}/telesgd-mutants-XXXXXX")
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/tree"
+cp -r Makefile include src tests perf "$work/tree"
+mutated=Makefile
 caught=0
 missed=0
 
@@ -14,8 +17,8 @@ missed=0
 mutant() {
     name=$1 file=$2 expression=$3 program=$4 arguments=$5
     shift 5
-    rm -rf "$work/tree" && mkdir "$work/tree"
-    cp -r Makefile include src tests perf "$work/tree"
+    cp "$mutated" "$work/tree/$mutated"     # the one before is undone; only what it touched is rebuilt
+    mutated=$file
     sed -E -i "$expression" "$work/tree/$file"
     if cmp -s "$file" "$work/tree/$file"; then
         echo "mutant $name: the expression changes nothing in $file"
