@@ -341,7 +341,8 @@ static void run_row(const struct pass *p, const struct segment *segment, size_t 
                     const struct reach *rows, size_t i, size_t m, size_t some, struct run run,
                     bool ring, float *y)
 {
-    size_t every = p->across.back ? p->across.stride : 1, near = p->across.back ? 1 : p->across.stride;
+    size_t stride = p->across.stride;
+    size_t every = p->across.back ? stride : 1, near = p->across.back ? 1 : stride;
     for (const struct segment *s = segment; s < segment + n_segments; s++) {
         struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
         struct run r = run;
@@ -349,7 +350,7 @@ static void run_row(const struct pass *p, const struct segment *segment, size_t 
         r.n_taps = list(p, rows, &s->columns, ring, taps);
         r.depth = r.n_taps ? p->depth : 0;
         r.y = y + ((m * p->down.result + i) * p->across.result + s->first) * p->ld;
-        if (p->across.stride == 1)
+        if (stride == 1)
             run_line(&r, some, s->count * p->ld / VL);
         else
             run_pixels(&r, some, p->ld / VL, s->count, near * p->ld, every * p->ld);

@@ -23,7 +23,8 @@ static inline struct tsgd_span tsgd_span(size_t tap, size_t in, size_t out,
 INLINE vf tsgd_unpool_row(const struct tsgd_conv *d, const float *dp, const uint16_t *won, size_t c,
                           size_t i, float *dy)
 {
-    size_t ld = d->ld, line = d->out_w * ld, wide = d->out_w / 2, from = (c * (d->out_h / 2) + i) * wide;
+    size_t ld = d->ld, line = d->out_w * ld, wide = d->out_w / 2;
+    size_t from = (c * (d->out_h / 2) + i) * wide;
     const vf zero = {0};
     vf sum = {0};
     dp += from * ld;

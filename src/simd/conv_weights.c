@@ -105,8 +105,10 @@ static struct shape shape(const struct tsgd_conv *d, size_t vectors)
     if (vectors >= 4 && !five && d->in_c <= MOST(four))
         return (struct shape){four, MOST(four), 1, 4};
     if (vectors >= 2)
-        return five ? (struct shape){two_5, MOST(two_5), 5, 2} : (struct shape){two, MOST(two), 1, 2};
-    return five ? (struct shape){one_5, MOST(one_5), 5, 1} : (struct shape){one, MOST(one), 1, 1};
+        return five ? (struct shape){two_5, MOST(two_5), 5, 2} :
+                      (struct shape){two, MOST(two), 1, 2};
+    return five ? (struct shape){one_5, MOST(one_5), 5, 1} :
+                  (struct shape){one, MOST(one), 1, 1};
 }
 
 /* t [panels][samples][VL] from dy [channels][samples]; channels past the last are 0. */
@@ -197,7 +199,8 @@ static struct source put_apart(const struct tsgd_conv *d, const float *x, size_t
 
 /* Adds output rows from .. to - 1 for tap (p, q .. q + inner - 1) to a tile's sums. */
 static void add_tap(const struct tsgd_conv *d, tile_fn *fn, const struct shape *s,
-                    const struct source *in, const float *g, size_t p, size_t q, size_t from, size_t to, float *sum)
+                    const struct source *in, const float *g, size_t p, size_t q, size_t from,
+                    size_t to, float *sum)
 {
     size_t line = d->in_w * d->ld, area = d->window * d->window, sums = s->vectors * VL;
     struct tsgd_span down = tsgd_span(p, d->in_h, d->out_h, d);
@@ -242,7 +245,7 @@ static void products(const struct tsgd_conv *d, const float *x, const float *dy,
     size_t all_vectors = (d->out_c + VL - 1) / VL, in_plane = d->in_h * d->in_w * d->ld;
     size_t lines = block_lines(d);
     bool copy = collide(d);
-    float *g = scratch, *sum = scratch + all_vectors * VL * samples, *copied = sum + SUMS * VL * area;
+    float *g = scratch, *sum = g + all_vectors * VL * samples, *copied = sum + SUMS * VL * area;
     panels(dy, d->out_c, samples, g);
     for (size_t v = 0; v < all_vectors;) {
         struct shape s = shape(d, all_vectors - v);

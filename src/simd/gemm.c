@@ -250,7 +250,8 @@ static void sweep(size_t m, size_t across, TILE_ARGUMENTS)
 }
 
 void TSGD_FN(gemm)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t ars,
-                   size_t acs, const float *b, size_t brs, size_t bcs, float beta, float *c, size_t crs)
+                   size_t acs, const float *b, size_t brs, size_t bcs, float beta, float *c,
+                   size_t crs)
 {
     _Alignas(64) float panel[DEPTH * ACROSS * VL];
     size_t blocks = (k + DEPTH - 1) / DEPTH;

@@ -1,7 +1,7 @@
 #include "simd/simd.h"
 
-void TSGD_FN(sgd)(float *restrict x, float *restrict m, const float *restrict g, size_t dim, float eta,
-              float momentum, bool nesterov, float decay)
+void TSGD_FN(sgd)(float *restrict x, float *restrict m, const float *restrict g, size_t dim,
+                  float eta, float momentum, bool nesterov, float decay)
 {
     if (!m) {
         for (size_t j = 0; j < dim; j++)
