@@ -1,7 +1,7 @@
 /* model/layer.h: one layer of a network.
  * Samples are innermost: an activation is [features][ld], ld = the batch rounded up to TSGD_LANES,
- * features in channel-major (C, H, W) order. So every operation vectorises over the samples, a
- * convolution lowers to one product for many pixels and samples, and nothing is ever transposed.
+ * features in channel-major (C, H, W) order. So every operation is a vector of samples, and the
+ * kernels of simd/ that do the work have no remainders.
  * Lanes past the batch hold finite numbers; their gradients are zero, so they add nothing to dw.
  * Activations, scratch and keep start on a cache line.
  * A layer keeps no state between calls: one net serves every thread while the weights travel.
@@ -91,18 +91,5 @@ void tsgd_layer_tensor(struct tsgd_layer *l, const char *what, uint32_t rank,
 
 /* For layers: uniform in +-1/sqrt(fan_in), PyTorch's default for weights and biases. */
 void tsgd_layer_uniform(float *w, size_t count, size_t fan_in, struct tsgd_rng *rng);
-
-/* For layers: the sum of p[0 .. n-1], n a multiple of TSGD_LANES: in lanes, which are then added
- * up in order, so that it is vectorised and yet always the same.                                */
-static inline float tsgd_lane_sum(const float *p, size_t n)
-{
-    float lane[TSGD_LANES] = {0}, sum = 0;
-    for (size_t j = 0; j < n; j += TSGD_LANES)
-        for (int i = 0; i < TSGD_LANES; i++)
-            lane[i] += p[j + i];
-    for (int i = 0; i < TSGD_LANES; i++)
-        sum += lane[i];
-    return sum;
-}
 
 #endif

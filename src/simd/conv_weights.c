@@ -115,16 +115,8 @@ static struct shape shape(const struct tsgd_conv *d, size_t vectors)
 static void panels(const float *dy, size_t channels, size_t samples, float *t)
 {
     for (size_t o = 0; o < channels; o += VL)
-        for (size_t s = 0; s < samples; s += VL, t += VL * VL) {
-            vf x[VL];
-UNROLL(16)
-            for (size_t i = 0; i < VL; i++)
-                x[i] = o + i < channels ? load(dy + (o + i) * samples + s) : (vf){0};
-            transpose(x);
-UNROLL(16)
-            for (size_t i = 0; i < VL; i++)
-                store(t + i * VL, x[i]);
-        }
+        for (size_t s = 0; s < samples; s += VL, t += VL * VL)
+            transpose_block(dy + o * samples + s, samples, channels - o, t, VL);
 }
 
 /* dw [channels][row] from sum [n][vectors * VL], whose columns are the channels. */

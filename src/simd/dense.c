@@ -33,14 +33,6 @@ void TSGD_FN(bias_gradient)(const float *y, const float *dy, size_t rows, size_t
 void TSGD_FN(transpose)(const float *x, size_t rows, size_t ld, float *t, size_t row)
 {
     for (size_t first = 0; first < rows; first += VL)
-        for (size_t s = 0; s < ld; s += VL) {
-            vf v[VL];
-UNROLL(16)
-            for (size_t i = 0; i < VL; i++)
-                v[i] = first + i < rows ? load(x + (first + i) * ld + s) : (vf){0};
-            transpose(v);
-UNROLL(16)
-            for (size_t i = 0; i < VL; i++)
-                store(t + (s + i) * row + first, v[i]);
-        }
+        for (size_t s = 0; s < ld; s += VL)
+            transpose_block(x + first * ld + s, ld, rows - first, t + s * row + first, row);
 }

@@ -245,4 +245,18 @@ INLINE void transpose(vf x[VL])
 #undef SWAP
 }
 
+/* A block of VL by VL, transposed: row i stands at x + i * step, those from `rows` on are zeros;
+ * column i goes to t + i * to_step.                                                              */
+INLINE void transpose_block(const float *x, size_t step, size_t rows, float *t, size_t to_step)
+{
+    vf v[VL];
+UNROLL(16)
+    for (size_t i = 0; i < VL; i++)
+        v[i] = i < rows ? load(x + i * step) : (vf){0};
+    transpose(v);
+UNROLL(16)
+    for (size_t i = 0; i < VL; i++)
+        store(t + i * to_step, v[i]);
+}
+
 #endif

@@ -13,11 +13,7 @@ enum { BATCH = 3, LD = 16, CLASSES = 10 };
 
 static struct tsgd_net build(const char *model, struct tsgd_shape in)
 {
-    struct tsgd_net net;
-    struct tsgd_error err;
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    cr_assert(tsgd_model_build(&net, model, in, CLASSES, &err) == TSGD_OK, "%s", err.text);
-    return net;
+    return twin_model(model, in, CLASSES);
 }
 
 struct fixture {

@@ -15,14 +15,7 @@ enum { BATCH = 2, LD = 16, CLASSES = 10, PIXELS = 32, FEATURES = 3 * PIXELS * PI
 
 static const struct tsgd_shape input = {3, PIXELS, PIXELS};
 
-static struct tsgd_net build(const char *model)
-{
-    struct tsgd_net net;
-    struct tsgd_error err;
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    cr_assert(tsgd_model_build(&net, model, input, CLASSES, &err) == TSGD_OK, "%s", err.text);
-    return net;
-}
+static struct tsgd_net build(const char *model) { return twin_model(model, input, CLASSES); }
 
 struct fixture {
     struct tsgd_net net;

@@ -1,6 +1,8 @@
 #include "twin.h"
 
 #include "base/mem.h"
+#include "linalg/gemm.h"
+#include "model/model.h"
 #include "sim/ref.h"
 
 #include <criterion/criterion.h>
@@ -127,4 +129,13 @@ struct criterion_test_params twin_rows(size_t n)
     for (size_t i = 0; i < n; i++)
         row[i] = i;
     return cr_make_param_array(size_t, row, n, free_rows);
+}
+
+struct tsgd_net twin_model(const char *model, struct tsgd_shape in, uint32_t classes)
+{
+    struct tsgd_net net;
+    struct tsgd_error err;
+    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
+    cr_assert(tsgd_model_build(&net, model, in, classes, &err) == TSGD_OK, "%s", err.text);
+    return net;
 }

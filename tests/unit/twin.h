@@ -37,4 +37,7 @@ void twin_lanes(const float *x, size_t count, size_t features, size_t ld, float 
 /* Parameters 0 .. n-1 for a parameterised test. */
 struct criterion_test_params twin_rows(size_t n);
 
+/* The model for such inputs, ready to be computed with; the caller releases it. */
+struct tsgd_net twin_model(const char *model, struct tsgd_shape in, uint32_t classes);
+
 #endif
