@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "data/partition.h"
-#include "engine/method.h"
+#include "method/method.h"
 #include "model/model.h"
 #include "topology/topology.h"
 

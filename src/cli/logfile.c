@@ -1,6 +1,6 @@
 #include "cli/logfile.h"
 
-#include "engine/metrics.h"
+#include "run/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>

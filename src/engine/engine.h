@@ -11,10 +11,10 @@
 #define TSGD_ENGINE_ENGINE_H
 
 #include "base/trace.h"
-#include "engine/churn.h"
+#include "scenario/churn.h"
 #include "engine/local.h"
-#include "engine/network.h"
-#include "engine/rate.h"
+#include "scenario/network.h"
+#include "scenario/rate.h"
 #include "model/problem.h"
 #include "topology/topology.h"
 

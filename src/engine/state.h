@@ -8,7 +8,7 @@
 #include "engine/arena.h"
 #include "engine/engine.h"
 #include "engine/placement.h"
-#include "engine/simclock.h"
+#include "scenario/simclock.h"
 
 #include <pthread.h>
 

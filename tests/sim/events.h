@@ -1,5 +1,5 @@
 /* tests/sim/events.h: the simulated clock a second way: a discrete-event simulation of messages,
- * ports and processors, forward in time, over what the tokens did. It shares with engine/simclock
+ * ports and processors, forward in time, over what the tokens did. It shares with scenario/simclock
  * the random streams, nothing else.                                                             */
 #ifndef SIM_EVENTS_H
 #define SIM_EVENTS_H

@@ -2,7 +2,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
-#include "engine/method.h"
+#include "method/method.h"
 #include "sim/events.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
  * delays between its steps (in builds with TSGD_JITTER), every topology, sizes, methods, several
  * populations; every run must match the sequential simulator bit for bit, and never hang.
  *     stress_handoff [ROUNDS [SEEDS]]                                                           */
-#include "engine/method.h"
+#include "method/method.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/churn.h"
+#include "scenario/churn.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 

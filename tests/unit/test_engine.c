@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "engine/method.h"
+#include "method/method.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "engine/method.h"
+#include "method/method.h"
 #include "sim/bowl.h"
 #include "sim/sim.h"
 

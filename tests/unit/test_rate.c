@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/rate.h"
+#include "scenario/rate.h"
 
 static struct tsgd_rate parse(const char *text, uint64_t rounds, uint64_t warmup)
 {

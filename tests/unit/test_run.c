@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "engine/method.h"
+#include "method/method.h"
 #include "telesgd.h"
 #include "topology/topology.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/simclock.h"
+#include "scenario/simclock.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 

@@ -1,10 +1,10 @@
-/* engine/rate.h: the step size as a function of the round.
+/* scenario/rate.h: the step size as a function of the round.
  *   const                    eta
  *   cosine[:MIN]             from eta to MIN (default 0) along half a cosine over all rounds
  *   step:R1,R2,..[:FACTOR]   times FACTOR (default 0.1) from round R1 on, again from R2 on, ..
  * and before that a linear warm-up: round t < warmup takes (t + 1) / warmup of it.              */
-#ifndef TSGD_ENGINE_RATE_H
-#define TSGD_ENGINE_RATE_H
+#ifndef TSGD_SCENARIO_RATE_H
+#define TSGD_SCENARIO_RATE_H
 
 #include "base/status.h"
 

@@ -1,5 +1,5 @@
 /* Decentralized SGD (Lian et al., NeurIPS 2017): every node keeps its own parameters. */
-#include "engine/method.h"
+#include "method/method.h"
 
 const struct tsgd_method tsgd_method_dsgd = {
     .name = "dsgd",

@@ -4,7 +4,7 @@
  *     x^{t+1/2} = x^t - eta_t (g^t + mu mhat^t),
  * from mhat^0 = 0; with --nesterov (QG-DSGDm-N) g + mu (g + mu mhat) in place of g + mu mhat. Of
  * several local steps each uses the same mhat, and the way is divided by their number too.      */
-#include "engine/method.h"
+#include "method/method.h"
 
 #include <string.h>
 

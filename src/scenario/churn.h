@@ -1,4 +1,4 @@
-/* engine/churn.h: which nodes are there in which round.
+/* scenario/churn.h: which nodes are there in which round.
  *   --availability P          each node in each round with probability P, independently: a draw from
  *                             (seed, round, node), so no memory, whatever n is
  *   --availability-trace FILE a node that FILE names is there in rounds from <= t < to of its spans; a
@@ -7,8 +7,8 @@
  * is --offline: hold (it does) or isolate (its links of that round are cut, and their weight moves to
  * the diagonals of both ends, which keeps a symmetric W doubly stochastic).
  * Ownership: whoever makes it releases it. Threads: read-only after make.                       */
-#ifndef TSGD_ENGINE_CHURN_H
-#define TSGD_ENGINE_CHURN_H
+#ifndef TSGD_SCENARIO_CHURN_H
+#define TSGD_SCENARIO_CHURN_H
 
 #include "topology/topology.h"
 

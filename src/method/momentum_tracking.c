@@ -5,7 +5,7 @@
  *     y^{t+1/2} = y^t + (u^{t+1} - u^t),   x^{t+1/2} = x^t - eta_t y^{t+1/2},
  * from u^0 = y^0 = 0. The paper mixes x before it subtracts; here both rows are stepped first, then
  * mixed, as in gt. u alone is kept: its old value has served once the new one is there.         */
-#include "engine/method.h"
+#include "method/method.h"
 
 static void step(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad, size_t dim,
                  const struct tsgd_step *s)

@@ -1,4 +1,4 @@
-#include "engine/rate.h"
+#include "scenario/rate.h"
 
 #include "base/text.h"
 

@@ -1,4 +1,4 @@
-#include "engine/simclock.h"
+#include "scenario/simclock.h"
 
 #include "base/mem.h"
 

@@ -1,12 +1,12 @@
-/* engine/method.h: training methods. One engine runs them all: a method is a rule for who holds a
+/* method/method.h: training methods. One engine runs them all: a method is a rule for who holds a
  * token, a choice of mixing matrices, and a local rule.                                         */
-#ifndef TSGD_ENGINE_METHOD_H
-#define TSGD_ENGINE_METHOD_H
+#ifndef TSGD_METHOD_METHOD_H
+#define TSGD_METHOD_METHOD_H
 
 #include "engine/local.h"
 #include "topology/topology.h"
 
-/* One row of engine/list.h. */
+/* One row of method/list.h. */
 struct tsgd_method {
     const char *name, *summary;
     bool teleports;             /* each round k distinct nodes are drawn; else token a stays at node a, k = n */

@@ -5,7 +5,7 @@
  *     x^{t+1/2} = x^t + (psi^t - psi^{t-1}),
  * which is also right when the step size changes, and moves nothing once psi stands still. It
  * converges only if every eigenvalue of the symmetric W lies above -1/3, as the paper assumes.   */
-#include "engine/method.h"
+#include "method/method.h"
 
 #include <string.h>
 

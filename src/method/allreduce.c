@@ -1,5 +1,5 @@
 /* Centralized SGD: the exact mean of all nodes every round. */
-#include "engine/method.h"
+#include "method/method.h"
 
 const struct tsgd_method tsgd_method_allreduce = {
     .name = "allreduce",

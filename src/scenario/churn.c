@@ -1,4 +1,4 @@
-#include "engine/churn.h"
+#include "scenario/churn.h"
 
 #include "base/mem.h"
 #include "base/rng.h"

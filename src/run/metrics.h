@@ -1,6 +1,6 @@
-/* engine/metrics.h: the numbers of an evaluation by name, for logs and for --until. */
-#ifndef TSGD_ENGINE_METRICS_H
-#define TSGD_ENGINE_METRICS_H
+/* run/metrics.h: the numbers of an evaluation by name, for logs and for --until. */
+#ifndef TSGD_RUN_METRICS_H
+#define TSGD_RUN_METRICS_H
 
 #include "base/status.h"
 

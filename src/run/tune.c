@@ -1,9 +1,9 @@
-/* engine/tune.c: the search for k (Takezawa & Stich, ICLR 2025, Algorithm 2), and for the step size.
+/* run/tune.c: the search for k (Takezawa & Stich, ICLR 2025, Algorithm 2), and for the step size.
  * Candidates are populations; a pass is an engine that trains as many of them as the nodes have room
  * for, on disjoint sets of active nodes.                                                        */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/setup.h"
+#include "run/setup.h"
 
 #include <math.h>
 #include <pthread.h>

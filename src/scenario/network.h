@@ -1,4 +1,4 @@
-/* engine/network.h: what a simulated network and its nodes cost, in seconds.
+/* scenario/network.h: what a simulated network and its nodes cost, in seconds.
  *   transfer u -> v of so many bytes   factor * (link_seconds + bytes / bandwidth); within a node 0
  *   one gradient step at node i        step_seconds, or drawn for each node (stragglers)
  * The factor is 1 or tau, by --link-cost:
@@ -9,8 +9,8 @@
  * --compute-seconds is S, or S:lognormal:SIGMA: node i takes S * exp(SIGMA * z_i), z_i standard normal.
  * Draws depend on the seed and the nodes alone, so they hold for the whole run and cost no memory.
  * Ownership: whoever makes it releases it. Threads: read-only after make.                       */
-#ifndef TSGD_ENGINE_NETWORK_H
-#define TSGD_ENGINE_NETWORK_H
+#ifndef TSGD_SCENARIO_NETWORK_H
+#define TSGD_SCENARIO_NETWORK_H
 
 #include "topology/topology.h"
 

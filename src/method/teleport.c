@@ -1,5 +1,5 @@
 /* Decentralized SGD with TELEPORTATION (Takezawa & Stich, ICLR 2025, Algorithm 1). */
-#include "engine/method.h"
+#include "method/method.h"
 
 const struct tsgd_method tsgd_method_teleport = {
     .name = "teleport",

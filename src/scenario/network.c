@@ -1,4 +1,4 @@
-#include "engine/network.h"
+#include "scenario/network.h"
 
 #include "base/rng.h"
 #include "base/text.h"

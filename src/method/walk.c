@@ -1,6 +1,6 @@
 /* Independent random walks: tokens that teleport but never mix, the baseline that shows what the
  * gossip of TELEPORTATION adds.                                                                 */
-#include "engine/method.h"
+#include "method/method.h"
 
 const struct tsgd_method tsgd_method_walk = {
     .name = "walk",

@@ -3,7 +3,7 @@
  * of the gradients, and both rows are stepped first, then mixed:
  *     y^{t+1/2} = y^t + (g^t - g^{t-1}),   x^{t+1/2} = x^t - eta_t y^{t+1/2},
  * from y^0 = g^{-1} = 0, so that y^{1/2} = g^0. The differences keep sum y = sum g to the end.  */
-#include "engine/method.h"
+#include "method/method.h"
 
 static void step(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad, size_t dim,
                  const struct tsgd_step *s)

@@ -1,8 +1,8 @@
-/* engine/run.c: the public calls that train one population: create, train, save, free. */
+/* run/run.c: the public calls that train one population: create, train, save, free. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/metrics.h"
-#include "engine/setup.h"
+#include "run/metrics.h"
+#include "run/setup.h"
 
 #include <math.h>
 #include <string.h>

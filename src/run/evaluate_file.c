@@ -1,4 +1,4 @@
-/* engine/evaluate_file.c: how good saved parameters are. */
+/* run/evaluate_file.c: how good saved parameters are. */
 #include "base/mem.h"
 #include "linalg/gemm.h"
 #include "linalg/isa.h"

@@ -1,5 +1,5 @@
-/* engine/setup.c: from settings to what a training is made of. */
-#include "engine/setup.h"
+/* run/setup.c: from settings to what a training is made of. */
+#include "run/setup.h"
 
 #include "base/cpu.h"
 #include "base/file.h"

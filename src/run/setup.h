@@ -1,12 +1,12 @@
-/* engine/setup.h: settings, checked and resolved, and what a training is made of besides its
+/* run/setup.h: settings, checked and resolved, and what a training is made of besides its
  * populations: method, task (data, split and model), churn, network. A run trains one population
- * of it (engine/run.c), a search for k many (engine/tune.c).
+ * of it (run/run.c), a search for k many (run/tune.c).
  * Ownership: whoever inits it releases it, after the engines that use it. One thread.           */
-#ifndef TSGD_ENGINE_SETUP_H
-#define TSGD_ENGINE_SETUP_H
+#ifndef TSGD_RUN_SETUP_H
+#define TSGD_RUN_SETUP_H
 
 #include "engine/engine.h"
-#include "engine/method.h"
+#include "method/method.h"
 #include "model/task.h"
 
 struct tsgd_setup {

@@ -1,4 +1,4 @@
-#include "engine/method.h"
+#include "method/method.h"
 
 #include "base/text.h"
 #include "linalg/eigen.h"
@@ -6,12 +6,12 @@
 #include <string.h>
 
 #define METHOD(name) extern const struct tsgd_method tsgd_method_##name;
-#include "engine/list.h"
+#include "method/list.h"
 #undef METHOD
 
 const struct tsgd_method *const tsgd_methods[] = {
 #define METHOD(name) &tsgd_method_##name,
-#include "engine/list.h"
+#include "method/list.h"
 #undef METHOD
 };
 const size_t tsgd_n_methods = sizeof tsgd_methods / sizeof *tsgd_methods;

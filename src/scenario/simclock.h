@@ -1,4 +1,4 @@
-/* engine/simclock.h: the time that a run would take on a simulated network (engine/network.h).
+/* scenario/simclock.h: the time that a run would take on a simulated network (scenario/network.h).
  * It follows the dependencies of the tokens, as the engine does; there is no barrier. Token a, in
  * round t at node i:
  *   K1  Its rows arrive: from its last node, by a transfer of what travels (E + R rows), which begins
@@ -20,10 +20,10 @@
  * Memory: 16 bytes a node and some for each token. A round costs O(non-zeros of W_t), with --port
  * serial and a logarithm of the degree.
  * Ownership: whoever creates it frees it. Threads: the planner's alone.                         */
-#ifndef TSGD_ENGINE_SIMCLOCK_H
-#define TSGD_ENGINE_SIMCLOCK_H
+#ifndef TSGD_SCENARIO_SIMCLOCK_H
+#define TSGD_SCENARIO_SIMCLOCK_H
 
-#include "engine/network.h"
+#include "scenario/network.h"
 
 struct tsgd_simclock;
 
