@@ -1,6 +1,7 @@
 #include "cli/human.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,5 +63,42 @@ const char *tsgd_human_time(double seconds, char *text)
         snprintf(text, TSGD_HUMAN, "%lu:%02lu min", s / 60, s % 60);
     else
         snprintf(text, TSGD_HUMAN, "%lu:%02lu:%02lu h", s / 3600, s / 60 % 60, s % 60);
+    return text;
+}
+
+/* Bytes of the UTF-8 character that starts here; 0: there is none. */
+static size_t character(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    size_t n = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+/* Control characters are U+0000 to U+001F and U+007F to U+009F. */
+static bool is_control(const char *text)
+{
+    unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
+    return first < 0x20 || first == 0x7f || (first == 0xc2 && second < 0xa0);
+}
+
+char *tsgd_human_text(char *text)
+{
+    const char *from = text;
+    char *to = text;
+    while (*from) {
+        size_t n = character(from);
+        if (n == 0 || is_control(from)) {
+            *to++ = '?';
+            from += n ? n : 1;
+        } else {
+            memmove(to, from, n);
+            to += n;
+            from += n;
+        }
+    }
+    *to = 0;
     return text;
 }

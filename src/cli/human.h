@@ -1,9 +1,10 @@
-/* cli/human.h: numbers as people read them. Each fills and returns text, TSGD_HUMAN characters. */
+/* cli/human.h: numbers and foreign text as people read them. */
 #ifndef TSGD_CLI_HUMAN_H
 #define TSGD_CLI_HUMAN_H
 
 #include <stdint.h>
 
+/* The functions for numbers fill and return text, which has room for so many characters. */
 #define TSGD_HUMAN 32
 
 /* "1,234,567" */
@@ -17,5 +18,9 @@ const char *tsgd_human_bytes(double bytes, char *text);
 
 /* "1.5 ms", "2.43 s", "12.3 s", "4:05 min", "3:04:05 h" */
 const char *tsgd_human_time(double seconds, char *text);
+
+/* Replaces every control character, and every byte that is not UTF-8, by '?', so that text out of a
+ * file cannot command the terminal. Returns text.                                               */
+char *tsgd_human_text(char *text);
 
 #endif

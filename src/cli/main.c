@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "base/text.h"
+#include "cli/human.h"
 #include "linalg/gemm.h"
 #include "linalg/isa.h"
 
@@ -145,7 +146,8 @@ const size_t tsgd_n_commands = sizeof tsgd_commands / sizeof *tsgd_commands;
 
 void tsgd_complain(const struct tsgd_command *command, const struct tsgd_error *err)
 {
-    fprintf(stderr, "telesgd: %s\n", err->text);
+    struct tsgd_error shown = *err;         /* may quote what a file holds */
+    fprintf(stderr, "telesgd: %s\n", tsgd_human_text(shown.text));
     if (err->status == TSGD_EINVAL)
         fprintf(stderr, "try 'telesgd %s%s--help'\n", command ? command->name : "",
                 command ? " " : "");

@@ -1,5 +1,7 @@
 #include "cli/table.h"
 
+#include "cli/human.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,7 @@ void tsgd_table_add(struct tsgd_table *t, const char *format, ...)
     if (!more || vasprintf(&text, format, args) < 0)
         t->failed = true;
     else
-        t->cell[t->cells++] = text;
+        t->cell[t->cells++] = tsgd_human_text(text);
     va_end(args);
 }
 

@@ -13,7 +13,7 @@ struct tsgd_table {
 };
 #define TSGD_TABLE_INIT(columns) {(columns), 0, NULL, false}
 
-/* The next cell of the row, or the first of the next row. */
+/* The next cell of the row, or the first of the next row; control characters become '?'. */
 void tsgd_table_add(struct tsgd_table *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1353,6 +1353,26 @@ Test(cli, compare_shows_the_course_over_the_gradients_that_all_have_taken)
     cr_expect(!strstr(r.out, "\n\n\n"));
 }
 
+/* ---- compare and files that mean no good ---- */
+
+Test(cli, nothing_that_a_log_holds_commands_the_terminal)
+{
+    write_file("l", "{\"type\":\"config\",\"method\":\"a\\u001b[31mb\\nc\\u007fd\\u009be\","
+               "\"nodes\":4,\"topology\":\"caf\303\251 \342\202\254\"}\n");
+    struct result r = run("compare l");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\na?[31mb?c?d?e, 4 of 4, caf\303\251 \342\202\254  "), "%s", r.out);
+    write_file("e", "{\"type\":\"\\u001b[31m\"}\n");
+    r = run("compare e");
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "e: line 1 is of type '?[31m'; want a config line"), "%s", r.err);
+    /* a lone byte of C1, an escape, and the first byte of a character without its second */
+    write_file("\233\033\303x", CONFIG("dsgd", "4"));
+    r = run("compare \233\033\303x");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "  ???x (unfinished)\n"), "%s", r.out);
+}
+
 Test(cli, compare_shows_simulated_seconds_when_a_log_has_them)
 {
     struct result r = run(TINY QUIET " --rounds 4 --compute-seconds 2 --log l");
