@@ -30,6 +30,18 @@ static enum tsgd_status sort_in(struct tsgd_runlog *log, json_t *line, size_t nu
     return st;
 }
 
+/* The next line into *text of *room bytes, its length into *length: negative at the end. */
+static enum tsgd_status next_line(FILE *f, const char *path, char **text, size_t *room,
+                                  ssize_t *length, struct tsgd_error *err)
+{
+    errno = 0;
+    *length = getline(text, room, f);
+    if (*length >= 0 || (feof(f) && !ferror(f)))
+        return TSGD_OK;
+    return tsgd_fail(err, errno == ENOMEM ? TSGD_ENOMEM : TSGD_EIO, "cannot read '%s': %s", path,
+                     strerror(errno));
+}
+
 enum tsgd_status tsgd_runlog_read(struct tsgd_runlog *out, const char *path,
                                   struct tsgd_error *err)
 {
@@ -43,23 +55,27 @@ enum tsgd_status tsgd_runlog_read(struct tsgd_runlog *out, const char *path,
         st = tsgd_fail(err, TSGD_EIO, "cannot read '%s': %s", path, strerror(errno));
         goto done;
     }
-    while ((n = getline(&text, &room, f)) >= 0) {
+    for (;;) {
         json_error_t why;
+        TRY(next_line(f, path, &text, &room, &n, err));
+        if (n < 0)
+            break;
         json_t *line = json_loadb(text, (size_t)n, 0, &why);
         number++;
-        if (!line) {
+        if (!line && json_error_code(&why) == json_error_out_of_memory)
+            st = tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for line %zu", path, number);
+        else if (!line)
             st = tsgd_fail(err, TSGD_EFORMAT, "%s: line %zu is not JSON: %s", path, number,
                            why.text);
+        else
+            st = sort_in(&log, line, number, err);
+        if (st != TSGD_OK)
             goto done;
-        }
-        TRY(sort_in(&log, line, number, err));
     }
-    if (ferror(f))
-        st = tsgd_fail(err, TSGD_EIO, "cannot read '%s': %s", path, strerror(errno));
-    else if (!log.config)
+    if (!log.config) {
         st = tsgd_fail(err, TSGD_EFORMAT, "%s: is empty; want a log with a config line", path);
-    if (st != TSGD_OK)
         goto done;
+    }
     *out = log;
     log = (struct tsgd_runlog){.path = NULL};
 done:

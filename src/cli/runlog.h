@@ -13,7 +13,7 @@ struct tsgd_runlog {
     json_t *summary;                /* NULL: the run was killed */
 };
 
-/* TSGD_EIO; TSGD_EFORMAT: a line is not a JSON object with a type, or there is not one config line,
+/* TSGD_EIO; TSGD_ENOMEM; TSGD_EFORMAT: a line is not a JSON object with a type, or there is not one config line,
  * with the number of the line. On error *out is untouched.                                      */
 enum tsgd_status tsgd_runlog_read(struct tsgd_runlog *out, const char *path,
                                   struct tsgd_error *err);

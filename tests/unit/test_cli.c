@@ -1373,6 +1373,26 @@ Test(cli, nothing_that_a_log_holds_commands_the_terminal)
     cr_expect(strstr(r.out, "  ???x (unfinished)\n"), "%s", r.out);
 }
 
+/* A line of 1 GiB, of which nothing is on the disk, for a program that may have a fifth of that. */
+#ifndef __SANITIZE_ADDRESS__
+Test(cli, compare_takes_no_lack_of_memory_for_the_end_of_a_log)
+{
+    struct rlimit limit = {192 << 20, 192 << 20};
+    write_file("l", CONFIG("dsgd", "4"));
+    cr_assert(truncate("l", 1 << 30) == 0 && setrlimit(RLIMIT_AS, &limit) == 0);
+    struct result r = run("compare l");
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "cannot read 'l': Cannot allocate memory"), "%s", r.err);
+}
+#endif
+
+Test(cli, compare_says_that_a_folder_is_no_log)
+{
+    struct result r = run("compare .");
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "cannot read '.': Is a directory"), "%s", r.err);
+}
+
 Test(cli, compare_shows_simulated_seconds_when_a_log_has_them)
 {
     struct result r = run(TINY QUIET " --rounds 4 --compute-seconds 2 --log l");
