@@ -3,9 +3,11 @@
 
 #include "base/mem.h"
 #include "cli/human.h"
+#include "cli/labels.h"
 #include "cli/runlog.h"
 #include "cli/table.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { FRACTIONS = 5 };
@@ -36,56 +38,73 @@ static const struct {
 };
 enum { COLUMNS = sizeof column / sizeof *column };
 
-static const char *text_of(const json_t *line, const char *name)
+/* Whether a number of a log is one that the program could have written. */
+static bool is_possible(double x)
 {
-    const char *text = json_string_value(json_object_get(line, name));
-    return text ? text : "?";
+    return x >= 0 && x <= 1e18;
 }
 
-/* "teleport, 8 of 100, ring" */
-static void add_name(struct tsgd_table *t, const struct tsgd_runlog *log)
+/* The second tables: a metric after as many gradients each. */
+static const struct course {
+    const char *title, *metric, *how;
+    enum kind kind;
+    enum unit unit;
+    bool logarithmic;               /* interpolate the logarithm: it spans orders of magnitude */
+} courses[] = {
+    {"test accuracy", "test_accuracy", "linearly", NETWORK, PERCENT, false},
+    {"grad_norm2", "grad_norm2", "in the logarithm", QUADRATIC, REAL, true},
+};
+
+static bool is_diverged(const struct tsgd_runlog *log)
 {
-    double n = 0, k;
-    tsgd_runlog_number(log->config, "nodes", &n);
-    if (!tsgd_runlog_number(log->config, "tokens", &k))
-        k = n;
-    tsgd_table_add(t, "%s, %.0f of %.0f, %s", text_of(log->config, "method"), k, n,
-                   text_of(log->config, "topology"));
+    return json_is_true(json_object_get(log->summary, "diverged"));
 }
 
-/* The file, and what is to be known of a run that did not come to its planned end. */
+/* The file, what a search cost, and whether the run came to its planned end. */
 static void add_file(struct tsgd_table *t, const struct tsgd_runlog *log)
 {
     const char *how = "";
+    char search[64] = "", text[TSGD_HUMAN];
+    double spent;
+    if (tsgd_runlog_number(log->summary, "gradients_spent", &spent) && is_possible(spent))
+        snprintf(search, sizeof search, " (search, %s gradients in all)",
+                 tsgd_human_count((uint64_t)spent, text));
     if (!log->summary)
         how = " (unfinished)";
-    else if (json_is_true(json_object_get(log->summary, "diverged")))
+    else if (is_diverged(log))
         how = " (diverged)";
     else if (json_is_true(json_object_get(log->summary, "interrupted")))
         how = " (interrupted)";
-    tsgd_table_add(t, "%s%s", log->path, how);
+    else if (log->is_search && !json_object_get(log->summary, "chosen_active"))
+        how = " (nothing chosen)";
+    tsgd_table_add(t, "%s%s%s", log->path, search, how);
+}
+
+/* A cell with a value; `before` stands in front of it. */
+static void add_value(struct tsgd_table *t, const char *before, double x, enum unit unit)
+{
+    char text[TSGD_HUMAN];
+    switch (unit) {
+    case COUNT: tsgd_table_add(t, "%s%s", before, tsgd_human_count((uint64_t)x, text)); break;
+    case PERCENT: tsgd_table_add(t, "%s%.2f %%", before, 100 * x); break;
+    case REAL: tsgd_table_add(t, "%s%.4g", before, x); break;
+    case BYTES: tsgd_table_add(t, "%s%s", before, tsgd_human_bytes(x, text)); break;
+    case SECONDS: tsgd_table_add(t, "%s%.2f", before, x); break;
+    }
 }
 
 static void add_number(struct tsgd_table *t, const json_t *line, const char *metric, enum unit unit)
 {
-    char text[TSGD_HUMAN];
     double x;
-    if (!tsgd_runlog_number(line, metric, &x) || x < 0 || x > 1e18) {
+    if (tsgd_runlog_number(line, metric, &x) && is_possible(x))
+        add_value(t, "", x, unit);
+    else
         tsgd_table_add(t, "-");
-        return;
-    }
-    switch (unit) {
-    case COUNT: tsgd_table_add(t, "%s", tsgd_human_count((uint64_t)x, text)); break;
-    case PERCENT: tsgd_table_add(t, "%.2f %%", 100 * x); break;
-    case REAL: tsgd_table_add(t, "%.4g", x); break;
-    case BYTES: tsgd_table_add(t, "%s", tsgd_human_bytes(x, text)); break;
-    case SECONDS: tsgd_table_add(t, "%.2f", x); break;
-    }
 }
 
 static enum kind kind_of(const struct tsgd_runlog *log)
 {
-    return strcmp(text_of(log->config, "model"), "quadratic") ? NETWORK : QUADRATIC;
+    return tsgd_runlog_is_quadratic(log) ? QUADRATIC : NETWORK;
 }
 
 static bool has_kind(const struct tsgd_runlog *log, size_t n, enum kind kind)
@@ -105,7 +124,8 @@ static bool shown_at_all(const struct tsgd_runlog *log, size_t n, size_t c)
     return found;
 }
 
-static enum tsgd_status print_ends(const struct tsgd_runlog *log, size_t n, struct tsgd_error *err)
+static enum tsgd_status print_ends(const struct tsgd_runlog *log, char *const *label, size_t n,
+                                   struct tsgd_error *err)
 {
     size_t shown[COLUMNS], columns = 0;
     for (size_t c = 0; c < COLUMNS; c++)
@@ -117,7 +137,7 @@ static enum tsgd_status print_ends(const struct tsgd_runlog *log, size_t n, stru
         tsgd_table_add(&t, "%s", column[shown[c]].heading);
     tsgd_table_add(&t, "log");
     for (size_t i = 0; i < n; i++) {
-        add_name(&t, &log[i]);
+        tsgd_table_add(&t, "%s", label[i]);
         for (size_t c = 0; c < columns; c++)
             add_number(&t, tsgd_runlog_end(&log[i]), column[shown[c]].metric,
                        column[shown[c]].unit);
@@ -128,53 +148,107 @@ static enum tsgd_status print_ends(const struct tsgd_runlog *log, size_t n, stru
     return st;
 }
 
-/* The last evaluation that was made with at most this many gradients; NULL: none was. */
-static const json_t *eval_at(const struct tsgd_runlog *log, double gradients)
+/* A place on the course of a run. An evaluation without the metric is none. */
+struct point { double gradients, value; };
+
+static bool point_of(struct point *out, const json_t *eval, const struct course *c)
 {
-    const json_t *found = NULL, *eval;
-    size_t i;
-    double g;
-    json_array_foreach(log->evals, i, eval)
-        if (tsgd_runlog_number(eval, "gradients", &g) && g <= gradients)
-            found = eval;
-    return found;
+    return tsgd_runlog_number(eval, "gradients", &out->gradients) && is_possible(out->gradients) &&
+           tsgd_runlog_number(eval, c->metric, &out->value) && is_possible(out->value);
 }
 
-/* Gradients that every run has taken: the course of all can be followed so far. */
-static double common_gradients(const struct tsgd_runlog *log, size_t n)
+/* Between two points, whose values must be above 0 for a logarithm. */
+static void add_between(struct tsgd_table *t, struct point a, struct point b, double gradients,
+                        const struct course *c)
 {
-    double least = -1;
+    double share = (gradients - a.gradients) / (b.gradients - a.gradients);
+    if (!c->logarithmic)
+        add_value(t, "~", a.value + share * (b.value - a.value), c->unit);
+    else if (a.value > 0 && b.value > 0)
+        add_value(t, "~", exp(log(a.value) + share * (log(b.value) - log(a.value))), c->unit);
+    else
+        tsgd_table_add(t, "-");
+}
+
+/* The metric after so many gradients: as an evaluation found it there, else between the evaluations
+ * before and after. Of several evaluations after equally many gradients the last one counts.    */
+static void add_after(struct tsgd_table *t, const struct tsgd_runlog *log, double gradients,
+                      const struct course *c)
+{
+    struct point before = {-1, 0}, after = {-1, 0}, p;
+    const json_t *eval;
+    size_t i;
+    json_array_foreach(log->evals, i, eval) {
+        if (!point_of(&p, eval, c))
+            continue;
+        if (p.gradients <= gradients) {
+            before = p;
+        } else {
+            after = p;
+            break;
+        }
+    }
+    if (before.gradients == gradients)
+        add_value(t, "", before.value, c->unit);
+    else if (before.gradients >= 0 && after.gradients >= 0)
+        add_between(t, before, after, gradients, c);
+    else
+        tsgd_table_add(t, "-");
+}
+
+/* The gradients at the last point of the course; 0: it has no point. */
+static double length_of(const struct tsgd_runlog *log, const struct course *c)
+{
+    double most = 0;
+    struct point p;
+    const json_t *eval;
+    size_t i;
+    json_array_foreach(log->evals, i, eval)
+        if (point_of(&p, eval, c))
+            most = p.gradients;
+    return most;
+}
+
+/* How far the table goes: the shortest course of those that are long enough for one; 0: none is. A
+ * run that diverged makes it no shorter unless all did.                                         */
+static double common_length(const struct tsgd_runlog *log, size_t n, const struct course *c,
+                            bool diverged)
+{
+    double least = 0;
     for (size_t i = 0; i < n; i++) {
-        double g = 0;
-        tsgd_runlog_number(tsgd_runlog_end(&log[i]), "gradients", &g);
-        least = i == 0 || g < least ? g : least;
+        double length = length_of(&log[i], c);
+        if (is_diverged(&log[i]) == diverged && length >= FRACTIONS)
+            least = least == 0 || length < least ? length : least;
     }
     return least;
 }
 
-/* The metric of the runs of this kind after as many gradients each. */
-static enum tsgd_status print_course(const struct tsgd_runlog *log, size_t n, enum kind kind,
-                                     const char *title, const char *metric, enum unit unit,
-                                     struct tsgd_error *err)
+static enum tsgd_status print_course(const struct tsgd_runlog *log, char *const *label, size_t n,
+                                     const struct course *c, struct tsgd_error *err)
 {
     struct tsgd_table t = TSGD_TABLE_INIT(FRACTIONS + 2);
     char text[TSGD_HUMAN];
-    double common = common_gradients(log, n);
-    if (common < FRACTIONS || !has_kind(log, n, kind))
+    double after[FRACTIONS], length = common_length(log, n, c, false);
+    if (length == 0)
+        length = common_length(log, n, c, true);
+    if (length == 0)
         return TSGD_OK;
     tsgd_table_add(&t, "gradients");
-    for (int f = 1; f <= FRACTIONS; f++)
-        tsgd_table_add(&t, "%s", tsgd_human_count((uint64_t)(common * f / FRACTIONS), text));
+    for (int f = 0; f < FRACTIONS; f++) {
+        after[f] = floor(length * (f + 1) / FRACTIONS);
+        tsgd_table_add(&t, "%s", tsgd_human_count((uint64_t)after[f], text));
+    }
     tsgd_table_add(&t, "log");
     for (size_t i = 0; i < n; i++) {
-        if (kind_of(&log[i]) != kind)
+        if (kind_of(&log[i]) != c->kind)
             continue;
-        add_name(&t, &log[i]);
-        for (int f = 1; f <= FRACTIONS; f++)
-            add_number(&t, eval_at(&log[i], common * f / FRACTIONS), metric, unit);
+        tsgd_table_add(&t, "%s", label[i]);
+        for (int f = 0; f < FRACTIONS; f++)
+            add_after(&t, &log[i], after[f], c);
         add_file(&t, &log[i]);
     }
-    printf("\n%s after as many gradients (at the last evaluation by then)\n", title);
+    printf("\n%s after as many gradients (~: between two evaluations, interpolated %s)\n",
+           c->title, c->how);
     enum tsgd_status st = tsgd_table_print(&t, stdout, err);
     tsgd_table_release(&t);
     return st;
@@ -186,15 +260,16 @@ enum tsgd_exit tsgd_cmd_compare(const struct tsgd_command *self, const struct ts
     enum tsgd_exit code = TSGD_EXIT_DONE;
     struct tsgd_error err;
     struct tsgd_runlog *log = NULL;
+    char **label = NULL;
     size_t n = 0;
     TRY(TSGD_NEW(&log, cli->n_operands, "logs", &err));
+    TRY(TSGD_NEW(&label, cli->n_operands, "names of runs", &err));
     for (; n < cli->n_operands; n++)
         TRY(tsgd_runlog_read(&log[n], cli->operand[n], &err));
-    TRY(print_ends(log, n, &err));
-    if (n > 1) {
-        TRY(print_course(log, n, NETWORK, "test accuracy", "test_accuracy", PERCENT, &err));
-        TRY(print_course(log, n, QUADRATIC, "grad_norm2", "grad_norm2", REAL, &err));
-    }
+    TRY(tsgd_labels_create(label, log, n, &err));
+    TRY(print_ends(log, label, n, &err));
+    for (size_t c = 0; c < sizeof courses / sizeof *courses && n > 1; c++)
+        TRY(print_course(log, label, n, &courses[c], &err));
 done:
     if (st != TSGD_OK) {
         tsgd_complain(self, &err);
@@ -202,6 +277,9 @@ done:
     }
     for (size_t i = 0; i < n; i++)
         tsgd_runlog_release(&log[i]);
+    for (size_t i = 0; label && i < n; i++)
+        free(label[i]);
+    free(label);
     free(log);
     return code;
 }

@@ -64,8 +64,20 @@ static const char eval_closing[] =
 
 static const char compare_about[] =
     "Prints a table of the runs whose logs ('telesgd train --log LOG') are given: how far they\n"
-    "came, how good they are, what they sent. With several logs a second table shows the test\n"
-    "accuracy that each had after the same numbers of gradients.\n";
+    "came, how good they are, what they sent. A run is named by method, k of n, topology, and\n"
+    "every other setting of the result in which it differs from another run; equal names are\n"
+    "numbered. Of a search ('telesgd tune --log LOG') it shows the chosen k and step size; the\n"
+    "seconds alone are those of the whole search.\n"
+    "\n"
+    "With several logs a second table shows the test accuracy (quadratics: grad_norm2) of each\n"
+    "after the same numbers of gradients, as far as the shortest run came (one that diverged is\n"
+    "not waited for):\n"
+    "  75.84 %   an evaluation was made after exactly so many gradients\n"
+    "  ~75.84 %  interpolated between the evaluations just before and just after: the accuracy\n"
+    "            linearly, grad_norm2 linearly in its logarithm\n"
+    "  -         before the first evaluation or after the last, or between two of which one found\n"
+    "            grad_norm2 = 0\n"
+    "A search measures test accuracy only at its end.\n";
 
 static const char topology_about[] =
     "Tells how fast the tokens of a graph (telesgd list topologies) come to agree: how many\n"

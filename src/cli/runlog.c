@@ -26,8 +26,45 @@ static enum tsgd_status sort_in(struct tsgd_runlog *log, json_t *line, size_t nu
         st = tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for line %zu", log->path, number);
     else if (!strcmp(type, "summary") && !log->summary)
         log->summary = json_incref(line);
+    log->is_search |= json_object_get(line, "population") || json_object_get(line, "rounds_grid");
     json_decref(line);
     return st;
+}
+
+/* The population whose last evaluation the summary of a search repeats; NULL: none was chosen. */
+static const json_t *chosen_population(const struct tsgd_runlog *log)
+{
+    const json_t *population = NULL, *hash = json_object_get(log->summary, "state_hash"), *eval;
+    size_t i;
+    json_array_foreach(log->evals, i, eval)
+        if (json_equal(json_object_get(eval, "state_hash"), hash))
+            population = json_object_get(eval, "population");
+    return population;
+}
+
+/* Sets a field of the config line to the summary's, or to null. */
+static bool take_over(const struct tsgd_runlog *log, const char *name, const char *from)
+{
+    json_t *value = json_object_get(log->summary, from);
+    return json_object_set_new(log->config, name, value ? json_incref(value) : json_null()) == 0;
+}
+
+/* Leaves of the log of a search what concerns the chosen population. */
+static enum tsgd_status keep_chosen(struct tsgd_runlog *log, struct tsgd_error *err)
+{
+    const json_t *population = chosen_population(log);
+    json_t *evals = json_array(), *eval;
+    size_t i;
+    bool kept = evals != NULL;
+    json_array_foreach(log->evals, i, eval)
+        if (json_equal(json_object_get(eval, "population"), population))
+            kept &= json_array_append(evals, eval) == 0;
+    if (population)
+        kept &= json_array_append(evals, log->summary) == 0;
+    json_decref(log->evals);
+    log->evals = evals;
+    kept &= take_over(log, "tokens", "chosen_active") && take_over(log, "lr", "chosen_lr");
+    return kept ? TSGD_OK : tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for the log", log->path);
 }
 
 /* The next line into *text of *room bytes, its length into *length: negative at the end. */
@@ -76,6 +113,8 @@ enum tsgd_status tsgd_runlog_read(struct tsgd_runlog *out, const char *path,
         st = tsgd_fail(err, TSGD_EFORMAT, "%s: is empty; want a log with a config line", path);
         goto done;
     }
+    if (log.is_search)
+        TRY(keep_chosen(&log, err));
     *out = log;
     log = (struct tsgd_runlog){.path = NULL};
 done:
@@ -100,6 +139,12 @@ const json_t *tsgd_runlog_end(const struct tsgd_runlog *log)
     if (log->summary)
         return log->summary;
     return n ? json_array_get(log->evals, n - 1) : NULL;
+}
+
+bool tsgd_runlog_is_quadratic(const struct tsgd_runlog *log)
+{
+    const char *model = json_string_value(json_object_get(log->config, "model"));
+    return model && !strcmp(model, "quadratic");
 }
 
 bool tsgd_runlog_number(const json_t *line, const char *name, double *out)

@@ -1313,6 +1313,51 @@ Test(cli, a_dumb_terminal_gets_plain_lines)
     ",\"bytes_gossip\":1048576,\"bytes_teleport\":2048,\"wall_seconds\":12.5,"                   \
     "\"test_loss\":0.5,\"test_accuracy\":" accuracy ",\"consensus\":0.001}\n"
 
+#define QUADRATIC(method, active)                                                                \
+    "{\"type\":\"config\",\"method\":\"" method "\",\"nodes\":100,\"tokens\":" active            \
+    ",\"topology\":\"ring\",\"model\":\"quadratic\"}\n"
+#define EVAL(gradients, accuracy)                                                                \
+    "{\"type\":\"eval\",\"gradients\":" gradients ",\"test_accuracy\":" accuracy "}\n"
+#define EVAL2(gradients, norm2)                                                                  \
+    "{\"type\":\"eval\",\"gradients\":" gradients ",\"grad_norm2\":" norm2 "}\n"
+
+/* A table on one line, with one space after each cell and, but in the first cell of a line, none
+ * within. Cells are parted by two spaces.                                                       */
+static char *squeeze(const char *table)
+{
+    char *text = keep(calloc(1, strlen(table) + 1)), *to = text;
+    bool first = true;
+    for (const char *p = table; *p; p++) {
+        if (*p != ' ' && *p != '\n') {
+            *to++ = *p;
+        } else if (*p == '\n' || p[1] == ' ') {
+            first = *p == '\n';
+            if (to > text && to[-1] != ' ')
+                *to++ = ' ';
+        } else if (first && p[-1] != ' ') {
+            *to++ = ' ';
+        }
+    }
+    return text;
+}
+
+static void expect_row(const char *table, const char *row)
+{
+    cr_assert(table != NULL);
+    cr_expect(strstr(squeeze(table), row), "want: %s\nin: %s", row, table);
+}
+
+/* What the table of the course holds from its second cell on. */
+static void expect_course(const char *words, const char *cells)
+{
+    struct result r = run(words);
+    expect_code(&r, 0);
+    const char *table = strstr(r.out, "\ngradients ");
+    cr_assert(table, "%s", r.out);
+    const char *found = squeeze(table) + strlen("gradients ");
+    cr_expect(!strcmp(found, cells), "want: %s\nfound: %s\nin: %s", cells, found, r.out);
+}
+
 Test(cli, compare_prints_a_row_for_each_log)
 {
     write_file("a", CONFIG("teleport", "8") "{\"type\":\"eval\"," METRICS("125", "1000", "0.25")
@@ -1337,20 +1382,223 @@ Test(cli, compare_shows_the_course_over_the_gradients_that_all_have_taken)
                "{\"type\":\"eval\"," METRICS("250", "2000", "0.33"));
     write_file("b", CONFIG("dsgd", "100") "{\"type\":\"eval\"," METRICS("6", "600", "0.44")
                "{\"type\":\"eval\"," METRICS("10", "1000", "0.55"));
+    expect_course("compare a b", "200 400 600 800 1,000 log "
+                  /* 400 gradients have 11, 1000 have 22: 11 more over 600 */
+                  "teleport, 8 of 100, ring - 11.00% ~14.67% ~18.33% 22.00% "
+                  "a(unfinished) dsgd, 100 of 100, ring - - 44.00% ~49.50% 55.00% b(unfinished) ");
+}
+
+Test(cli, compare_finds_a_straight_line_again_between_evaluations_anywhere)
+{
+    /* accuracy = 0.1 + gradients / 10000, measured at different places */
+    write_file("a", CONFIG("teleport", "8") EVAL("0", "0.1") EVAL("30", "0.103")
+               EVAL("1000", "0.2") EVAL("3700", "0.47") EVAL("5000", "0.6"));
+    write_file("b", CONFIG("dsgd", "100") EVAL("900", "0.19") EVAL("3000", "0.4")
+               EVAL("5200", "0.62"));
+    expect_course("compare a b", "1,000 2,000 3,000 4,000 5,000 log "
+                  "teleport, 8 of 100, ring 20.00% ~30.00% ~40.00% ~50.00% 60.00% a(unfinished) "
+                  "dsgd, 100 of 100, ring ~20.00% ~30.00% 40.00% ~50.00% ~60.00% b(unfinished) ");
+    struct result r = run("compare a b");
+    cr_expect(strstr(r.out, "\ntest accuracy after as many gradients (~: between two evaluations, "
+                     "interpolated linearly)\n"), "%s", r.out);
+    cr_expect(!strstr(r.out, "grad_norm2"), "%s", r.out);
+}
+
+Test(cli, compare_takes_the_later_of_two_evaluations_after_equally_many_gradients)
+{
+    write_file("a", CONFIG("teleport", "8") EVAL("50", "0.1") EVAL("50", "0.2") EVAL("100", "0.3"));
+    write_file("b", CONFIG("dsgd", "100") EVAL("100", "0.5"));
+    expect_course("compare a b", "20 40 60 80 100 log "
+                  "teleport, 8 of 100, ring - - ~22.00% ~26.00% 30.00% a(unfinished) "
+                  "dsgd, 100 of 100, ring - - - - 50.00% b(unfinished) ");
+}
+
+Test(cli, compare_interpolates_the_logarithm_of_a_quadratics_gradient)
+{
+    /* 10^-(gradients / 100), and one that ends at 0, whose logarithm is not to be had */
+    write_file("a", QUADRATIC("dsgd", "100") EVAL2("100", "0.1") EVAL2("300", "0.001")
+               EVAL2("500", "1e-5"));
+    write_file("b", QUADRATIC("teleport", "8") EVAL2("100", "4") EVAL2("300", "0")
+               EVAL2("500", "0"));
+    expect_course("compare a b", "100 200 300 400 500 log "
+                  "dsgd, 100 of 100, ring 0.1 ~0.01 0.001 ~0.0001 1e-05 a(unfinished) "
+                  "teleport, 8 of 100, ring 4 - 0 - 0 b(unfinished) ");
+    struct result r = run("compare a b");
+    cr_expect(strstr(r.out, "\ngrad_norm2 after as many gradients (~: between two evaluations, "
+                     "interpolated in the logarithm)\n"), "%s", r.out);
+}
+
+Test(cli, compare_does_not_wait_for_a_run_that_diverged)
+{
+    write_file("a", CONFIG("teleport", "8") EVAL("500", "0.5") EVAL("1000", "0.6"));
+    write_file("b", CONFIG("dsgd", "100") EVAL("100", "0.1") EVAL("500", "0.3")
+               "{\"type\":\"summary\",\"gradients\":500,\"diverged\":true}\n");
+    write_file("c", CONFIG("walk", "9") "{\"type\":\"summary\",\"diverged\":true}\n");
+    expect_course("compare a b c", "200 400 600 800 1,000 log "
+                  "teleport, 8 of 100, ring - - ~52.00% ~56.00% 60.00% a(unfinished) "
+                  "dsgd, 100 of 100, ring ~15.00% ~25.00% - - - b(diverged) "
+                  "walk, 9 of 100, ring - - - - - c(diverged) ");
+    expect_course("compare b c", "100 200 300 400 500 log "
+                  "dsgd, 100 of 100, ring 10.00% ~15.00% ~20.00% ~25.00% 30.00% b(diverged) "
+                  "walk, 9 of 100, ring - - - - - c(diverged) ");
+}
+
+Test(cli, compare_gives_networks_and_quadratics_courses_of_their_own)
+{
+    write_file("a", CONFIG("walk", "8") EVAL("1000", "0.5"));
+    write_file("b", QUADRATIC("dsgd", "100") EVAL2("10", "2"));
     struct result r = run("compare a b");
     expect_code(&r, 0);
-    const char *t = strstr(r.out, "\ngradients ");
-    cr_assert(t, "%s", r.out);
-    static const char *const words[] = {     /* in this order */
-        "200", "400", "600", "800", "1,000", "teleport,", "-", "11.00 %", "11.00 %", "11.00 %",
-        "22.00 %", "dsgd,", "-", "-", "44.00 %", "44.00 %", "55.00 %",
-    };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        const char *found = strstr(t, words[i]);
-        cr_assert(found, "no %s at its place in: %s", words[i], r.out);
-        t = found + strlen(words[i]);
-    }
-    cr_expect(!strstr(r.out, "\n\n\n"));
+    const char *network = strstr(r.out, "\ntest accuracy after"), *quadratic;
+    cr_assert(network && (quadratic = strstr(network, "\ngrad_norm2 after")), "%s", r.out);
+    expect_row(network, "gradients 200 400 600 800 1,000 log "
+               "walk, 8 of 100, ring - - - - 50.00% a(unfinished) grad_norm2 after");
+    expect_row(quadratic, "gradients 2 4 6 8 10 log "
+               "dsgd, 100 of 100, ring - - - - 2 b(unfinished) ");
+}
+
+Test(cli, compare_has_no_course_when_nothing_was_evaluated)
+{
+    write_file("a", CONFIG("teleport", "8"));
+    struct result r = run("compare a a");
+    expect_code(&r, 0);
+    cr_expect(!strstr(r.out, "after as many") && strstr(r.out, "a (unfinished)"), "%s", r.out);
+}
+
+/* ---- what compare calls them ---- */
+
+static const struct {
+    const char *a, *b;                  /* of the config line, after its first fields */
+    const char *name_a, *name_b;
+} names[] = {
+    {"\"lr\":0.1,\"seed\":0", "\"lr\":0.025,\"seed\":0", "ring, lr 0.1", "ring, lr 0.025"},
+    {"\"lr\":1.0,\"seed\":1", "\"lr\":1,\"seed\":2", "ring, seed 1", "ring, seed 2"},
+    {"\"partition\":\"iid\"", "\"partition\":\"dirichlet:0.1\"", "ring, partition iid",
+     "ring, partition dirichlet:0.1"},
+    {"\"nesterov\":false,\"availability\":null", "\"nesterov\":true,\"availability\":0.9", "ring",
+     "ring, nesterov, availability 0.9"},
+    {"\"split-seed\":1,\"seed\":1", "\"split-seed\":2,\"seed\":2", "ring, seed 1", "ring, seed 2"},
+    {"\"split-seed\":1,\"seed\":1", "\"split-seed\":2,\"seed\":1", "ring", "ring, split-seed 2"},
+    {"\"model\":\"mlp\",\"dim\":null", "\"model\":\"quadratic\",\"dim\":50", "ring, model mlp",
+     "ring, model quadratic"},
+    /* nothing that tells them apart */
+    {"\"lr\":0.1", "\"lr\":0.1", "ring #1", "ring #2"},
+    {"\"threads\":1,\"cpu\":\"A\",\"isa\":\"avx2\",\"trace\":null,\"memory_bytes\":1",
+     "\"threads\":2,\"cpu\":\"B\",\"isa\":\"sse4\",\"trace\":\"t\",\"memory_bytes\":2", "ring #1",
+     "ring #2"},
+    {"\"rounds\":10,\"eval-every\":1,\"split_hash\":\"a\"",
+     "\"rounds\":20,\"eval-every\":2,\"split_hash\":\"b\"", "ring #1", "ring #2"},
+    {"\"validation\":0.1", "\"eval\":\"mean\"", "ring #1", "ring #2"},
+};
+
+ParameterizedTestParameters(cli, compare_names_runs_by_what_tells_them_apart)
+{
+    return rows(sizeof names / sizeof *names);
+}
+
+static void write_named(const char *path, const char *fields)
+{
+    char text[512];
+    snprintf(text, sizeof text, "{\"type\":\"config\",\"method\":\"dsgd\",\"nodes\":9,"
+             "\"tokens\":9,\"topology\":\"ring\",%s}\n", fields);
+    write_file(path, text);
+}
+
+/* The line of the table that ends in `log`, without the rest of it after the name. */
+static void expect_name(const char *table, const char *log, const char *name)
+{
+    char end[32], want[128];
+    snprintf(end, sizeof end, " %s (unfinished)\n", log);
+    snprintf(want, sizeof want, "\ndsgd, 9 of 9, %s  ", name);
+    const char *at = strstr(table, end), *line = at;
+    cr_assert(at != NULL, "no%sin: %s", end, table);
+    while (line > table && *line != '\n')
+        line--;
+    cr_expect(!strncmp(line, want, strlen(want) - 1), "want %s, in: %s", want, table);
+    line += strlen(want) - 2;
+    cr_expect(line + strspn(line, " ") < at && line[strspn(line, " ")] == '-', "want %s, in: %s",
+              want, table);
+}
+
+ParameterizedTest(size_t *row, cli, compare_names_runs_by_what_tells_them_apart)
+{
+    write_named("a", names[*row].a);
+    write_named("b", names[*row].b);
+    struct result r = run("compare a b");
+    expect_code(&r, 0);
+    expect_name(r.out, "a", names[*row].name_a);
+    expect_name(r.out, "b", names[*row].name_b);
+}
+
+Test(cli, compare_numbers_only_names_that_are_equal)
+{
+    write_named("a", "\"seed\":1");
+    write_named("b", "\"seed\":2");
+    write_named("c", "\"seed\":1");
+    struct result r = run("compare a b c");
+    expect_code(&r, 0);
+    expect_name(r.out, "a", "ring, seed 1 #1");
+    expect_name(r.out, "b", "ring, seed 2");
+    expect_name(r.out, "c", "ring, seed 1 #2");
+}
+
+/* ---- compare and searches ---- */
+
+#define CANDIDATE(population, active, gradients, metric, hash)                                   \
+    "{\"type\":\"eval\",\"population\":" population ",\"active\":" active                        \
+    ",\"gradients\":" gradients "," metric ",\"state_hash\":\"" hash "\"}\n"
+#define NORM(x) "\"grad_norm2\":" x
+
+/* Two populations of k = 4, of different step sizes; the second was chosen. */
+#define SEARCH                                                                                   \
+    QUADRATIC("teleport", "31")                                                                  \
+    CANDIDATE("0", "2", "50", NORM("7"), "a") CANDIDATE("1", "4", "100", NORM("8"), "b")         \
+    CANDIDATE("2", "4", "100", NORM("1"), "c") CANDIDATE("0", "2", "100", NORM("7"), "d")        \
+    CANDIDATE("2", "4", "200", NORM("0.01"), "e") CANDIDATE("1", "4", "200", NORM("8"), "f")
+
+Test(cli, compare_shows_of_a_search_the_population_it_chose)
+{
+    write_file("s", SEARCH "{\"type\":\"summary\",\"gradients\":200,\"grad_norm2\":0.01,"
+               "\"state_hash\":\"e\",\"chosen_active\":4,\"chosen_lr\":0.03,\"rounds_grid\":9,"
+               "\"gradients_spent\":1600,\"interrupted\":false}\n");
+    write_file("b", QUADRATIC("dsgd", "100") EVAL2("50", "3") EVAL2("250", "3"));
+    expect_course("compare s b", "40 80 120 160 200 log "
+                  /* 0.01^(1/5), 0.01^(3/5) */
+                  "teleport, 4 of 100, ring, lr 0.03 - - ~0.3981 ~0.0631 0.01 "
+                  "s(search,1,600gradientsinall) "
+                  "dsgd, 100 of 100, ring - ~3 ~3 ~3 ~3 b(unfinished) ");
+}
+
+Test(cli, compare_shows_no_population_of_a_search_that_chose_none)
+{
+    write_file("s", SEARCH);
+    write_file("n", SEARCH "{\"type\":\"summary\",\"rounds_grid\":9,\"gradients_spent\":1600,"
+               "\"interrupted\":false}\n");
+    write_file("i", QUADRATIC("teleport", "31") "{\"type\":\"summary\",\"rounds_grid\":9,"
+               "\"gradients_spent\":0,\"interrupted\":true}\n");
+    struct result r = run("compare s n i");
+    expect_code(&r, 0);
+    expect_row(r.out, "teleport, ? of 100, ring #1 - - - - - - - - s(unfinished) ");
+    expect_row(r.out, "teleport, ? of 100, ring #2 - - - - - - - - n(search,1,600gradientsinall)"
+               "(nothingchosen) ");
+    expect_row(r.out, "teleport, ? of 100, ring #3 - - - - - - - - i(search,0gradientsinall)"
+               "(interrupted) ");
+    cr_expect(!strstr(r.out, "after as many"), "%s", r.out);
+}
+
+Test(cli, compare_reads_what_tune_logs)
+{
+    struct result r = run("tune --data blobs:2000,16,4 --model logistic --nodes 7 --rounds 20 "
+                          "--lr-grid 0.1,0.01 --log l" QUIET);
+    expect_code(&r, 0);
+    const json_t *lines = parse_lines(read_file("l")), *end = last_line(lines);
+    char want[128];
+    r = run("compare l l");
+    expect_code(&r, 0);
+    snprintf(want, sizeof want, "teleport, %.0f of 7, ring, lr %g #2 - - - - %.2f%% "
+             "l(search,280gradientsinall) ", number(end, "chosen_active"), number(end, "chosen_lr"),
+             100 * number(end, "test_accuracy"));
+    expect_row(strstr(r.out, "\ngradients "), want);
 }
 
 /* ---- compare and files that mean no good ---- */
