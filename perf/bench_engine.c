@@ -4,6 +4,8 @@
 #include "bench.h"
 
 #include "engine/engine.h"
+#include "method/sgd.h"
+#include "scenario/rate.h"
 #include "telesgd.h"
 
 #include <stdio.h>
@@ -154,18 +156,18 @@ static bool empty_steps(const char *topology, uint32_t k, uint32_t threads)
     static const struct tsgd_problem_ops ops = {.batch_count = one_sample, .gradient = nothing};
     struct tsgd_problem problem = {.ops = &ops, .dim = 16, .nodes = 2 * k};
     struct tsgd_schedule mixing = TSGD_SCHEDULE_INIT;
-    struct tsgd_local local;
+    struct tsgd_rule rule;
     double ns[REPEATS];
     float x[16] = {0};
     uint64_t rounds = 2000000 / k;
     if (tsgd_topology_build(&mixing, topology, k, 0, NULL) ||
-        tsgd_local_sgd(&local, "token", 0, false, 0, NULL))
+        tsgd_sgd_rule(&rule, "token", 0, false, 0, NULL))
         exit(1);
     for (int r = 0; r < REPEATS; r++) {
-        struct tsgd_population p = {.k = k, .mixing = &mixing, .rate = {.eta = 0.1}, .rounds = rounds};
+        struct tsgd_population p = {.k = k, .mixing = &mixing, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}), .rounds = rounds};
         struct tsgd_engine_config c = {
             .problem = &problem, .population = &p, .n_populations = 1, .teleports = true,
-            .local = local, .local_steps = 1, .threads = threads, .init = x,
+            .rule = rule, .local_steps = 1, .threads = threads, .init = x,
         };
         struct tsgd_engine *e;
         struct tsgd_outcome o;

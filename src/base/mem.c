@@ -80,3 +80,65 @@ enum tsgd_status tsgd_mem_check(size_t bytes, const char *what, const char *reme
     return tsgd_fail(err, TSGD_ENOMEM, "%s: needs %.1f GiB, %.1f GiB are available; %s", what,
                      (double)bytes / 0x1p30, (double)available / 0x1p30, remedy);
 }
+
+/* ---- holdings ---- */
+
+struct tsgd_block {
+    void *p;
+    size_t mapped;              /* bytes of a mapping; 0: freed with free() */
+};
+
+/* Room for one more block, so that what is taken next can be remembered. */
+static enum tsgd_status make_room(struct tsgd_holding *h, const char *what, struct tsgd_error *err)
+{
+    if (h->n < h->room)
+        return TSGD_OK;
+    size_t room = h->room ? 2 * h->room : 16;
+    void *p = realloc(h->block, room * sizeof *h->block);
+    if (!p)
+        return tsgd_fail(err, TSGD_ENOMEM, "no memory for %s", what);
+    h->block = p;
+    h->room = room;
+    return TSGD_OK;
+}
+
+static enum tsgd_status hold(struct tsgd_holding *h, void **out, size_t count, size_t size,
+                             bool mapped, const char *what, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    void *p = NULL;
+    size_t bytes = tsgd_mul(count, size);
+    if (!h->counts) {
+        TRY(make_room(h, what, err));
+        TRY(mapped ? tsgd_map(&p, bytes, what, err) : tsgd_alloc(&p, count, size, what, err));
+        h->block[h->n++] = (struct tsgd_block){p, mapped ? bytes : 0};
+        *out = p;
+    }
+    h->bytes = tsgd_add(h->bytes, bytes);
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_hold(struct tsgd_holding *h, void **out, size_t count, size_t size,
+                           const char *what, struct tsgd_error *err)
+{
+    return hold(h, out, count, size, false, what, err);
+}
+
+enum tsgd_status tsgd_hold_map(struct tsgd_holding *h, void **out, size_t bytes, const char *what,
+                               struct tsgd_error *err)
+{
+    return hold(h, out, bytes, 1, true, what, err);
+}
+
+void tsgd_holding_release(struct tsgd_holding *h)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        if (h->block[i].mapped)
+            tsgd_unmap(h->block[i].p, h->block[i].mapped);
+        else
+            free(h->block[i].p);
+    }
+    free(h->block);
+    *h = (struct tsgd_holding)TSGD_HOLDING_INIT;
+}

@@ -22,6 +22,27 @@ enum tsgd_status tsgd_alloc(void **out, size_t count, size_t size, const char *w
 enum tsgd_status tsgd_map(void **out, size_t bytes, const char *what, struct tsgd_error *err);
 void tsgd_unmap(void *p, size_t bytes);
 
+/* What one owner holds: taken block by block, released all at once. A holding that counts takes
+ * nothing and only adds up the bytes, so the code that takes memory is the code that tells how much
+ * it will be. Pointers are then left as they are.                                               */
+struct tsgd_holding {
+    bool counts;
+    size_t bytes;               /* SIZE_MAX when they cannot be counted */
+    struct tsgd_block *block;
+    size_t n, room;
+};
+#define TSGD_HOLDING_INIT {false, 0, NULL, 0, 0}
+#define TSGD_HOLDING_COUNT {true, 0, NULL, 0, 0}
+
+/* As tsgd_alloc, as TSGD_NEW and as tsgd_map, for the holding to release. */
+enum tsgd_status tsgd_hold(struct tsgd_holding *h, void **out, size_t count, size_t size,
+                           const char *what, struct tsgd_error *err);
+#define TSGD_HOLD(h, ptr, count, what, err) \
+    tsgd_hold((h), (void **)(ptr), (count), sizeof **(ptr), (what), (err))
+enum tsgd_status tsgd_hold_map(struct tsgd_holding *h, void **out, size_t bytes, const char *what,
+                               struct tsgd_error *err);
+void tsgd_holding_release(struct tsgd_holding *h);
+
 /* Bytes this process may still take: free memory of the machine, or of its control group where
  * that is less; SIZE_MAX if the system does not say.                                            */
 size_t tsgd_mem_available(void);

@@ -7,8 +7,8 @@
  * Rows start on a cache line; stride >= dim counts floats; padding stays zero. Huge pages are asked
  * for; a row is first touched by the worker whose home token it is. Size: (P E + R) * tokens * stride
  * floats, however many nodes there are.
- * Ownership: whoever inits it releases it, after joining the workers.
- * Threads: init and release alone; addresses from anywhere. Who may touch a row's contents, and
+ * Ownership: the holding's, which is released after the workers are joined.
+ * Threads: init alone; addresses from anywhere. Who may touch a row's contents, and
  * when, is decided by engine/seq.h and nothing else.                                            */
 #ifndef TSGD_ENGINE_ARENA_H
 #define TSGD_ENGINE_ARENA_H
@@ -27,21 +27,16 @@ struct tsgd_arena {
     float *row, *own;
     size_t tokens, dim, stride;
     uint32_t places, exchanged, private_rows;   /* P, E, R */
-    size_t bytes;
 };
 #define TSGD_ARENA_INIT {0}
 
 /* Floats from one row to the next. */
 static inline size_t tsgd_arena_stride(size_t dim) { return tsgd_round_up(dim, 16); }
 
-/* Bytes that init would map; SIZE_MAX when they cannot be counted. */
-size_t tsgd_arena_bytes(size_t tokens, size_t dim, uint32_t places, uint32_t exchanged,
-                        uint32_t private_rows);
-
 /* Maps an arena with everything zero. places: 1 or 2. On error *out is untouched. TSGD_ENOMEM. */
-enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, size_t tokens, size_t dim, uint32_t places,
-                                 uint32_t exchanged, uint32_t private_rows, struct tsgd_error *err);
-void tsgd_arena_release(struct tsgd_arena *a);
+enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, struct tsgd_holding *holding, size_t tokens,
+                                 size_t dim, uint32_t places, uint32_t exchanged,
+                                 uint32_t private_rows, struct tsgd_error *err);
 
 /* Exchanged row e of `token` at round t. */
 static inline float *tsgd_arena_row(const struct tsgd_arena *a, uint64_t t, uint32_t e, size_t token)

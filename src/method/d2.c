@@ -9,31 +9,33 @@
 
 #include <string.h>
 
-static void init(const struct tsgd_rows *rows, size_t dim)
+static void init(const struct tsgd_rule *r, const struct tsgd_rows *rows, size_t dim,
+                 const float *mean)
 {
+    (void)r, (void)mean;
     memcpy(rows->own[0], rows->exchanged[0], dim * sizeof(float));
 }
 
-static void step(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad, size_t dim,
+static void step(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad, size_t dim,
                  const struct tsgd_step *s)
 {
     float *restrict x = rows->exchanged[0], *restrict before = rows->own[0];
     const float *restrict g = grad;
     for (size_t j = 0; j < dim; j++) {
-        float psi = x[j] - s->eta * (g[j] + l->decay * x[j]);
+        float psi = x[j] - s->eta * (g[j] + r->decay * x[j]);
         x[j] += psi - before[j];
         before[j] = psi;
     }
 }
 
-static const struct tsgd_local local = {
-    .exchanged = 1, .private_rows = 1, .init = init, .step = step,
+static const struct tsgd_rule rule = {
+    .exchanged = {"x"}, .own = {"psi"}, .init = init, .step = step,
 };
 
 const struct tsgd_method tsgd_method_d2 = {
     .name = "d2",
     .summary = "D2: corrects each step by the last one, so that different data do no harm",
-    .local = &local,
+    .rule = &rule,
     .one_step = true,
     .every_step = true,
     .needs_spectrum = true,

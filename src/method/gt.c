@@ -5,25 +5,27 @@
  * from y^0 = g^{-1} = 0, so that y^{1/2} = g^0. The differences keep sum y = sum g to the end.  */
 #include "method/method.h"
 
-static void step(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad, size_t dim,
+static void step(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad, size_t dim,
                  const struct tsgd_step *s)
 {
     float *restrict x = rows->exchanged[0], *restrict y = rows->exchanged[1];
     float *restrict before = rows->own[0];
     const float *restrict grad_x = grad;
     for (size_t j = 0; j < dim; j++) {
-        float g = grad_x[j] + l->decay * x[j];
+        float g = grad_x[j] + r->decay * x[j];
         y[j] += g - before[j];
         x[j] -= s->eta * y[j];
         before[j] = g;
     }
 }
 
-static const struct tsgd_local local = {.exchanged = 2, .private_rows = 1, .step = step};
+static const struct tsgd_rule rule = {
+    .exchanged = {"x", "y"}, .own = {"gradient"}, .step = step,
+};
 
 const struct tsgd_method tsgd_method_gt = {
     .name = "gt",
     .summary = "gradient tracking: nodes gossip an estimate of the mean gradient too",
-    .local = &local,
+    .rule = &rule,
     .one_step = true,
 };

@@ -59,14 +59,14 @@ static enum tsgd_status check_rule(const struct tsgd_method *m, const struct tsg
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_method_local(struct tsgd_local *out, const struct tsgd_method *m,
+enum tsgd_status tsgd_method_rule(struct tsgd_rule *out, const struct tsgd_method *m,
                                    const struct tsgd_settings *s, struct tsgd_error *err)
 {
     enum tsgd_status st;
-    if (!m->local) {
+    if (!m->rule) {
         if (s->nesterov && s->momentum == 0)
             return tsgd_fail(err, TSGD_EINVAL, "--nesterov: needs a --momentum above 0");
-        st = tsgd_local_sgd(out, s->momentum_home, s->momentum, s->nesterov, s->weight_decay, err);
+        st = tsgd_sgd_rule(out, s->momentum_home, s->momentum, s->nesterov, s->weight_decay, err);
         if (st == TSGD_OK && s->momentum == 0 && strcmp(s->momentum_home, "token"))
             st = tsgd_fail(err, TSGD_EINVAL, "--momentum-home: found '%s', but it needs a "
                            "--momentum above 0", s->momentum_home);
@@ -75,7 +75,7 @@ enum tsgd_status tsgd_method_local(struct tsgd_local *out, const struct tsgd_met
     st = check_rule(m, s, err);
     if (st != TSGD_OK)
         return st;
-    *out = *m->local;
+    *out = *m->rule;
     out->momentum = (float)s->momentum;
     out->nesterov = s->nesterov;
     out->decay = (float)s->weight_decay;
@@ -109,6 +109,6 @@ enum tsgd_status tsgd_method_check_mixing(const struct tsgd_method *m,
  * adds that up: D2 on the complete graph then stopped 7e-3 from the optimum, not below 1e-5.     */
 void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_schedule *mixing)
 {
-    for (uint32_t i = 0; m->local && i < mixing->period; i++)
+    for (uint32_t i = 0; m->rule && i < mixing->period; i++)
         mixing->w[i].uniform = false;
 }

@@ -1,9 +1,9 @@
 /* method/method.h: training methods. One engine runs them all: a method is a rule for who holds a
- * token, a choice of mixing matrices, and a local rule.                                         */
+ * token, a choice of mixing matrices, and an update rule.                                         */
 #ifndef TSGD_METHOD_METHOD_H
 #define TSGD_METHOD_METHOD_H
 
-#include "engine/local.h"
+#include "method/sgd.h"
 #include "topology/topology.h"
 
 /* One row of method/list.h. */
@@ -13,9 +13,9 @@ struct tsgd_method {
     bool may_teleport;          /* it does when --active asks for fewer than n */
     const char *topology;       /* the only one that the method takes; NULL: --topology decides */
 
-    /* NULL: SGD with momentum (engine/local.h). Else a rule of its own, without the settings; what
+    /* NULL: SGD with momentum (method/sgd.h). Else a rule of its own, without the settings; what
      * follows concerns methods that have one.                                                   */
-    const struct tsgd_local *local;
+    const struct tsgd_rule *rule;
     bool needs_momentum;        /* its rule is made of --momentum; else it takes none */
     bool takes_nesterov;
     bool one_step;              /* one step of every token in every round: no --local-steps */
@@ -31,9 +31,9 @@ extern const size_t tsgd_n_methods;
 enum tsgd_status tsgd_method_find(const struct tsgd_method **out, const char *name,
                                   struct tsgd_error *err);
 
-/* The method's local rule with these settings. TSGD_EINVAL: a setting that the method does not take
+/* The method's update rule with these settings. TSGD_EINVAL: a setting that the method does not take
  * or lacks; the sentence says which.                                                            */
-enum tsgd_status tsgd_method_local(struct tsgd_local *out, const struct tsgd_method *m,
+enum tsgd_status tsgd_method_rule(struct tsgd_rule *out, const struct tsgd_method *m,
                                    const struct tsgd_settings *s, struct tsgd_error *err);
 
 /* TSGD_EINVAL: the method diverges with these matrices, whatever the step size; the sentence says

@@ -7,26 +7,26 @@
  * mixed, as in gt. u alone is kept: its old value has served once the new one is there.         */
 #include "method/method.h"
 
-static void step(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad, size_t dim,
+static void step(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad, size_t dim,
                  const struct tsgd_step *s)
 {
     float *restrict x = rows->exchanged[0], *restrict y = rows->exchanged[1];
     float *restrict u = rows->own[0];
     const float *restrict g = grad;
     for (size_t j = 0; j < dim; j++) {
-        float next = l->momentum * u[j] + (g[j] + l->decay * x[j]);
+        float next = r->momentum * u[j] + (g[j] + r->decay * x[j]);
         y[j] += next - u[j];
         x[j] -= s->eta * y[j];
         u[j] = next;
     }
 }
 
-static const struct tsgd_local local = {.exchanged = 2, .private_rows = 1, .step = step};
+static const struct tsgd_rule rule = {.exchanged = {"x", "y"}, .own = {"u"}, .step = step};
 
 const struct tsgd_method tsgd_method_momentum_tracking = {
     .name = "momentum-tracking",
     .summary = "gradient tracking of the momentum, which different data do not disturb",
-    .local = &local,
+    .rule = &rule,
     .needs_momentum = true,
     .one_step = true,
 };

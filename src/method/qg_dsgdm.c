@@ -8,8 +8,10 @@
 
 #include <string.h>
 
-static void init(const struct tsgd_rows *rows, size_t dim)
+static void init(const struct tsgd_rule *r, const struct tsgd_rows *rows, size_t dim,
+                 const float *mean)
 {
+    (void)r, (void)mean;
     memcpy(rows->own[1], rows->exchanged[0], dim * sizeof(float));
 }
 
@@ -26,22 +28,22 @@ static void look_back(float mu, const struct tsgd_rows *rows, size_t dim, const 
     }
 }
 
-static void step(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad, size_t dim,
+static void step(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad, size_t dim,
                  const struct tsgd_step *s)
 {
     float *restrict x = rows->exchanged[0];
     const float *restrict mhat = rows->own[0], *restrict grad_x = grad;
-    float mu = l->momentum;
+    float mu = r->momentum;
     if (s->index == 0)
         look_back(mu, rows, dim, s);
     for (size_t j = 0; j < dim; j++) {
-        float g = grad_x[j] + l->decay * x[j], m = g + mu * mhat[j];
-        x[j] -= s->eta * (l->nesterov ? g + mu * m : m);
+        float g = grad_x[j] + r->decay * x[j], m = g + mu * mhat[j];
+        x[j] -= s->eta * (r->nesterov ? g + mu * m : m);
     }
 }
 
-static const struct tsgd_local local = {
-    .exchanged = 1, .private_rows = 2, .init = init, .step = step,
+static const struct tsgd_rule rule = {
+    .exchanged = {"x"}, .own = {"momentum", "x_before"}, .init = init, .step = step,
 };
 
 const struct tsgd_method tsgd_method_qg_dsgdm = {
@@ -49,7 +51,7 @@ const struct tsgd_method tsgd_method_qg_dsgdm = {
     .summary = "quasi-global momentum: of the way a token went, gossip included; all n nodes, or k "
                "that teleport",
     .may_teleport = true,
-    .local = &local,
+    .rule = &rule,
     .needs_momentum = true,
     .takes_nesterov = true,
 };

@@ -1,46 +1,46 @@
-#include "engine/local.h"
+#include "method/sgd.h"
 
 #include "base/text.h"
 #include "linalg/vec.h"
 
 #include <string.h>
 
-static void step_plain(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad,
+static void step_plain(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
                        size_t dim, const struct tsgd_step *s)
 {
-    tsgd_sgd(rows->exchanged[0], NULL, grad, dim, s->eta, 0, false, l->decay);
+    tsgd_sgd(rows->exchanged[0], NULL, grad, dim, s->eta, 0, false, r->decay);
 }
 
-static void step_token(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad,
+static void step_token(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
                        size_t dim, const struct tsgd_step *s)
 {
-    tsgd_sgd(rows->exchanged[0], rows->own[0], grad, dim, s->eta, l->momentum, l->nesterov,
-             l->decay);
+    tsgd_sgd(rows->exchanged[0], rows->own[0], grad, dim, s->eta, r->momentum, r->nesterov,
+             r->decay);
 }
 
-static void step_node(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad,
+static void step_node(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
                       size_t dim, const struct tsgd_step *s)
 {
-    tsgd_sgd(rows->exchanged[0], rows->node, grad, dim, s->eta, l->momentum, l->nesterov, l->decay);
+    tsgd_sgd(rows->exchanged[0], rows->node, grad, dim, s->eta, r->momentum, r->nesterov, r->decay);
 }
 
-static void step_mixed(const struct tsgd_local *l, const struct tsgd_rows *rows, float *grad,
+static void step_mixed(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
                        size_t dim, const struct tsgd_step *s)
 {
-    tsgd_sgd(rows->exchanged[0], rows->exchanged[1], grad, dim, s->eta, l->momentum, l->nesterov,
-             l->decay);
+    tsgd_sgd(rows->exchanged[0], rows->exchanged[1], grad, dim, s->eta, r->momentum, r->nesterov,
+             r->decay);
 }
 
-enum tsgd_status tsgd_local_sgd(struct tsgd_local *out, const char *home, double momentum,
+enum tsgd_status tsgd_sgd_rule(struct tsgd_rule *out, const char *home, double momentum,
                                 bool nesterov, double decay, struct tsgd_error *err)
 {
     static const struct {
         const char *name;
-        struct tsgd_local local;
+        struct tsgd_rule rule;
     } homes[] = {
-        {"token", {.exchanged = 1, .private_rows = 1, .step = step_token}},
-        {"node", {.exchanged = 1, .node_row = true, .step = step_node}},
-        {"mixed", {.exchanged = 2, .step = step_mixed}},
+        {"token", {.exchanged = {"x"}, .own = {"momentum"}, .step = step_token}},
+        {"node", {.exchanged = {"x"}, .node = "momentum", .step = step_node}},
+        {"mixed", {.exchanged = {"x", "momentum"}, .step = step_mixed}},
     };
     enum { N = sizeof homes / sizeof *homes };
     const char *names[N];
@@ -48,13 +48,13 @@ enum tsgd_status tsgd_local_sgd(struct tsgd_local *out, const char *home, double
         names[i] = homes[i].name;
         if (strcmp(home, names[i]))
             continue;
-        struct tsgd_local l = homes[i].local;
+        struct tsgd_rule r = homes[i].rule;
         if (momentum == 0)
-            l = (struct tsgd_local){.exchanged = 1, .step = step_plain};
-        l.momentum = (float)momentum;
-        l.nesterov = nesterov;
-        l.decay = (float)decay;
-        *out = l;
+            r = (struct tsgd_rule){.exchanged = {"x"}, .step = step_plain};
+        r.momentum = (float)momentum;
+        r.nesterov = nesterov;
+        r.decay = (float)decay;
+        *out = r;
         return TSGD_OK;
     }
     return tsgd_unknown_name("--momentum-home", home, names, N, err);

@@ -2,8 +2,15 @@
 
 #include "base/mem.h"
 
-enum tsgd_status tsgd_problem_measure(const struct tsgd_problem *p, const float *x,
-                                      struct tsgd_measure *out, struct tsgd_error *err)
+void tsgd_measure_add(struct tsgd_measure *sum, const struct tsgd_measure *m)
+{
+    sum->samples += m->samples;
+    for (int i = 0; i < TSGD_MEASURE_SUMS; i++)
+        sum->sum[i] += m->sum[i];
+}
+
+enum tsgd_status tsgd_problem_measure(const struct tsgd_problem *p, const float *x, double *value,
+                                      uint64_t *samples, struct tsgd_error *err)
 {
     struct tsgd_measure sum = {0};
     void *scratch = NULL;
@@ -13,11 +20,10 @@ enum tsgd_status tsgd_problem_measure(const struct tsgd_problem *p, const float 
     for (uint32_t b = 0; b < p->eval_blocks; b++) {
         struct tsgd_measure m;
         p->ops->evaluate(p, b, x, scratch, &m);
-        sum.loss += m.loss;
-        sum.correct += m.correct;
-        sum.samples += m.samples;
+        tsgd_measure_add(&sum, &m);
     }
     free(scratch);
-    *out = sum;
+    p->ops->report(p, &sum, 0, value);
+    *samples = sum.samples;
     return TSGD_OK;
 }

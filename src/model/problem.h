@@ -7,11 +7,22 @@
 
 #include "base/status.h"
 
-/* What one block of an evaluation found; blocks are added up in order. */
+/* What one block of an evaluation found: numbers that are added up over the blocks, in order. What
+ * they mean is the problem's own affair (see `report`).                                         */
+#define TSGD_MEASURE_SUMS 4
 struct tsgd_measure {
-    double loss;                /* summed over samples */
-    uint64_t correct, samples;
-    double distance2;           /* ||x - x*||^2, where the problem has a curvature */
+    uint64_t samples;
+    double sum[TSGD_MEASURE_SUMS];
+};
+
+/* A number that a problem reports of an evaluation: a field of struct tsgd_eval. A problem lists them,
+ * and the first is what a search judges by: less is better.                                     */
+#define TSGD_MOST_METRICS 8
+struct tsgd_problem_metric {
+    const char *name;
+    size_t at;                  /* its place in struct tsgd_eval */
+    size_t tokens_mean, tokens_worst;   /* places for the tokens' own; 0: they have none */
+    bool more_is_better;
 };
 
 struct tsgd_problem;
@@ -34,6 +45,11 @@ struct tsgd_problem_ops {
     /* One of p->eval_blocks parts of measuring x: on held-out data, or against the optimum. */
     void (*evaluate)(const struct tsgd_problem *p, uint32_t block, const float *x, void *scratch,
                      struct tsgd_measure *out);
+    /* The metrics, into value[p->n_metrics], from the sum over all blocks at the mean of the tokens
+     * and the tokens' consensus distance from it (0 where one row is measured alone). One that is not
+     * finite means that the training has diverged.                                              */
+    void (*report)(const struct tsgd_problem *p, const struct tsgd_measure *sum, double consensus,
+                   double *value);
 };
 
 struct tsgd_problem {
@@ -43,13 +59,16 @@ struct tsgd_problem {
     uint32_t parts;             /* of a minibatch; 0 or 1: it is not cut */
     uint32_t eval_blocks;       /* independent parts of an evaluation; any worker may take one */
     size_t scratch_bytes;       /* a worker's scratch, on a cache line */
-    double curvature;           /* c > 0: the mean f of all F_i is c/2 ||x - x*||^2 and a constant,
-                                 * so ||grad f||^2 = c^2 ||x - x*||^2; 0: f has no such form */
+    const struct tsgd_problem_metric *metric;   /* [n_metrics], at most TSGD_MOST_METRICS */
+    uint32_t n_metrics;
 };
 
-/* All blocks of measuring x, added up in order, by the calling thread: loss, correct and samples.
- * Allocates a scratch of its own. TSGD_ENOMEM: then *out is untouched.                          */
-enum tsgd_status tsgd_problem_measure(const struct tsgd_problem *p, const float *x,
-                                      struct tsgd_measure *out, struct tsgd_error *err);
+/* sum += m */
+void tsgd_measure_add(struct tsgd_measure *sum, const struct tsgd_measure *m);
+
+/* All blocks of measuring x, by the calling thread: the metrics into value[p->n_metrics], and how
+ * many samples there were. Allocates a scratch of its own. TSGD_ENOMEM: nothing is written then. */
+enum tsgd_status tsgd_problem_measure(const struct tsgd_problem *p, const float *x, double *value,
+                                      uint64_t *samples, struct tsgd_error *err);
 
 #endif

@@ -102,14 +102,33 @@ static void evaluate(const struct tsgd_problem *p, uint32_t block, const float *
     *out = (struct tsgd_measure){0};
     for (size_t j = 0; j < p->dim; j++) {
         double d = (double)x[j] - q->optimum[j];
-        out->distance2 += d * d;
+        out->sum[0] += d * d;
     }
+}
+
+static const struct tsgd_problem_metric metrics[] = {
+    {"grad_norm2", offsetof(struct tsgd_eval, grad_norm2), 0, 0, false},
+    {"grad_norm2_tokens", offsetof(struct tsgd_eval, grad_norm2_tokens), 0, 0, false},
+    {"distance2", offsetof(struct tsgd_eval, distance2), 0, 0, false},
+};
+
+/* f is c/2 ||x - x*||^2 and a constant, so ||grad f||^2 = c^2 ||x - x*||^2; and the mean of
+ * ||x_a - x*||^2 over the tokens is that of their mean and the consensus distance, so no token need be
+ * measured on its own.                                                                          */
+static void report(const struct tsgd_problem *p, const struct tsgd_measure *sum, double consensus,
+                   double *value)
+{
+    double c = ((const struct tsgd_quadratic *)p)->curvature, distance2 = sum->sum[0];
+    value[0] = c * c * distance2;
+    value[1] = c * c * (distance2 + consensus);
+    value[2] = distance2;
 }
 
 static const struct tsgd_problem_ops ops = {
     .batch_count = batch_count,
     .gradient = gradient,
     .evaluate = evaluate,
+    .report = report,
 };
 
 enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out,
@@ -120,7 +139,8 @@ enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out,
     enum tsgd_status st = TSGD_OK;
     struct tsgd_quadratic q = {
         .problem = {.ops = &ops, .dim = dim, .nodes = nodes, .eval_blocks = 1,
-                    .scratch_bytes = tsgd_mul(dim, sizeof(float))},
+                    .scratch_bytes = tsgd_mul(dim, sizeof(float)), .metric = metrics,
+                    .n_metrics = sizeof metrics / sizeof *metrics},
         .conditioning = conditioning,
         .seed = seed,
         .zeta = sqrt(zeta2),
@@ -138,7 +158,7 @@ enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out,
     }
     for (size_t j = 0; j < dim; j++)
         q.optimum[j] /= squares;
-    q.problem.curvature = squares / nodes;
+    q.curvature = squares / nodes;
     *out = q;
     q.optimum = NULL;
 done:

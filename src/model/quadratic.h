@@ -32,6 +32,7 @@ struct tsgd_quadratic {
     double zeta;
     float noise;                    /* standard deviation of each coordinate's */
     double *optimum;                /* x* [dim] = mean of a_i b_i / mean of a_i^2 */
+    double curvature;           /* c: the mean f of all F_i is c/2 ||x - x*||^2 and a constant */
 };
 
 /* Takes time O(n dim), for the optimum. On error *out is untouched. TSGD_ENOMEM. */

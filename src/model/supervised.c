@@ -107,6 +107,9 @@ static uint32_t eval_count(const struct tsgd_supervised *p)
     return p->held ? p->n_held : p->data->test.count;
 }
 
+/* What an evaluation adds up. */
+enum { LOSS, CORRECT };
+
 static void evaluate(const struct tsgd_problem *problem, uint32_t block, const float *x,
                      void *scratch, struct tsgd_measure *out)
 {
@@ -121,10 +124,26 @@ static void evaluate(const struct tsgd_problem *problem, uint32_t block, const f
         for (uint32_t s = 0; s < count; s++)
             a.sample[s] = p->held ? p->held[first + s] : first + s;
         gather(p, from, &a, count, NULL);
-        out->loss += tsgd_net_evaluate(p->net, x, a.labels, count, a.net, &correct);
-        out->correct += correct;
+        out->sum[LOSS] += tsgd_net_evaluate(p->net, x, a.labels, count, a.net, &correct);
+        out->sum[CORRECT] += correct;
         first += count;
     }
+}
+
+static const struct tsgd_problem_metric metrics[] = {
+    {"test_loss", offsetof(struct tsgd_eval, test_loss), offsetof(struct tsgd_eval, test_loss_mean),
+     offsetof(struct tsgd_eval, test_loss_worst), false},
+    {"test_accuracy", offsetof(struct tsgd_eval, test_accuracy),
+     offsetof(struct tsgd_eval, test_accuracy_mean),
+     offsetof(struct tsgd_eval, test_accuracy_worst), true},
+};
+
+static void report(const struct tsgd_problem *p, const struct tsgd_measure *sum, double consensus,
+                   double *value)
+{
+    (void)p, (void)consensus;
+    value[0] = sum->sum[LOSS] / (double)sum->samples;
+    value[1] = sum->sum[CORRECT] / (double)sum->samples;
 }
 
 static const struct tsgd_problem_ops ops = {
@@ -133,6 +152,7 @@ static const struct tsgd_problem_ops ops = {
     .part_count = part_count,
     .part_gradient = part_gradient,
     .evaluate = evaluate,
+    .report = report,
 };
 
 void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *net,
@@ -155,5 +175,7 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
         .eval_blocks = (uint32_t)(((uint64_t)eval_count(out) + TSGD_EVAL_BLOCK - 1) /
                                   TSGD_EVAL_BLOCK),
         .scratch_bytes = tsgd_add(bytes, largest_batch(out) * (sizeof(uint32_t) + 1)),
+        .metric = metrics,
+        .n_metrics = sizeof metrics / sizeof *metrics,
     };
 }

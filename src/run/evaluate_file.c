@@ -32,7 +32,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     struct tsgd_net net = TSGD_NET_INIT;
     struct tsgd_supervised s;
     struct tsgd_saved saved;
-    struct tsgd_measure sum;
+    double value[TSGD_MOST_METRICS];
     const struct tsgd_model *model = NULL;
     struct tsgd_spec spec;
     float *x = NULL;
@@ -55,12 +55,11 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     TRY(TSGD_NEW(&x, net.dim, "parameters", err));
     TRY(tsgd_safetensors_read(path, &net, x, err));
     tsgd_supervised_init(&s, &net, &d, &none, (struct tsgd_batcher){.size = 1}, NULL, 0);
-    TRY(tsgd_problem_measure(&s.problem, x, &sum, err));
+    TRY(tsgd_problem_measure(&s.problem, x, value, &out->test_samples, err));
     memcpy(out->model, saved.model, sizeof out->model);
     out->parameters = net.dim;
-    out->test_samples = sum.samples;
-    out->test_loss = sum.loss / (double)sum.samples;
-    out->test_accuracy = (double)sum.correct / (double)sum.samples;
+    out->test_loss = value[0];
+    out->test_accuracy = value[1];
 done:
     free(x);
     tsgd_net_release(&net);

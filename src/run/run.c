@@ -12,6 +12,7 @@ struct tsgd_run {
     struct tsgd_info info;
     struct tsgd_schedule mixing;
     struct tsgd_population population;
+    struct tsgd_rate rate;
     struct tsgd_until until;
     struct tsgd_engine *engine;
 
@@ -58,7 +59,7 @@ enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settin
     TRY(tsgd_setup_mixing(&r->setup, r->setup.s.active, &r->mixing, err));
     TRY(tsgd_setup_make(&r->setup, &r->mixing, err));
     TRY(tsgd_setup_population(&r->setup, r->setup.s.active, r->setup.s.lr, &r->mixing,
-                              &r->population, err));
+                              &r->rate, &r->population, err));
     c = tsgd_setup_config(&r->setup, &r->population, 1);
     c.awaits_verdict = settings->until != NULL;
     c.on_eval = judge;

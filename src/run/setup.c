@@ -167,7 +167,7 @@ enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_setti
     TRY(resolve_model(&r, err));
     TRY(tsgd_method_find(&r.method, r.s.method, err));
     TRY(resolve_tokens(&r, err));
-    TRY(tsgd_method_local(&r.local, r.method, &r.s, err));
+    TRY(tsgd_method_rule(&r.rule, r.method, &r.s, err));
     TRY(tsgd_rate_parse(&rate, r.s.schedule, r.s.lr, r.s.rounds, r.s.warmup, err));
     TRY(resolve_trace(&r, err));
     TRY(parse_gossip(&r.gossip, r.s.gossip, err));
@@ -214,7 +214,7 @@ done:
 }
 
 enum tsgd_status tsgd_setup_population(const struct tsgd_setup *r, uint64_t k, double lr,
-                                       const struct tsgd_schedule *mixing,
+                                       const struct tsgd_schedule *mixing, struct tsgd_rate *rate,
                                        struct tsgd_population *out, struct tsgd_error *err)
 {
     const struct tsgd_settings *s = &r->s;
@@ -226,7 +226,9 @@ enum tsgd_status tsgd_setup_population(const struct tsgd_setup *r, uint64_t k, d
         .eval_every = s->eval_every,
         .eval_at_start = s->eval_at_start,
     };
-    return tsgd_rate_parse(&out->rate, s->schedule, lr, s->rounds, s->warmup, err);
+    enum tsgd_status st = tsgd_rate_parse(rate, s->schedule, lr, s->rounds, s->warmup, err);
+    out->eta = tsgd_rate_step_size(rate);
+    return st;
 }
 
 struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
@@ -235,8 +237,8 @@ struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
     return (struct tsgd_engine_config){
         .problem = r->task->problem,
         .population = population, .n_populations = n,
-        .teleports = r->teleports, .churn = &r->churn, .network = &r->network,
-        .local = r->local, .gossip = r->gossip, .local_steps = (uint32_t)r->s.local_steps,
+        .teleports = r->teleports, .presence = tsgd_churn_presence(&r->churn),
+        .clock = tsgd_network_clock(&r->network), .rule = r->rule, .gossip = r->gossip, .local_steps = (uint32_t)r->s.local_steps,
         .seed = r->s.seed, .threads = (uint32_t)r->s.threads, .pin = r->s.pin,
         .eval_tokens = !strcmp(r->s.eval, "tokens"),
         .final_average = r->s.final_average,
@@ -248,7 +250,7 @@ struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
 enum tsgd_status tsgd_setup_fits(const struct tsgd_engine_config *c, struct tsgd_error *err)
 {
     return tsgd_mem_check(tsgd_engine_bytes(c), "training",
-                          c->local.node_row ?
+                          c->rule.node ?
                           "use --momentum-home token, which does not grow with n" :
                           "use fewer active nodes (--active), a smaller model or a smaller --batch",
                           err);

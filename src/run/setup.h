@@ -8,6 +8,9 @@
 #include "engine/engine.h"
 #include "method/method.h"
 #include "model/task.h"
+#include "scenario/churn.h"
+#include "scenario/rate.h"
+#include "scenario/simclock.h"
 
 struct tsgd_setup {
     struct tsgd_settings s;     /* resolved: every default filled in */
@@ -17,7 +20,7 @@ struct tsgd_setup {
     struct tsgd_task *task;
     struct tsgd_churn churn;
     struct tsgd_network network;
-    struct tsgd_local local;
+    struct tsgd_rule rule;
     enum tsgd_gossip gossip;
     struct tsgd_trace *trace;   /* NULL: not asked for */
 };
@@ -37,9 +40,9 @@ void tsgd_setup_release(struct tsgd_setup *r);
 enum tsgd_status tsgd_setup_mixing(const struct tsgd_setup *r, uint64_t k, struct tsgd_schedule *out,
                                    struct tsgd_error *err);
 
-/* A population of k tokens with step size lr; borrows `mixing`. */
+/* A population of k tokens with step size lr; fills `rate`, and borrows it and `mixing`. */
 enum tsgd_status tsgd_setup_population(const struct tsgd_setup *r, uint64_t k, double lr,
-                                       const struct tsgd_schedule *mixing,
+                                       const struct tsgd_schedule *mixing, struct tsgd_rate *rate,
                                        struct tsgd_population *out, struct tsgd_error *err);
 
 /* The engine's configuration, without on_eval and what belongs to it. */

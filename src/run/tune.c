@@ -18,6 +18,7 @@ struct tsgd_tune {
     struct tsgd_schedule mixing[MOST_K];    /* of k = 2^i */
     struct tsgd_candidate *candidate;
     struct tsgd_population *population;     /* [candidates] of a pass, in the order of `member` */
+    struct tsgd_rate *rate;                 /* [candidates] theirs */
     size_t *member;                         /* [candidates] pass after pass */
     size_t candidates, passes, powers;
     const struct tsgd_candidate *chosen;
@@ -76,6 +77,7 @@ static enum tsgd_status init_candidates(struct tsgd_tune *t, const double *lr, s
     t->candidates = t->powers * n_lr;
     TRY(TSGD_NEW(&t->candidate, t->candidates, "candidates", err));
     TRY(TSGD_NEW(&t->population, t->candidates, "candidates", err));
+    TRY(TSGD_NEW(&t->rate, t->candidates, "candidates", err));
     TRY(TSGD_NEW(&t->member, t->candidates, "candidates", err));
     for (size_t i = 0; i < t->powers; i++) {
         TRY(tsgd_setup_mixing(&t->setup, (uint64_t)1 << i, &t->mixing[i], err));
@@ -125,8 +127,9 @@ static enum tsgd_status fill_pass(struct tsgd_tune *t, size_t first, uint32_t *c
     for (size_t i = first; i < t->candidates && t->candidate[t->member[i]].pass == pass; i++) {
         const struct tsgd_candidate *c = &t->candidate[t->member[i]];
         TRY(tsgd_setup_population(&t->setup, c->active, c->lr,
-                                  &t->mixing[__builtin_ctzll(c->active)],
-                                  &t->population[(*count)++], err));
+                                  &t->mixing[__builtin_ctzll(c->active)], &t->rate[*count],
+                                  &t->population[*count], err));
+        (*count)++;
     }
 done:
     return st;
@@ -264,15 +267,16 @@ static enum tsgd_status test(const struct tsgd_tune *t, struct tsgd_tuning *out,
                              struct tsgd_error *err)
 {
     const struct tsgd_problem *p = t->setup.task->test;
-    struct tsgd_measure sum;
+    double value[TSGD_MOST_METRICS];
+    uint64_t samples;
     out->test_loss = out->test_accuracy = NAN;
     if (!p || !t->chosen)
         return TSGD_OK;
-    enum tsgd_status st = tsgd_problem_measure(p, t->best, &sum, err);
+    enum tsgd_status st = tsgd_problem_measure(p, t->best, value, &samples, err);
     if (st != TSGD_OK)
         return st;
-    out->test_loss = sum.loss / (double)sum.samples;
-    out->test_accuracy = (double)sum.correct / (double)sum.samples;
+    out->test_loss = value[0];
+    out->test_accuracy = value[1];
     return TSGD_OK;
 }
 
@@ -341,6 +345,7 @@ void tsgd_tune_free(struct tsgd_tune *t)
     pthread_mutex_destroy(&t->telling);
     free(t->candidate);
     free(t->population);
+    free(t->rate);
     free(t->member);
     free(t->best);
     free(t);

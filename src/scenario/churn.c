@@ -33,6 +33,16 @@ bool tsgd_churn_there(const struct tsgd_churn *c, uint32_t node, uint64_t t)
     return lo == c->spans || c->span[lo].node != node;
 }
 
+static bool there(const void *churn, uint32_t node, uint64_t t)
+{
+    return tsgd_churn_there(churn, node, t);
+}
+
+struct tsgd_presence tsgd_churn_presence(const struct tsgd_churn *c)
+{
+    return (struct tsgd_presence){c->on ? there : NULL, c, c->on && c->isolate};
+}
+
 /* ---- the trace ---- */
 
 struct reader {

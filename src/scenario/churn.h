@@ -10,7 +10,7 @@
 #ifndef TSGD_SCENARIO_CHURN_H
 #define TSGD_SCENARIO_CHURN_H
 
-#include "topology/topology.h"
+#include "engine/hooks.h"
 
 struct tsgd_span {
     uint32_t node;
@@ -41,5 +41,8 @@ void tsgd_churn_release(struct tsgd_churn *c);
 
 /* Whether the node is there in round t. */
 bool tsgd_churn_there(const struct tsgd_churn *c, uint32_t node, uint64_t t);
+
+/* The same for the engine, which borrows c. */
+struct tsgd_presence tsgd_churn_presence(const struct tsgd_churn *c);
 
 #endif

@@ -81,3 +81,10 @@ float tsgd_rate_at(const struct tsgd_rate *r, uint64_t t)
         eta *= (double)(t + 1) / (double)r->warmup;
     return (float)eta;
 }
+
+static float at(const void *schedule, uint64_t t) { return tsgd_rate_at(schedule, t); }
+
+struct tsgd_step_size tsgd_rate_step_size(const struct tsgd_rate *r)
+{
+    return (struct tsgd_step_size){at, r};
+}

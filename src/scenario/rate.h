@@ -6,7 +6,7 @@
 #ifndef TSGD_SCENARIO_RATE_H
 #define TSGD_SCENARIO_RATE_H
 
-#include "base/status.h"
+#include "engine/hooks.h"
 
 #define TSGD_RATE_STEPS 32
 
@@ -24,5 +24,8 @@ enum tsgd_status tsgd_rate_parse(struct tsgd_rate *out, const char *schedule, do
 
 /* Step size of round t, counted from 0. */
 float tsgd_rate_at(const struct tsgd_rate *r, uint64_t t);
+
+/* The same for the engine, which borrows r. */
+struct tsgd_step_size tsgd_rate_step_size(const struct tsgd_rate *r);
 
 #endif

@@ -22,6 +22,7 @@ struct tsgd_simclock {
     struct token *token;
     double *idle, *port;        /* [nodes] when the last step, and the last incoming transfer, ended */
     struct arrival *arrival;    /* [tokens] of one token, for the serial port */
+    uint32_t tokens, nodes;
 };
 
 size_t tsgd_simclock_bytes(uint32_t tokens, uint32_t nodes)
@@ -40,6 +41,8 @@ enum tsgd_status tsgd_simclock_create(struct tsgd_simclock **out, const struct t
     c->network = network;
     c->teleport_bytes = teleport_bytes;
     c->gossip_bytes = gossip_bytes;
+    c->tokens = tokens;
+    c->nodes = nodes;
     TRY(TSGD_NEW(&c->token, tokens, "simulated clock", err));
     TRY(TSGD_NEW(&c->arrival, tokens, "simulated clock", err));
     TRY(TSGD_NEW(&c->idle, nodes, "simulated clock", err));
@@ -148,4 +151,56 @@ double tsgd_simclock_now(const struct tsgd_simclock *c, uint32_t first, uint32_t
     for (uint32_t a = first; a < first + k; a++)
         now = later(now, c->token[a].mixed);
     return now;
+}
+
+/* ---- for the engine ---- */
+
+static enum tsgd_status create(void **out, const void *network, const struct tsgd_traffic *t,
+                               struct tsgd_error *err)
+{
+    struct tsgd_simclock *c;
+    enum tsgd_status st = tsgd_simclock_create(&c, network, t->tokens, t->teleport_bytes,
+                                               t->gossip_bytes, t->nodes, err);
+    if (st == TSGD_OK)
+        *out = c;
+    return st;
+}
+
+static void free_clock(void *clock) { tsgd_simclock_free(clock); }
+
+static size_t bytes(const struct tsgd_traffic *t) { return tsgd_simclock_bytes(t->tokens, t->nodes); }
+
+static void visit(void *clock, uint32_t a, uint32_t node, uint32_t gradients)
+{
+    tsgd_simclock_visit(clock, a, node, gradients);
+}
+
+static void rest(void *clock, uint32_t a, bool cut) { tsgd_simclock_rest(clock, a, cut); }
+
+static void run_round(void *clock, const struct tsgd_csr *w, uint32_t first)
+{
+    tsgd_simclock_round(clock, w, first);
+}
+
+static double now(const void *clock, uint32_t first, uint32_t k)
+{
+    return tsgd_simclock_now(clock, first, k);
+}
+
+static void memory(void *clock, tsgd_memory_fn *each, void *user)
+{
+    struct tsgd_simclock *c = clock;
+    each(user, "clock.token", c->token, c->tokens * sizeof *c->token);
+    each(user, "clock.idle", c->idle, c->nodes * sizeof *c->idle);
+    each(user, "clock.port", c->port, c->nodes * sizeof *c->port);
+}
+
+static const struct tsgd_clock_ops ops = {
+    .create = create, .free = free_clock, .bytes = bytes, .visit = visit, .rest = rest,
+    .round = run_round, .now = now, .memory = memory,
+};
+
+struct tsgd_clock tsgd_network_clock(const struct tsgd_network *network)
+{
+    return (struct tsgd_clock){network->on ? &ops : NULL, network};
 }

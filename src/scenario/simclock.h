@@ -23,6 +23,7 @@
 #ifndef TSGD_SCENARIO_SIMCLOCK_H
 #define TSGD_SCENARIO_SIMCLOCK_H
 
+#include "engine/hooks.h"
 #include "scenario/network.h"
 
 struct tsgd_simclock;
@@ -47,5 +48,8 @@ void tsgd_simclock_round(struct tsgd_simclock *c, const struct tsgd_csr *w, uint
 
 /* When the last of tokens first .. first + k - 1 ended its last mix; 0 before the first round. */
 double tsgd_simclock_now(const struct tsgd_simclock *c, uint32_t first, uint32_t k);
+
+/* The clock of a network, for the engine, which borrows the network; none when that is off. */
+struct tsgd_clock tsgd_network_clock(const struct tsgd_network *network);
 
 #endif

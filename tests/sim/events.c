@@ -1,6 +1,7 @@
 #include "sim/events.h"
 
 #include "base/rng.h"
+#include "scenario/network.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -104,9 +105,11 @@ static bool slow(const struct tsgd_network *n, uint32_t u, uint32_t v)
     return true;
 }
 
+static const struct tsgd_network *network(const struct world *w) { return w->c->clock.network; }
+
 static double seconds(const struct world *w, const struct message *m)
 {
-    const struct tsgd_network *n = w->c->network;
+    const struct tsgd_network *n = network(w);
     double once = n->link_seconds + (double)m->bytes / n->bandwidth;
     return slow(n, m->from, m->to) ? n->tau * once : once;
 }
@@ -125,7 +128,7 @@ static void post(struct world *w, double now, size_t id)
     m->ready = now;
     if (m->from == m->to)
         push(w, now, ARRIVED, id);
-    else if (w->c->network->serial)
+    else if (network(w)->serial)
         push(w, now, CHOOSE, m->to);
     else
         push(w, now + seconds(w, m), ARRIVED, id);
@@ -134,7 +137,7 @@ static void post(struct world *w, double now, size_t id)
 static void may_step(struct world *w, double now, size_t v)
 {
     if (--w->wait_step[v] == 0)
-        push(w, now + w->visit[v].gradients * speed(w->c->network, w->visit[v].node), STEPPED, v);
+        push(w, now + w->visit[v].gradients * speed(network(w), w->visit[v].node), STEPPED, v);
 }
 
 static void begin(struct world *w, double now, size_t v)
@@ -199,7 +202,7 @@ static void choose(struct world *w, double now, size_t node)
 static void arrived(struct world *w, double now, size_t id)
 {
     const struct message *m = &w->message[id];
-    if (w->c->network->serial && m->from != m->to) {
+    if (network(w)->serial && m->from != m->to) {
         w->busy[m->to] = false;
         push(w, now, CHOOSE, m->to);
     }
@@ -216,14 +219,14 @@ static size_t add_messages(struct world *w, size_t t, size_t a, uint32_t from)
     const struct tsgd_population *p = &w->c->population[w->pop[a]];
     const struct tsgd_csr *m = &p->mixing->w[t % p->mixing->period];
     const struct events_visit *all = w->visit + t * w->tokens, *v = &all[a];
-    const struct tsgd_local *l = &w->c->local;
+    const struct tsgd_rule *l = &w->c->rule;
     size_t row = a - w->first[a], place = t * w->tokens + a, at = w->base[place];
     uint64_t group = (t * w->c->n_populations + w->pop[a]) * 2;
     uint64_t bytes = 4 * w->c->problem->dim;
     w->message[at++] = (struct message){
         .from = from, .to = v->node, .sender = (uint32_t)a, .teleport = true, .visit = place,
         .exists = t > 0 && !v->gone && !v->rests && from != v->node, .order = group * w->tokens,
-        .bytes = bytes * (l->exchanged + l->private_rows), .ready = INFINITY,
+        .bytes = bytes * (tsgd_rule_exchanged(l) + tsgd_rule_own(l)), .ready = INFINITY,
     };
     w->wait_mix[place] = 1;
     w->wait_step[place] = 1;
@@ -232,7 +235,7 @@ static size_t add_messages(struct world *w, size_t t, size_t a, uint32_t from)
         bool exists = b != a && !v->gone && !v->cut && !all[b].cut;
         w->message[at] = (struct message){
             .from = all[b].node, .to = v->node, .sender = b, .visit = place, .exists = exists,
-            .order = (group + 1) * w->tokens + a, .bytes = bytes * l->exchanged, .ready = INFINITY,
+            .order = (group + 1) * w->tokens + a, .bytes = bytes * tsgd_rule_exchanged(l), .ready = INFINITY,
         };
         w->wait_mix[place] += exists;
     }

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "method/method.h"
+#include "scenario/churn.h"
 #include "sim/events.h"
 
 #include <math.h>
@@ -47,15 +48,15 @@ static void *zeros(size_t n, size_t size)
 
 static float *momentum(struct sim *s, uint32_t a, uint32_t node)
 {
-    const struct tsgd_local *l = &s->c->local;
-    if (l->node_row)
+    const struct tsgd_rule *l = &s->c->rule;
+    if (l->node)
         return s->node_m + node * s->dim;
-    return l->private_rows || l->exchanged == 2 ? s->m + a * s->dim : NULL;
+    return l->own[0] || l->exchanged[1] ? s->m + a * s->dim : NULL;
 }
 
 static void sgd(struct sim *s, float *x, float *m, float eta)
 {
-    const struct tsgd_local *l = &s->c->local;
+    const struct tsgd_rule *l = &s->c->rule;
     for (size_t j = 0; j < s->dim; j++) {
         float g = s->grad[j] + l->decay * x[j];
         if (m) {
@@ -73,7 +74,7 @@ static void d2(struct sim *s, uint32_t a, struct sim_step step)
 {
     float *x = s->x + a * s->dim, *before = s->before + a * s->dim;
     for (size_t j = 0; j < s->dim; j++) {
-        float g = s->grad[j] + s->c->local.decay * x[j];
+        float g = s->grad[j] + s->c->rule.decay * x[j];
         float now = x[j] - step.eta * g;
         x[j] = x[j] + (now - before[j]);
         before[j] = now;
@@ -84,7 +85,7 @@ static void d2(struct sim *s, uint32_t a, struct sim_step step)
 static void gt(struct sim *s, uint32_t a, struct sim_step step)
 {
     for (size_t j = a * s->dim, i = 0; i < s->dim; i++, j++) {
-        float g = s->grad[i] + s->c->local.decay * s->x[j];
+        float g = s->grad[i] + s->c->rule.decay * s->x[j];
         s->m[j] = s->m[j] + (g - s->before[j]);
         s->x[j] = s->x[j] - step.eta * s->m[j];
         s->before[j] = g;
@@ -95,8 +96,8 @@ static void gt(struct sim *s, uint32_t a, struct sim_step step)
 static void momentum_tracking(struct sim *s, uint32_t a, struct sim_step step)
 {
     for (size_t j = a * s->dim, i = 0; i < s->dim; i++, j++) {
-        float g = s->grad[i] + s->c->local.decay * s->x[j];
-        float u = s->c->local.momentum * s->before[j] + g;
+        float g = s->grad[i] + s->c->rule.decay * s->x[j];
+        float u = s->c->rule.momentum * s->before[j] + g;
         s->m[j] = s->m[j] + (u - s->before[j]);
         s->x[j] = s->x[j] - step.eta * s->m[j];
         s->before[j] = u;
@@ -106,7 +107,7 @@ static void momentum_tracking(struct sim *s, uint32_t a, struct sim_step step)
 /* Lin et al. 2021, Algorithm 1. */
 static void qg_dsgdm(struct sim *s, uint32_t a, struct sim_step step)
 {
-    const struct tsgd_local *l = &s->c->local;
+    const struct tsgd_rule *l = &s->c->rule;
     float mu = l->momentum, way = step.eta_before * (float)s->c->local_steps;
     for (size_t j = a * s->dim, i = 0; i < s->dim; i++, j++) {
         float g = s->grad[i] + l->decay * s->x[j];
@@ -134,7 +135,7 @@ static void choose_rule(struct sim *s, size_t floats)
     };
     const char *name = NULL;
     for (size_t i = 0; i < tsgd_n_methods; i++)
-        if (tsgd_methods[i]->local && tsgd_methods[i]->local->step == s->c->local.step)
+        if (tsgd_methods[i]->rule && tsgd_methods[i]->rule->step == s->c->rule.step)
             name = tsgd_methods[i]->name;
     for (size_t i = 0; name && i < sizeof rules / sizeof *rules; i++)
         if (!strcmp(name, rules[i].name)) {
@@ -194,9 +195,9 @@ static void step(struct sim *s, struct tally *y, uint32_t q, uint32_t a, uint32_
 /* Whether a node is there in round t: of a trace every span is looked at. */
 static bool present(const struct tsgd_engine_config *c, uint32_t node, uint64_t t)
 {
-    const struct tsgd_churn *h = c->churn;
+    const struct tsgd_churn *h = c->presence.churn;
     bool named = false, in = false;
-    if (!h || !h->on)
+    if (!c->presence.there)
         return true;
     if (!h->span) {
         struct tsgd_rng rng = tsgd_rng(h->seed, TSGD_RNG_AVAILABLE, (uint32_t)t, node);
@@ -213,7 +214,7 @@ static bool present(const struct tsgd_engine_config *c, uint32_t node, uint64_t 
 static bool meet(const struct sim *s, uint32_t a, uint32_t b, uint64_t t)
 {
     const struct tsgd_engine_config *c = s->c;
-    return !c->churn || !c->churn->isolate || (present(c, a, t) && present(c, b, t));
+    return !c->presence.isolates || (present(c, a, t) && present(c, b, t));
 }
 
 /* Whether every row of w is to be the plain mean of all, and all are there. */
@@ -261,10 +262,9 @@ static struct tsgd_measure measure(const struct sim *s, const float *x)
     for (uint32_t b = 0; b < p->eval_blocks; b++) {
         struct tsgd_measure m;
         p->ops->evaluate(p, b, x, s->scratch, &m);
-        sum.loss += m.loss;
-        sum.correct += m.correct;
         sum.samples += m.samples;
-        sum.distance2 += m.distance2;
+        for (int i = 0; i < TSGD_MEASURE_SUMS; i++)
+            sum.sum[i] += m.sum[i];
     }
     return sum;
 }
@@ -306,15 +306,12 @@ static struct tsgd_eval evaluate(const struct sim *s, struct tally *y, const flo
     spread = spread / k - lanes(square, s->dim);
     uint64_t fresh = y->samples - y->samples_before;
     y->samples_before = y->samples;
-    struct tsgd_measure m = measure(s, mean);
-    double curvature = s->c->problem->curvature;
     struct tsgd_eval e = {
         .round = t, .samples = y->samples, .gradients = y->gradients,
         .bytes_gossip = y->bytes_gossip, .bytes_teleport = y->bytes_teleport,
         .sim_seconds = NAN,
         .train_loss = fresh ? loss / (double)fresh : NAN,
-        .test_loss = curvature > 0 ? NAN : m.loss / (double)m.samples,
-        .test_accuracy = curvature > 0 ? NAN : (double)m.correct / (double)m.samples,
+        .test_loss = NAN, .test_accuracy = NAN,
         .grad_norm2 = NAN, .grad_norm2_tokens = NAN, .distance2 = NAN,
         .validation_loss = NAN, .validation_accuracy = NAN,
         .test_loss_mean = NAN, .test_loss_worst = NAN,
@@ -322,16 +319,18 @@ static struct tsgd_eval evaluate(const struct sim *s, struct tally *y, const flo
         .consensus = spread < 0 ? 0 : spread, .lr = (double)eta,
         .state_hash = tsgd_hash(hash, k * sizeof *hash),
     };
-    if (curvature > 0) {
-        e.distance2 = m.distance2;
-        e.grad_norm2 = curvature * curvature * m.distance2;
-        e.grad_norm2_tokens = curvature * curvature * (m.distance2 + e.consensus);
+    if (s->c->problem->eval_blocks) {
+        double value[TSGD_MOST_METRICS];
+        struct tsgd_measure m = measure(s, mean);
+        s->c->problem->ops->report(s->c->problem, &m, e.consensus, value);
+        for (uint32_t i = 0; i < s->c->problem->n_metrics; i++)
+            memcpy((char *)&e + s->c->problem->metric[i].at, &value[i], sizeof value[i]);
     }
-    if (s->c->eval_tokens) {
+    if (s->c->eval_tokens) {            /* loss and accuracy, as toy.c has them */
         double l = 0, c = 0, wl = -INFINITY, wc = INFINITY;
         for (uint32_t b = 0; b < k; b++) {
             struct tsgd_measure v = measure(s, x + b * s->dim);
-            double vl = v.loss / (double)v.samples, vc = (double)v.correct / (double)v.samples;
+            double vl = v.sum[0] / (double)v.samples, vc = v.sum[1] / (double)v.samples;
             l += vl;
             c += vc;
             wl = vl > wl ? vl : wl;
@@ -390,7 +389,7 @@ static void look(struct sim *s, struct tally *y, const struct tsgd_population *p
     if (!over && !due)
         return;
     struct tsgd_eval e = evaluate(s, y, s->x + first * s->dim, p->k, t,
-                                  tsgd_rate_at(&p->rate, t ? t - 1 : 0));
+                                  p->eta.at(p->eta.schedule, t ? t - 1 : 0));
     if (!(over && s->c->final_average))
         note(log, &e);
     y->judged = !over && end.until && end.until(&e);
@@ -416,7 +415,7 @@ static struct events_visit *new_round(struct sim *s)
 static void tell_time(const struct sim *s, struct sim_log *log)
 {
     const struct tsgd_engine_config *c = s->c;
-    if (!c->network || !c->network->on)
+    if (!c->clock.ops)
         return;
     double *end = events_run(c, s->visit, s->rounds);
     for (uint32_t q = 0, first = 0; q < c->n_populations; first += c->population[q++].k)
@@ -434,7 +433,7 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
                      uint32_t n_nodes)
 {
     const struct tsgd_engine_config *c = s->c;
-    uint32_t rows = c->local.exchanged + c->local.private_rows, first = 0, drawn = 0;
+    uint32_t rows = tsgd_rule_exchanged(&c->rule) + tsgd_rule_own(&c->rule), first = 0, drawn = 0;
     struct events_visit *did = new_round(s);
     for (uint32_t q = 0; q < c->n_populations; first += c->population[q].k, q++) {
         const struct tsgd_population *p = &c->population[q];
@@ -449,7 +448,7 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
             uint32_t a = first + b, node = c->teleports && drawn < n_nodes ? nodes[drawn] : a;
             bool runs = c->teleports ? drawn++ < n_nodes : present(c, a, t);
             did[a] = (struct events_visit){.rests = true, .node = s->holder[a],
-                                           .cut = c->churn && c->churn->isolate};
+                                           .cut = c->presence.isolates};
             if (!runs)
                 continue;
             uint64_t gradients = y[q].gradients;
@@ -457,7 +456,7 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
                 y[q].bytes_teleport += 4 * s->dim * rows;
             s->holder[a] = node;
             step(s, &y[q], q, a, b, node, (struct sim_step){
-                tsgd_rate_at(&p->rate, t), tsgd_rate_at(&p->rate, t ? t - 1 : 0), 0});
+                p->eta.at(p->eta.schedule, t), p->eta.at(p->eta.schedule, t ? t - 1 : 0), 0});
             did[a] = (struct events_visit){
                 .node = node, .gradients = (uint32_t)(y[q].gradients - gradients),
             };
@@ -465,11 +464,11 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
         for (uint32_t a = 0; a < w->n; a++)
             for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
                 if (w->col[i] != a && meet(s, first + a, first + w->col[i], t))
-                    y[q].bytes_gossip += 4 * s->dim * c->local.exchanged;
+                    y[q].bytes_gossip += 4 * s->dim * tsgd_rule_exchanged(&c->rule);
         size_t at = first * s->dim, bytes = p->k * s->dim * sizeof(float);
         gossip(s, w, first, t, s->x, s->mixed_x);
         memcpy(s->x + at, s->mixed_x + at, bytes);
-        if (c->local.exchanged == 2) {
+        if (tsgd_rule_exchanged(&c->rule) == 2) {
             gossip(s, w, first, t, s->m, s->mixed_m);
             memcpy(s->m + at, s->mixed_m + at, bytes);
         }
@@ -496,7 +495,7 @@ void sim_run(const struct tsgd_engine_config *c, struct sim_end end, struct sim_
     uint32_t *order = zeros(n, sizeof *order);
     if (posix_memalign(&s.scratch, 128, c->problem->scratch_bytes + 128))
         abort();
-    s.node_m = c->local.node_row ? zeros(n * dim, 4) : NULL;
+    s.node_m = c->rule.node ? zeros(n * dim, 4) : NULL;
     for (size_t a = 0; a < tokens; a++) {
         s.holder[a] = (uint32_t)a;
         memcpy(s.x + a * dim, c->init, dim * sizeof(float));
@@ -529,7 +528,10 @@ void sim_run(const struct tsgd_engine_config *c, struct sim_end end, struct sim_
     for (uint32_t q = 0; q < c->n_populations; first += c->population[q].k, q++) {
         size_t bytes = c->population[q].k * dim * sizeof(float);
         log[q].x = memcpy(zeros(bytes, 1), s.x + first * dim, bytes);
-        log[q].m = c->local.exchanged == 2 ? memcpy(zeros(bytes, 1), s.m + first * dim, bytes) : NULL;
+        if (tsgd_rule_exchanged(&c->rule) == 2)
+            log[q].m = memcpy(zeros(bytes, 1), s.m + first * dim, bytes);
+        else
+            log[q].m = NULL;
         free(y[q].loss);
     }
     free(y);
@@ -582,7 +584,7 @@ void sim_engine(const struct tsgd_engine_config *config, struct sim_end end, str
     for (uint32_t q = 0; q < c.n_populations; q++) {
         size_t dim = c.problem->dim, k = c.population[q].k;
         log[q].x = zeros(k * dim, 4);
-        log[q].m = c.local.exchanged == 2 ? zeros(k * dim, 4) : NULL;
+        log[q].m = tsgd_rule_exchanged(&c.rule) == 2 ? zeros(k * dim, 4) : NULL;
         for (uint32_t b = 0; b < k; b++) {
             memcpy(log[q].x + b * dim, tsgd_engine_row(e, first + b, 0), dim * 4);
             if (log[q].m)

@@ -57,16 +57,35 @@ static void evaluate(const struct tsgd_problem *p, uint32_t block, const float *
     (void)scratch;
     *out = (struct tsgd_measure){.samples = 10};
     for (size_t j = block; j < p->dim; j += p->eval_blocks) {
-        out->loss += (double)x[j] * (double)x[j];
-        out->correct += x[j] > 0 && j < 10 * p->eval_blocks;
+        out->sum[0] += (double)x[j] * (double)x[j];
+        out->sum[1] += x[j] > 0 && j < 10 * p->eval_blocks;
     }
 }
 
+static void report(const struct tsgd_problem *p, const struct tsgd_measure *sum, double consensus,
+                   double *value)
+{
+    (void)p, (void)consensus;
+    value[0] = sum->sum[0] / (double)sum->samples;
+    value[1] = sum->sum[1] / (double)sum->samples;
+}
+
+static const struct tsgd_problem_metric metrics[] = {
+    {"test_loss", offsetof(struct tsgd_eval, test_loss), offsetof(struct tsgd_eval, test_loss_mean),
+     offsetof(struct tsgd_eval, test_loss_worst), false},
+    {"test_accuracy", offsetof(struct tsgd_eval, test_accuracy),
+     offsetof(struct tsgd_eval, test_accuracy_mean),
+     offsetof(struct tsgd_eval, test_accuracy_worst), true},
+};
+
 struct toy toy_make(size_t dim, uint32_t nodes)
 {
-    static const struct tsgd_problem_ops ops = {batch_count, gradient, part_count, part_gradient, evaluate};
+    static const struct tsgd_problem_ops ops = {
+        batch_count, gradient, part_count, part_gradient, evaluate, report,
+    };
     return (struct toy){
-        .problem = {.ops = &ops, .dim = dim, .nodes = nodes, .eval_blocks = 3, .scratch_bytes = 64},
+        .problem = {.ops = &ops, .dim = dim, .nodes = nodes, .eval_blocks = 3, .scratch_bytes = 64,
+                    .metric = metrics, .n_metrics = 2},
         .explode_node = UINT32_MAX,
     };
 }

@@ -5,6 +5,9 @@
 #include "method/method.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
+#include "scenario/simclock.h"
+#include "scenario/rate.h"
+#include "scenario/churn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,22 +55,23 @@ static uint64_t lcg(uint64_t *s)
     return *s >> 33;
 }
 
-static void fill(struct tsgd_population *p, uint32_t k, const struct tsgd_schedule *mixing,
-                 uint64_t rounds, uint64_t *s)
+static void fill(struct tsgd_population *p, struct tsgd_rate *rate, uint32_t k,
+                 const struct tsgd_schedule *mixing, uint64_t rounds, uint64_t *s)
 {
     static const uint64_t every[] = {0, 1, 2, 7, 50};
+    *rate = (struct tsgd_rate){.eta = 0.1, .warmup = lcg(s) % 3};
     *p = (struct tsgd_population){
-        .k = k, .mixing = mixing, .rate = {.eta = 0.1, .warmup = lcg(s) % 3},
+        .k = k, .mixing = mixing, .eta = tsgd_rate_step_size(rate),
         .rounds = rounds + lcg(s) % 2, .eval_every = every[lcg(s) % 5],
         .eval_at_start = lcg(s) % 2,
     };
 }
 
-static struct tsgd_local local(uint64_t pick)
+static struct tsgd_rule sgd(uint64_t pick)
 {
     static const char *const homes[] = {"token", "node", "mixed", "token"};
-    struct tsgd_local l;
-    if (tsgd_local_sgd(&l, homes[pick % 4], pick % 4 == 3 ? 0 : 0.5, pick / 4 % 2, 1e-3, NULL))
+    struct tsgd_rule l;
+    if (tsgd_sgd_rule(&l, homes[pick % 4], pick % 4 == 3 ? 0 : 0.5, pick / 4 % 2, 1e-3, NULL))
         abort();
     return l;
 }
@@ -76,22 +80,22 @@ static struct tsgd_local local(uint64_t pick)
 static const struct tsgd_method *method(uint64_t pick, size_t topology, struct tsgd_schedule *w)
 {
     const struct tsgd_method *m = tsgd_methods[pick % tsgd_n_methods];
-    if (!m->local)
+    if (!m->rule)
         return NULL;
     if ((m->needs_spectrum || topology == tsgd_n_topologies) && tsgd_schedule_lazy(w, NULL))
         abort();
     return tsgd_method_check_mixing(m, w, "", NULL) == TSGD_OK ? m : NULL;
 }
 
-static struct tsgd_local local_of(const struct tsgd_method *m, uint64_t pick)
+static struct tsgd_rule rule_of(const struct tsgd_method *m, uint64_t pick)
 {
     struct tsgd_settings s;
-    struct tsgd_local l;
+    struct tsgd_rule l;
     tsgd_settings_default(&s);
     s.momentum = m->needs_momentum ? 0.5 : 0;
     s.nesterov = m->takes_nesterov && pick % 2;
     s.weight_decay = 1e-3;
-    if (tsgd_method_local(&l, m, &s, NULL))
+    if (tsgd_method_rule(&l, m, &s, NULL))
         abort();
     return l;
 }
@@ -133,12 +137,13 @@ static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, u
     uint32_t nodes = k + (uint32_t)(!fixed && lcg(&s) % 4 ? lcg(&s) % 60 : 0);
     size_t dim = (size_t)16 << lcg(&s) % 6;
     struct tsgd_population p;
+    struct tsgd_rate rate;
     struct toy toy = toy_make(dim, nodes);
     float *init = toy_init(dim);
     char name[160];
     if (dim > 128 && k > 3)
         rounds = rounds * 128 / dim + 1;
-    fill(&p, k, &w, rounds, &s);
+    fill(&p, &rate, k, &w, rounds, &s);
     toy.empty_every = lcg(&s) % 4 ? 0 : 5;
     toy.problem.parts = (uint32_t)(seed + k + threads) % 4;
     bool teleports = nodes > k || (!fixed && lcg(&s) % 2);
@@ -146,8 +151,9 @@ static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, u
     struct tsgd_network net = network(lcg(&s));
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .population = &p, .n_populations = 1,
-        .teleports = teleports, .churn = &away, .network = &net,
-        .local = m ? local_of(m, lcg(&s)) : local(lcg(&s)),
+        .teleports = teleports, .presence = tsgd_churn_presence(&away),
+        .clock = tsgd_network_clock(&net),
+        .rule = m ? rule_of(m, lcg(&s)) : sgd(lcg(&s)),
         .local_steps = m && m->one_step ? 1 : 1 + lcg(&s) % 2, .seed = seed, .threads = threads,
         .eval_tokens = lcg(&s) % 3 == 0, .final_average = lcg(&s) % 3 == 0, .init = init,
     };
@@ -173,6 +179,7 @@ static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
     uint64_t s = seed;
     struct tsgd_schedule w[4];
     struct tsgd_population p[4];
+    struct tsgd_rate rate[4];
     struct toy toy = toy_make(64, 25);
     float *init = toy_init(64);
     char name[64];
@@ -182,15 +189,15 @@ static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
             topology = lcg(&s) % (tsgd_n_topologies + 1);
         while (!fits(topology, 1u << q));
         w[q] = schedule(topology, 1u << q);
-        fill(&p[q], 1u << q, &w[q], rounds / 4 + lcg(&s) % rounds, &s);
+        fill(&p[q], &rate[q], 1u << q, &w[q], rounds / 4 + lcg(&s) % rounds, &s);
     }
     struct tsgd_churn away = churn(lcg(&s), 25, false);
     toy.problem.parts = (uint32_t)seed % 3;
     struct tsgd_network net = network(lcg(&s));
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .population = p, .n_populations = 4, .teleports = true,
-        .churn = &away, .network = &net,
-        .local = local(lcg(&s)), .local_steps = 1, .seed = seed, .threads = threads, .init = init,
+        .presence = tsgd_churn_presence(&away), .clock = tsgd_network_clock(&net),
+        .rule = sgd(lcg(&s)), .local_steps = 1, .seed = seed, .threads = threads, .init = init,
         .final_average = seed % 3 == 0,
     };
     snprintf(name, sizeof name, "populations threads=%u verdict=%d seed=%llu", threads, verdict,
@@ -213,10 +220,12 @@ static int far_apart(uint32_t threads, uint64_t rounds, uint64_t seed)
     struct toy toy = toy_make(16, K);
     float *init = toy_init(16);
     struct tsgd_churn away = {.on = true, .isolate = true, .share = 0.5, .seed = seed};
-    struct tsgd_population p = {.k = K, .mixing = &w, .rate = {.eta = 0.1}, .rounds = 4 * rounds};
+    struct tsgd_population p = {.k = K, .mixing = &w, .rounds = 4 * rounds,
+                                .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1})};
     struct tsgd_engine_config c = {
-        .problem = &toy.problem, .population = &p, .n_populations = 1, .churn = &away,
-        .local = local(0), .local_steps = 1, .seed = seed, .threads = threads, .init = init,
+        .problem = &toy.problem, .population = &p, .n_populations = 1,
+        .presence = tsgd_churn_presence(&away),
+        .rule = sgd(0), .local_steps = 1, .seed = seed, .threads = threads, .init = init,
     };
     if (tsgd_topology_build(&w, "line", K, 1, NULL))
         abort();

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
+#include "method/sgd.h"
+#include "scenario/rate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,21 +20,21 @@ static uint64_t train(const char *topology, uint32_t k, uint32_t threads, uint32
                       uint64_t rounds, long sleep_ns, bool slices, uint32_t parts)
 {
     struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
-    struct tsgd_local l;
+    struct tsgd_rule l;
     struct toy toy = toy_make(4, k + 3);
     float *init = toy_init(4);
     struct sim_log *log = calloc(1, sizeof *log);
     struct tsgd_outcome outcome;
     if (tsgd_topology_build(&w, topology, k, 0, NULL) ||
-        tsgd_local_sgd(&l, "token", 0, false, 0, NULL))
+        tsgd_sgd_rule(&l, "token", 0, false, 0, NULL))
         abort();
     toy.sleep_ns = sleep_ns;
     toy.problem.parts = parts;
-    struct tsgd_population p = {.k = k, .mixing = &w, .rate = {.eta = 0.1}, .rounds = rounds,
+    struct tsgd_population p = {.k = k, .mixing = &w, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}), .rounds = rounds,
                                 .eval_every = rounds / 3 + 1};
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .population = &p, .n_populations = 1, .teleports = true,
-        .local = l, .local_steps = 1, .seed = 5, .threads = threads, .patience = patience, .init = init,
+        .rule = l, .local_steps = 1, .seed = 5, .threads = threads, .patience = patience, .init = init,
         .gossip = slices ? TSGD_GOSSIP_SLICES : TSGD_GOSSIP_ROWS,
     };
     alarm(60);

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "method/sgd.h"
 #include "scenario/churn.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
+#include "scenario/rate.h"
 
 static const struct tsgd_churn sometimes = {.on = true, .share = 0.3, .seed = 4};
 
@@ -135,6 +137,7 @@ Test(churn, a_trace_that_is_not_there_or_a_folder_is_an_io_error)
 struct setup {
     struct tsgd_schedule mixing;
     struct tsgd_population p;
+    struct tsgd_rate rate;
     struct toy toy;
     struct tsgd_churn churn;
     struct tsgd_engine_config c;
@@ -143,16 +146,16 @@ struct setup {
 
 static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t nodes)
 {
-    *s = (struct setup){.toy = toy_make(70, nodes), .init = toy_init(70)};
+    *s = (struct setup){.toy = toy_make(70, nodes), .init = toy_init(70), .rate = {.eta = 0.1}};
     cr_assert(tsgd_topology_build(&s->mixing, topology, k, 1, NULL) == TSGD_OK);
     s->churn = (struct tsgd_churn){.on = true, .share = 0.6, .seed = 9};
-    s->p = (struct tsgd_population){.k = k, .mixing = &s->mixing, .rate = {.eta = 0.1},
+    s->p = (struct tsgd_population){.k = k, .mixing = &s->mixing, .eta = tsgd_rate_step_size(&s->rate),
                                     .rounds = 60, .eval_every = 7, .eval_at_start = true};
     s->c = (struct tsgd_engine_config){
         .problem = &s->toy.problem, .population = &s->p, .n_populations = 1, .teleports = true,
-        .churn = &s->churn, .local_steps = 1, .seed = 9, .threads = 3, .init = s->init,
+        .presence = tsgd_churn_presence(&s->churn), .local_steps = 1, .seed = 9, .threads = 3, .init = s->init,
     };
-    cr_assert(tsgd_local_sgd(&s->c.local, "node", 0.9, false, 1e-4, NULL) == TSGD_OK);
+    cr_assert(tsgd_sgd_rule(&s->c.rule, "node", 0.9, false, 1e-4, NULL) == TSGD_OK);
 }
 
 static void tear_down(struct setup *s)
@@ -196,6 +199,7 @@ ParameterizedTest(size_t *row, churn, every_topology_matches_the_simulator_for_a
         s.churn.share = shares[i % 4];
         s.c.teleports = s.toy.problem.nodes > 8 || i & 8;
         s.churn.isolate = !s.c.teleports && i < 8 && tsgd_schedule_symmetric(&s.mixing);
+        s.c.presence = tsgd_churn_presence(&s.churn);
         cr_expect(sim_compare(name, &s.c, (struct sim_end){0}) == 0, "%s case %d", name, i);
         tear_down(&s);
     }
@@ -208,7 +212,7 @@ Test(churn, a_share_of_one_gives_the_bits_of_a_run_without_churn, .timeout = 60)
     set_up(&s, "ring", 5, 9);
     s.churn.share = 1;
     struct sim_log *a = engine_log(&s);
-    s.c.churn = NULL;
+    s.c.presence = (struct tsgd_presence){NULL, NULL, false};
     struct sim_log *b = engine_log(&s);
     cr_expect(!sim_differ(&s.c, a, b, what, sizeof what), "%s", what);
     drop(a);
@@ -274,7 +278,8 @@ Test(churn, isolation_preserves_the_mean_of_the_tokens, .timeout = 60)
         s.toy.problem.ops = &ops;
         s.c.teleports = false;
         s.churn.isolate = true;
-        cr_assert(tsgd_local_sgd(&s.c.local, "token", 0, false, 0, NULL) == TSGD_OK);
+        s.c.presence = tsgd_churn_presence(&s.churn);
+        cr_assert(tsgd_sgd_rule(&s.c.rule, "token", 0, false, 0, NULL) == TSGD_OK);
         struct sim_log *got = engine_log(&s);
         for (int j = 0; j < 70; j++) {
             double mean = 0;
@@ -300,9 +305,10 @@ Test(churn, an_isolated_row_neither_reads_nor_is_read, .timeout = 60)
     s.p.rounds = 1;
     s.c.teleports = false;
     s.churn.isolate = true;
+    s.c.presence = tsgd_churn_presence(&s.churn);
     s.churn.span = calloc(1, sizeof *s.churn.span);
     s.churn.span[s.churn.spans++] = (struct tsgd_span){2, 1, 9, 1};
-    cr_assert(tsgd_local_sgd(&s.c.local, "token", 0, false, 0, NULL) == TSGD_OK);
+    cr_assert(tsgd_sgd_rule(&s.c.rule, "token", 0, false, 0, NULL) == TSGD_OK);
     struct sim_log *got = engine_log(&s);
     for (int j = 0; j < 70; j++) {      /* steps of 0.35 and 0.25; 2/3 and 1/3 of them are kept */
         cr_expect(fabsf(got->x[j] - s.init[j] - (0.35f * 2 + 0.25f) / 3) < 1e-6f);

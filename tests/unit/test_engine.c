@@ -10,11 +10,13 @@
 #include "method/method.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
+#include "scenario/rate.h"
 
 /* One population on the toy problem, ready to be changed before it runs. */
 struct setup {
     struct tsgd_schedule mixing;
     struct tsgd_population p;
+    struct tsgd_rate rate;
     struct toy toy;
     struct tsgd_engine_config c;
     float *init;
@@ -22,15 +24,15 @@ struct setup {
 
 static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t nodes)
 {
-    *s = (struct setup){.toy = toy_make(50, nodes), .init = toy_init(50)};
+    *s = (struct setup){.toy = toy_make(50, nodes), .init = toy_init(50), .rate = {.eta = 0.1}};
     cr_assert(tsgd_topology_build(&s->mixing, topology, k, 1, NULL) == TSGD_OK);
-    s->p = (struct tsgd_population){.k = k, .mixing = &s->mixing, .rate = {.eta = 0.1},
+    s->p = (struct tsgd_population){.k = k, .mixing = &s->mixing, .eta = tsgd_rate_step_size(&s->rate),
                                     .rounds = 60, .eval_every = 7, .eval_at_start = true};
     s->c = (struct tsgd_engine_config){
         .problem = &s->toy.problem, .population = &s->p, .n_populations = 1, .teleports = true,
         .local_steps = 1, .seed = 9, .threads = 2, .init = s->init,
     };
-    cr_assert(tsgd_local_sgd(&s->c.local, "token", 0.9, false, 1e-4, NULL) == TSGD_OK);
+    cr_assert(tsgd_sgd_rule(&s->c.rule, "token", 0.9, false, 1e-4, NULL) == TSGD_OK);
 }
 
 /* Not every graph exists for every k. */
@@ -122,7 +124,7 @@ Test(engine, shared_steps_match_the_simulator_for_any_threads, .timeout = 300)
         s.c.local_steps = 1 + (uint32_t)i % 3;
         s.c.threads = threads[i % 5];
         s.p.rounds = dim > 50 ? 12 : 60;
-        cr_assert(tsgd_local_sgd(&s.c.local, homes[i / 3 % 3], 0.7, i % 2, 0.01, NULL) == TSGD_OK);
+        cr_assert(tsgd_sgd_rule(&s.c.rule, homes[i / 3 % 3], 0.7, i % 2, 0.01, NULL) == TSGD_OK);
         cr_expect(sim_compare(homes[i / 3 % 3], &s.c, (struct sim_end){0}) == 0, "case %zu", i);
         tear_down(&s);
     }
@@ -177,7 +179,7 @@ Test(engine, every_momentum_home_matches_the_simulator, .timeout = 120)
     for (int i = 0; i < 12; i++) {
         struct setup s;
         set_up(&s, "exp", 5, 11);
-        cr_assert(tsgd_local_sgd(&s.c.local, homes[i % 3], i < 3 ? 0 : 0.7, i / 3 % 2, 0.01, NULL) ==
+        cr_assert(tsgd_sgd_rule(&s.c.rule, homes[i % 3], i < 3 ? 0 : 0.7, i / 3 % 2, 0.01, NULL) ==
                   TSGD_OK);
         s.c.local_steps = 1 + (uint32_t)i / 6;
         s.c.eval_tokens = i % 2;
@@ -205,18 +207,18 @@ ParameterizedTest(size_t *row, engine, every_method_matches_the_simulator_for_an
         struct setup s;
         struct tsgd_settings like;
         tsgd_settings_default(&like);
-        like.momentum = m->local && !m->needs_momentum ? 0 : 0.7;
-        like.nesterov = i % 2 && (!m->local || m->takes_nesterov);
+        like.momentum = m->rule && !m->needs_momentum ? 0 : 0.7;
+        like.nesterov = i % 2 && (!m->rule || m->takes_nesterov);
         like.weight_decay = 0.01;
         bool teleports = m->teleports || (m->may_teleport && i % 4 < 2);
         set_up(&s, topology, k, teleports ? 20 : k);
-        cr_assert(tsgd_method_local(&s.c.local, m, &like, NULL) == TSGD_OK);
+        cr_assert(tsgd_method_rule(&s.c.rule, m, &like, NULL) == TSGD_OK);
         s.c.teleports = teleports;
         s.c.local_steps = m->one_step ? 1 : 1 + (uint32_t)i / 4 % 3;
         s.c.threads = threads[i % 4];
         s.c.final_average = i / 8 % 2;
         s.c.eval_tokens = i / 16 % 2;
-        s.p.rate = (struct tsgd_rate){.kind = TSGD_RATE_COSINE, .eta = 0.05, .rounds = 60,
+        s.rate = (struct tsgd_rate){.kind = TSGD_RATE_COSINE, .eta = 0.05, .rounds = 60,
                                       .warmup = i % 5};
         s.toy.empty_every = i % 6 == 5 ? 3 : 0;
         cr_expect(sim_compare(m->name, &s.c, (struct sim_end){0}) == 0, "%s %s case %zu", m->name,
@@ -287,7 +289,7 @@ Test(engine, one_token_is_sequential_sgd_bit_for_bit, .timeout = 60)
         p->ops->gradient(p, node, visits[node]++, x, g, NULL);
         for (int j = 0; j < 50; j++) {
             m[j] = 0.9f * m[j] + (g[j] + 1e-4f * x[j]);
-            x[j] -= tsgd_rate_at(&s.p.rate, t) * m[j];
+            x[j] -= tsgd_rate_at(&s.rate, t) * m[j];
         }
     }
     cr_expect(memcmp(x, got->x, sizeof x) == 0);
@@ -328,7 +330,7 @@ Test(engine, gossip_preserves_the_mean_of_the_tokens, .timeout = 60)
         ops.gradient = no_gradient;
         s.toy.problem.ops = &ops;
         s.c.teleports = false;
-        cr_assert(tsgd_local_sgd(&s.c.local, "token", 0, false, 0, NULL) == TSGD_OK);
+        cr_assert(tsgd_sgd_rule(&s.c.rule, "token", 0, false, 0, NULL) == TSGD_OK);
         struct sim_log *got = engine_log(&s.c, NULL);
         for (int j = 0; j < 50; j++) {
             double mean = 0;

@@ -8,6 +8,8 @@
 
 #include "sim/sim.h"
 #include "sim/toy.h"
+#include "method/sgd.h"
+#include "scenario/rate.h"
 
 enum { ROUNDS = 8000, NODES = 9, K = 4, STRIDE = 16 };
 
@@ -41,12 +43,12 @@ static void record(uint64_t seed, uint32_t k, uint32_t threads)
     toy.problem.ops = &ops;
     memset(n_seen, 0, sizeof n_seen);
     cr_assert(tsgd_topology_build(&alone, "alone", k, 0, NULL) == TSGD_OK);
-    struct tsgd_population all = {.k = k, .mixing = &alone, .rate = {.eta = 1}, .rounds = ROUNDS};
+    struct tsgd_population all = {.k = k, .mixing = &alone, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 1}), .rounds = ROUNDS};
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .population = &all, .n_populations = 1, .teleports = true,
         .local_steps = 1, .seed = seed, .threads = threads, .init = &x0,
     };
-    cr_assert(tsgd_local_sgd(&c.local, "token", 0, false, 0, NULL) == TSGD_OK);
+    cr_assert(tsgd_sgd_rule(&c.rule, "token", 0, false, 0, NULL) == TSGD_OK);
     sim_engine(&c, (struct sim_end){0}, log, &o);
     for (uint32_t i = 0; i < k; i++)
         first = i == 0 || seen[0][i].x < first ? seen[0][i].x : first;

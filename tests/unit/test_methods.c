@@ -9,6 +9,7 @@
 #include "method/method.h"
 #include "sim/bowl.h"
 #include "sim/sim.h"
+#include "scenario/rate.h"
 
 enum { N = 16, DIM = BOWL_DIM };
 
@@ -55,14 +56,14 @@ static void run(struct course *r)
     cr_assert(tsgd_method_find(&m, r->method, NULL) == TSGD_OK);
     cr_assert(tsgd_method_check_mixing(m, &w, r->topology, &err) == TSGD_OK, "%s", err.text);
     tsgd_method_suit_mixing(m, &w);
-    struct tsgd_population p = {.k = r->active, .mixing = &w, .rate = {.eta = r->lr},
+    struct tsgd_population p = {.k = r->active, .mixing = &w, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = r->lr}),
                                 .rounds = r->rounds};
     struct tsgd_engine_config c = {
         .problem = &bowl.problem, .population = &p, .n_populations = 1,
         .teleports = r->active < r->nodes, .local_steps = r->local_steps, .seed = 3, .threads = 2,
         .init = init,
     };
-    cr_assert(tsgd_method_local(&c.local, m, &s, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_method_rule(&c.rule, m, &s, &err) == TSGD_OK, "%s", err.text);
     sim_engine(&c, (struct sim_end){0}, log, &o);
     cr_assert(!o.diverged, "%s diverged in round %llu", r->method,
               (unsigned long long)o.diverged_round);

@@ -7,6 +7,8 @@
 
 #include "model/quadratic.h"
 #include "sim/sim.h"
+#include "method/sgd.h"
+#include "scenario/rate.h"
 
 static const char *const rules[] = {"koloskova", "spread", "uniform"};
 enum { RULES = 3, MOST = 64 };
@@ -106,12 +108,12 @@ Test(quadratic, the_mean_of_all_gradients_is_the_curvature_times_the_way_from_th
         for (int j = 0; j < D; j++) {
             double way = (double)x[j] - q.optimum[j];
             distance2 += way * way;
-            cr_expect(fabs(mean[j] - q.problem.curvature * way) < 2e-5, "%s n=%u: %g, want %g",
-                      rules[i % RULES], n, mean[j], q.problem.curvature * way);
+            cr_expect(fabs(mean[j] - q.curvature * way) < 2e-5, "%s n=%u: %g, want %g",
+                      rules[i % RULES], n, mean[j], q.curvature * way);
         }
         struct tsgd_measure m;
         q.problem.ops->evaluate(&q.problem, 0, x, NULL, &m);
-        cr_expect(fabs(m.distance2 / distance2 - 1) < 1e-12 && m.samples == 0);
+        cr_expect(fabs(m.sum[0] / distance2 - 1) < 1e-12 && m.samples == 0);
         tsgd_quadratic_release(&q);
     }
 }
@@ -184,13 +186,13 @@ ParameterizedTest(size_t *row, quadratic, every_topology_matches_the_simulator_f
         struct tsgd_quadratic q = make(rules[i % RULES], i < 12 ? k : 20, 50, 1, 1);
         float x[50];
         point(x, 50);
-        struct tsgd_population p = {.k = k, .mixing = &mixing, .rate = {.eta = 0.02}, .rounds = 60,
+        struct tsgd_population p = {.k = k, .mixing = &mixing, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.02}), .rounds = 60,
                                     .eval_every = 7, .eval_at_start = true};
         struct tsgd_engine_config c = {
             .problem = &q.problem, .population = &p, .n_populations = 1, .teleports = i >= 12,
             .local_steps = 1 + i % 2, .seed = i, .threads = threads, .init = x,
         };
-        cr_assert(tsgd_local_sgd(&c.local, "token", i % 3 ? 0.5 : 0, false, 0, NULL) == TSGD_OK);
+        cr_assert(tsgd_sgd_rule(&c.rule, "token", i % 3 ? 0.5 : 0, false, 0, NULL) == TSGD_OK);
         cr_expect(sim_compare(tsgd_topologies[*row]->name, &c, (struct sim_end){0}) == 0,
                   "%s k=%u threads=%u", tsgd_topologies[*row]->name, k, threads);
         tsgd_schedule_release(&mixing);
@@ -351,7 +353,7 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
     }
     solve(m, right, N, D);
     struct tsgd_run *run = train(&s, &t);
-    double tokens = 0, c = q.problem.curvature;
+    double tokens = 0, c = q.curvature;
     for (uint32_t i = 0; i < N; i++)
         for (int j = 0; j < D; j++) {
             double x = (double)tsgd_run_token(run, i)[j], way = right[i * D + j] - q.optimum[j];
@@ -381,7 +383,7 @@ Test(quadratic, the_metrics_are_those_of_the_tokens_at_the_end, .timeout = 60)
     struct tsgd_quadratic q = make("koloskova", 30, 50, 1, 1);
     struct tsgd_run *run = train(&s, &t);
     const struct tsgd_eval *e = &t.eval[t.n - 1];
-    double tokens = 0, distance2 = 0, c = q.problem.curvature;
+    double tokens = 0, distance2 = 0, c = q.curvature;
     for (int j = 0; j < 50; j++) {
         double mean = 0;
         for (uint64_t a = 0; a < 6; a++) {

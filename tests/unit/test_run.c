@@ -87,7 +87,7 @@ ParameterizedTest(size_t *row, run, same_bits_for_any_threads_for_every_method_a
     s.method = m->name;
     s.active = m->teleports || m->may_teleport ? 4 : 0;
     s.topology = m->topology ? NULL : tsgd_topologies[*row % tsgd_n_topologies]->example;
-    s.momentum = m->local && !m->needs_momentum ? 0 : 0.9;
+    s.momentum = m->rule && !m->needs_momentum ? 0 : 0.9;
     s.lazy = m->needs_spectrum;
     s.final_average = *row % 2;
     struct tsgd_run *run;

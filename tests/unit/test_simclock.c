@@ -9,6 +9,9 @@
 #include "scenario/simclock.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
+#include "method/sgd.h"
+#include "scenario/churn.h"
+#include "scenario/rate.h"
 
 static struct criterion_test_params rows(size_t n)
 {
@@ -192,17 +195,18 @@ ParameterizedTest(size_t *row, simclock, every_topology_rule_and_port_matches_th
                                  .link_seconds = i % 3 ? 1 : 0, .bandwidth = i % 5 ? 40 : INFINITY,
                                  .step_seconds = i % 7 ? 0.7 : 0, .sigma = i % 2 ? 0.8 : 0};
         n.rule = i % 4 < 3 ? &tsgd_link_rules[i % 4] : NULL;
-        struct tsgd_population p = {.k = k, .mixing = &w, .rate = {.eta = 0.1}, .rounds = 30,
+        struct tsgd_population p = {.k = k, .mixing = &w, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}), .rounds = 30,
                                     .eval_every = 1, .eval_at_start = true};
         struct tsgd_engine_config c = {
-            .problem = &toy.problem, .population = &p, .n_populations = 1, .churn = &away,
-            .network = &n, .teleports = nodes > k || i & 2, .local_steps = 1 + i % 2, .seed = i,
+            .problem = &toy.problem, .population = &p, .n_populations = 1, .clock = tsgd_network_clock(&n),
+            .teleports = nodes > k || i & 2, .local_steps = 1 + i % 2, .seed = i,
             .threads = 2, .init = init,
         };
         toy.empty_every = i % 3 == 2 ? 4 : 0;
         cr_assert(tsgd_topology_build(&n.links, "ring", nodes, 1, NULL) == TSGD_OK);
-        cr_assert(tsgd_local_sgd(&c.local, i & 1 ? "token" : "mixed", 0.5, false, 0, NULL) == TSGD_OK);
+        cr_assert(tsgd_sgd_rule(&c.rule, i & 1 ? "token" : "mixed", 0.5, false, 0, NULL) == TSGD_OK);
         away.isolate = away.on && !c.teleports && tsgd_schedule_symmetric(&w);
+        c.presence = tsgd_churn_presence(&away);
         cr_expect(sim_compare(name, &c, (struct sim_end){0}) == 0, "%s case %u", name, i);
         tsgd_network_release(&n);
         tsgd_schedule_release(&w);

@@ -157,8 +157,8 @@ Test(supervised, blocks_of_an_evaluation_cover_every_test_sample_once, .timeout 
     for (uint32_t b = 0; b < p->eval_blocks; b++) {
         struct tsgd_measure m;
         p->ops->evaluate(p, b, f.w, f.scratch, &m);
-        loss += m.loss;
-        correct += m.correct;
+        loss += m.sum[0];
+        correct += m.sum[1];
         samples += m.samples;
     }
     for (uint32_t s = 0; s < TEST; s++) {

@@ -1,0 +1,45 @@
+#include "engine/config.h"
+
+#include "base/cpu.h"
+
+size_t tsgd_config_tokens(const struct tsgd_engine_config *c)
+{
+    size_t tokens = 0;
+    for (uint32_t q = 0; q < c->n_populations; q++)
+        tokens += c->population[q].k;
+    return tokens;
+}
+
+uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint64_t threads)
+{
+    uint64_t most = p->parts > 1 ? tokens * p->parts : tokens;
+    return (uint32_t)(threads < most ? threads : most);
+}
+
+/* Whether a population gains by slices with this many workers. With one, nobody waits; nor does
+ * anybody for long where every token reads most others, or where the workers share the tokens evenly.
+ * Else the round's last step keeps workers idle that by rows would be a round ahead, and so does one
+ * whose worker has no CPU just then. Tokens that never mix would wait for nothing, but a single one
+ * need not even be copied.                                                                      */
+static bool gains(const struct tsgd_population *p, uint32_t workers)
+{
+    size_t links = 0, rows = (size_t)p->k * p->mixing->period;
+    for (uint32_t r = 0; r < p->mixing->period; r++)
+        links += tsgd_csr_off_diagonal(&p->mixing->w[r]);
+    if (links == 0)
+        return p->k == 1;
+    if (workers > tsgd_cpu_count())
+        return false;
+    return workers == 1 || 2 * links > rows * p->k || p->k % workers == 0;
+}
+
+bool tsgd_engine_slices(const struct tsgd_engine_config *c)
+{
+    size_t tokens = tsgd_config_tokens(c);
+    bool all = true;
+    if (c->gossip != TSGD_GOSSIP_AUTO)
+        return c->gossip == TSGD_GOSSIP_SLICES;
+    for (uint32_t q = 0; q < c->n_populations; q++)
+        all &= gains(&c->population[q], c->threads < tokens ? c->threads : (uint32_t)tokens);
+    return all;
+}

@@ -1,0 +1,386 @@
+#include "engine/evaluation.h"
+
+#include "base/hash.h"
+#include "linalg/vec.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- what it takes, and what it must remember ---- */
+
+/* Blocks that one evaluation of k tokens is measured in; 64 bits, so that too many can be told. */
+static uint64_t count_blocks(const struct tsgd_engine_config *c, uint32_t k)
+{
+    uint64_t blocks = (uint64_t)c->problem->eval_blocks * (1 + (c->eval_tokens ? k : 0));
+    return blocks ? blocks : 1;
+}
+
+static enum tsgd_status take(struct evaluation *e, uint32_t q, struct evaluated_pop *p,
+                             struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct state *s = e->s;
+    uint32_t k = tsgd_pop_config(s, q)->k;
+    size_t dim = s->arena.dim;
+    uint64_t blocks = count_blocks(&s->c, k);
+    if (blocks > UINT32_MAX && !e->holding.counts)
+        return tsgd_fail(err, TSGD_ENOMEM, "--eval tokens: %u tokens in %u blocks of test samples "
+                         "are too many; use --eval mean", k, s->c.problem->eval_blocks);
+    p->blocks = (uint32_t)blocks;
+    TRY(TSGD_HOLD(&e->holding, &p->hash, k, "evaluation", err));
+    TRY(TSGD_HOLD(&e->holding, &p->part, blocks, "evaluation", err));
+    for (int i = 0; i < 2; i++) {
+        TRY(TSGD_HOLD(&e->holding, &p->ref[i], dim, "mean of the tokens", err));
+        TRY(TSGD_HOLD(&e->holding, &p->mean[i], dim, "mean of the tokens", err));
+        TRY(TSGD_HOLD(&e->holding, &p->sum[i], dim, "mean of the tokens", err));
+        if (s->c.eval_tokens)
+            TRY(TSGD_HOLD(&e->holding, &p->copy[i], tsgd_mul(k, s->arena.stride),
+                          "copies of the tokens", err));
+    }
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_evaluation_init(struct evaluation *e, struct state *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    e->s = s;
+    TRY(TSGD_HOLD(&e->holding, &e->pop, s->c.n_populations, "evaluation", err));
+    for (uint32_t q = 0; q < s->c.n_populations; q++) {
+        struct evaluated_pop counted;
+        TRY(take(e, q, e->pop ? &e->pop[q] : &counted, err));
+    }
+done:
+    return st;
+}
+
+void tsgd_evaluation_release(struct evaluation *e) { tsgd_holding_release(&e->holding); }
+
+void tsgd_evaluation_memory(struct evaluation *e, tsgd_memory_fn *each, void *user)
+{
+    for (uint32_t q = 0; q < e->s->c.n_populations; q++)
+        each(user, "samples_before", &e->pop[q].samples_before, sizeof e->pop[q].samples_before);
+}
+
+/* ---- for the planner ---- */
+
+bool tsgd_evaluation_has_room(const struct evaluation *e)
+{
+    for (uint32_t q = 0; q < e->s->c.n_populations; q++) {
+        const struct evaluated_pop *p = &e->pop[q];
+        /* Relaxed: the planner's own count. */
+        uint64_t evals = atomic_load_explicit(&p->evals, memory_order_relaxed);
+        if (!tsgd_seq_reached(&p->evaluated, e->s->c.awaits_verdict ? evals :
+                              evals < RECORDS ? 0 : evals - RECORDS + 1))
+            return false;
+    }
+    return true;
+}
+
+uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due *due)
+{
+    struct evaluated_pop *p = &e->pop[q];
+    uint64_t index = atomic_load_explicit(&p->evals, memory_order_relaxed);
+    struct record *r = &p->record[index % RECORDS];
+    atomic_store_explicit(&r->round, due->round, memory_order_relaxed);
+    r->due = *due;
+    r->loss = r->square = 0;
+    /* Relaxed: whoever counts down to 0 has seen this, because the planned tokens' own shares of `left`
+     * are still to come.                                                                        */
+    atomic_fetch_add_explicit(&e->s->left, 1, memory_order_relaxed);
+    atomic_store_explicit(&p->evals, index + 1, memory_order_release);
+    return index;
+}
+
+/* ---- the fold ---- */
+
+/* The round of evaluation i, which nobody changes while it is under way. */
+static uint64_t round_of(const struct evaluated_pop *p, uint64_t i)
+{
+    return atomic_load_explicit(&p->record[i % RECORDS].round, memory_order_relaxed);
+}
+
+bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded)
+{
+    const struct evaluated_pop *p = &e->pop[q];
+    const struct pop *pop = &e->s->pop[q];
+    uint64_t i = folded / pop->c.k, b = folded % pop->c.k;
+    if (i >= atomic_load_explicit(&p->evals, memory_order_acquire))
+        return false;
+    if (b == 0 && i >= 2 && !tsgd_seq_reached(&p->evaluated, i - 1))
+        return false;                   /* its buffers are still being measured */
+    uint64_t round = round_of(p, i);
+    uint64_t word = tsgd_seq_load(&e->s->arena.seq[pop->first + b]);
+    if (round == e->s->start && tsgd_seq_phase(word) == 2 * round)
+        return !tsgd_seq_busy(word);    /* a busy one is still being filled */
+    return tsgd_seq_phase(word) >= 2 * round;
+}
+
+static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b)
+{
+    struct evaluated_pop *p = &e->pop[q];
+    struct record *r = &p->record[i % RECORDS];
+    struct tsgd_arena *arena = &e->s->arena;
+    uint32_t a = e->s->pop[q].first + b;
+    size_t dim = arena->dim;
+    const float *x = tsgd_arena_row(arena, round_of(p, i), 0, a);
+    float *ref = p->ref[i & 1];
+    if (b == 0) {
+        memcpy(ref, x, dim * sizeof *ref);
+        memset(p->sum[i & 1], 0, dim * sizeof *p->sum[0]);
+    }
+    if (p->copy[i & 1])
+        memcpy(p->copy[i & 1] + b * arena->stride, x, dim * sizeof *x);
+    r->square += tsgd_fold(p->sum[i & 1], x, ref, dim);
+    tsgd_jitter(w, false);
+    p->hash[b] = tsgd_hash(x, dim * sizeof *x);
+    r->loss += arena->tally[a].loss;
+    arena->tally[a].loss = 0;
+}
+
+/* All tokens are in: the mean, and ||x_a - xbar||^2 from sums around the first token, which is
+ * exact when all tokens are equal.                                                              */
+static void fold_finish(struct evaluation *e, uint32_t q, uint64_t i)
+{
+    struct evaluated_pop *p = &e->pop[q];
+    struct record *r = &p->record[i % RECORDS];
+    uint32_t k = e->s->pop[q].c.k;
+    double shift = tsgd_fold_finish(p->mean[i & 1], p->sum[i & 1], p->ref[i & 1], e->s->arena.dim,
+                                    k);
+    r->square = r->square / k - shift;
+    r->square = r->square < 0 ? 0 : r->square;
+    p->state_hash[i & 1] = tsgd_hash(p->hash, k * sizeof *p->hash);
+    if (e->s->c.awaits_verdict)
+        p->folded_at = tsgd_ticks();
+}
+
+void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t folded)
+{
+    struct evaluated_pop *p = &e->pop[q];
+    uint32_t k = e->s->pop[q].c.k;
+    tsgd_begin(w, &tsgd_activity_fold, q, round_of(p, folded / k), (uint32_t)(folded % k));
+    for (;;) {
+        uint64_t i = folded / k;
+        uint32_t b = (uint32_t)(folded % k);
+        fold_token(e, w, q, i, b);
+        if (b + 1 == k)
+            fold_finish(e, q, i);
+        folded++;
+        tsgd_jitter(w, true);
+        if (b + 1 == k || !tsgd_fold_ready(e, q, folded))
+            break;
+        tsgd_seq_publish(&p->folded, folded);
+    }
+    tsgd_end(w, &tsgd_activity_fold);
+    tsgd_seq_finish(&p->folded, folded);
+}
+
+/* ---- the report ---- */
+
+static double *field(struct tsgd_eval *v, size_t at) { return (double *)((char *)v + at); }
+
+/* Blocks of subject s: 0 is the mean, 1 + b is token b. Added up in order. */
+static struct tsgd_measure add_up(const struct evaluation *e, uint32_t q, uint32_t s)
+{
+    struct tsgd_measure m = {0};
+    uint32_t n = e->s->c.problem->eval_blocks;
+    for (uint32_t b = s * n; b < (s + 1) * n; b++)
+        tsgd_measure_add(&m, &e->pop[q].part[b]);
+    return m;
+}
+
+static bool better(const struct tsgd_problem_metric *m, double a, double b)
+{
+    return m->more_is_better ? a > b : a < b;
+}
+
+/* What the problem measures of the mean; false: a number is not finite. */
+static bool report_mean(const struct evaluation *e, uint32_t q, struct tsgd_eval *out)
+{
+    const struct tsgd_problem *p = e->s->c.problem;
+    double value[TSGD_MOST_METRICS];
+    struct tsgd_measure sum = add_up(e, q, 0);
+    bool finite = true;
+    p->ops->report(p, &sum, out->consensus, value);
+    for (uint32_t m = 0; m < p->n_metrics; m++) {
+        *field(out, p->metric[m].at) = value[m];
+        finite &= isfinite(value[m]);
+    }
+    return finite;
+}
+
+/* The same of each token: the mean and the worst. */
+static bool report_tokens(const struct evaluation *e, uint32_t q, struct tsgd_eval *out)
+{
+    const struct tsgd_problem *p = e->s->c.problem;
+    uint32_t k = e->s->pop[q].c.k;
+    double value[TSGD_MOST_METRICS], mean[TSGD_MOST_METRICS] = {0}, worst[TSGD_MOST_METRICS];
+    bool finite = true;
+    for (uint32_t b = 0; b < k; b++) {
+        struct tsgd_measure sum = add_up(e, q, 1 + b);
+        p->ops->report(p, &sum, 0, value);
+        for (uint32_t m = 0; m < p->n_metrics; m++) {
+            mean[m] += value[m];
+            if (b == 0 || better(&p->metric[m], worst[m], value[m]))
+                worst[m] = value[m];
+        }
+    }
+    for (uint32_t m = 0; m < p->n_metrics; m++) {
+        if (!p->metric[m].tokens_mean)
+            continue;
+        *field(out, p->metric[m].tokens_mean) = mean[m] / k;
+        *field(out, p->metric[m].tokens_worst) = worst[m];
+        finite &= isfinite(mean[m]);
+    }
+    return finite;
+}
+
+/* Evaluation i, and whether all its numbers are finite. */
+static struct tsgd_eval report(const struct evaluation *e, uint32_t q, uint64_t i, bool *finite)
+{
+    const struct evaluated_pop *p = &e->pop[q];
+    const struct record *r = &p->record[i % RECORDS];
+    uint64_t fresh = r->due.samples - p->samples_before;
+    struct tsgd_eval out = {
+        .round = r->due.round,
+        .samples = r->due.samples,
+        .gradients = r->due.gradients,
+        .bytes_gossip = r->due.bytes_gossip,
+        .bytes_teleport = r->due.bytes_teleport,
+        .sim_seconds = r->due.sim_seconds,
+        .wall_seconds = (double)(tsgd_now_ns() - e->s->start_ns) * 1e-9,
+        .train_loss = fresh ? r->loss / (double)fresh : NAN,
+        .test_loss = NAN, .test_accuracy = NAN,
+        .validation_loss = NAN, .validation_accuracy = NAN,
+        .test_loss_mean = NAN, .test_loss_worst = NAN,
+        .test_accuracy_mean = NAN, .test_accuracy_worst = NAN,
+        .consensus = r->square,
+        .grad_norm2 = NAN, .grad_norm2_tokens = NAN, .distance2 = NAN,
+        .lr = (double)r->due.eta,
+        .state_hash = p->state_hash[i & 1],
+    };
+    *finite = isfinite(out.consensus);
+    if (e->s->c.problem->eval_blocks) {
+        *finite &= report_mean(e, q, &out);
+        if (e->s->c.eval_tokens)
+            *finite &= report_tokens(e, q, &out);
+    }
+    return out;
+}
+
+/* What the final all-reduce makes of the last evaluation: every token is the mean. A ring carries
+ * 2 (k - 1) / k rows from each of the k tokens. The rows themselves stay where they are: the mean
+ * stands for them all.                                                                          */
+static void average(const struct evaluation *e, uint32_t q, uint64_t i, struct tsgd_eval *eval)
+{
+    const struct tsgd_problem *problem = e->s->c.problem;
+    struct evaluated_pop *p = &e->pop[q];
+    uint32_t k = e->s->pop[q].c.k;
+    uint64_t hash = tsgd_hash(p->mean[i & 1], e->s->arena.dim * sizeof(float));
+    for (uint32_t b = 0; b < k; b++)
+        p->hash[b] = hash;
+    eval->state_hash = tsgd_hash(p->hash, k * sizeof *p->hash);
+    eval->consensus = 0;
+    eval->bytes_gossip += (uint64_t)2 * (k - 1) * 4 * e->s->arena.dim;
+    if (!problem->eval_blocks)
+        return;
+    report_mean(e, q, eval);
+    for (uint32_t m = 0; m < problem->n_metrics && e->s->c.eval_tokens; m++)
+        if (problem->metric[m].tokens_mean)
+            *field(eval, problem->metric[m].tokens_mean) =
+                *field(eval, problem->metric[m].tokens_worst) = *field(eval, problem->metric[m].at);
+}
+
+static enum tsgd_verdict tell(const struct evaluation *e, uint32_t q, const struct tsgd_eval *eval)
+{
+    return e->s->c.on_eval ? e->s->c.on_eval(q, eval, e->s->c.user) : TSGD_GO_ON;
+}
+
+/* The last block of evaluation i is done: report it, in order, and let others go on. Every step
+ * before x^t is over, so a divergence before this round is known here, whatever the timing.     */
+static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i)
+{
+    struct evaluated_pop *p = &e->pop[q];
+    struct pop *pop = &e->s->pop[q];
+    bool finite, last = p->record[i % RECORDS].due.last;
+    struct tsgd_eval eval = report(e, q, i, &finite);
+    enum tsgd_verdict verdict = TSGD_GO_ON;
+    if (!finite)
+        tsgd_pop_diverge(pop, eval.round, UINT32_MAX);
+    uint64_t diverged = atomic_load_explicit(&pop->diverged, memory_order_relaxed);
+    if (last && e->s->c.final_average)
+        average(e, q, i, &eval);
+    if (diverged > eval.round << 32)
+        verdict = tell(e, q, &eval);
+    if (verdict == TSGD_END_HERE && !last && e->s->c.final_average) {
+        average(e, q, i, &eval);
+        tell(e, q, &eval);
+    }
+    if (verdict == TSGD_STOP_SOON)      /* relaxed: the planner sees it sooner or later */
+        atomic_store_explicit(&e->s->stop, true, memory_order_relaxed);
+    if (verdict == TSGD_END_HERE)
+        atomic_store_explicit(&pop->end_round, eval.round, memory_order_relaxed);
+    p->samples_before = p->record[i % RECORDS].due.samples;
+    if (e->s->c.awaits_verdict)
+        p->eval_only += tsgd_ticks() - p->folded_at;
+    tsgd_jitter(w, true);
+    tsgd_seq_finish(&p->evaluated, i + 1);
+    tsgd_state_done_one(e->s);
+}
+
+/* ---- the blocks ---- */
+
+bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block)
+{
+    const struct evaluated_pop *p = &e->pop[q];
+    uint64_t i = block / p->blocks;
+    /* Evaluations are measured one after the other, so that blocks_done and part belong to one. */
+    return tsgd_seq_reached(&p->folded, (i + 1) * e->s->pop[q].c.k) &&
+           tsgd_seq_reached(&p->evaluated, i);
+}
+
+bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block)
+{
+    /* Relaxed: readiness has acquired the mean; the number alone is handed out here. */
+    return atomic_compare_exchange_strong_explicit(&e->pop[q].next_block, &block, block + 1,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t block)
+{
+    const struct tsgd_problem *problem = e->s->c.problem;
+    struct evaluated_pop *p = &e->pop[q];
+    uint64_t i = block / p->blocks;
+    uint32_t b = (uint32_t)(block % p->blocks);
+    tsgd_begin(w, &tsgd_activity_block, q, round_of(p, i), b);
+    if (problem->eval_blocks) {
+        uint32_t s = b / problem->eval_blocks;
+        const float *x = s == 0 ? p->mean[i & 1] : p->copy[i & 1] + (s - 1) * e->s->arena.stride;
+        problem->ops->evaluate(problem, b % problem->eval_blocks, x, w->scratch, &p->part[b]);
+    }
+    tsgd_end(w, &tsgd_activity_block);
+    tsgd_jitter(w, false);
+    /* Acquire and release: the last one sees the parts of all the others. */
+    if (atomic_fetch_add_explicit(&p->blocks_done, 1, memory_order_acq_rel) + 1 == p->blocks) {
+        /* Relaxed: the next block is claimed only after `evaluated` is published. */
+        atomic_store_explicit(&p->blocks_done, 0, memory_order_relaxed);
+        tsgd_begin(w, &tsgd_activity_report, q, round_of(p, i), TSGD_TRACE_NONE);
+        finish(e, w, q, i);
+        tsgd_end(w, &tsgd_activity_report);
+    }
+}
+
+/* ---- after the run ---- */
+
+uint64_t tsgd_evaluation_round(const struct evaluation *e, uint32_t q)
+{
+    /* Relaxed, here and below: the run is over, and its end has ordered everything. */
+    uint64_t evals = atomic_load_explicit(&e->pop[q].evals, memory_order_relaxed);
+    return evals ? round_of(&e->pop[q], evals - 1) : 0;
+}
+
+const float *tsgd_evaluation_mean(const struct evaluation *e, uint32_t q)
+{
+    uint64_t evals = atomic_load_explicit(&e->pop[q].evals, memory_order_relaxed);
+    return e->pop[q].mean[(evals - 1) & 1];
+}

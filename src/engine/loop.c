@@ -1,0 +1,91 @@
+#include "engine/loop.h"
+
+#include "base/probe.h"
+#include "engine/tasks.h"
+
+#include <sched.h>
+
+/* Empty looks before a worker takes tasks of others, yields instead of pausing, goes to sleep.
+ * Yielding often is what lets more threads than cores progress at full speed.                   */
+enum { STEAL_AFTER = 16, YIELD_AFTER = 32, SLEEP_AFTER = 96 };
+
+/* A claimed task, if there is a ready one. If there is a second one, somebody is woken for it. */
+static bool take(struct worker *w, struct task *out, bool steal)
+{
+    struct sleep *sleep = &w->e->state.sleep;
+    struct task other;
+    if (!tsgd_task_take(w, out, steal))
+        return false;
+    if (tsgd_sleep_may_wake(sleep) && tsgd_task_find(w, &other, true))
+        tsgd_wake_another(sleep);
+    return true;
+}
+
+/* Sleeps until somebody wakes it; or comes back with a task that the last look found. */
+static bool sleep_or_take(struct worker *w, struct task *out)
+{
+    struct sleep *sleep = &w->e->state.sleep;
+    uint32_t epoch = tsgd_sleep_begin(sleep);
+    tsgd_jitter(w, false);
+    bool got = take(w, out, true);
+    if (!got && !tsgd_state_over(&w->e->state)) {
+        w->sleeps++;
+        tsgd_sleep(sleep, epoch);
+    }
+    tsgd_sleep_end(sleep);
+    return got;
+}
+
+/* Waits a little for work that is not there, the longer the more looks have been empty; true: a last
+ * look before it slept has found some.                                                          */
+static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t patience)
+{
+    if (*idle == 0)
+        TSGD_PROBE1(wait__begin, w->id);
+    if (++*idle >= patience) {
+        *idle = 1;
+        return sleep_or_take(w, out);
+    }
+    if (*idle <= YIELD_AFTER)
+        tsgd_pause();
+    else
+        sched_yield();
+    return false;
+}
+
+static void work(struct worker *w)
+{
+    uint32_t patience = w->e->state.c.patience ? w->e->state.c.patience : SLEEP_AFTER, idle = 0;
+    struct task task;
+    for (;;) {
+        bool got = take(w, &task, idle >= STEAL_AFTER);
+        if (!got && tsgd_state_over(&w->e->state))
+            return;
+        if (!got)
+            got = wait(w, &task, &idle, patience);
+        if (!got)
+            continue;
+        if (idle)
+            TSGD_PROBE2(wait__end, w->id, w->sleeps);
+        tsgd_end(w, idle ? &tsgd_activity_wait : &tsgd_activity_other);
+        tsgd_task_run(w, &task);
+        tsgd_end(w, &tsgd_activity_other);
+        idle = 0;
+    }
+}
+
+void *tsgd_loop(void *worker)
+{
+    struct worker *w = worker;
+    if (w->track)
+        tsgd_track_touch(w->track);
+    if (!tsgd_threads_await(&w->e->threads))
+        return NULL;
+    w->last = tsgd_ticks();
+    tsgd_trace_inner = w->track && tsgd_trace_is_inner(w->e->state.c.trace) ? w->track : NULL;
+    tsgd_start_fill(&w->e->start, w);
+    work(w);
+    tsgd_end(w, &tsgd_activity_wait);
+    tsgd_trace_inner = NULL;
+    return NULL;
+}

@@ -1,0 +1,13 @@
+/* engine/loop.h: what a worker's thread does from the beginning of a run to its end: it looks for a ready
+ * task, claims it and runs it.
+ *
+ * A worker prefers its home tokens (their rows are in its cache), starting behind the one it ran
+ * last; after a few empty looks it takes a ready task of anybody. Without one it pauses, then yields,
+ * then sleeps (engine/sleep.h).                                                                 */
+#ifndef TSGD_ENGINE_LOOP_H
+#define TSGD_ENGINE_LOOP_H
+
+/* A thread's main function; `worker` is its struct worker. Returns NULL. */
+void *tsgd_loop(void *worker);
+
+#endif

@@ -1,0 +1,22 @@
+/* engine/parts.h: the engine, put together from its parts (engine/state.h says which is for what). */
+#ifndef TSGD_ENGINE_PARTS_H
+#define TSGD_ENGINE_PARTS_H
+
+#include "engine/slices.h"
+#include "engine/start.h"
+#include "engine/threads.h"
+#include "engine/tokens.h"
+
+struct tsgd_engine {
+    struct state state;
+    struct evaluation evaluation;
+    struct planner planner;
+    struct visits visits;
+    struct teams teams;
+    struct slices slices;
+    struct tokens tokens;
+    struct start start;
+    struct threads threads;
+};
+
+#endif

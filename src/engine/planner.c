@@ -1,0 +1,344 @@
+#include "engine/planner.h"
+
+#include "base/probe.h"
+#include "base/rng.h"
+
+#include <math.h>
+
+/* ---- what it takes, and what it must remember ---- */
+
+/* Nodes that a plan may have to draw: when some are away, perhaps all. */
+static size_t draws(const struct state *s)
+{
+    return s->c.presence.there ? s->c.problem->nodes : s->tokens;
+}
+
+static enum tsgd_status take_slot(struct planner *p, struct slot *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_engine_config *c = &p->s->c;
+    uint32_t tokens = p->s->tokens, pops = c->n_populations;
+    TRY(TSGD_HOLD(&p->holding, &s->node, tokens, "plan", err));
+    TRY(TSGD_HOLD(&p->holding, &s->visit, tokens, "plan", err));
+    TRY(TSGD_HOLD(&p->holding, &s->steps, tokens, "plan", err));
+    if (c->presence.isolates)
+        TRY(TSGD_HOLD(&p->holding, &s->absent, tokens, "plan", err));
+    TRY(TSGD_HOLD(&p->holding, &s->eta, pops, "plan", err));
+    TRY(TSGD_HOLD(&p->holding, &s->eta_before, pops, "plan", err));
+    TRY(TSGD_HOLD(&p->holding, &s->eval, pops, "plan", err));
+    if (c->rule.node) {
+        TRY(TSGD_HOLD(&p->holding, &s->after_token, tokens, "plan", err));
+        TRY(TSGD_HOLD(&p->holding, &s->after_phase, tokens, "plan", err));
+    }
+done:
+    return st;
+}
+
+static struct tsgd_traffic traffic(const struct state *s)
+{
+    uint64_t row = 4 * (uint64_t)s->c.problem->dim;
+    return (struct tsgd_traffic){
+        .tokens = s->tokens, .nodes = s->c.problem->nodes,
+        .teleport_bytes = (s->exchanged + s->own) * row, .gossip_bytes = s->exchanged * row,
+    };
+}
+
+static enum tsgd_status take(struct planner *p, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_engine_config *c = &p->s->c;
+    uint32_t nodes = c->problem->nodes, tokens = p->s->tokens;
+    for (int i = 0; i < SLOTS; i++)
+        TRY(take_slot(p, &p->slot[i], err));
+    TRY(TSGD_HOLD(&p->holding, &p->pop, c->n_populations, "plan", err));
+    for (uint32_t q = 0; q < c->n_populations; q++) {
+        struct planned_pop counted, *d = p->pop ? &p->pop[q] : &counted;
+        TRY(TSGD_HOLD(&p->holding, &d->visits, nodes, "visit counts", err));
+        TRY(TSGD_HOLD(&p->holding, &d->gossip, tsgd_pop_config(p->s, q)->mixing->period,
+                      "mixing schedule", err));
+    }
+    TRY(TSGD_HOLD(&p->holding, &p->undo, draws(p->s), "plan", err));
+    TRY(TSGD_HOLD(&p->holding, &p->order, nodes, "plan", err));
+    TRY(TSGD_HOLD(&p->holding, &p->holder, tokens, "plan", err));
+    if (c->rule.node) {
+        TRY(TSGD_HOLD(&p->holding, &p->last_token, nodes, "plan", err));
+        TRY(TSGD_HOLD(&p->holding, &p->last_phase, nodes, "plan", err));
+    }
+    if (c->clock.ops) {
+        struct tsgd_traffic t = traffic(p->s);
+        if (p->holding.counts)
+            p->holding.bytes = tsgd_add(p->holding.bytes, c->clock.ops->bytes(&t));
+        else
+            TRY(c->clock.ops->create(&p->clock, c->clock.network, &t, err));
+    }
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s, struct evaluation *evaluation,
+                                   struct tsgd_error *err)
+{
+    uint64_t row = 4 * (uint64_t)s->c.problem->dim;
+    p->s = s;
+    p->evaluation = evaluation;
+    enum tsgd_status st = take(p, err);
+    if (st != TSGD_OK || p->holding.counts)
+        return st;
+    for (uint32_t i = 0; i < s->c.problem->nodes; i++)
+        p->order[i] = i;
+    for (uint32_t i = 0; s->c.rule.node && i < s->c.problem->nodes; i++)
+        p->last_token[i] = NOBODY;
+    for (uint32_t a = 0; a < s->tokens; a++)
+        p->holder[a] = a;
+    for (uint32_t q = 0; q < s->c.n_populations; q++) {
+        const struct tsgd_schedule *mixing = s->pop[q].c.mixing;
+        for (uint32_t r = 0; r < mixing->period; r++)
+            p->pop[q].gossip[r] = tsgd_csr_off_diagonal(&mixing->w[r]) * row * s->exchanged;
+        if (s->c.rule.asks_gradients)   /* their mean: a ring carries 2 (k - 1) / k rows from each */
+            p->pop[q].bytes_gossip = 2 * ((uint64_t)s->pop[q].c.k - 1) * row;
+    }
+    atomic_init(&p->planned.word, 2 * s->start);
+    return TSGD_OK;
+}
+
+void tsgd_planner_release(struct planner *p)
+{
+    if (p->clock)
+        p->s->c.clock.ops->free(p->clock);
+    tsgd_holding_release(&p->holding);
+}
+
+void tsgd_planner_memory(struct planner *p, tsgd_memory_fn *each, void *user)
+{
+    uint32_t nodes = p->s->c.problem->nodes;
+    for (uint32_t q = 0; q < p->s->c.n_populations; q++) {
+        struct planned_pop *d = &p->pop[q];
+        each(user, "samples", &d->samples, sizeof d->samples);
+        each(user, "gradients", &d->gradients, sizeof d->gradients);
+        each(user, "bytes_gossip", &d->bytes_gossip, sizeof d->bytes_gossip);
+        each(user, "bytes_teleport", &d->bytes_teleport, sizeof d->bytes_teleport);
+        each(user, "visits", d->visits, nodes * sizeof *d->visits);
+    }
+    each(user, "holder", p->holder, p->s->tokens * sizeof *p->holder);
+    if (p->last_token) {
+        each(user, "last_token", p->last_token, nodes * sizeof *p->last_token);
+        each(user, "last_phase", p->last_phase, nodes * sizeof *p->last_phase);
+    }
+    if (p->clock)
+        p->s->c.clock.ops->memory(p->clock, each, user);
+}
+
+/* ---- whether a plan may be made ---- */
+
+bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t)
+{
+    const struct state *s = p->s;
+    if (tsgd_seq_load(&p->planned) != 2 * t || !tsgd_evaluation_has_room(p->evaluation))
+        return false;
+    if (t - s->start < SLOTS)
+        return true;
+    for (uint32_t i = 0, a = w->behind; i < s->tokens; i++) {           /* R5 */
+        if (!tsgd_seq_reached(&s->arena.seq[a], 2 * (t - SLOTS) + 2)) {
+            w->behind = a;
+            return false;
+        }
+        a = a + 1 == s->tokens ? 0 : a + 1;
+    }
+    return true;
+}
+
+/* ---- drawing nodes ---- */
+
+/* Draws node m of this round: step m of a Fisher-Yates shuffle, undone after the plan, so that a
+ * round's draw does not depend on earlier ones.                                                 */
+static uint32_t draw(struct planner *p, struct tsgd_rng *rng, uint32_t m)
+{
+    uint32_t j = m + tsgd_rng_below(rng, p->s->c.problem->nodes - m), node = p->order[j];
+    p->order[j] = p->order[m];
+    p->order[m] = node;
+    p->undo[m] = j;
+    return node;
+}
+
+static void undo_draws(struct planner *p, uint32_t m)
+{
+    while (m--) {
+        uint32_t j = p->undo[m], node = p->order[j];
+        p->order[j] = p->order[m];
+        p->order[m] = node;
+    }
+}
+
+/* The next node of the draw that is there in round t; AWAY when there is none left. Passing over
+ * the others leaves every ordered choice among those that are there equally likely, and takes
+ * 1 / share draws on average.                                                                   */
+static uint32_t draw_present(struct planner *p, struct tsgd_rng *rng, uint64_t t, uint32_t *drawn)
+{
+    while (*drawn < p->s->c.problem->nodes) {
+        uint32_t node = draw(p, rng, (*drawn)++);
+        if (tsgd_is_there(&p->s->c.presence, node, t))
+            return node;
+    }
+    return AWAY;
+}
+
+/* ---- what a token does ---- */
+
+/* Token a takes no step: it sits the round out (AWAY), where it is, or retires (NOBODY). */
+static void rest(struct planner *p, struct slot *s, uint32_t a, uint32_t why)
+{
+    s->node[a] = why;
+    s->steps[a] = false;
+    if (p->clock)
+        p->s->c.clock.ops->rest(p->clock, a, s->absent != NULL);
+    if (s->absent)
+        s->absent[a] = true;
+    if (p->last_token)
+        atomic_store_explicit(&s->after_token[a], NOBODY, memory_order_relaxed);
+}
+
+/* Token a visits `node` in round t. */
+static void visit(struct planner *p, struct planned_pop *d, struct slot *s, uint64_t t, uint32_t a,
+                  uint32_t node)
+{
+    const struct tsgd_engine_config *c = &p->s->c;
+    const struct tsgd_problem *problem = c->problem;
+    uint64_t first = (uint64_t)d->visits[node] * c->local_steps;
+    s->node[a] = node;
+    s->visit[a] = d->visits[node]++;
+    if (s->absent)
+        s->absent[a] = false;
+    uint32_t gradients = 0;
+    for (uint32_t h = 0; h < c->local_steps; h++) {
+        uint32_t count = problem->ops->batch_count(problem, node, first + h);
+        d->samples += count;
+        gradients += count > 0;
+    }
+    d->gradients += gradients;
+    s->steps[a] = gradients > 0;
+    if (p->clock)
+        c->clock.ops->visit(p->clock, a, node, gradients);
+    if (t > 0 && p->holder[a] != node)
+        d->bytes_teleport += (uint64_t)(p->s->exchanged + p->s->own) * 4 * problem->dim;
+    p->holder[a] = node;
+    if (p->last_token) {
+        atomic_store_explicit(&s->after_token[a], p->last_token[node], memory_order_relaxed);
+        atomic_store_explicit(&s->after_phase[a], p->last_phase[node], memory_order_relaxed);
+        p->last_token[node] = a;
+        p->last_phase[node] = 2 * t + 1;
+    }
+}
+
+/* Bytes that the cut links of the round would have carried. W is symmetric: a cut link is missed at
+ * both ends, by the row of the end that is absent when the other one is not.                    */
+static uint64_t bytes_cut(const struct planner *p, const struct pop *pop, const struct slot *s,
+                          uint64_t t)
+{
+    const struct tsgd_csr *w = tsgd_schedule_at(pop->c.mixing, t);
+    uint64_t transfers = 0;
+    if (!s->absent)
+        return 0;
+    for (uint32_t a = 0; a < pop->c.k; a++)
+        if (s->absent[pop->first + a])
+            for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
+                if (w->col[i] != a)
+                    transfers += s->absent[pop->first + w->col[i]] ? 1 : 2;
+    return transfers * 4 * p->s->c.problem->dim * p->s->exchanged;
+}
+
+/* ---- the plan ---- */
+
+/* What is known of x^t when it is planned to be evaluated. */
+static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool last)
+{
+    const struct planned_pop *d = &p->pop[q];
+    const struct pop *pop = &p->s->pop[q];
+    return (struct due){
+        .round = t, .samples = d->samples, .gradients = d->gradients,
+        .bytes_gossip = d->bytes_gossip, .bytes_teleport = d->bytes_teleport,
+        .sim_seconds = p->clock ? p->s->c.clock.ops->now(p->clock, pop->first, pop->c.k) : NAN,
+        .eta = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0), .last = last,
+    };
+}
+
+/* Relaxed, both: they carry no data, and when they are seen changes only where a run that is cut
+ * short ends.                                                                                   */
+static bool stop_asked(const struct state *s)
+{
+    return atomic_load_explicit(&s->stop, memory_order_relaxed) ||
+           (s->c.stop && atomic_load_explicit(s->c.stop, memory_order_relaxed));
+}
+
+static bool any_diverged(const struct state *s)
+{
+    for (uint32_t q = 0; q < s->c.n_populations; q++)
+        if (tsgd_pop_diverged(&s->pop[q]))
+            return true;
+    return false;
+}
+
+/* Round t of population q: cut when everything ends here, `stopped` when the user asked for that. */
+static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool cut, bool stopped,
+                            struct tsgd_rng *rng, uint32_t *drawn)
+{
+    const struct tsgd_engine_config *c = &p->s->c;
+    const struct pop *pop = &p->s->pop[q];
+    struct planned_pop *d = &p->pop[q];
+    struct slot *s = &p->slot[t % SLOTS];
+    if (atomic_load_explicit(&pop->end_round, memory_order_relaxed) != NEVER)
+        d->ended = true;
+    if (d->ended)
+        return;
+    /* The clock goes through a round only now that no verdict can have ended the run before it. */
+    if (p->clock && t > p->s->start)
+        c->clock.ops->round(p->clock, tsgd_schedule_at(pop->c.mixing, t - 1), pop->first);
+    bool over = t == pop->c.rounds || (pop->c.samples && d->samples >= pop->c.samples);
+    bool end = d->ended = over || cut;
+    bool eval = end || (pop->c.eval_every && t % pop->c.eval_every == 0 &&
+                        (t > p->s->start || (t == 0 && pop->c.eval_at_start)));
+    uint64_t index = 0;
+    p->interrupted |= !over && stopped;
+    if (eval) {
+        struct due x = due(p, q, t, end);
+        index = 1 + tsgd_evaluation_open(p->evaluation, q, &x);
+    }
+    atomic_store_explicit(&s->eval[q], index, memory_order_relaxed);
+    s->eta[q] = pop->c.eta.at(pop->c.eta.schedule, t);
+    s->eta_before[q] = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0);
+    for (uint32_t a = pop->first; a < pop->first + pop->c.k; a++) {
+        uint32_t node = NOBODY;
+        if (!end && c->teleports)
+            node = draw_present(p, rng, t, drawn);
+        else if (!end)
+            node = tsgd_is_there(&c->presence, a, t) ? a : AWAY;
+        if (node < AWAY)
+            visit(p, d, s, t, a, node);
+        else
+            rest(p, s, a, node);
+    }
+    if (!end)
+        d->bytes_gossip += d->gossip[t % pop->c.mixing->period] - bytes_cut(p, pop, s, t);
+}
+
+void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
+{
+    const struct state *s = p->s;
+    struct tsgd_rng rng = tsgd_rng(s->c.seed, TSGD_RNG_HOLDERS, (uint32_t)t, 0);
+    bool stopped = stop_asked(s), cut = stopped || (!s->c.independent && any_diverged(s));
+    uint32_t drawn = 0;
+    tsgd_cut(w);
+    tsgd_begin(w, &tsgd_activity_plan, TSGD_TRACE_NONE, t, TSGD_TRACE_NONE);
+    for (uint32_t q = 0; q < s->c.n_populations; q++)
+        plan_population(p, q, t, cut, stopped, &rng, &drawn);
+    undo_draws(p, drawn);
+    TSGD_PROBE1(round, t);
+    tsgd_cut(w);
+    tsgd_jitter(w, true);
+    tsgd_seq_finish(&p->planned, t + 1);
+}
+
+void tsgd_plan_try(struct planner *p, struct worker *w, uint64_t t)
+{
+    if (tsgd_plan_ready(p, w, t) && tsgd_seq_claim(&p->planned, t))
+        tsgd_plan_round(p, w, t);
+}

@@ -1,0 +1,120 @@
+#include "engine/start.h"
+
+#include <string.h>
+
+enum tsgd_status tsgd_start_init(struct start *f, struct state *s, const struct state *after,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    f->s = s;
+    f->after = after;
+    f->meets = s->c.rule.asks_gradients && !after;
+    if (f->meets)
+        TRY(TSGD_HOLD(&f->holding, &f->mean, s->arena.dim, "mean of the first gradients", err));
+    if (f->holding.counts)
+        return TSGD_OK;
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->all, NULL);
+    f->made = true;
+    for (uint32_t a = 0; a < s->tokens; a++)    /* busy: their rows have yet to be filled */
+        atomic_init(&s->arena.seq[a].word, 4 * s->start + 1);
+done:
+    return st;
+}
+
+void tsgd_start_release(struct start *f)
+{
+    if (f->made) {
+        pthread_cond_destroy(&f->all);
+        pthread_mutex_destroy(&f->lock);
+    }
+    tsgd_holding_release(&f->holding);
+}
+
+static void clear(const struct state *s, uint32_t a)
+{
+    const struct tsgd_arena *r = &s->arena;
+    for (uint32_t i = 0; i < s->exchanged; i++)
+        for (uint64_t place = 0; place < r->places; place++)
+            memset(tsgd_arena_row(r, place, i, a), 0, r->stride * sizeof(float));
+    for (uint32_t i = 0; i < s->own; i++)
+        memset(tsgd_arena_own(r, i, a), 0, r->stride * sizeof(float));
+}
+
+/* The rows that the token had at the end of the engine before. */
+static void copy(const struct state *s, const struct state *from, uint32_t a)
+{
+    size_t bytes = s->arena.stride * sizeof(float);
+    for (uint32_t i = 0; i < s->exchanged; i++)
+        memcpy(tsgd_arena_row(&s->arena, s->start, i, a),
+               tsgd_arena_row(&from->arena, s->start, i, a), bytes);
+    for (uint32_t i = 0; i < s->own; i++)
+        memcpy(tsgd_arena_own(&s->arena, i, a), tsgd_arena_own(&from->arena, i, a), bytes);
+    s->arena.tally[a] = from->arena.tally[a];
+}
+
+static bool has_data(const struct tsgd_problem *p, uint32_t node)
+{
+    return p->ops->batch_count(p, node, 0) > 0;
+}
+
+/* Of the token's first minibatch at x^0. Holders are fixed: token a is at node a. */
+static void first_gradient(const struct state *s, struct worker *w, uint32_t a)
+{
+    const struct tsgd_problem *p = s->c.problem;
+    if (has_data(p, a))
+        p->ops->gradient(p, a, 0, s->c.init, tsgd_arena_own(&s->arena, 0, a), w->scratch);
+}
+
+/* In token order, in double: the same for any number of workers. */
+static void average_gradients(const struct start *f)
+{
+    const struct state *s = f->s;
+    uint32_t n = 0;
+    for (uint32_t a = 0; a < s->tokens; a++)
+        n += has_data(s->c.problem, a);
+    for (size_t j = 0; j < s->arena.dim; j++) {
+        double sum = 0;
+        for (uint32_t a = 0; a < s->tokens; a++)
+            sum += (double)tsgd_arena_own(&s->arena, 0, a)[j];
+        f->mean[j] = n ? (float)(sum / n) : 0;
+    }
+}
+
+static void meet(struct start *f)
+{
+    pthread_mutex_lock(&f->lock);
+    if (++f->met == f->s->workers) {
+        average_gradients(f);
+        pthread_cond_broadcast(&f->all);
+    }
+    while (f->met < f->s->workers)
+        pthread_cond_wait(&f->all, &f->lock);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void tsgd_start_fill(struct start *f, struct worker *w)
+{
+    const struct state *s = f->s;
+    const struct tsgd_rule *rule = &s->c.rule;
+    bool first = w->id == 0 || w[-1].lo != w->lo;       /* of the workers that share these tokens */
+    for (uint32_t a = w->lo; a < w->hi && first; a++) {
+        clear(s, a);
+        if (f->after)
+            copy(s, f->after, a);
+        else
+            memcpy(tsgd_arena_row(&s->arena, s->start, 0, a), s->c.init,
+                   s->arena.dim * sizeof(float));
+        if (f->meets)
+            first_gradient(s, w, a);
+    }
+    if (f->meets)
+        meet(f);
+    for (uint32_t a = w->lo; a < w->hi && first; a++) {
+        if (rule->init && !f->after) {
+            struct tsgd_rows rows = tsgd_state_rows(s, a, s->start);
+            rule->init(rule, &rows, s->arena.dim, f->mean);
+        }
+        tsgd_seq_finish(&s->arena.seq[a], 2 * s->start);
+    }
+}

@@ -1,0 +1,73 @@
+#include "engine/state.h"
+
+#include "linalg/mix.h"
+
+static enum tsgd_status take(struct state *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(TSGD_HOLD(&s->holding, &s->pop_of, s->tokens, "engine", err));
+    TRY(TSGD_HOLD(&s->holding, &s->pop, s->c.n_populations, "engine", err));
+    TRY(tsgd_arena_init(&s->arena, &s->holding, s->tokens, s->c.problem->dim, s->sliced ? 1 : 2,
+                        s->exchanged, s->own, err));
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_config *c,
+                                 struct tsgd_error *err)
+{
+    struct state s = {.c = *c, .start = out->start, .holding = out->holding};
+    size_t tokens = tsgd_config_tokens(c), dim = c->problem->dim;
+    s.tokens = (uint32_t)tokens;
+    s.workers = tsgd_engine_workers(c->problem, tokens, c->threads);
+    s.exchanged = tsgd_rule_exchanged(&c->rule);
+    s.own = tsgd_rule_own(&c->rule);
+    s.sliced = tsgd_engine_slices(c);
+    s.bypass = tsgd_mix_past(dim, tsgd_mul(tsgd_mul(tokens, 8 * (size_t)s.exchanged), dim));
+    enum tsgd_status st = take(&s, err);
+    *out = s;
+    if (st != TSGD_OK || s.holding.counts)
+        return st;
+    out->c.population = NULL;           /* pop[].c has them from here on */
+    atomic_init(&out->left, s.tokens);
+    for (uint32_t q = 0, first = 0; q < c->n_populations; first += c->population[q++].k) {
+        struct pop *p = &out->pop[q];
+        p->c = c->population[q];
+        p->first = first;
+        atomic_init(&p->diverged, NEVER);
+        atomic_init(&p->end_round, NEVER);
+        for (uint32_t a = first; a < first + p->c.k; a++)
+            out->pop_of[a] = q;
+    }
+    return TSGD_OK;
+}
+
+void tsgd_state_release(struct state *s) { tsgd_holding_release(&s->holding); }
+
+void tsgd_state_done_one(struct state *s)
+{
+    /* Acquire and release: the one that counts to 0 sees, and shows, everything that was done. */
+    if (atomic_fetch_sub_explicit(&s->left, 1, memory_order_acq_rel) == 1)
+        tsgd_wake_all(&s->sleep);
+}
+
+void tsgd_pop_diverge(struct pop *p, uint64_t round, uint32_t token)
+{
+    uint64_t key = round << 32 | (uint32_t)(token + 1);
+    uint64_t least = atomic_load_explicit(&p->diverged, memory_order_relaxed);
+    /* Relaxed: the publication that follows carries it to whoever must have seen it. */
+    while (key < least &&
+           !atomic_compare_exchange_weak_explicit(&p->diverged, &least, key, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+}
+
+struct tsgd_rows tsgd_state_rows(const struct state *s, uint32_t a, uint64_t t)
+{
+    struct tsgd_rows rows = {0};
+    for (uint32_t i = 0; i < s->exchanged; i++)
+        rows.exchanged[i] = tsgd_arena_row(&s->arena, t, i, a);
+    for (uint32_t i = 0; i < s->own; i++)
+        rows.own[i] = tsgd_arena_own(&s->arena, i, a);
+    return rows;
+}

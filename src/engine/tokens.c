@@ -1,0 +1,117 @@
+#include "engine/tokens.h"
+
+#include "base/probe.h"
+#include "linalg/mix.h"
+
+#include <math.h>
+
+bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t)
+{
+    const struct state *s = k->s;
+    const struct pop *p = &s->pop[s->pop_of[a]];
+    const struct tsgd_seq *seq = s->arena.seq + p->first;
+    const struct tsgd_csr *w = tsgd_schedule_at(p->c.mixing, t - 1);
+    uint32_t r = a - p->first;
+    for (uint32_t i = w->ptr[r]; i < w->ptr[r + 1]; i++)                        /* R1 */
+        if (!tsgd_seq_reached(&seq[w->col[i]], 2 * t - 1))
+            return false;
+    if (t < 2)
+        return true;
+    w = tsgd_schedule_at(p->c.mixing, t - 2);
+    for (uint32_t i = w->tptr[r]; i < w->tptr[r + 1]; i++)                      /* R2 */
+        if (!tsgd_seq_reached(&seq[w->tcol[i]], 2 * t - 2))
+            return false;
+    return true;
+}
+
+bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t)
+{
+    const struct state *s = k->s;
+    const struct slot *slot = tsgd_plan_of(k->planner, t);
+    uint32_t q = s->pop_of[a];
+    if (!tsgd_seq_reached(&k->planner->planned, t + 1))
+        return false;
+    uint64_t eval = atomic_load_explicit(&slot->eval[q], memory_order_relaxed);
+    if (eval && !tsgd_evaluation_has_passed(k->evaluation, q, a - s->pop[q].first, eval - 1)) /* R3 */
+        return false;
+    if (!s->c.rule.node)
+        return true;
+    uint32_t before = atomic_load_explicit(&slot->after_token[a], memory_order_relaxed);   /* R4 */
+    return before == NOBODY ||
+           tsgd_seq_reached(&s->arena.seq[before],
+                            atomic_load_explicit(&slot->after_phase[a], memory_order_relaxed));
+}
+
+static void retire(struct state *s, uint32_t a)
+{
+    tsgd_seq_publish(&s->arena.seq[a], TSGD_SEQ_RETIRED);       /* stays busy: nobody claims it */
+    tsgd_state_done_one(s);
+}
+
+/* All local steps of the visit, each a gradient and what the rule makes of it. */
+static void step(const struct tokens *k, struct worker *w, uint32_t a, struct visit *v)
+{
+    struct state *s = k->s;
+    const struct tsgd_problem *problem = s->c.problem;
+    for (; tsgd_visit_next(k->visits, v); v->step.index++) {
+        double loss = problem->ops->gradient(problem, v->node, v->batch + v->step.index,
+                                             v->rows.exchanged[0], w->grad, w->scratch);
+        tsgd_jitter(w, false);
+        if (!isfinite(loss))
+            tsgd_pop_diverge(&s->pop[s->pop_of[a]], v->round, a);
+        s->arena.tally[a].loss += loss;
+        s->c.rule.step(&s->c.rule, &v->rows, w->grad, problem->dim, &v->step);
+    }
+}
+
+void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t)
+{
+    struct state *s = k->s;
+    uint32_t node = tsgd_plan_of(k->planner, t)->node[a];
+    struct visit v;
+    /* end_round: relaxed, because [A] on `evaluated` in the readiness check has ordered it. */
+    if (node == NOBODY || atomic_load_explicit(&s->pop[s->pop_of[a]].end_round,
+                                               memory_order_relaxed) == t) {
+        retire(s, a);
+        return;
+    }
+    tsgd_begin(w, &tsgd_activity_step, a, t, node);
+    TSGD_PROBE3(step__begin, a, t, node);
+    bool steps = tsgd_visit_begin(k->visits, a, t, &v);
+    if (steps && k->teams->team) {
+        tsgd_team_begin(k->teams, w, a, &v);
+        return;
+    }
+    if (steps)
+        step(k, w, a, &v);
+    tsgd_end(w, &tsgd_activity_step);
+    tsgd_visit_end(k->visits, w, a, t);
+}
+
+void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t)
+{
+    struct state *s = k->s;
+    const struct pop *p = &s->pop[s->pop_of[a]];
+    const struct slot *slot = tsgd_plan_of(k->planner, t - 1);
+    tsgd_begin(w, &tsgd_activity_mix, a, t - 1, slot->node[a]);
+    TSGD_PROBE3(mix__begin, a, t - 1, w->id);
+    for (uint32_t i = 0; i < s->exchanged; i++)
+        tsgd_mix_row(tsgd_schedule_at(p->c.mixing, t - 1), a - p->first,
+                     slot->absent ? slot->absent + p->first : NULL,
+                     tsgd_arena_row(&s->arena, t - 1, i, p->first), s->arena.stride, s->arena.dim,
+                     s->bypass, tsgd_arena_row(&s->arena, t, i, a));
+    if (s->c.rule.mixed)
+        tsgd_visit_mixed(k->visits, a, t - 1, 0, s->arena.dim);
+    TSGD_PROBE3(mix__end, a, t - 1, w->id);
+    tsgd_end(w, &tsgd_activity_mix);
+    tsgd_jitter(w, false);
+    tsgd_plan_try(k->planner, w, t);
+    if (!tsgd_step_ready(k, a, t)) {
+        tsgd_seq_finish(&s->arena.seq[a], 2 * t);
+        return;
+    }
+    tsgd_seq_publish(&s->arena.seq[a], 2 * t);      /* readers of the old row may go on (R2) */
+    tsgd_jitter(w, false);
+    tsgd_end(w, &tsgd_activity_other);
+    tsgd_step_run(k, w, a, t);
+}

@@ -1,0 +1,26 @@
+/* engine/tokens.h: the two tasks of a token, mix and step. A worker goes on from one to the other without
+ * giving the token back whenever the step is ready: its row is still in the core's cache.
+ * Threads: the state of a token belongs to whoever has claimed its word (engine/seq.h).         */
+#ifndef TSGD_ENGINE_TOKENS_H
+#define TSGD_ENGINE_TOKENS_H
+
+#include "engine/teams.h"
+
+/* The parts that a token's tasks need; borrowed. */
+struct tokens {
+    struct state *s;
+    struct planner *planner;
+    const struct evaluation *evaluation;
+    const struct visits *visits;
+    struct teams *teams;
+};
+
+/* Mix of round t-1, which leads to 2t (R1, R2). */
+bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t);
+void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);    /* claimed */
+
+/* Step of round t, which leads to 2t+1 (R3, R4). */
+bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t);
+void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);   /* claimed */
+
+#endif

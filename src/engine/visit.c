@@ -1,0 +1,83 @@
+#include "engine/visit.h"
+
+#include "base/probe.h"
+
+enum tsgd_status tsgd_visits_init(struct visits *v, struct state *s, const struct planner *planner,
+                                  struct tsgd_error *err)
+{
+    v->s = s;
+    v->planner = planner;
+    if (!s->c.rule.node)
+        return TSGD_OK;
+    size_t row = tsgd_mul(s->arena.stride, sizeof(float));
+    return tsgd_hold_map(&v->holding, (void **)&v->node_row, tsgd_mul(s->c.problem->nodes, row),
+                         "rows of the nodes", err);
+}
+
+void tsgd_visits_release(struct visits *v) { tsgd_holding_release(&v->holding); }
+
+void tsgd_visits_memory(struct visits *v, tsgd_memory_fn *each, void *user)
+{
+    if (v->node_row)
+        each(user, v->s->c.rule.node, v->node_row,
+             v->s->c.problem->nodes * v->s->arena.stride * sizeof(float));
+}
+
+bool tsgd_visit_begin(const struct visits *v, uint32_t a, uint64_t t, struct visit *out)
+{
+    const struct state *s = v->s;
+    const struct slot *slot = tsgd_plan_of(v->planner, t);
+    uint32_t q = s->pop_of[a], node = slot->node[a];
+    if (node == AWAY)
+        return false;
+    *out = (struct visit){
+        .round = t, .batch = (uint64_t)slot->visit[a] * s->c.local_steps, .node = node,
+        .step = {slot->eta[q], slot->eta_before[q], 0, s->c.local_steps},
+        .rows = tsgd_state_rows(s, a, t),
+    };
+    if (v->node_row)
+        out->rows.node = v->node_row + node * s->arena.stride;
+    /* Relaxed: when it is seen decides how much work is saved, and nothing that is reported. Its
+     * nodes are drawn to the end all the same, so that the others' draws do not depend on it.   */
+    return !(s->c.independent && tsgd_pop_diverged(&s->pop[q]));
+}
+
+bool tsgd_visit_next(const struct visits *v, struct visit *visit)
+{
+    const struct tsgd_problem *p = v->s->c.problem;
+    for (; visit->step.index < visit->step.count; visit->step.index++)
+        if (p->ops->batch_count(p, visit->node, visit->batch + visit->step.index))
+            return true;
+    return false;
+}
+
+void tsgd_visit_end(const struct visits *v, struct worker *w, uint32_t a, uint64_t t)
+{
+    TSGD_PROBE3(step__end, a, t, tsgd_plan_of(v->planner, t)->node[a]);
+    tsgd_jitter(w, false);
+    tsgd_seq_finish(&v->s->arena.seq[a], 2 * t + 1);
+}
+
+struct tsgd_rows tsgd_rows_from(const struct tsgd_rows *rows, size_t from)
+{
+    struct tsgd_rows moved = *rows;
+    for (int i = 0; i < TSGD_MAX_ROWS; i++) {
+        moved.exchanged[i] = rows->exchanged[i] ? rows->exchanged[i] + from : NULL;
+        moved.own[i] = rows->own[i] ? rows->own[i] + from : NULL;
+    }
+    moved.node = rows->node ? rows->node + from : NULL;
+    return moved;
+}
+
+void tsgd_visit_mixed(const struct visits *v, uint32_t a, uint64_t t, size_t from, size_t to)
+{
+    const struct tsgd_rule *r = &v->s->c.rule;
+    const struct slot *slot = tsgd_plan_of(v->planner, t);
+    if (!r->mixed || !slot->steps[a])
+        return;
+    uint32_t q = v->s->pop_of[a], steps = v->s->c.local_steps;
+    struct tsgd_rows rows = tsgd_state_rows(v->s, a, t + 1);
+    struct tsgd_step step = {slot->eta[q], slot->eta_before[q], steps - 1, steps};
+    rows = tsgd_rows_from(&rows, from);
+    r->mixed(r, &rows, to - from, &step);
+}

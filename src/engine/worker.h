@@ -1,0 +1,107 @@
+/* engine/worker.h: a worker, what it has to itself, and the account of its time.
+ *
+ * What a worker does is an activity: how the account calls it, and how the trace shows it. One is
+ * begun with its numbers and ended; its time is the time since the worker last ended something, so
+ * what lies between two activities is counted too. An activity that is ended without having been
+ * begun is traced all the same, without its numbers. Without a trace each begin costs one branch.
+ *
+ * In the variants that look for races, workers also loiter at random between their steps.
+ * Threads: everything here belongs to the worker's own thread.                                  */
+#ifndef TSGD_ENGINE_WORKER_H
+#define TSGD_ENGINE_WORKER_H
+
+#include "base/clock.h"
+#include "base/trace.h"
+
+#include <stdbool.h>
+
+/* What the account tells apart. */
+enum spent { STEP_TIME, MIX_TIME, EVAL_TIME, WAIT_TIME, OTHER_TIME, N_TIMES };
+
+struct activity {
+    struct tsgd_trace_kind trace;
+    enum spent spent;
+};
+
+/* Numbers of the trace, in their order: token or population, round, and what the name says. */
+extern const struct activity tsgd_activity_step;        /* node */
+extern const struct activity tsgd_activity_part;        /* a part of a shared step's minibatch */
+extern const struct activity tsgd_activity_update;      /* a range of its update */
+extern const struct activity tsgd_activity_mix;         /* node */
+extern const struct activity tsgd_activity_slice;       /* slice */
+extern const struct activity tsgd_activity_fold;        /* token */
+extern const struct activity tsgd_activity_block;       /* block */
+extern const struct activity tsgd_activity_report;
+extern const struct activity tsgd_activity_plan;
+extern const struct activity tsgd_activity_wait;
+extern const struct activity tsgd_activity_other;       /* planning, claiming, looking for work */
+
+struct tsgd_engine;
+
+struct worker {
+    struct tsgd_engine *e;
+    uint32_t id;
+    uint32_t lo, hi;            /* home tokens; one that it shares, when workers are more than tokens */
+    uint32_t cursor;            /* the home token to look at first */
+    uint32_t behind;            /* the token that kept it from planning last (R5) */
+    float *grad;                /* a row for a gradient */
+    float *strip;               /* where slices are mixed; only with those */
+    void *scratch;              /* the problem's */
+    uint64_t last;              /* ticks when the last activity ended */
+    uint64_t ticks[N_TIMES];
+    uint64_t trained_at;        /* ticks when the last step or mix ended */
+    uint64_t steals, sleeps;
+    struct tsgd_track *track;   /* NULL: no trace */
+    struct tsgd_trace_event event;      /* of the activity that was begun; kind NULL: none */
+    uint64_t slept;             /* sleeps that the trace has told */
+    uint64_t jitter;            /* state of the random delays */
+};
+
+static inline bool tsgd_is_traced(const struct worker *w)
+{
+    return __builtin_expect(w->track != NULL, 0);
+}
+
+/* The branches of tsgd_begin and tsgd_end that are taken with a trace. */
+void tsgd_worker_announce(struct worker *w, const struct activity *a, uint32_t first,
+                          uint64_t second, uint32_t third);
+void tsgd_worker_record(struct worker *w, const struct activity *a, uint64_t now);
+
+/* TSGD_TRACE_NONE in place of a number that does not apply. */
+static inline void tsgd_begin(struct worker *w, const struct activity *a, uint32_t first,
+                              uint64_t second, uint32_t third)
+{
+    if (tsgd_is_traced(w))
+        tsgd_worker_announce(w, a, first, second, third);
+}
+
+/* The worker's time since the last end was spent on this. */
+static inline void tsgd_end(struct worker *w, const struct activity *a)
+{
+    uint64_t now = tsgd_ticks();
+    w->ticks[a->spent] += now - w->last;
+    if (a->spent == STEP_TIME || a->spent == MIX_TIME)
+        w->trained_at = now;            /* perhaps for the last time: then only evaluation is left */
+    if (tsgd_is_traced(w))
+        tsgd_worker_record(w, a, now);
+    w->last = now;
+}
+
+/* Ends whatever lies before an activity that the account does not tell apart, for the trace alone. */
+static inline void tsgd_cut(struct worker *w)
+{
+    if (tsgd_is_traced(w))
+        tsgd_end(w, &tsgd_activity_other);
+}
+
+#ifdef TSGD_JITTER
+void tsgd_jitter(struct worker *w, bool maybe_long);
+#else
+static inline void tsgd_jitter(struct worker *w, bool maybe_long)
+{
+    (void)w;
+    (void)maybe_long;
+}
+#endif
+
+#endif
