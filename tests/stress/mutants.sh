@@ -56,27 +56,27 @@ fi
 mutant release-to-relaxed src/engine/seq.h 's/memory_order_release/memory_order_relaxed/' stress_handoff '20 1' tsan
 mutant acquire-to-relaxed src/engine/seq.h 's/s->word, memory_order_acquire/s->word, memory_order_relaxed/' stress_handoff '20 1' tsan
 mutant claim-without-acquire src/engine/seq.h 's/free \+ 1, memory_order_acquire/free + 1, memory_order_relaxed/; s/s->word, memory_order_acquire/s->word, memory_order_relaxed/' stress_handoff '20 1' tsan
-mutant without-R1 src/engine/token.c 's/2 \* t - 1\)\)$/0))/' stress_handoff '100 1' stress tsan
-mutant without-R2 src/engine/token.c 's/if \(t < 2\)$/if (t > 0)/' stress_handoff '100 1' stress tsan
-mutant without-R3 src/engine/token.c 's/if \(eval \&\& !tsgd_seq_reached\(\&p->folded/if (0 \&\& !tsgd_seq_reached(\&p->folded/' stress_handoff '100 1' stress tsan
-mutant without-verdict src/engine/token.c 's/if \(eval \&\& e->c.awaits_verdict/if (0 \&\& e->c.awaits_verdict/' stress_handoff '100 1' stress tsan
-mutant without-R4 src/engine/token.c 's/return before == NOBODY/return 1 || before == NOBODY/' stress_handoff '100 1' stress tsan
-mutant without-R5 src/engine/plan.c 's/if \(t < SLOTS\)$/if (1)/' stress_handoff '100 1' stress tsan
-mutant R5-before-the-mix src/engine/plan.c 's/2 \* \(t - SLOTS\) \+ 2/2 * (t - SLOTS) + 1/' stress_handoff '100 1' stress tsan
+mutant without-R1 src/engine/tokens.c 's/2 \* t - 1\)\)$/0))/' stress_handoff '100 1' stress tsan
+mutant without-R2 src/engine/tokens.c 's/if \(t < 2\)$/if (t > 0)/' stress_handoff '100 1' stress tsan
+mutant without-R3 src/engine/evaluation.h 's/if \(!tsgd_seq_reached\(\&p->folded, index/if (0 \&\& !tsgd_seq_reached(\&p->folded, index/' stress_handoff '100 1' stress tsan
+mutant without-verdict src/engine/evaluation.h 's/return !e->s->c.awaits_verdict/return true || !e->s->c.awaits_verdict/' stress_handoff '100 1' stress tsan
+mutant without-R4 src/engine/tokens.c 's/return before == NOBODY/return 1 || before == NOBODY/' stress_handoff '100 1' stress tsan
+mutant without-R5 src/engine/planner.c 's/if \(t - s->start < SLOTS\)$/if (1)/' stress_handoff '100 1' stress tsan
+mutant R5-before-the-mix src/engine/planner.c 's/2 \* \(t - SLOTS\) \+ 2/2 * (t - SLOTS) + 1/' stress_handoff '100 1' stress tsan
 mutant without-R6 src/engine/slices.c 's/tsgd_seq_load\(&seq\[b\]\) != 2 \* stepped/0/' stress_handoff '100 1' stress tsan
-mutant R6-asks-one src/engine/slices.c 's/i < p->c.k; i\+\+\) \{  /i < 1; i++) {  /' stress_handoff '100 1' stress tsan
+mutant R6-asks-one src/engine/slices.c 's/i < k; i\+\+\) \{  /i < 1; i++) {  /' stress_handoff '100 1' stress tsan
 mutant first-slice-publishes src/engine/slices.c 's/acq_rel\) \+ 1 < p->slices/acq_rel) + 1 > p->slices/' stress_handoff '100 1' stress tsan
 mutant slices-unordered src/engine/slices.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
-mutant slice-twice src/engine/worker.c 's/next_slice, \&block, block \+ 1,/next_slice, \&block, block,/' stress_handoff '100 1' stress tsan
-mutant mixed-alone-too src/engine/worker.c 's/!e->sliced \&\& tsgd_mix_ready/tsgd_mix_ready/' stress_handoff '100 1' stress tsan
-mutant mean-buffers src/engine/evaluate.c 's/b == 0 \&\& i >= 2 \&\&/0 \&\& i >= 2 \&\&/' stress_handoff '100 1' stress tsan
-mutant records-reused src/engine/plan.c 's/evals < RECORDS \? 0 :/evals < (1u << 30) ? 0 :/' stress_handoff '100 1' stress tsan
-mutant blocks-unordered src/engine/evaluate.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
-mutant stage-opened-relaxed src/engine/team.c 's/word, memory_order_release/word, memory_order_relaxed/' stress_handoff '20 1' tsan
-mutant part-claimed-relaxed src/engine/team.c 's/memory_order_acquire, memory_order_relaxed/memory_order_relaxed, memory_order_relaxed/' stress_handoff '20 1' tsan
-mutant parts-counted-relaxed src/engine/team.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
-mutant stage-before-it-is-done src/engine/team.c 's/\+ 1 ==$/+ (tasks(w->e, word) > 1) + 1 ==/' stress_handoff '100 1' tsan stress
-mutant no-last-look src/engine/worker.c 's/bool got = take\(w, out, true\);/bool got = false;/' stress_sleep 10 stress release
-mutant end-wakes-nobody src/engine/pulse.c 's/tsgd_wake\(e, INT_MAX\);/(void)e;/' stress_sleep 10 stress
+mutant slice-twice src/engine/slices.c 's/next_slice, \&slice, slice \+ 1,/next_slice, \&slice, slice,/' stress_handoff '100 1' stress tsan
+mutant mixed-alone-too src/engine/tasks.c 's/!w->e->state.sliced \&\& tsgd_mix_ready/tsgd_mix_ready/' stress_handoff '100 1' stress tsan
+mutant mean-buffers src/engine/evaluation.c 's/b == 0 \&\& i >= 2 \&\&/0 \&\& i >= 2 \&\&/' stress_handoff '100 1' stress tsan
+mutant records-reused src/engine/evaluation.c 's/evals < RECORDS \? 0 :/evals < (1u << 30) ? 0 :/' stress_handoff '100 1' stress tsan
+mutant blocks-unordered src/engine/evaluation.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant stage-opened-relaxed src/engine/teams.c 's/word, memory_order_release/word, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant part-claimed-relaxed src/engine/teams.c 's/memory_order_acquire, memory_order_relaxed/memory_order_relaxed, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant parts-counted-relaxed src/engine/teams.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
+mutant stage-before-it-is-done src/engine/teams.c 's/acq_rel\) \+ 1 == tasks\(m, word\) \&\&$/acq_rel) + 1 + (tasks(m, word) > 1) == tasks(m, word) \&\&/' stress_handoff '100 1' tsan stress
+mutant no-last-look src/engine/loop.c 's/bool got = take\(w, out, true\);/bool got = false;/' stress_sleep 10 stress release
+mutant end-wakes-nobody src/engine/sleep.c 's/\{ wake\(s, INT_MAX\); \}/{ (void)s, (void)INT_MAX; }/' stress_sleep 10 stress
 echo "mutants: $caught passed, $missed failed"
 [ $missed -eq 0 ]
