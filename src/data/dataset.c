@@ -47,6 +47,9 @@ enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data, c
     if (!dir && s->has_files)
         TRY(tsgd_fail(err, TSGD_EINVAL,
                       "--data %s: needs --data-dir, the directory that holds its files", s->name));
+    if (spec.arg && !strchr(s->usage, ':'))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--data %s: takes no argument, found ':%s'", s->name,
+                      spec.arg));
     TRY(s->load(spec.arg, dir, seed, out, err));
 done:
     return st;

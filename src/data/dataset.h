@@ -44,7 +44,8 @@ struct tsgd_dataset {
 /* One row of data/list.h. */
 struct tsgd_source {
     const char *name;           /* what --data says before a colon */
-    const char *usage;          /* with its argument, for help: "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
+    const char *usage;          /* with its argument, for help: "blobs[:SAMPLES[,DIM[,CLASSES]]]";
+                                 * one without a colon takes none */
     const char *summary;
     const char *default_dir;    /* where its files usually lie; NULL: --data-dir must say */
     bool has_files;             /* reads a directory that --data-dir may name */
