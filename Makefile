@@ -60,6 +60,8 @@ $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c t
   $(call obj,src/linalg/isa.c src/base/text.c src/base/status.c) $(simd)
 	$(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -lm -o $@
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
+# The assembler reads these, which -MMD does not see.
+$(B)/src/data/digits.o: $(wildcard datasets/digits/*.gz)
 # BLIS's own header shifts into the sign of an int.
 $(B)/src/linalg/gemm.o: private CF += $(if $(filter asan,$(VARIANT)),-fno-sanitize=shift)
 define SIMD

@@ -453,6 +453,7 @@ Test(idx, arguments_that_a_source_does_not_take_are_refused)
     expect_refusal("fashion-mnist:x", NULL, "':x'");
     expect_refusal("mnist:x", dir, "':x'");
     expect_refusal("cifar10:x", dir, "':x'");
+    expect_refusal("digits:x", NULL, "--data digits: takes no argument, found ':x'");
 }
 
 Test(idx, a_directory_is_asked_for_where_it_is_needed)
