@@ -79,7 +79,7 @@ $(B)/flags: FORCE        # touched only when the compiler or its flags differ fr
 # ---- what is needed, by package; the reason for each stands in the README ----
 NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev libhwloc-dev
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist
-NEED_TEST := $(NEED_RUN) libcriterion-dev
+NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
