@@ -60,6 +60,8 @@ $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c t
   $(call obj,src/linalg/isa.c src/base/text.c src/base/status.c) $(simd)
 	$(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -lm -o $@
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
+# The assembler reads these, which -MMD does not see.
+$(B)/src/data/digits.o: $(wildcard datasets/digits/*.gz)
 # BLIS's own header shifts into the sign of an int.
 $(B)/src/linalg/gemm.o: private CF += $(if $(filter asan,$(VARIANT)),-fno-sanitize=shift)
 define SIMD
@@ -77,7 +79,7 @@ $(B)/flags: FORCE        # touched only when the compiler or its flags differ fr
 # ---- what is needed, by package; the reason for each stands in the README ----
 NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev libhwloc-dev
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist
-NEED_TEST := $(NEED_RUN) libcriterion-dev
+NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 

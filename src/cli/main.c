@@ -22,6 +22,8 @@ static const char train_closing[] =
     "  that starts with # or ; is a comment, and so is what follows a ; after a space.\n"
     "\n"
     "Examples\n"
+    "  a first run, on data that are part of the program:\n"
+    "    telesgd train --data digits --model mlp:64 --nodes 25 --active 4 --rounds 500\n"
     "  LeNet on 100 nodes, 8 of them active each round, in a ring:\n"
     "    telesgd train --data fashion-mnist --model lenet --nodes 100 --active 8 \\\n"
     "      --lr 0.05 --rounds 2000\n"
@@ -48,8 +50,7 @@ static const char tune_about[] =
 
 static const char tune_closing[] =
     "Examples\n"
-    "    telesgd tune --data fashion-mnist --model lenet --nodes 25 --rounds 300 --lr 0.05 \\\n"
-    "      --save best.safetensors\n"
+    "    telesgd tune --data digits --model mlp:64 --nodes 25 --rounds 300 --save best.safetensors\n"
     "    telesgd tune --model quadratic --nodes 100 --rounds 2000 --lr-grid 0.1,0.01,0.001\n"
     "\n"
     "Exit codes as of 'telesgd train'; 3: every candidate diverged.\n";

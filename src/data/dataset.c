@@ -44,9 +44,12 @@ enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data, c
                       dir, s->usage));
     if (!dir)
         dir = s->default_dir;
-    if (!dir && s->has_files)
+    if (!dir && s->has_files && !s->embedded)
         TRY(tsgd_fail(err, TSGD_EINVAL,
                       "--data %s: needs --data-dir, the directory that holds its files", s->name));
+    if (spec.arg && !strchr(s->usage, ':'))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--data %s: takes no argument, found ':%s'", s->name,
+                      spec.arg));
     TRY(s->load(spec.arg, dir, seed, out, err));
 done:
     return st;
@@ -63,6 +66,8 @@ bool tsgd_dataset_file(const char *data, const char *dir, size_t i, char *path, 
         if (!s->files[j])
             return false;
     const char *folder = !s->has_files ? spec.arg : dir ? dir : s->default_dir;
+    if (!folder && s->embedded)
+        return false;
     int n = snprintf(path, size, "%s/%s", folder ? folder : ".", s->files[i]);
     return n >= 0 && (size_t)n < size;
 }

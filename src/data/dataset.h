@@ -44,14 +44,17 @@ struct tsgd_dataset {
 /* One row of data/list.h. */
 struct tsgd_source {
     const char *name;           /* what --data says before a colon */
-    const char *usage;          /* with its argument, for help: "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
+    const char *usage;          /* with its argument, for help: "blobs[:SAMPLES[,DIM[,CLASSES]]]";
+                                 * one without a colon takes none */
     const char *summary;
     const char *default_dir;    /* where its files usually lie; NULL: --data-dir must say */
     bool has_files;             /* reads a directory that --data-dir may name */
+    bool embedded;              /* has_files, but needs none: they are part of the library too */
     const char *const *files;   /* what it may read there, or in the directory that arg names, and
                                  * then NULL; NULL: nothing */
-    /* arg: after the colon, or NULL. dir: where the files lie, NULL without has_files. On error
-     * *out is untouched. TSGD_EINVAL: arg; TSGD_EIO, TSGD_EFORMAT: a file, named; TSGD_ENOMEM.  */
+    /* arg: after the colon, or NULL. dir: where the files lie; NULL without has_files, and for the
+     * files in the library. On error *out is untouched. TSGD_EINVAL: arg; TSGD_EIO,
+     * TSGD_EFORMAT: a file, named; TSGD_ENOMEM.                                                 */
     enum tsgd_status (*load)(const char *arg, const char *dir, uint64_t seed,
                              struct tsgd_dataset *out, struct tsgd_error *err);
 };

@@ -14,31 +14,57 @@ const char *const tsgd_idx_files[] = {
     EITHER("t10k-images-idx3-ubyte"), EITHER("t10k-labels-idx1-ubyte"), NULL,
 };
 
+enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS };  /* a file's place among four */
+
+/* Where the four files are. */
+struct origin {
+    const char *dir;
+    const char *hint;                       /* ends the sentence about one that is missing */
+    const struct tsgd_idx_image *memory;    /* four, or NULL: in dir */
+};
+
 struct reader {
     struct tsgd_inflate f;
     char path[PATH_MAX];
 };
 
-/* *found says whether there was such a file; TSGD_EIO if there is one that does not open. */
-static enum tsgd_status try_open(struct reader *r, const char *dir, const char *name,
-                                 const char *suffix, bool *found, struct tsgd_error *err)
+static enum tsgd_status set_path(struct reader *r, const char *dir, const char *name,
+                                 struct tsgd_error *err)
 {
-    int n = snprintf(r->path, sizeof r->path, "%s/%s%s", dir, name, suffix);
+    int n = snprintf(r->path, sizeof r->path, "%s/%s", dir, name);
     if (n < 0 || (size_t)n >= sizeof r->path)
         return tsgd_fail(err, TSGD_EIO, "the directory's name '%.80s..' is too long", dir);
-    return tsgd_inflate_open(&r->f, r->path, found, err);
+    return TSGD_OK;
 }
 
-static enum tsgd_status open_either(struct reader *r, const char *dir, const char *name,
-                                    const char *hint, struct tsgd_error *err)
+/* *found says whether there was such a file; TSGD_EIO if there is one that does not open. */
+static enum tsgd_status try_open(struct reader *r, const char *dir, const char *name, bool *found,
+                                 struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    TRY(set_path(r, dir, name, err));
+    st = tsgd_inflate_open(&r->f, r->path, found, err);
+done:
+    return st;
+}
+
+static enum tsgd_status open_file(struct reader *r, const struct origin *from, int which,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const char *plain = tsgd_idx_files[2 * which], *gz = tsgd_idx_files[2 * which + 1];
     bool found = false;
-    TRY(try_open(r, dir, name, "", &found, err));
+    if (from->memory) {
+        TRY(set_path(r, from->dir, gz, err));
+        return tsgd_inflate_open_memory(&r->f, from->memory[which].bytes, from->memory[which].n,
+                                        r->path, err);
+    }
+    TRY(try_open(r, from->dir, plain, &found, err));
     if (!found)
-        TRY(try_open(r, dir, name, ".gz", &found, err));
+        TRY(try_open(r, from->dir, gz, &found, err));
     if (!found)
-        st = tsgd_fail(err, TSGD_EIO, "%s: holds neither %s nor %s.gz%s", dir, name, name, hint);
+        st = tsgd_fail(err, TSGD_EIO, "%s: holds neither %s nor %s%s", from->dir, plain, gz,
+                       from->hint);
 done:
     return st;
 }
@@ -99,21 +125,18 @@ done:
     return st;
 }
 
-/* One pair of files: `part` is "train" or "t10k". Adds what it finds out to d and gives the
- * samples to *out; the caller releases d whatever comes back.                                   */
+/* Images and labels of one part of the set. Adds what it finds out to d and gives the samples to
+ * *out; the caller releases d whatever comes back.                                              */
 static enum tsgd_status read_pair(struct tsgd_dataset *d, struct tsgd_samples *out,
-                                  const char *dir, const char *part, uint32_t classes,
-                                  const char *hint, struct tsgd_error *err)
+                                  const struct origin *from, int images_at, int labels_at,
+                                  uint32_t classes, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct reader images = {.f = TSGD_INFLATE_INIT}, labels = {.f = TSGD_INFLATE_INIT};
-    char name[64];
     uint32_t size[3], count;
     size_t features;
-    snprintf(name, sizeof name, "%s-images-idx3-ubyte", part);
-    TRY(open_either(&images, dir, name, hint, err));
-    snprintf(name, sizeof name, "%s-labels-idx1-ubyte", part);
-    TRY(open_either(&labels, dir, name, hint, err));
+    TRY(open_file(&images, from, images_at, err));
+    TRY(open_file(&labels, from, labels_at, err));
     TRY(read_header(&images, IMAGES, size, 3, err));
     TRY(read_header(&labels, LABELS, &count, 1, err));
     if (count != size[0])
@@ -142,21 +165,36 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_idx_load(struct tsgd_dataset *out, const char *dir, uint32_t classes,
-                               const char *hint, struct tsgd_error *err)
+static enum tsgd_status load_from(struct tsgd_dataset *out, const struct origin *from,
+                                  uint32_t classes, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     d.classes = classes ? classes : 2;
     for (int b = 0; b < 256; b++)
         d.value[b] = (float)b / 255;
-    TRY(read_pair(&d, &d.train, dir, "train", classes, hint, err));
-    TRY(read_pair(&d, &d.test, dir, "t10k", classes, hint, err));
+    TRY(read_pair(&d, &d.train, from, TRAIN_IMAGES, TRAIN_LABELS, classes, err));
+    TRY(read_pair(&d, &d.test, from, TEST_IMAGES, TEST_LABELS, classes, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
     tsgd_dataset_release(&d);
     return st;
+}
+
+enum tsgd_status tsgd_idx_load(struct tsgd_dataset *out, const char *dir, uint32_t classes,
+                               const char *hint, struct tsgd_error *err)
+{
+    const struct origin from = {.dir = dir, .hint = hint};
+    return load_from(out, &from, classes, err);
+}
+
+enum tsgd_status tsgd_idx_load_memory(struct tsgd_dataset *out,
+                                      const struct tsgd_idx_image file[4], const char *folder,
+                                      uint32_t classes, struct tsgd_error *err)
+{
+    const struct origin from = {.dir = folder, .memory = file};
+    return load_from(out, &from, classes, err);
 }
 
 static enum tsgd_status load(const char *arg, const char *dir, uint64_t seed,

@@ -9,6 +9,12 @@
 /* Their names, to end in NULL. */
 extern const char *const tsgd_idx_files[];
 
+/* The contents of one such file, plain or gzip, in memory. */
+struct tsgd_idx_image {
+    const void *bytes;
+    size_t n;                   /* at least 1 */
+};
+
 /* Loads the four files of `dir`; a pixel b stands for b / 255. classes 0: the largest label + 1,
  * at least 2. hint: ends the sentence about a missing file, such as "; try this", or "".
  * On error *out is untouched. TSGD_EIO: a file is missing (names the plain and the .gz name) or
@@ -16,5 +22,11 @@ extern const char *const tsgd_idx_files[];
  * not below `classes`. TSGD_ENOMEM.                                                             */
 enum tsgd_status tsgd_idx_load(struct tsgd_dataset *out, const char *dir, uint32_t classes,
                                const char *hint, struct tsgd_error *err);
+
+/* The same for files that lie in memory: images and labels of training, then of the test.
+ * folder: what sentences put before their names. TSGD_EFORMAT as above. TSGD_ENOMEM.            */
+enum tsgd_status tsgd_idx_load_memory(struct tsgd_dataset *out,
+                                      const struct tsgd_idx_image file[4], const char *folder,
+                                      uint32_t classes, struct tsgd_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -19,27 +20,44 @@ static enum tsgd_status refill(struct tsgd_inflate *z, struct tsgd_error *err)
     return ferror(z->f) ? cannot_read(z->path, err) : TSGD_OK;
 }
 
+/* The first bytes of z->f, which say whether it is gzip. On error z is closed. */
+static enum tsgd_status begin(struct tsgd_inflate *z, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(TSGD_NEW(&z->in, ROOM, z->path, err));
+    TRY(refill(z, err));
+    z->gzip = z->z.avail_in >= 2 && z->in[0] == 0x1f && z->in[1] == 0x8b;
+    if (z->gzip && inflateInit2(&z->z, GZIP_ONLY) != Z_OK) {
+        z->gzip = false;
+        st = tsgd_fail(err, TSGD_ENOMEM, "%s: no memory to inflate it", z->path);
+    }
+done:
+    if (st != TSGD_OK)
+        tsgd_inflate_close(z);
+    return st;
+}
+
 enum tsgd_status tsgd_inflate_open(struct tsgd_inflate *z, const char *path, bool *found,
                                    struct tsgd_error *err)
 {
-    enum tsgd_status st = TSGD_OK;
     *z = (struct tsgd_inflate){.f = fopen(path, "rb"), .path = path};
     *found = z->f || (errno != ENOENT && errno != ENOTDIR);
     if (!*found)
         return TSGD_OK;
     if (!z->f)
         return tsgd_fail(err, TSGD_EIO, "%s: cannot open: %s", path, strerror(errno));
-    TRY(TSGD_NEW(&z->in, ROOM, path, err));
-    TRY(refill(z, err));
-    z->gzip = z->z.avail_in >= 2 && z->in[0] == 0x1f && z->in[1] == 0x8b;
-    if (z->gzip && inflateInit2(&z->z, GZIP_ONLY) != Z_OK) {
-        z->gzip = false;
-        st = tsgd_fail(err, TSGD_ENOMEM, "%s: no memory to inflate it", path);
-    }
-done:
-    if (st != TSGD_OK)
-        tsgd_inflate_close(z);
-    return st;
+    return begin(z, err);
+}
+
+enum tsgd_status tsgd_inflate_open_memory(struct tsgd_inflate *z, const void *bytes, size_t n,
+                                          const char *path, struct tsgd_error *err)
+{
+    assert(n > 0);
+    /* A stream opened for reading does not write through the pointer. */
+    *z = (struct tsgd_inflate){.f = fmemopen((void *)(uintptr_t)bytes, n, "rb"), .path = path};
+    if (!z->f)
+        return tsgd_fail(err, TSGD_ENOMEM, "%s: cannot open: %s", path, strerror(errno));
+    return begin(z, err);
 }
 
 /* At the end of a member: another one may follow, or the end; nothing else. */

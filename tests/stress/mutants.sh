@@ -8,7 +8,7 @@ set -u
 work=$(mktemp -d "${TMPDIR:-/tmp}/telesgd-mutants-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/tree"
-cp -r Makefile include src tests perf "$work/tree"
+cp -r Makefile datasets include src tests perf "$work/tree"
 mutated=Makefile
 caught=0
 missed=0

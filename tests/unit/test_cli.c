@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TINY "train --data blobs:2000,16,4 --model logistic --nodes 20 --active 4 --threads 2"
-#define ALL "train --data blobs:2000,16,4 --model logistic --nodes 9 --rounds 10"
+#define TINY "train --data digits --model logistic --nodes 20 --active 4 --threads 2"
+#define ALL "train --data digits --model logistic --nodes 9 --rounds 10"
 #define QUAD "train --model quadratic --nodes 20 --active 4 --lr 0.01 --threads 2"
 #define QUIET " --progress off"
 
@@ -329,8 +329,8 @@ static const struct {
     {TINY " --rounds 10 --config nowhere --log l", "--config: cannot read 'nowhere'"},
     {TINY " --rounds 10 --init nowhere --log l", "nowhere"},
     {TINY " --rounds 10 --split nowhere --log l", "nowhere"},
-    {"eval --data blobs:2000,16,4", "--init: must be given"},
-    {"eval --init nowhere --data blobs:2000,16,4", "nowhere"},
+    {"eval --data digits", "--init: must be given"},
+    {"eval --init nowhere --data digits", "nowhere"},
     {"eval --init nowhere --rounds 3", "unknown option '--rounds'"},
     {QUAD " --rounds 10 --data blobs", "--data: --model quadratic has no data; leave it out"},
     {QUAD " --rounds 10 --partition iid", "--partition: --model quadratic has no data"},
@@ -348,8 +348,10 @@ static const struct {
     {QUAD " --rounds 10 --normalize none", "--normalize: --model quadratic has no data"},
     {QUAD " --rounds 10 --augment crop", "--augment: --model quadratic has no data"},
     {TINY " --rounds 10 --augment corp", "--augment: unknown 'corp'; did you mean 'crop'?"},
-    {TINY " --rounds 10 --augment crop", "--augment: found samples of 1 x 1 x 16, want images"},
-    {TINY " --rounds 10 --augment flip", "--augment: found samples of 1 x 1 x 16, want images"},
+    {TINY " --rounds 10 --data blobs:200 --augment crop",
+     "--augment: found samples of 1 x 1 x 64, want images"},
+    {TINY " --rounds 10 --data blobs:200 --augment flip",
+     "--augment: found samples of 1 x 1 x 64, want images"},
     {TINY " --rounds 10 --normalize dta", "--normalize: found 'dta', want none, data, or means"},
     {TINY " --rounds 10 --normalize 0,0:1,1", "--normalize: found '0,0:1,1', want none, data"},
     {TINY " --rounds 10 --normalize 0:0", "--normalize: found '0:0', want none, data"},
@@ -429,7 +431,7 @@ Test(cli, threads_that_cannot_be_had_are_a_failed_start)
     struct rlimit limit = {1 << 30, 1 << 30};
     write_file("l", "old\n");
     cr_assert(setrlimit(RLIMIT_AS, &limit) == 0);
-    struct result r = run("train --data blobs:2000,16,4 --model logistic --method dsgd --nodes 400"
+    struct result r = run("train --data digits --model logistic --method dsgd --nodes 400"
                           QUIET " --threads 400 --rounds 2 --log l --save-split s --save p");
     expect_code(&r, 2);
     cr_expect(strstr(r.err, "of 400 cannot be started"), "%s", r.err);
@@ -851,14 +853,14 @@ Test(cli, tune_logs_every_candidate_and_sums_up_what_was_spent)
 
 Test(cli, tune_shows_the_curves_and_saves_the_winner)
 {
-    struct result r = run("tune --data blobs:2000,16,4 --model logistic --nodes 9 --rounds 20 "
+    struct result r = run("tune --data digits --model logistic --nodes 9 --rounds 20 "
                           "--lr-grid 0.1,0.01 --save w" QUIET);
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "validation loss after as many rounds") && strstr(r.out, "chosen"), "%s",
               r.out);
     const char *said = strstr(r.out, "test accuracy   ");
     cr_assert(said, "%s", r.out);
-    struct result e = run("eval --init w --data blobs:2000,16,4");
+    struct result e = run("eval --init w --data digits");
     expect_code(&e, 0);
     char accuracy[16];
     snprintf(accuracy, sizeof accuracy, "%.7s", said + strlen("test accuracy   "));
@@ -1001,7 +1003,7 @@ Test(cli, an_interrupted_run_sums_up_saves_and_returns_130)
     const json_t *s = last_line(parse_lines(contents(in)));
     cr_expect(code_of(child) == 130);
     cr_expect(has_type(s, "summary") && json_is_true(json_object_get(s, "interrupted")));
-    struct result r = run("eval --init s --data blobs:2000,16,4 --json");
+    struct result r = run("eval --init s --data digits --json");
     expect_code(&r, 0);
     cr_expect(fabs(number(last_line(parse_lines(r.out)), "test_accuracy") -
                    number(s, "test_accuracy")) < 1e-8);
@@ -1036,7 +1038,7 @@ Test(cli, eval_reproduces_the_accuracy_of_a_saved_run)
     struct result r = run(TINY QUIET " --seed 3 --rounds 50 --log - --save s");
     expect_code(&r, 0);
     const json_t *s = last_line(parse_lines(r.out));
-    r = run("eval --init s --data blobs:2000,16,4 --seed 3 --json");
+    r = run("eval --init s --data digits --seed 3 --json");
     expect_code(&r, 0);
     const json_t *e = last_line(parse_lines(r.out));
     cr_expect(number(e, "test_accuracy") == number(s, "test_accuracy"));
@@ -1082,19 +1084,19 @@ Test(cli, eval_refuses_data_of_another_kind)
 {
     struct result r = run(TINY QUIET " --rounds 5 --save s");
     expect_code(&r, 0);
-    r = run("eval --init s --data blobs:2000,16,5");
+    r = run("eval --init s --data blobs:2000,1x8x8,5");
     expect_code(&r, 2);
-    cr_expect(strstr(r.err, "s: was trained on 1x1x16 inputs and 4 classes, --data blobs:2000,16,5 "
-                     "has 1x1x16 inputs and 5 classes"), "%s", r.err);
+    cr_expect(strstr(r.err, "s: was trained on 1x8x8 inputs and 10 classes, --data "
+                     "blobs:2000,1x8x8,5 has 1x8x8 inputs and 5 classes"), "%s", r.err);
 }
 
 Test(cli, eval_prints_text_for_people)
 {
     struct result r = run(TINY QUIET " --rounds 5 --save s");
     expect_code(&r, 0);
-    r = run("eval --init s --data blobs:2000,16,4");
+    r = run("eval --init s --data digits");
     expect_code(&r, 0);
-    cr_expect(strstr(r.out, "logistic, 68 parameters, on ") && strstr(r.out, "test accuracy"), "%s",
+    cr_expect(strstr(r.out, "logistic, 650 parameters, on 360 ") && strstr(r.out, "test accuracy"), "%s",
               r.out);
 }
 
@@ -1214,7 +1216,7 @@ Test(cli, a_trace_is_written_and_its_losses_are_told)
     struct result r = run(TINY QUIET " --rounds 5 --trace t");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "trace           t, ") && !strstr(r.out, "had no room"), "%s", r.out);
-    r = run("tune --data blobs:2000,16,4 --model logistic --nodes 5 --rounds 5 --trace u"
+    r = run("tune --data digits --model logistic --nodes 5 --rounds 5 --trace u"
             " --trace-events 10" QUIET);
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "trace           u, ") && strstr(r.out, "had no room: give more"), "%s",

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "data/dataset.h"
+#include "data/idx.h"
 
 /* A tiny data set: 5 and 3 images of 2 x 3, written anew for each test. */
 enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS, FILES };
@@ -141,6 +141,22 @@ Test(idx, gzip_files_are_read)
     cr_assert(load(&d, NULL) == TSGD_OK);
     check_contents(&d);
     tsgd_dataset_release(&d);
+}
+
+Test(idx, files_in_memory_are_read_and_their_errors_named)
+{
+    struct tsgd_dataset d;
+    struct tsgd_error err;
+    struct tsgd_idx_image image[FILES];
+    for (int i = 0; i < FILES; i++)
+        image[i] = (struct tsgd_idx_image){file[i].byte, file[i].n};
+    cr_assert(tsgd_idx_load_memory(&d, image, "here", 10, NULL) == TSGD_OK);
+    check_contents(&d);
+    tsgd_dataset_release(&d);
+    image[TEST_LABELS].n--;
+    cr_expect(tsgd_idx_load_memory(&d, image, "here", 10, &err) == TSGD_EFORMAT);
+    cr_expect(strstr(err.text, "here/t10k-labels-idx1-ubyte.gz: 2 bytes after the header, want 3"),
+              "%s", err.text);
 }
 
 Test(idx, a_byte_stands_for_a_255th)
@@ -436,6 +452,8 @@ Test(idx, arguments_that_a_source_does_not_take_are_refused)
 {
     expect_refusal("fashion-mnist:x", NULL, "':x'");
     expect_refusal("mnist:x", dir, "':x'");
+    expect_refusal("cifar10:x", dir, "':x'");
+    expect_refusal("digits:x", NULL, "--data digits: takes no argument, found ':x'");
 }
 
 Test(idx, a_directory_is_asked_for_where_it_is_needed)

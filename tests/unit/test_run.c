@@ -16,7 +16,7 @@ static struct tsgd_settings small(void)
 {
     struct tsgd_settings s;
     tsgd_settings_default(&s);
-    s.data = "blobs:600,12,4";
+    s.data = "digits";
     s.model = "mlp:8";
     s.nodes = 9;
     s.active = 4;
@@ -179,9 +179,10 @@ Test(run, another_seed_gives_another_result, .timeout = 60)
     cr_expect(a.eval[2].state_hash != b.eval[2].state_hash);
 }
 
-Test(run, training_lowers_the_loss_and_classifies_blobs, .timeout = 120)
+Test(run, training_lowers_the_loss_and_classifies_digits, .timeout = 120)
 {
     struct tsgd_settings s = small();
+    s.model = "mlp:16";
     s.rounds = 300;
     s.eval_every = 100;
     s.eval_at_start = true;
@@ -379,7 +380,7 @@ Test(run, settings_that_contradict_are_refused, .timeout = 60)
     BAD("--compute-seconds", s.compute_seconds = "fast");
     BAD("--compute-seconds", s.compute_seconds = "1:lognormal");
     BAD("--compute-seconds", s.compute_seconds = "1:normal:2");
-    BAD("--nodes", s.nodes = 601);
+    BAD("--nodes", s.nodes = 1438);
     BAD("missing.safetensors", s.init = "/nonexistent/missing.safetensors");
 #undef BAD
 }

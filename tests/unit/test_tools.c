@@ -1,43 +1,29 @@
 /* The scripts around the benchmarks (perf), on lines made up for them. */
+#include "scratch.h"
+
 #include <criterion/criterion.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/wait.h>
 
-static char folder[] = "/tmp/telesgd-tools-XXXXXX";
+static struct scratch scratch;
 static char perf[PATH_MAX];
 static char output[1 << 14];
 
-/* The tests lie in build/VARIANT of the tree. */
 static void enter_folder(void)
 {
-    ssize_t n = readlink("/proc/self/exe", perf, sizeof perf - 16);
-    cr_assert(n > 0);
-    perf[n] = 0;
-    for (int up = 0; up < 3; up++)
-        *strrchr(perf, '/') = 0;
-    strcat(perf, "/perf");
-    cr_assert(access(perf, R_OK) == 0, "no folder %s", perf);
-    cr_assert(mkdtemp(folder) != NULL && chdir(folder) == 0);
+    tree_path(perf, "perf");
+    scratch_enter(&scratch, "tools");
 }
 
-static void leave_folder(void)
-{
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    cr_assert(chdir("/") == 0 && system(command) == 0);
-}
+static void leave_folder(void) { scratch_leave(&scratch); }
 
 TestSuite(tools, .init = enter_folder, .fini = leave_folder);
 
 static void write_file(const char *name, const char *text)
 {
-    FILE *f = fopen(name, "w");
-    cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+    scratch_write(name, text, strlen(text));
 }
 
 /* What awk -f SCRIPT FILES prints, into `output`; its exit code. */

@@ -36,7 +36,7 @@ static struct tsgd_settings small(void)
 {
     struct tsgd_settings s;
     tsgd_settings_default(&s);
-    s.data = "blobs:600,12,4";
+    s.data = "digits";
     s.model = "mlp:8";
     s.nodes = NODES;
     s.active = TOKENS;
