@@ -597,7 +597,8 @@ ParameterizedTest(size_t *row, engine, a_run_goes_on_where_another_ended, .timeo
         struct tsgd_churn away = {.on = i % 4 == 3, .share = 0.7, .seed = i};
         struct tsgd_network net = {
             .on = i % 2, .rule = &tsgd_link_rules[1], .share = 0.3, .tau = 5, .link_seconds = 1,
-            .bandwidth = 1000, .step_seconds = 0.3, .sigma = 0.5, .serial = i % 3 == 0, .seed = i,
+            .bandwidth = 1e5, .step_seconds = i % 4 < 2 ? 0.3 : 50, .sigma = 1, .serial = i % 3 == 0,
+            .seed = i,
         };
         bool teleports = m->teleports || (m->may_teleport && i % 2);
         set_up(&s, topologies[i % 3], 8, teleports ? 20 : 8);
