@@ -108,6 +108,7 @@ void tsgd_planner_release(struct planner *p)
     tsgd_holding_release(&p->holding);
 }
 
+/* Not the last visitors: what R4 asks of rounds before the first holds from the start. */
 void tsgd_planner_memory(struct planner *p, tsgd_memory_fn *each, void *user)
 {
     uint32_t nodes = p->s->c.problem->nodes;
@@ -120,10 +121,6 @@ void tsgd_planner_memory(struct planner *p, tsgd_memory_fn *each, void *user)
         each(user, "visits", d->visits, nodes * sizeof *d->visits);
     }
     each(user, "holder", p->holder, p->s->tokens * sizeof *p->holder);
-    if (p->last_token) {
-        each(user, "last_token", p->last_token, nodes * sizeof *p->last_token);
-        each(user, "last_phase", p->last_phase, nodes * sizeof *p->last_phase);
-    }
     if (p->clock)
         p->s->c.clock.ops->memory(p->clock, each, user);
 }

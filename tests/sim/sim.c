@@ -20,12 +20,14 @@ struct sim {
     const struct tsgd_engine_config *c;
     size_t dim;
     /* [tokens][dim]; m: any home's momentum but the nodes', or what a method tracks (y, mhat);
-     * before: what it remembers of the last round (psi, g, u, x)                                */
-    float *x, *m, *before, *mixed_x, *mixed_m, *grad;
+     * before: what it remembers of the last round (psi, g, u, x);
+     * move: what x is moved by after it was mixed                                               */
+    float *x, *m, *before, *mixed_x, *mixed_m, *grad, *move;
     void (*rule)(struct sim *s, uint32_t a, struct sim_step step);  /* NULL: SGD */
     float *node_m;                              /* [nodes][dim] */
     uint32_t *visits;                           /* [populations][nodes] */
     uint32_t *holder;
+    bool *moves;                                /* [tokens] took a step in this round */
     void *scratch;
     struct events_visit *visit; /* [rounds][tokens] what happened, for the simulated clock */
     size_t tokens, rounds;
@@ -92,16 +94,40 @@ static void gt(struct sim *s, uint32_t a, struct sim_step step)
     }
 }
 
-/* Takezawa et al. 2023: as above with u^t = beta u^{t-1} + g^t in place of g^t. */
+/* Takezawa et al. 2023, Algorithm 1: u <- beta u + g, and c - u is what is mixed, where c is the mixed
+ * c - u of the last round plus the old u; x moves by the own c - u, but only after it has been mixed. */
 static void momentum_tracking(struct sim *s, uint32_t a, struct sim_step step)
 {
+    (void)step;
     for (size_t j = a * s->dim, i = 0; i < s->dim; i++, j++) {
         float g = s->grad[i] + s->c->rule.decay * s->x[j];
         float u = s->c->rule.momentum * s->before[j] + g;
-        s->m[j] = s->m[j] + (u - s->before[j]);
-        s->x[j] = s->x[j] - step.eta * s->m[j];
+        s->m[j] = s->move[j] = s->m[j] - (u - s->before[j]);
         s->before[j] = u;
     }
+}
+
+/* u^0 = c^0 = (g - mean g) / (1 - beta), over the nodes that have data; so c^0 - u^0 = 0. */
+static void start_momentum_tracking(struct sim *s)
+{
+    const struct tsgd_problem *p = s->c->problem;
+    double *sum = calloc(s->dim, sizeof *sum);
+    uint32_t n = 0;
+    for (uint32_t a = 0; a < s->tokens; a++) {
+        if (!p->ops->batch_count(p, a, 0))
+            continue;
+        p->ops->gradient(p, a, 0, s->c->init, s->before + a * s->dim, s->scratch);
+        n++;
+    }
+    for (size_t j = 0; j < s->dim; j++)
+        for (uint32_t a = 0; a < s->tokens; a++)
+            sum[j] += (double)s->before[a * s->dim + j];
+    for (size_t j = 0; j < s->dim; j++)
+        for (uint32_t a = 0; a < s->tokens; a++)
+            s->before[a * s->dim + j] =
+                (s->before[a * s->dim + j] - (n ? (float)(sum[j] / n) : 0)) /
+                (1 - s->c->rule.momentum);
+    free(sum);
 }
 
 /* Lin et al. 2021, Algorithm 1. */
@@ -446,6 +472,7 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
         const struct tsgd_csr *w = &p->mixing->w[t % p->mixing->period];
         for (uint32_t b = 0; b < p->k; b++) {
             uint32_t a = first + b, node = c->teleports && drawn < n_nodes ? nodes[drawn] : a;
+            s->moves[a] = false;
             bool runs = c->teleports ? drawn++ < n_nodes : present(c, a, t);
             did[a] = (struct events_visit){.rests = true, .node = s->holder[a],
                                            .cut = c->presence.isolates};
@@ -460,6 +487,7 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
             did[a] = (struct events_visit){
                 .node = node, .gradients = (uint32_t)(y[q].gradients - gradients),
             };
+            s->moves[a] = y[q].gradients > gradients;
         }
         for (uint32_t a = 0; a < w->n; a++)
             for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
@@ -472,6 +500,9 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
             gossip(s, w, first, t, s->m, s->mixed_m);
             memcpy(s->m + at, s->mixed_m + at, bytes);
         }
+        for (uint32_t b = 0; b < p->k && s->rule == momentum_tracking; b++)
+            for (size_t j = (first + b) * s->dim, i = 0; i < s->dim && s->moves[first + b]; i++, j++)
+                s->x[j] += p->eta.at(p->eta.schedule, t) * s->move[j];
     }
 }
 
@@ -489,6 +520,7 @@ void sim_run(const struct tsgd_engine_config *c, struct sim_end end, struct sim_
         .c = c, .dim = dim, .x = zeros(tokens * dim, 4), .m = zeros(tokens * dim, 4),
         .before = zeros(tokens * dim, 4), .mixed_x = zeros(tokens * dim, 4),
         .mixed_m = zeros(tokens * dim, 4), .grad = zeros(dim, 4),
+        .move = zeros(tokens * dim, 4), .moves = zeros(tokens, sizeof(bool)),
         .visits = zeros((size_t)n * c->n_populations, 4), .holder = zeros(tokens, 4),
         .tokens = tokens,
     };
@@ -501,6 +533,11 @@ void sim_run(const struct tsgd_engine_config *c, struct sim_end end, struct sim_
         memcpy(s.x + a * dim, c->init, dim * sizeof(float));
     }
     choose_rule(&s, tokens * dim);
+    if (s.rule == momentum_tracking) {
+        start_momentum_tracking(&s);
+        for (uint32_t q = 0; q < c->n_populations; q++) /* one all-reduce of a gradient */
+            y[q].bytes_gossip = 4 * dim * 2 * (c->population[q].k - 1);
+    }
     for (uint64_t t = 0; running; t++) {
         uint32_t first = 0, left = 0;
         for (uint32_t q = 0; q < c->n_populations; first += c->population[q].k, q++) {
@@ -539,6 +576,8 @@ void sim_run(const struct tsgd_engine_config *c, struct sim_end end, struct sim_
     free(s.x);
     free(s.m);
     free(s.before);
+    free(s.move);
+    free(s.moves);
     free(s.mixed_x);
     free(s.mixed_m);
     free(s.grad);

@@ -8,9 +8,11 @@
 
 #include "base/rng.h"
 #include "method/method.h"
+#include "scenario/churn.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 #include "scenario/rate.h"
+#include "scenario/simclock.h"
 
 /* One population on the toy problem, ready to be changed before it runs. */
 struct setup {
@@ -527,6 +529,96 @@ Test(engine, slices_take_half_the_memory_for_rows_and_are_chosen_where_nobody_wa
         s.c.gossip = TSGD_GOSSIP_SLICES;
         size_t less = rows - tsgd_engine_bytes(&s.c), half = cases[i].k * 4000000;
         cr_expect(less > half - half / 10 && less <= half, "%zu bytes less, want %zu", less, half);
+        tear_down(&s);
+    }
+}
+
+/* ---- a run that goes on where another ended ---- */
+
+struct course {
+    uint32_t n;
+    struct tsgd_eval eval[64];
+};
+
+static enum tsgd_verdict note_eval(uint32_t q, const struct tsgd_eval *eval, void *user)
+{
+    struct course *c = user;
+    (void)q;
+    c->eval[c->n++] = *eval;
+    return TSGD_GO_ON;
+}
+
+static struct tsgd_engine *run_part(struct setup *s, uint64_t rounds, uint32_t threads,
+                                    const struct tsgd_engine *after, struct course *course)
+{
+    struct tsgd_engine *e;
+    struct tsgd_outcome o;
+    struct tsgd_error err;
+    s->p.rounds = rounds;
+    s->c.threads = threads;
+    s->c.after = after;
+    s->c.gossip = threads % 2 ? TSGD_GOSSIP_ROWS : TSGD_GOSSIP_SLICES;
+    s->c.on_eval = note_eval;
+    s->c.user = course;
+    *course = (struct course){0};
+    cr_assert(tsgd_engine_create(&e, &s->c, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_engine_run(e, &o, &err) == TSGD_OK && !o.diverged && !o.interrupted);
+    return e;
+}
+
+/* `second` is what `whole` has after its first `skip` evaluations, wall time aside. */
+static bool same_course(struct course *whole, uint32_t skip, struct course *second)
+{
+    if (whole->n != skip + second->n)
+        return false;
+    for (uint32_t i = 0; i < second->n; i++) {
+        whole->eval[skip + i].wall_seconds = second->eval[i].wall_seconds = 0;
+        if (memcmp(&whole->eval[skip + i], &second->eval[i], sizeof second->eval[i]))
+            return false;
+    }
+    return true;
+}
+
+/* 28 of 60 rounds, a copy of what a stopped run must remember, and the other 32, with other threads and
+ * another way of gossip: the bits of 60 rounds, for every method and home of the momentum, with nodes
+ * that come and go and a simulated clock.                                                       */
+ParameterizedTestParameters(engine, a_run_goes_on_where_another_ended)
+{
+    return rows(tsgd_n_methods);
+}
+ParameterizedTest(size_t *row, engine, a_run_goes_on_where_another_ended, .timeout = 120)
+{
+    static const char *const homes[] = {"token", "node", "mixed"};
+    static const char *const topologies[] = {"ring", "onepeer-exp", "exp"};
+    const struct tsgd_method *m = tsgd_methods[*row];
+    for (uint32_t i = 0; i < 12; i++) {
+        struct setup s;
+        static struct course whole, first, second;
+        struct tsgd_churn away = {.on = i % 4 == 3, .share = 0.7, .seed = i};
+        struct tsgd_network net = {
+            .on = i % 2, .rule = &tsgd_link_rules[1], .share = 0.3, .tau = 5, .link_seconds = 1,
+            .bandwidth = 1e5, .step_seconds = i % 4 < 2 ? 0.3 : 50, .sigma = 1, .serial = i % 3 == 0,
+            .seed = i,
+        };
+        bool teleports = m->teleports || (m->may_teleport && i % 2);
+        set_up(&s, topologies[i % 3], 8, teleports ? 20 : 8);
+        struct tsgd_settings like;
+        tsgd_settings_default(&like);
+        like.momentum = m->rule && !m->needs_momentum ? 0 : 0.7;
+        like.momentum_home = m->rule ? "token" : homes[i % 3];
+        cr_assert(tsgd_method_rule(&s.c.rule, m, &like, NULL) == TSGD_OK);
+        s.rate = (struct tsgd_rate){.kind = TSGD_RATE_COSINE, .eta = 0.05, .rounds = 60};
+        s.c.teleports = teleports;
+        s.c.local_steps = m->one_step ? 1 : 1 + i % 3;
+        s.c.presence = tsgd_churn_presence(&away);
+        s.c.clock = tsgd_network_clock(&net);
+        s.toy.problem.parts = i % 5 == 4 ? 3 : 0;
+        tsgd_engine_free(run_part(&s, 60, 1 + i % 3, NULL, &whole));
+        struct tsgd_engine *before = run_part(&s, 28, 1 + i % 2, NULL, &first);
+        struct tsgd_engine *after = run_part(&s, 60, 1 + (i + 1) % 3, before, &second);
+        cr_expect(first.n == 5 && same_course(&whole, 5, &second), "%s, case %u", m->name, i);
+        tsgd_engine_free(after);
+        tsgd_engine_free(before);
         tear_down(&s);
     }
 }

@@ -289,6 +289,68 @@ static void follow(const struct course *r, struct reference *f)
     tsgd_schedule_release(&w);
 }
 
+/* ---- Momentum Tracking, from the lines of the paper's Algorithm 1 ---- */
+
+/* Takezawa et al., TMLR 2023, Algorithm 1, in double, for all nodes at once:
+ *   u^0 = c^0 = (g - mean of all g) / (1 - beta)
+ *   u^{r+1} = beta u^r + g^r
+ *   x^{r+1} = sum_j W_ij x_j^r - eta (u_i^{r+1} - c_i^r)
+ *   c^{r+1} = sum_j W_ij (c_j^r - u_j^{r+1}) + u_i^{r+1}
+ */
+static void follow_momentum_tracking(const struct course *r, double x[N][DIM])
+{
+    static double u[N][DIM], c[N][DIM], difference[N][DIM];
+    struct bowl bowl = bowl_make(N);
+    struct tsgd_schedule w = mixing_of(r);
+    double mean[DIM] = {0};
+    for (uint32_t i = 0; i < N; i++)
+        for (uint32_t j = 0; j < DIM; j++) {
+            x[i][j] = j == 0 ? 1 : j == 1 ? -2 : 0;
+            mean[j] += bowl_gradient(&bowl, i, j, x[i][j]) / N;
+        }
+    for (uint32_t i = 0; i < N; i++)
+        for (uint32_t j = 0; j < DIM; j++)
+            u[i][j] = c[i][j] = (bowl_gradient(&bowl, i, j, x[i][j]) - mean[j]) / (1 - r->momentum);
+    for (uint64_t t = 0; t < r->rounds; t++) {
+        for (uint32_t i = 0; i < N; i++)
+            for (uint32_t j = 0; j < DIM; j++) {
+                u[i][j] = r->momentum * u[i][j] + bowl_gradient(&bowl, i, j, x[i][j]);
+                difference[i][j] = c[i][j] - u[i][j];
+            }
+        mix(&w, t, x);
+        for (uint32_t i = 0; i < N; i++)
+            for (uint32_t j = 0; j < DIM; j++)
+                x[i][j] -= r->lr * (u[i][j] - c[i][j]);
+        mix(&w, t, difference);
+        for (uint32_t i = 0; i < N; i++)
+            for (uint32_t j = 0; j < DIM; j++)
+                c[i][j] = difference[i][j] + u[i][j];
+    }
+    tsgd_schedule_release(&w);
+}
+
+Test(methods, momentum_tracking_takes_the_way_of_the_papers_algorithm, .timeout = 60)
+{
+    static const char *const topologies[] = {"ring", "exp", "onepeer-exp", "complete"};
+    static double want[N][DIM];
+    for (int i = 0; i < 8; i++) {
+        struct course r = usual;
+        r.method = "momentum-tracking";
+        r.topology = topologies[i % 4];
+        r.momentum = i < 4 ? 0.9 : 0.5;
+        r.lr = 0.02 * (1 - r.momentum);
+        for (r.rounds = 1; r.rounds <= 400; r.rounds = r.rounds * 7 + 1) {
+            run(&r);
+            follow_momentum_tracking(&r, want);
+            for (uint32_t a = 0; a < N; a++)
+                for (int j = 0; j < DIM; j++)
+                    cr_expect(fabs(r.x[a][j] - want[a][j]) < 2e-5,
+                              "%s, round %d, token %u: %.8f, want %.8f", r.topology, (int)r.rounds,
+                              a, r.x[a][j], want[a][j]);
+        }
+    }
+}
+
 static const struct course ways[] = {
     {.method = "dsgd", .home = "token", .topology = "ring"},
     {.method = "dsgd", .home = "node", .topology = "ring", .nesterov = true},
