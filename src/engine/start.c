@@ -112,7 +112,8 @@ void tsgd_start_fill(struct start *f, struct worker *w)
         meet(f);
     for (uint32_t a = w->lo; a < w->hi && first; a++) {
         if (rule->init && !f->after) {
-            struct tsgd_rows rows = tsgd_state_rows(s, a, s->start);
+            struct tsgd_rows rows;
+            tsgd_state_rows(s, a, s->start, &rows);
             rule->init(rule, &rows, s->arena.dim, f->mean);
         }
         tsgd_seq_finish(&s->arena.seq[a], 2 * s->start);

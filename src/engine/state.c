@@ -61,13 +61,3 @@ void tsgd_pop_diverge(struct pop *p, uint64_t round, uint32_t token)
                                                   memory_order_relaxed))
         ;
 }
-
-struct tsgd_rows tsgd_state_rows(const struct state *s, uint32_t a, uint64_t t)
-{
-    struct tsgd_rows rows = {0};
-    for (uint32_t i = 0; i < s->exchanged; i++)
-        rows.exchanged[i] = tsgd_arena_row(&s->arena, t, i, a);
-    for (uint32_t i = 0; i < s->own; i++)
-        rows.own[i] = tsgd_arena_own(&s->arena, i, a);
-    return rows;
-}

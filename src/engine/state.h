@@ -78,7 +78,15 @@ static inline bool tsgd_state_shares_steps(const struct state *s)
     return s->c.problem->parts > 1;
 }
 
-/* The rows of token a in round t. */
-struct tsgd_rows tsgd_state_rows(const struct state *s, uint32_t a, uint64_t t);
+/* The rows of token a in round t; `node` is NULL. */
+static inline void tsgd_state_rows(const struct state *s, uint32_t a, uint64_t t,
+                                   struct tsgd_rows *out)
+{
+    for (uint32_t i = 0; i < TSGD_MAX_ROWS; i++) {
+        out->exchanged[i] = i < s->exchanged ? tsgd_arena_row(&s->arena, t, i, a) : NULL;
+        out->own[i] = i < s->own ? tsgd_arena_own(&s->arena, i, a) : NULL;
+    }
+    out->node = NULL;
+}
 
 #endif

@@ -3,7 +3,6 @@
 #include "base/probe.h"
 
 struct task_kind {
-    const char *name;
     bool of_token;              /* else of a population, or of the whole run */
     /* Whether it is ready. *phase: what the token's word shows; of a population, for the function to
      * fill in, as of a part, whose word is its team's.                                          */
@@ -135,13 +134,13 @@ static void slice_run(struct worker *w, uint32_t q, uint64_t slice)
 enum { MIX, STEP, PART, PLAN, FOLD, BLOCK, SLICE, KINDS, FIRST_OF_POPULATION = FOLD };
 
 static const struct task_kind kinds[KINDS] = {
-    [MIX] = {"mix", true, mix_ready, claim_token, mix_run},
-    [STEP] = {"step", true, step_ready, claim_token, step_run},
-    [PART] = {"part", true, part_ready, part_claim, part_run},
-    [PLAN] = {"plan", false, plan_ready, plan_claim, plan_run},
-    [FOLD] = {"fold", false, fold_ready, fold_claim, fold_run},
-    [BLOCK] = {"block", false, block_ready, block_claim, block_run},
-    [SLICE] = {"slice", false, slice_ready, slice_claim, slice_run},
+    [MIX] = {true, mix_ready, claim_token, mix_run},
+    [STEP] = {true, step_ready, claim_token, step_run},
+    [PART] = {true, part_ready, part_claim, part_run},
+    [PLAN] = {false, plan_ready, plan_claim, plan_run},
+    [FOLD] = {false, fold_ready, fold_claim, fold_run},
+    [BLOCK] = {false, block_ready, block_claim, block_run},
+    [SLICE] = {false, slice_ready, slice_claim, slice_run},
 };
 
 /* ---- looking ---- */

@@ -1,7 +1,5 @@
 #include "engine/visit.h"
 
-#include "base/probe.h"
-
 enum tsgd_status tsgd_visits_init(struct visits *v, struct state *s, const struct planner *planner,
                                   struct tsgd_error *err)
 {
@@ -30,32 +28,16 @@ bool tsgd_visit_begin(const struct visits *v, uint32_t a, uint64_t t, struct vis
     uint32_t q = s->pop_of[a], node = slot->node[a];
     if (node == AWAY)
         return false;
-    *out = (struct visit){
-        .round = t, .batch = (uint64_t)slot->visit[a] * s->c.local_steps, .node = node,
-        .step = {slot->eta[q], slot->eta_before[q], 0, s->c.local_steps},
-        .rows = tsgd_state_rows(s, a, t),
-    };
+    out->round = t;
+    out->batch = (uint64_t)slot->visit[a] * s->c.local_steps;
+    out->node = node;
+    out->step = (struct tsgd_step){slot->eta[q], slot->eta_before[q], 0, s->c.local_steps};
+    tsgd_state_rows(s, a, t, &out->rows);
     if (v->node_row)
         out->rows.node = v->node_row + node * s->arena.stride;
     /* Relaxed: when it is seen decides how much work is saved, and nothing that is reported. Its
      * nodes are drawn to the end all the same, so that the others' draws do not depend on it.   */
     return !(s->c.independent && tsgd_pop_diverged(&s->pop[q]));
-}
-
-bool tsgd_visit_next(const struct visits *v, struct visit *visit)
-{
-    const struct tsgd_problem *p = v->s->c.problem;
-    for (; visit->step.index < visit->step.count; visit->step.index++)
-        if (p->ops->batch_count(p, visit->node, visit->batch + visit->step.index))
-            return true;
-    return false;
-}
-
-void tsgd_visit_end(const struct visits *v, struct worker *w, uint32_t a, uint64_t t)
-{
-    TSGD_PROBE3(step__end, a, t, tsgd_plan_of(v->planner, t)->node[a]);
-    tsgd_jitter(w, false);
-    tsgd_seq_finish(&v->s->arena.seq[a], 2 * t + 1);
 }
 
 struct tsgd_rows tsgd_rows_from(const struct tsgd_rows *rows, size_t from)
@@ -76,8 +58,9 @@ void tsgd_visit_mixed(const struct visits *v, uint32_t a, uint64_t t, size_t fro
     if (!r->mixed || !slot->steps[a])
         return;
     uint32_t q = v->s->pop_of[a], steps = v->s->c.local_steps;
-    struct tsgd_rows rows = tsgd_state_rows(v->s, a, t + 1);
+    struct tsgd_rows rows;
     struct tsgd_step step = {slot->eta[q], slot->eta_before[q], steps - 1, steps};
+    tsgd_state_rows(v->s, a, t + 1, &rows);
     rows = tsgd_rows_from(&rows, from);
     r->mixed(r, &rows, to - from, &step);
 }

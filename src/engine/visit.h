@@ -5,6 +5,7 @@
 #ifndef TSGD_ENGINE_VISIT_H
 #define TSGD_ENGINE_VISIT_H
 
+#include "base/probe.h"
 #include "engine/planner.h"
 
 struct visit {
@@ -33,12 +34,24 @@ void tsgd_visits_memory(struct visits *v, tsgd_memory_fn *each, void *user);
 /* What token a does in round t, whose plan is there; false: it takes no step. */
 bool tsgd_visit_begin(const struct visits *v, uint32_t a, uint64_t t, struct visit *out);
 
-/* The next local step, from v->step.index on, whose minibatch holds samples; false: there is none. A
- * token at a node without data takes no step, but gossips all the same.                         */
-bool tsgd_visit_next(const struct visits *v, struct visit *visit);
+/* The next local step, from visit->step.index on, whose minibatch holds samples; false: there is none.
+ * A token at a node without data takes no step, but gossips all the same.                       */
+static inline bool tsgd_visit_next(const struct visits *v, struct visit *visit)
+{
+    const struct tsgd_problem *p = v->s->c.problem;
+    for (; visit->step.index < visit->step.count; visit->step.index++)
+        if (p->ops->batch_count(p, visit->node, visit->batch + visit->step.index))
+            return true;
+    return false;
+}
 
 /* The visit is over: the half-step stands there, and the token is given back. */
-void tsgd_visit_end(const struct visits *v, struct worker *w, uint32_t a, uint64_t t);
+static inline void tsgd_visit_end(const struct visits *v, struct worker *w, uint32_t a, uint64_t t)
+{
+    TSGD_PROBE3(step__end, a, t, tsgd_plan_of(v->planner, t)->node[a]);
+    tsgd_jitter(w, false);
+    tsgd_seq_finish(&v->s->arena.seq[a], 2 * t + 1);
+}
 
 /* Coordinates from .. to - 1 of token a have been mixed in round t: what the rule does after that. */
 void tsgd_visit_mixed(const struct visits *v, uint32_t a, uint64_t t, size_t from, size_t to);
