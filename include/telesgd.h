@@ -3,15 +3,17 @@
  * telesgd trains models by Decentralized SGD with TELEPORTATION (Takezawa & Stich, "Scalable
  * Decentralized Learning with Teleportation", ICLR 2025, arXiv:2501.15259) on one machine.
  *
- *     struct tsgd_settings s;
+ *     struct tsgd_settings *s;
  *     struct tsgd_error err;
  *     struct tsgd_summary end;
- *     struct tsgd_run *run;
- *     tsgd_settings_default(&s);
- *     s.data = "fashion-mnist"; s.model = "lenet"; s.nodes = 100; s.active = 8; s.rounds = 1000;
- *     if (tsgd_run_create(&run, &s, &err)) { fprintf(stderr, "%s\n", err.text); return 1; }
- *     if (tsgd_run_train(run, NULL, NULL, &end, &err)) fprintf(stderr, "%s\n", err.text);
+ *     struct tsgd_run *run = NULL;
+ *     if (tsgd_settings_create(&s, &err) == TSGD_OK &&
+ *         tsgd_settings_set(s, "data", "fashion-mnist", &err) == TSGD_OK &&
+ *         tsgd_settings_set(s, "model", "lenet", &err) == TSGD_OK &&
+ *         tsgd_run_create(&run, s, &err) == TSGD_OK)
+ *         tsgd_run_train(run, NULL, NULL, &end, &err);
  *     tsgd_run_free(run);
+ *     tsgd_settings_free(s);
  *
  * Words: a node is a participant with its own data; a token is a row of parameters that travels
  * between nodes; a round is one local step of every token and one gossip step among the tokens.
@@ -50,97 +52,55 @@ struct tsgd_error {
     char text[1024];
 };
 
-/* What to train, and how. Strings belong to the caller and must outlive the run; NULL stands for
- * "not given", and so does NaN where it is said. tsgd_settings_default fills in the defaults that `telesgd train --help` lists.   */
-struct tsgd_settings {
-    /* data */
-    const char *data;           /* "fashion-mnist", "mnist", "cifar10", "idx:DIR",
-                                 * "blobs[:SAMPLES[,DIM[,CLASSES]]]" */
-    const char *data_dir;       /* where the files of the data set lie; NULL: its usual place */
-    uint64_t subset;            /* use this many training samples, after a seeded shuffle; 0: all */
-    const char *partition;      /* "iid", "dirichlet:A", "dirichlet-even:A", "shards:S"; NULL: iid */
-    const char *split;          /* read the split from this file instead of drawing one */
-    const char *save_split;     /* write the split to this file */
-    bool allow_empty;           /* a node may have no samples; its token then takes no step there */
-    uint64_t split_seed;        /* seed of subset and partition; used when has_split_seed */
-    bool has_split_seed;        /* otherwise `seed` serves */
-    const char *normalize;      /* "none", "data", by mean and deviation of each channel of the
-                                 * training samples, or "M1,..:S1,..", by these; NULL: none. A run
-                                 * that was created has the numbers in place of "data"            */
-    const char *augment;        /* of training images: "none", "crop", "flip", "crop-flip"; NULL:
-                                 * none                                                           */
+/* ---- settings: what to train, and how ----
+ *
+ * Settings are named texts, the options of `telesgd train` and `telesgd tune` without the dashes:
+ * "lr" = "0.05", "nesterov" = "true". A number has a decimal point whatever the locale. What is not
+ * set has its default, or what follows from the rest; `telesgd train --help-all` lists them all.
+ * Threads: settings are used by one thread at a time; any number may read what nobody changes.  */
+struct tsgd_settings;
 
-    /* model and method */
-    const char *model;          /* "logistic", "mlp[:H1,H2,..]", "lenet", "vgg11", "resnet20";
-                                 * "quadratic", without data */
-    const char *init;           /* start from the parameters in this safetensors file */
-    const char *method;         /* "teleport", "dsgd", "d2", ..; see telesgd list methods */
-    uint64_t nodes;             /* n */
-    uint64_t active;            /* k; 0: not given */
-    const char *topology;       /* "ring", "exp", ..; NULL: the method's default */
-    bool lazy;                  /* mix with (I + W) / 2 in place of W */
-    bool allow_disconnected;    /* the graph of topology "file:PATH" may fall into parts */
+/* All defaults. The caller frees it. On error *out is NULL. TSGD_ENOMEM. */
+enum tsgd_status tsgd_settings_create(struct tsgd_settings **out, struct tsgd_error *err);
 
-    /* the quadratic problem; not for other models */
-    uint64_t dim;               /* d, its parameters; 0: 50 */
-    double zeta2;               /* how far the nodes' b_i differ; NaN: 1 */
-    double sigma2;              /* variance of a gradient's noise; NaN: 1 */
-    const char *conditioning;   /* "koloskova", "spread", "uniform"; NULL: koloskova */
-    double x0;                  /* where every coordinate starts; NaN: 1, or as init says */
+/* A copy of its own, for the caller to free. On error *out is NULL. TSGD_ENOMEM. */
+enum tsgd_status tsgd_settings_copy(struct tsgd_settings **out, const struct tsgd_settings *from,
+                                    struct tsgd_error *err);
 
-    /* churn: nodes that are away in some rounds */
-    double availability;        /* a node is there in a round with this probability; NaN: not given */
-    const char *availability_trace; /* or read from this file when each node is there */
-    const char *offline;        /* "hold", "isolate": what gossips while its node is away; NULL: "hold" */
+/* Sets one, to a copy of `value`; NULL takes it back to its default. TSGD_EINVAL: there is no such
+ * setting (suggests the nearest), it belongs to the program telesgd alone, or it cannot have this
+ * value; what needs other settings to be judged is left to tsgd_run_create and tsgd_tune_create.
+ * TSGD_ENOMEM. On error nothing changes.                                                        */
+enum tsgd_status tsgd_settings_set(struct tsgd_settings *s, const char *name, const char *value,
+                                   struct tsgd_error *err);
 
-    /* simulated network; its clock runs when link_cost, link_seconds, bandwidth or compute_seconds is
-     * given */
-    const char *link_cost;      /* which links are slow: "preferred", "slow-links:P", "slow-nodes:P" */
-    double tau;                 /* how many times slower; NaN: 5 */
-    const char *link_topology;  /* of "preferred": what is not slow, over the nodes; NULL: "ring" */
-    double link_seconds;        /* of a transfer, beside its bytes; NaN: 1 with link_cost and without
-                                 * bandwidth, else 0 */
-    double bandwidth;           /* bytes a second; NaN: unlimited */
-    const char *port;           /* a node's incoming transfers: "parallel", "serial"; NULL: "parallel" */
-    const char *compute_seconds;    /* of a gradient step: "S", "S:lognormal:SIGMA"; NULL: "0" */
+/* The value as text: what was set, in its usual form ("0.1" for "1e-1"), or the default. NULL: it
+ * has none, or there is no such setting. Valid until that setting is set again or `s` is freed. */
+const char *tsgd_settings_get(const struct tsgd_settings *s, const char *name);
 
-    /* local step */
-    uint64_t batch;             /* samples in a minibatch; 0: 32, or 1 for a quadratic */
-    double lr;                  /* step size eta */
-    const char *schedule;       /* "const", "cosine[:MIN]", "step:R1,R2,..[:FACTOR]" */
-    uint64_t warmup;            /* rounds of linear warm-up */
-    double momentum;
-    bool nesterov;
-    const char *momentum_home;  /* "token", "node", "mixed" */
-    double weight_decay;
-    uint64_t local_steps;       /* gradient steps a token takes in a round */
-    uint64_t step_parts;        /* parts of a minibatch, which as many threads may share; bits depend on
-                                 * it, not on the threads; 0: as the model's activations suggest  */
-    const char *order;          /* "epoch", "iid", "sequential"; NULL: epoch */
+/* NULL is fine. */
+void tsgd_settings_free(struct tsgd_settings *s);
 
-    double validation;          /* tsgd_tune: share of each node's samples to choose by; NaN: 0.1 */
-
-    /* length, evaluation, randomness */
-    uint64_t rounds;            /* 0: not given */
-    uint64_t samples;           /* stop after the round in which this many samples are used; 0: not given */
-    const char *until;          /* "METRIC<=VALUE" or "METRIC>=VALUE": stop at the first evaluation that meets it */
-    uint64_t eval_every;        /* 0: a tenth of the rounds, rounded up */
-    bool eval_at_start;
-    bool final_average;         /* end with one all-reduce: every token becomes the mean */
-    const char *eval;           /* "mean", or "tokens": every token's own accuracy too */
-    uint64_t seed;
-    uint64_t threads;           /* 0: the CPUs this process may use */
-    const char *gossip;         /* "rows", "slices", "auto": how rows are mixed; the bits are the same */
-    bool pin;                   /* keep each thread on one CPU; neighbouring tokens share caches */
-    const char *isa;            /* instruction set of the kernels: "sse4", "avx2", ..; NULL: the widest
-                                 * that the CPU has. Of the whole process: runs that are under way at
-                                 * the same time must agree                                      */
-
-    /* what every worker did when, for tsgd_run_save_trace */
-    const char *trace;          /* its file; NULL: nothing is recorded */
-    bool trace_layers;          /* and the layers within a gradient step; of a network */
-    uint64_t trace_events;      /* a worker records at most; 0: 200,000 */
+/* What there is to set. All texts are constant, in English, and name values as help does. */
+struct tsgd_setting {
+    const char *name;
+    const char *argument;       /* what help calls the value; NULL: it is "true" or "false" */
+    const char *choices;        /* "token|node|mixed": these values alone; NULL: others too */
+    const char *default_text;   /* NULL: none; then */
+    const char *unset;          /* tells what is done without a value */
+    const char *group;          /* the heading that it stands under, with those beside it */
+    const char *help;           /* one or two sentences */
+    const char *owner;          /* what takes it: "every run", "--model quadratic", .. */
+    bool changes_result;        /* other values may give other bits, not only another speed */
+    bool of_program;            /* an option of the program telesgd; tsgd_settings_set refuses it */
 };
+
+/* The setting number i, 0 <= i < count; NULL beyond. Later versions may have more, and in another
+ * order.                                                                                        */
+size_t tsgd_setting_count(void);
+const struct tsgd_setting *tsgd_setting_at(size_t i);
+
+/* ---- a run ---- */
 
 /* One evaluation, of x^t after gossip. A metric that does not apply is NaN. */
 struct tsgd_eval {
@@ -193,7 +153,7 @@ struct tsgd_summary {
 
 /* What a run is made of, for logs and reports. Valid as long as the run. */
 struct tsgd_info {
-    struct tsgd_settings resolved;  /* every default filled in */
+    const struct tsgd_settings *resolved;   /* every default filled in; they belong to the run */
     uint64_t parameters;            /* floats in a row */
     uint64_t tokens;
     uint64_t threads;               /* workers that will run */
@@ -213,11 +173,10 @@ struct tsgd_run;
  * way. With final_average the last round's evaluation is that of the average.                   */
 typedef bool tsgd_eval_fn(const struct tsgd_eval *eval, void *user);
 
-void tsgd_settings_default(struct tsgd_settings *out);
-
 /* Checks the settings, reads the data, draws the split, allocates everything. All that can fail,
- * fails here, also threads that cannot be had. On error *out is NULL and `err` says why. save_split
- * is the one file it writes, at the very end, so an error leaves none.                          */
+ * fails here, also threads that cannot be had. On error *out is NULL and `err` says why. save-split
+ * is the one file it writes, at the very end, so an error leaves none. What it needs of `settings`
+ * is copied: they may be changed or freed right away.                                           */
 enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
                                  struct tsgd_error *err);
 
@@ -257,8 +216,8 @@ void tsgd_run_mean(const struct tsgd_run *run, float *out);
  * The tensors' names and shapes are those of the PyTorch modules in the README.                */
 enum tsgd_status tsgd_run_save(const struct tsgd_run *run, const char *path, struct tsgd_error *err);
 
-/* After training, also one that diverged: writes settings->trace, through a temporary file and a
- * rename. Required: settings->trace.                                                            */
+/* After training, also one that diverged: writes the file of the setting "trace", through a
+ * temporary file and a rename. Required: that setting.                                          */
 enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *run, struct tsgd_traced *out,
                                      struct tsgd_error *err);
 
@@ -300,10 +259,11 @@ struct tsgd_tune;
  * candidate comes first may depend on timing.                                                   */
 typedef bool tsgd_tune_fn(const struct tsgd_candidate *c, const struct tsgd_eval *eval, void *user);
 
-/* settings: as for a run, with a method that teleports, --rounds, and without active. lr[n_lr]: step
- * sizes to choose from; n_lr 0: settings->lr alone. Errors as tsgd_run_create.                  */
+/* settings: as for a run, with a method that teleports and without what a single run alone takes,
+ * such as active; "lr-grid" has the step sizes to choose from, else there is "lr" alone. What it
+ * needs of `settings` is copied. Errors as tsgd_run_create.                                     */
 enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_settings *settings,
-                                  const double *lr, size_t n_lr, struct tsgd_error *err);
+                                  struct tsgd_error *err);
 
 /* Runs all passes; once. Candidates that diverge drop out; TSGD_EDIVERGED: all did. */
 enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void *user,

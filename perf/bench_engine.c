@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "method/sgd.h"
 #include "scenario/rate.h"
+#include "sim/settings.h"
 #include "telesgd.h"
 
 #include <stdio.h>
@@ -28,7 +29,7 @@ static struct bench_time spread(double *v, size_t n)
 
 /* One way to run; the first of a list is what the others are compared with. */
 struct way {
-    struct tsgd_settings s;
+    struct tsgd_settings *s;
     double ns[REPEATS], ratio[REPEATS], outside[REPEATS];
     uint64_t hash;
 };
@@ -38,7 +39,7 @@ static void run_once(struct way *w, int repeat)
     struct tsgd_run *run;
     struct tsgd_error err;
     struct tsgd_summary end;
-    if (tsgd_run_create(&run, &w->s, &err) || tsgd_run_train(run, NULL, NULL, &end, &err)) {
+    if (tsgd_run_create(&run, w->s, &err) || tsgd_run_train(run, NULL, NULL, &end, &err)) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);
     }
@@ -62,27 +63,20 @@ static bool compare(const char *name, struct way *ways, size_t n, bool same_stat
         struct bench_time ratio = spread(ways[i].ratio, (size_t)repeats);
         struct bench_time outside = spread(ways[i].outside, (size_t)repeats);
         ok &= bench_print(name, spread(ways[i].ns, (size_t)repeats), 0, right,
-                          "model=%s k=%llu n=%llu threads=%llu of_first=%.2f outside_steps=%.3f",
-                          ways[i].s.model, (unsigned long long)ways[i].s.active,
-                          (unsigned long long)ways[i].s.nodes,
-                          (unsigned long long)ways[i].s.threads, ratio.median, outside.median);
+                          "model=%s k=%s n=%s threads=%s of_first=%.2f outside_steps=%.3f",
+                          tsgd_settings_get(ways[i].s, "model"),
+                          tsgd_settings_get(ways[i].s, "active"),
+                          tsgd_settings_get(ways[i].s, "nodes"),
+                          tsgd_settings_get(ways[i].s, "threads"), ratio.median, outside.median);
     }
     return ok;
 }
 
-static struct tsgd_settings lenet(uint64_t k, uint64_t threads)
+static struct tsgd_settings *lenet(uint64_t k, uint64_t threads)
 {
-    struct tsgd_settings s;
-    tsgd_settings_default(&s);
-    s.data = "blobs:4000,1x28x28,10";
-    s.model = "lenet";
-    s.nodes = 25;
-    s.active = k;
-    s.momentum = 0.9;
-    s.rounds = 800 / k;
-    s.eval_every = s.rounds;
-    s.threads = threads;
-    return s;
+    int rounds = (int)(800 / k);
+    return settings_of("data=blobs:4000,1x28x28,10 model=lenet nodes=25 active=%d momentum=0.9 "
+                       "rounds=%d eval-every=%d threads=%d", (int)k, rounds, rounds, (int)threads);
 }
 
 /* of_first is the speed-up over one thread. */
@@ -102,9 +96,8 @@ static bool pair(const char *name, const char *model, const char *data, uint64_t
     struct way ways[MOST] = {0};
     for (int i = 0; i < 2; i++) {
         ways[i].s = lenet(k, (uint64_t)i + 1);
-        ways[i].s.model = model;
-        ways[i].s.data = data;
-        ways[i].s.rounds = ways[i].s.eval_every = rounds;
+        settings_change(ways[i].s, "model=%s data=%s rounds=%d eval-every=%d", model, data,
+                        (int)rounds, (int)rounds);
     }
     return compare(name, ways, 2, true, repeats);
 }
@@ -113,18 +106,9 @@ static bool pair(const char *name, const char *model, const char *data, uint64_t
 static bool nodes(const char *order)
 {
     struct way ways[MOST] = {0};
-    for (int i = 0; i < 2; i++) {
-        struct tsgd_settings *s = &ways[i].s;
-        tsgd_settings_default(s);
-        s->data = "blobs:2000000";
-        s->model = "logistic";
-        s->order = order;
-        s->nodes = i ? 1000000 : 25;
-        s->active = 8;
-        s->rounds = 20000;
-        s->eval_every = s->rounds;
-        s->threads = 2;
-    }
+    for (int i = 0; i < 2; i++)
+        ways[i].s = settings_of("data=blobs:2000000 model=logistic order=%s nodes=%d active=8 "
+                                "rounds=20000 eval-every=20000 threads=2", order, i ? 1000000 : 25);
     char name[32];
     snprintf(name, sizeof name, "nodes order=%s", order);
     return compare(name, ways, 2, false, REPEATS);

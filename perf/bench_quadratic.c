@@ -5,6 +5,7 @@
 
 #include "linalg/vec.h"
 #include "model/quadratic.h"
+#include "sim/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,24 +55,17 @@ static int ascending(const void *a, const void *b)
 
 static bool steps(uint64_t nodes)
 {
-    struct tsgd_settings s;
     double ns[REPEATS];
     uint64_t hash = 0;
     bool ok = true;
-    tsgd_settings_default(&s);
-    s.model = "quadratic";
-    s.conditioning = "spread";
-    s.dim = DIM;
-    s.nodes = nodes;
-    s.active = TOKENS;
-    s.lr = 0.01;
-    s.rounds = s.eval_every = ROUNDS;
-    s.threads = 1;
+    const struct tsgd_settings *s =
+        settings_of("model=quadratic conditioning=spread dim=%d nodes=%d active=%d lr=0.01 "
+                    "rounds=%d eval-every=%d threads=1", DIM, (int)nodes, TOKENS, ROUNDS, ROUNDS);
     for (int r = -1; r < REPEATS; r++) {            /* -1 warms up */
         struct tsgd_run *run;
         struct tsgd_error err;
         struct tsgd_summary end;
-        if (tsgd_run_create(&run, &s, &err) || tsgd_run_train(run, NULL, NULL, &end, &err)) {
+        if (tsgd_run_create(&run, s, &err) || tsgd_run_train(run, NULL, NULL, &end, &err)) {
             fprintf(stderr, "%s\n", err.text);
             return false;
         }

@@ -58,13 +58,13 @@ static void *train(void *arg)
     return NULL;
 }
 
-void paper_train_all(struct paper_run *out, const struct tsgd_settings *s, size_t count)
+void paper_train_all(struct paper_run *out, struct tsgd_settings *const *s, size_t count)
 {
     struct job *job = grow(NULL, count * sizeof *job);
     for (size_t i = 0; i < count; i++) {        /* creating is for one thread at a time */
         out[i] = (struct paper_run){.count = 0};
         job[i].out = &out[i];
-        check(tsgd_run_create(&job[i].run, &s[i], &job[i].err), &job[i].err);
+        check(tsgd_run_create(&job[i].run, s[i], &job[i].err), &job[i].err);
     }
     for (size_t i = 0; i < count; i++)
         if (pthread_create(&job[i].thread, NULL, train, &job[i])) {
@@ -80,9 +80,9 @@ void paper_train_all(struct paper_run *out, const struct tsgd_settings *s, size_
     free(job);
 }
 
-void paper_train(struct paper_run *out, const struct tsgd_settings *s)
+void paper_train(struct paper_run *out, struct tsgd_settings *s)
 {
-    paper_train_all(out, s, 1);
+    paper_train_all(out, &s, 1);
 }
 
 void paper_release(struct paper_run *r)

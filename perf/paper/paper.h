@@ -4,6 +4,7 @@
 #ifndef PAPER_H
 #define PAPER_H
 
+#include "sim/settings.h"
 #include "telesgd.h"
 
 /* FULL=1 in the environment: all seeds and step sizes, and longer runs. */
@@ -18,11 +19,11 @@ struct paper_run {
 };
 
 /* Trains; counts as diverged what telesgd says has diverged. The caller releases it. */
-void paper_train(struct paper_run *out, const struct tsgd_settings *s);
+void paper_train(struct paper_run *out, struct tsgd_settings *s);
 
 /* The same for `count` settings at once, which keeps the cores busy where a run of one thread is
  * faster than one of many.                                                                      */
-void paper_train_all(struct paper_run *out, const struct tsgd_settings *s, size_t count);
+void paper_train_all(struct paper_run *out, struct tsgd_settings *const *s, size_t count);
 void paper_release(struct paper_run *r);
 
 /* A line on stderr: what is being run now. */

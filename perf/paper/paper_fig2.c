@@ -42,32 +42,21 @@ struct best {
     double k;                   /* active nodes; the mean over the seeds for the search */
 };
 
-static struct tsgd_settings quadratic(const char *conditioning, uint64_t n, double eta)
+/* One thread: the seeds run side by side. */
+static struct tsgd_settings *quadratic(const char *conditioning, uint64_t n, double eta)
 {
-    struct tsgd_settings s;
-    tsgd_settings_default(&s);
-    s.model = "quadratic";
-    s.conditioning = conditioning;
-    s.nodes = n;
-    s.lr = eta;
-    s.rounds = ROUNDS;
-    s.eval_every = EVERY;
-    s.threads = 1;              /* the seeds run side by side */
-    return s;
+    return settings_of("model=quadratic conditioning=%s nodes=%d lr=%g rounds=%d eval-every=%d "
+                       "threads=1", conditioning, (int)n, eta, ROUNDS, EVERY);
 }
 
 /* For each seed the first evaluation of each metric at or below the target; INFINITY without. */
-static void iterations(struct tsgd_settings s, double target, double out[METRICS][MOST_SEEDS])
+static void iterations(const struct tsgd_settings *s, double target,
+                       double out[METRICS][MOST_SEEDS])
 {
     struct paper_run run[MOST_SEEDS];
-    struct tsgd_settings all[MOST_SEEDS];
-    char until[64];
-    snprintf(until, sizeof until, "grad_norm2_tokens<=%g", target);
-    s.until = until;
-    for (size_t i = 0; i < seeds; i++) {
-        s.seed = i;
-        all[i] = s;
-    }
+    struct tsgd_settings *all[MOST_SEEDS];
+    for (size_t i = 0; i < seeds; i++)
+        all[i] = settings_with(s, "until=grad_norm2_tokens<=%g seed=%zu", target, i);
     paper_train_all(run, all, seeds);
     for (size_t i = 0; i < seeds; i++) {
         const struct paper_run *r = &run[i];
@@ -81,16 +70,13 @@ static void iterations(struct tsgd_settings s, double target, double out[METRICS
     }
 }
 
-/* The k that the search chooses (Algorithm 2 of the paper) in passes of as many rounds; 0 if all
- * candidates diverge.                                                                           */
-static uint64_t chosen_k(struct tsgd_settings s, uint64_t rounds)
+/* The k that the search chooses (Algorithm 2 of the paper); 0 if all candidates diverge. */
+static uint64_t chosen_k(const struct tsgd_settings *s)
 {
     struct tsgd_tune *t;
     struct tsgd_tuning end;
     struct tsgd_error err;
-    s.rounds = s.eval_every = rounds;
-    s.active = 0;
-    enum tsgd_status st = tsgd_tune_create(&t, &s, NULL, 0, &err);
+    enum tsgd_status st = tsgd_tune_create(&t, s, &err);
     if (st == TSGD_OK)
         st = tsgd_tune_run(t, NULL, NULL, &end, &err);
     if (st != TSGD_OK && st != TSGD_EDIVERGED) {
@@ -113,9 +99,8 @@ static void dsgd(size_t problem, uint64_t n, double eta, struct best out[METHODS
 {
     for (size_t g = 0; g < GRAPHS; g++) {
         double found[METRICS][MOST_SEEDS];
-        struct tsgd_settings s = quadratic(problems[problem].name, n, eta);
-        s.method = "dsgd";
-        s.topology = graphs[g];
+        struct tsgd_settings *s = quadratic(problems[problem].name, n, eta);
+        settings_change(s, "method=dsgd topology=%s", graphs[g]);
         iterations(s, problems[problem].target, found);
         for (size_t m = 0; m < METRICS; m++)
             consider(&out[g][m], found[m], eta, (double)n);
@@ -126,20 +111,20 @@ static void teleport(size_t problem, uint64_t n, double eta, struct best out[MET
 {
     double searched[METRICS][MOST_SEEDS], sum = 0;
     uint64_t winner[MOST_SEEDS];
-    struct tsgd_settings s = quadratic(problems[problem].name, n, eta);
+    const struct tsgd_settings *s = quadratic(problems[problem].name, n, eta);
     for (size_t i = 0; i < seeds; i++) {
-        s.seed = i;
-        winner[i] = chosen_k(s, SEARCH);
+        winner[i] = chosen_k(settings_with(s, "seed=%zu rounds=%d eval-every=%d", i, SEARCH,
+                                           SEARCH));
         sum += (double)winner[i];
         searched[0][i] = searched[1][i] = INFINITY;
     }
-    for (s.active = 1; s.active <= n; s.active *= 2) {
+    for (uint64_t k = 1; k <= n; k *= 2) {
         double found[METRICS][MOST_SEEDS];
-        iterations(s, problems[problem].target, found);
+        iterations(settings_with(s, "active=%d", (int)k), problems[problem].target, found);
         for (size_t m = 0; m < METRICS; m++) {
-            consider(&out[BEST][m], found[m], eta, (double)s.active);
+            consider(&out[BEST][m], found[m], eta, (double)k);
             for (size_t i = 0; i < seeds; i++)
-                if (winner[i] == s.active)
+                if (winner[i] == k)
                     searched[m][i] = found[m][i];
         }
     }

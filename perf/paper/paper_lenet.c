@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { ACTIVE = 8, MOST_SEEDS = 3, DSGD = 0, ROUNDS, SAMPLES, METHODS };
+enum { ACTIVE = 8, BATCH = 32, MOST_SEEDS = 3, DSGD = 0, ROUNDS, SAMPLES, METHODS };
 
 static const char *const methods[METHODS] = {
     "D-SGD", "TELEPORTATION, equal rounds", "TELEPORTATION, equal samples",
@@ -33,36 +33,32 @@ static double percent(const struct paper_run *r, size_t i)
 }
 
 /* One D-SGD run and one TELEPORTATION run; accuracies by method. */
-static void pair(struct tsgd_settings s, double out[METHODS])
+static void pair(const struct tsgd_settings *s, uint64_t nodes, uint64_t rounds,
+                 double out[METHODS])
 {
     struct paper_run r;
-    s.method = "dsgd";
-    s.eval_every = s.rounds;
-    paper_train(&r, &s);
+    unsigned long long samples = nodes * rounds * BATCH;
+    paper_train(&r, settings_with(s, "method=dsgd rounds=%d", (int)rounds));
     out[DSGD] = percent(&r, r.count - 1);
-    s.samples = s.nodes * s.rounds * s.batch;
     if (!r.diverged)            /* short last batches make it fewer */
-        s.samples = r.eval[r.count - 1].samples;
+        samples = r.eval[r.count - 1].samples;
     paper_release(&r);
-    s.method = "teleport";
-    s.active = ACTIVE;
-    s.rounds = 0;
-    paper_train(&r, &s);
+    paper_train(&r, settings_with(s, "method=teleport active=%d samples=%llu", ACTIVE, samples));
     out[ROUNDS] = percent(&r, 0);
     out[SAMPLES] = percent(&r, r.count - 1);
     paper_release(&r);
 }
 
-static void tune(struct tsgd_settings s, struct best out[METHODS])
+static void tune(const struct tsgd_settings *s, uint64_t nodes, uint64_t rounds,
+                 struct best out[METHODS])
 {
     for (size_t e = 0; e < rates; e++) {
         double found[METHODS][MOST_SEEDS], one[METHODS];
-        paper_progress("lenet: n = %llu, %s, %s, step size %g", (unsigned long long)s.nodes,
-                       s.partition, s.topology, rate[e]);
-        s.lr = rate[e];
+        paper_progress("lenet: n = %llu, %s, %s, step size %g", (unsigned long long)nodes,
+                       tsgd_settings_get(s, "partition"), tsgd_settings_get(s, "topology"),
+                       rate[e]);
         for (size_t i = 0; i < seeds; i++) {
-            s.seed = i;
-            pair(s, one);
+            pair(settings_with(s, "lr=%g seed=%zu", rate[e], i), nodes, rounds, one);
             for (size_t m = 0; m < METHODS; m++)
                 found[m][i] = one[m];
         }
@@ -126,20 +122,12 @@ int main(void)
            "%s", full ? "" : "(quick; FULL=1 for all seeds and step sizes, and longer runs)\n");
     for (size_t i = 0; i < SIZES; i++)
         for (size_t p = 0; p < PARTITIONS; p++) {
-            struct tsgd_settings s;
-            tsgd_settings_default(&s);
-            s.data = "fashion-mnist";
-            s.model = "lenet";
-            s.momentum = 0.9;
-            s.batch = 32;
-            s.nodes = sizes[i].nodes;
-            s.partition = partitions[p];
-            s.rounds = full ? sizes[i].full : sizes[i].quick;
-            for (size_t g = 0; g < GRAPHS; g++) {
-                s.topology = graphs[g];
-                tune(s, r[i][p][g]);
-            }
-            show(partitions[p], s.nodes, s.rounds, r[i][p]);
+            uint64_t nodes = sizes[i].nodes, rounds = full ? sizes[i].full : sizes[i].quick;
+            for (size_t g = 0; g < GRAPHS; g++)
+                tune(settings_of("data=fashion-mnist model=lenet momentum=0.9 batch=%d nodes=%d "
+                                 "partition=%s topology=%s eval-every=%d", BATCH, (int)nodes,
+                                 partitions[p], graphs[g], (int)rounds), nodes, rounds, r[i][p][g]);
+            show(partitions[p], nodes, rounds, r[i][p]);
         }
     printf("\n");
     for (size_t i = 0; i < SIZES; i++)

@@ -39,16 +39,10 @@ struct best {
  * gossips with another node.                                                                    */
 static uint64_t rounds_within(const struct tsgd_settings *network, double budget)
 {
-    struct tsgd_settings s = *network;
     struct paper_run r;
     uint64_t rounds = 0;
-    s.data = s.partition = NULL;
-    s.model = "quadratic";
-    s.dim = s.batch = s.eval_every = s.threads = 1;
-    s.lr = 1e-6;
-    s.momentum = 0;
-    s.rounds = (uint64_t)budget;
-    paper_train(&r, &s);
+    paper_train(&r, settings_with(network, "data= partition= model=quadratic dim=1 eval-every=1 "
+                                  "threads=1 lr=1e-6 momentum=0 rounds=%.0f", floor(budget)));
     for (size_t i = 0; i < r.count && r.eval[i].sim_seconds <= budget; i++)
         rounds = r.eval[i].round;
     paper_release(&r);
@@ -56,11 +50,10 @@ static uint64_t rounds_within(const struct tsgd_settings *network, double budget
 }
 
 /* The last accuracy known after each part of the budget; INFINITY if none is, or it diverged. */
-static void accuracies(struct tsgd_settings s, double budget, double out[CURVE])
+static void accuracies(struct tsgd_settings *s, double budget, double out[CURVE])
 {
     struct paper_run r;
-    s.eval_every = (s.rounds - 1) / POINTS + 1;
-    paper_train(&r, &s);
+    paper_train(&r, s);
     for (size_t c = 0; c < CURVE; c++) {
         out[c] = INFINITY;
         for (size_t i = 0; !r.diverged && i < r.count; i++)
@@ -70,21 +63,18 @@ static void accuracies(struct tsgd_settings s, double budget, double out[CURVE])
     paper_release(&r);
 }
 
-static struct best tune(struct tsgd_settings s, double budget)
+static struct best tune(const struct tsgd_settings *s, double budget)
 {
     struct best b = {.rate = NAN};
     double rounds[MOST_SEEDS];
-    for (size_t i = 0; i < seeds; i++) {
-        s.seed = i;
-        rounds[i] = (double)rounds_within(&s, budget);
-    }
+    for (size_t i = 0; i < seeds; i++)
+        rounds[i] = (double)rounds_within(settings_with(s, "seed=%zu", i), budget);
     for (size_t e = 0; e < rates; e++) {
         double found[CURVE][MOST_SEEDS], one[CURVE];
-        s.lr = rate[e];
         for (size_t i = 0; i < seeds; i++) {
-            s.seed = i;
-            s.rounds = (uint64_t)rounds[i];
-            accuracies(s, budget, one);
+            uint64_t length = (uint64_t)rounds[i];
+            accuracies(settings_with(s, "lr=%g seed=%zu rounds=%d eval-every=%d", rate[e], i,
+                                     (int)length, (int)((length - 1) / POINTS + 1)), budget, one);
             for (size_t c = 0; c < CURVE; c++)
                 found[c][i] = one[c];
         }
@@ -103,19 +93,12 @@ static void run(uint64_t nodes, double budget, struct best r[NETWORKS][METHODS])
 {
     for (size_t w = 0; w < NETWORKS; w++)
         for (size_t m = 0; m < METHODS; m++) {
-            struct tsgd_settings s;
-            tsgd_settings_default(&s);
-            s.data = "fashion-mnist";
-            s.model = "lenet";
-            s.partition = "dirichlet-even:0.1";
-            s.topology = "ring";
-            s.momentum = 0.9;
-            s.nodes = nodes;
-            s.method = methods[m].name;
-            s.active = methods[m].active;
-            s.link_cost = networks[w].rule;
-            s.tau = networks[w].tau;
-            s.link_seconds = 1;
+            struct tsgd_settings *s = settings_of(
+                "data=fashion-mnist model=lenet partition=dirichlet-even:0.1 topology=ring "
+                "momentum=0.9 nodes=%d method=%s link-cost=%s tau=%g link-seconds=1", (int)nodes,
+                methods[m].name, networks[w].rule, networks[w].tau);
+            if (methods[m].active)
+                settings_change(s, "active=%d", (int)methods[m].active);
             paper_progress("links: n = %llu, %s, tau = %g, %s", (unsigned long long)nodes,
                            networks[w].label, networks[w].tau, methods[m].label);
             r[w][m] = tune(s, budget);

@@ -10,7 +10,8 @@ static enum tsgd_status evaluate(const struct tsgd_settings *s, struct tsgd_eval
                                  struct tsgd_error *err)
 {
     if (!s->init)
-        return tsgd_fail(err, TSGD_EINVAL, "--init: must be given: the file to evaluate");
+        return tsgd_fail(err, TSGD_EINVAL, "--init: must be given: the file to evaluate%s",
+                         s->data ? "" : "; and --data: what to evaluate it on");
     if (!s->data)
         return tsgd_fail(err, TSGD_EINVAL, "--data: must be given: what to evaluate it on");
     return tsgd_evaluate_file(s->init, s->data, s->data_dir, s->seed, out, err);
@@ -49,12 +50,12 @@ enum tsgd_exit tsgd_cmd_eval(const struct tsgd_command *self, const struct tsgd_
 {
     struct tsgd_error err;
     struct tsgd_evaluation e;
-    if (evaluate(&cli->settings, &e, &err)) {
+    if (evaluate(cli->settings, &e, &err)) {
         tsgd_complain(self, &err);
         return TSGD_EXIT_USAGE;
     }
-    if (!cli->json) {
-        print_text(cli->settings.data, &e);
+    if (!cli->settings->json) {
+        print_text(cli->settings->data, &e);
     } else if (print_json(&e, &err)) {
         tsgd_complain(self, &err);
         return TSGD_EXIT_FAILED;

@@ -87,32 +87,30 @@ static enum tsgd_status show(const struct tsgd_cli *cli, const struct tsgd_sched
                              struct tsgd_error *err)
 {
     const char *topology = cli->operand[0];
+    const struct tsgd_settings *s = cli->settings;
     struct tsgd_spectrum spectrum;
-    if (cli->dot) {
+    if (s->dot) {
         print_dot(topology, schedule);
         return TSGD_OK;
     }
-    if (cli->matrix) {
+    if (s->matrix) {
         print_matrix(schedule);
         return TSGD_OK;
     }
     enum tsgd_status st = tsgd_spectrum(&spectrum, schedule, err);
-    if (st == TSGD_OK && cli->json)
+    if (st == TSGD_OK && s->json)
         st = print_json(&spectrum, err);
     else if (st == TSGD_OK)
-        print_text(topology, cli->settings.active, &spectrum);
+        print_text(topology, s->active, &spectrum);
     return st;
 }
 
-static enum tsgd_status check(const struct tsgd_cli *cli, struct tsgd_error *err)
+static enum tsgd_status check(const struct tsgd_settings *s, struct tsgd_error *err)
 {
-    if (cli->dot + cli->matrix + cli->json > 1)
+    if (s->dot + s->matrix + s->json > 1)
         return tsgd_fail(err, TSGD_EINVAL, "--dot, --matrix, --json: found several, want one");
-    if (cli->settings.active == 0)
+    if (!TSGD_GIVEN(s, active))
         return tsgd_fail(err, TSGD_EINVAL, "--active: must be given: the number of tokens");
-    if (cli->settings.active > UINT32_MAX - 1)
-        return tsgd_fail(err, TSGD_EINVAL, "--active: found %llu, want at most %u",
-                         (unsigned long long)cli->settings.active, UINT32_MAX - 1);
     return TSGD_OK;
 }
 
@@ -121,8 +119,8 @@ enum tsgd_exit tsgd_cmd_topology(const struct tsgd_command *self, const struct t
     enum tsgd_status st = TSGD_OK;
     struct tsgd_error err;
     struct tsgd_schedule schedule = TSGD_SCHEDULE_INIT;
-    const struct tsgd_settings *s = &cli->settings;
-    TRY(check(cli, &err));
+    const struct tsgd_settings *s = cli->settings;
+    TRY(check(s, &err));
     TRY((s->allow_disconnected ? tsgd_topology_build_parts : tsgd_topology_build)(
         &schedule, cli->operand[0], (uint32_t)s->active, s->seed, &err));
     TRY(show(cli, &schedule, &err));

@@ -27,38 +27,33 @@ static bool on_eval(const struct tsgd_eval *e, void *user)
     return w->log.failure != 0;     /* what the user asked for cannot be had any more */
 }
 
-static bool log_is_stdout(const struct tsgd_cli *cli)
+static bool log_is_stdout(const struct tsgd_settings *asked)
 {
-    return cli->log && !strcmp(cli->log, "-");
-}
-
-static const char *progress_of(const struct tsgd_cli *cli)
-{
-    return cli->progress ? cli->progress : "auto";
+    return asked->log && !strcmp(asked->log, "-");
 }
 
 /* Where the closing report goes; NULL: nowhere, for both streams are spoken for. */
-static FILE *report_stream(const struct tsgd_cli *cli)
+static FILE *report_stream(const struct tsgd_settings *asked)
 {
-    if (!log_is_stdout(cli))
+    if (!log_is_stdout(asked))
         return stdout;
-    return strcmp(progress_of(cli), "off") ? stderr : NULL;
+    return strcmp(asked->progress, "off") ? stderr : NULL;
 }
 
 /* After the training: what was asked to be kept is kept, then all is told. */
-static enum tsgd_exit finish(const struct tsgd_command *self, const struct tsgd_cli *cli,
+static enum tsgd_exit finish(const struct tsgd_command *self, const struct tsgd_settings *asked,
                              struct tsgd_run *run, struct watch *w, const struct tsgd_summary *s)
 {
     enum tsgd_exit code = s->interrupted ? TSGD_EXIT_INTERRUPTED : TSGD_EXIT_DONE;
     struct tsgd_error err;
-    FILE *out = report_stream(cli);
+    FILE *out = report_stream(asked);
     struct tsgd_traced traced;
     tsgd_log_summary(&w->log, s, w->evaluations > 0, false);
-    if (cli->save && tsgd_run_save(run, cli->save, &err)) {
+    if (asked->save && tsgd_run_save(run, asked->save, &err)) {
         tsgd_complain(self, &err);
         code = TSGD_EXIT_FAILED;
     }
-    if (cli->settings.trace && tsgd_run_save_trace(run, &traced, &err)) {
+    if (asked->trace && tsgd_run_save_trace(run, &traced, &err)) {
         tsgd_complain(self, &err);
         code = TSGD_EXIT_FAILED;
     }
@@ -67,28 +62,28 @@ static enum tsgd_exit finish(const struct tsgd_command *self, const struct tsgd_
         code = TSGD_EXIT_FAILED;
     }
     if (out && code != TSGD_EXIT_FAILED)
-        tsgd_report_end(out, cli, tsgd_run_info(run), s, w->evaluations > 0);
-    if (out && code != TSGD_EXIT_FAILED && cli->settings.trace)
-        tsgd_report_trace(out, cli->settings.trace, &traced);
+        tsgd_report_end(out, asked, tsgd_run_info(run), s, w->evaluations > 0);
+    if (out && code != TSGD_EXIT_FAILED && asked->trace)
+        tsgd_report_trace(out, asked->trace, &traced);
     return code;
 }
 
-static enum tsgd_exit train(const struct tsgd_command *self, const struct tsgd_cli *cli,
+static enum tsgd_exit train(const struct tsgd_command *self, const struct tsgd_settings *asked,
                             struct tsgd_run *run, struct watch *w)
 {
     struct tsgd_summary summary = {0};
     struct tsgd_traced traced;
     struct tsgd_error err;
-    tsgd_progress_start(&w->progress, progress_of(cli),
-                        log_is_stdout(cli) && isatty(STDOUT_FILENO), run);
+    tsgd_progress_start(&w->progress, asked->progress,
+                        log_is_stdout(asked) && isatty(STDOUT_FILENO), run);
     enum tsgd_status st = tsgd_run_train(run, on_eval, w, &summary, &err);
     tsgd_progress_stop(&w->progress);
     if (st == TSGD_OK)
-        return finish(self, cli, run, w, &summary);
+        return finish(self, asked, run, w, &summary);
     tsgd_complain(self, &err);
     if (st == TSGD_EDIVERGED)
         tsgd_log_summary(&w->log, &summary, w->evaluations > 0, true);
-    if (st == TSGD_EDIVERGED && cli->settings.trace && tsgd_run_save_trace(run, &traced, &err)) {
+    if (st == TSGD_EDIVERGED && asked->trace && tsgd_run_save_trace(run, &traced, &err)) {
         tsgd_complain(self, &err);
         st = TSGD_EIO;
     }
@@ -100,68 +95,83 @@ static enum tsgd_exit train(const struct tsgd_command *self, const struct tsgd_c
 }
 
 /* Opens the log and trains; a start that fails leaves no files that were not there. */
-static enum tsgd_exit start(const struct tsgd_command *self, const struct tsgd_cli *cli,
+static enum tsgd_exit start(const struct tsgd_command *self, const struct tsgd_settings *asked,
                             struct tsgd_run *run, bool split_is_new)
 {
     struct watch w = {.log = TSGD_LOG_INIT};
     struct tsgd_error err;
-    enum tsgd_status st = cli->log ? tsgd_log_open(&w.log, cli->log, &err) : TSGD_OK;
+    enum tsgd_status st = asked->log ? tsgd_log_open(&w.log, asked->log, &err) : TSGD_OK;
     if (st == TSGD_OK)
-        st = tsgd_log_begin(&w.log, cli, tsgd_run_info(run), TSGD_OPT_TRAIN, &err);
+        st = tsgd_log_begin(&w.log, tsgd_run_info(run), TSGD_FOR_TRAIN, &err);
     if (st == TSGD_OK)
-        return train(self, cli, run, &w);
+        return train(self, asked, run, &w);
     tsgd_log_abandon(&w.log);
     if (split_is_new)
-        unlink(cli->settings.save_split);
+        unlink(asked->save_split);
     tsgd_complain(self, &err);
     return TSGD_EXIT_USAGE;
 }
 
 /* Threads that no token has work for are not started; that is said, unless nothing is to be said. */
-static void tell_idle_threads(const struct tsgd_cli *cli, const struct tsgd_info *info)
+static void tell_idle_threads(const struct tsgd_settings *asked, const struct tsgd_info *info)
 {
-    if (info->threads < info->resolved.threads && strcmp(progress_of(cli), "off"))
+    if (info->threads < info->resolved->threads && strcmp(asked->progress, "off"))
         fprintf(stderr, "telesgd: %llu of %llu threads are used, for %llu token%s%s\n",
-                (unsigned long long)info->threads, (unsigned long long)info->resolved.threads,
-                (unsigned long long)info->tokens, info->tokens == 1 ? "" : "s", info->resolved.data ?
-                "; --step-parts lets more of them share a token's step" : "");
+                (unsigned long long)info->threads, (unsigned long long)info->resolved->threads,
+                (unsigned long long)info->tokens, info->tokens == 1 ? "" : "s",
+                info->resolved->data ? "; --step-parts lets more of them share a token's step" :
+                                       "");
 }
 
-static enum tsgd_status check_outputs(const struct tsgd_cli *cli, struct tsgd_error *err)
+static enum tsgd_status check_outputs(const struct tsgd_settings *asked, struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_outputs_check_names(cli, err);
-    return st != TSGD_OK || cli->dry_run ? st : tsgd_outputs_probe(cli, err);
+    enum tsgd_status st = tsgd_outputs_check_names(asked, err);
+    return st != TSGD_OK || asked->dry_run ? st : tsgd_outputs_probe(asked, err);
+}
+
+/* Creates a run that writes nothing, and tells what it would do. */
+static enum tsgd_status dry_run(const struct tsgd_settings *asked, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_settings *s = NULL, *shown = NULL;
+    struct tsgd_run *run = NULL;
+    TRY(tsgd_settings_copy(&s, asked, err));
+    TRY(TSGD_FILL(s, save_split, NULL, err));
+    TRY(tsgd_run_create(&run, s, err));
+    TRY(tsgd_settings_copy(&shown, tsgd_run_info(run)->resolved, err));
+    TRY(TSGD_FILL(shown, save_split, asked->save_split, err));
+    tsgd_report_plan(stdout, shown, run);
+    if (asked->show_placement)
+        tsgd_report_placement(stdout, run);
+done:
+    tsgd_run_free(run);
+    tsgd_settings_free(shown);
+    tsgd_settings_free(s);
+    return st;
 }
 
 enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
-    struct tsgd_cli resolved = *cli;
+    const struct tsgd_settings *asked = cli->settings;
     struct tsgd_run *run = NULL;
     struct tsgd_error err;
-    const char *split = cli->settings.save_split;
-    bool split_is_new = split && access(split, F_OK) != 0;
+    bool split_is_new = asked->save_split && access(asked->save_split, F_OK) != 0;
     enum tsgd_exit code = TSGD_EXIT_DONE;
-    if (cli->dry_run)
-        resolved.settings.save_split = NULL;    /* tsgd_run_create would write it */
-    enum tsgd_status st = check_outputs(cli, &err);
+    enum tsgd_status st = check_outputs(asked, &err);
     if (st == TSGD_OK)
-        st = tsgd_run_create(&run, &resolved.settings, &err);
+        st = asked->dry_run ? dry_run(asked, &err) : tsgd_run_create(&run, asked, &err);
     if (st != TSGD_OK) {
         tsgd_complain(self, &err);
         return TSGD_EXIT_USAGE;
     }
-    resolved.settings = tsgd_run_info(run)->resolved;
-    resolved.settings.save_split = split;
-    if (cli->dry_run) {
-        tsgd_report_plan(stdout, &resolved, run);
-        if (cli->show_placement)
-            tsgd_report_placement(stdout, run);
-    } else {
-        tell_idle_threads(cli, tsgd_run_info(run));
-        if (cli->show_placement)
+    if (run) {
+        if (strcmp(asked->progress, "off"))
+            tsgd_report_defaults(stderr, asked, tsgd_run_info(run));
+        tell_idle_threads(asked, tsgd_run_info(run));
+        if (asked->show_placement)
             tsgd_report_placement(stderr, run);
         tsgd_signals_catch(stop, run);
-        code = start(self, &resolved, run, split_is_new);
+        code = start(self, asked, run, split_is_new);
         tsgd_signals_release();
     }
     tsgd_run_free(run);

@@ -2,7 +2,6 @@
 #include "cli/command.h"
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "cli/human.h"
 #include "cli/logfile.h"
 #include "cli/outputs.h"
@@ -13,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_STEP_SIZES = 64, POINTS = 5 };
+enum { POINTS = 5 };
 
 /* A candidate's scores, at its evaluations. */
 struct curve {
@@ -28,25 +27,6 @@ struct watch {
     uint64_t rounds;
     bool networks, tell;
 };
-
-static enum tsgd_status parse_grid(const char *text, double *lr, size_t *n, struct tsgd_error *err)
-{
-    char item[64];
-    *n = 0;
-    while (text) {
-        size_t length = strcspn(text, ",");
-        if (length >= sizeof item || *n == MOST_STEP_SIZES)
-            return tsgd_fail(err, TSGD_EINVAL, "--lr-grid: want at most %d numbers with commas "
-                             "between them", MOST_STEP_SIZES);
-        memcpy(item, text, length);
-        item[length] = 0;
-        if (!tsgd_parse_double(item, &lr[*n]) || !(lr[*n] > 0))
-            return tsgd_fail(err, TSGD_EINVAL, "--lr-grid: '%s' is not a number above 0", item);
-        (*n)++;
-        text = text[length] ? text + length + 1 : NULL;
-    }
-    return TSGD_OK;
-}
 
 static const char *measure_of(const struct watch *w)
 {
@@ -133,8 +113,8 @@ static void print_end(FILE *out, const struct watch *w, size_t n, const struct t
             tsgd_human_count(t->gradients_spent, gradients), tsgd_human_time(t->wall_seconds, time));
     fprintf(out, "a grid search   takes %s rounds, one candidate after the other\n",
             tsgd_human_count(t->rounds_grid, grid));
-    if (t->chosen && cli->save)
-        fprintf(out, "written         %s\n", cli->save);
+    if (t->chosen && cli->settings->save)
+        fprintf(out, "written         %s\n", cli->settings->save);
 }
 
 static enum tsgd_exit search(const struct tsgd_command *self, const struct tsgd_cli *cli,
@@ -144,7 +124,7 @@ static enum tsgd_exit search(const struct tsgd_command *self, const struct tsgd_
     struct tsgd_traced traced;
     struct tsgd_error err;
     enum tsgd_exit code = TSGD_EXIT_DONE;
-    bool log_is_stdout = cli->log && !strcmp(cli->log, "-");
+    bool log_is_stdout = cli->settings->log && !strcmp(cli->settings->log, "-");
     enum tsgd_status st = tsgd_tune_run(tune, on_eval, w, &end, &err);
     if (st == TSGD_OK || st == TSGD_EDIVERGED)
         tsgd_log_tuning(&w->log, &end);
@@ -154,11 +134,12 @@ static enum tsgd_exit search(const struct tsgd_command *self, const struct tsgd_
     } else if (end.interrupted) {
         code = TSGD_EXIT_INTERRUPTED;
     }
-    if (st == TSGD_OK && end.chosen && cli->save && tsgd_tune_save(tune, cli->save, &err)) {
+    const char *save = end.chosen ? cli->settings->save : NULL;
+    if (st == TSGD_OK && save && tsgd_tune_save(tune, save, &err)) {
         tsgd_complain(self, &err);
         code = TSGD_EXIT_FAILED;
     }
-    bool trace = cli->settings.trace && (st == TSGD_OK || st == TSGD_EDIVERGED);
+    bool trace = cli->settings->trace && (st == TSGD_OK || st == TSGD_EDIVERGED);
     if (trace && tsgd_tune_save_trace(tune, &traced, &err)) {
         tsgd_complain(self, &err);
         code = TSGD_EXIT_FAILED;
@@ -170,7 +151,7 @@ static enum tsgd_exit search(const struct tsgd_command *self, const struct tsgd_
     if (st == TSGD_OK && code != TSGD_EXIT_FAILED && (!log_is_stdout || w->tell))
         print_end(log_is_stdout ? stderr : stdout, w, n, cli, &end);
     if (trace && st == TSGD_OK && code != TSGD_EXIT_FAILED && (!log_is_stdout || w->tell))
-        tsgd_report_trace(log_is_stdout ? stderr : stdout, cli->settings.trace, &traced);
+        tsgd_report_trace(log_is_stdout ? stderr : stdout, cli->settings->trace, &traced);
     return code;
 }
 
@@ -179,11 +160,10 @@ static void stop(void *tune) { tsgd_tune_stop(tune); }
 static enum tsgd_status open_log(struct watch *w, const struct tsgd_cli *cli,
                                  const struct tsgd_tune *tune, struct tsgd_error *err)
 {
-    struct tsgd_cli resolved = *cli;
-    enum tsgd_status st = cli->log ? tsgd_log_open(&w->log, cli->log, err) : TSGD_OK;
-    resolved.settings = tsgd_tune_info(tune)->resolved;
+    const char *log = cli->settings->log;
+    enum tsgd_status st = log ? tsgd_log_open(&w->log, log, err) : TSGD_OK;
     if (st == TSGD_OK)
-        st = tsgd_log_begin(&w->log, &resolved, tsgd_tune_info(tune), TSGD_OPT_TUNE, err);
+        st = tsgd_log_begin(&w->log, tsgd_tune_info(tune), TSGD_FOR_TUNE, err);
     return st;
 }
 
@@ -191,16 +171,17 @@ enum tsgd_exit tsgd_cmd_tune(const struct tsgd_command *self, const struct tsgd_
 {
     enum tsgd_status st = TSGD_OK;
     enum tsgd_exit code = TSGD_EXIT_USAGE;
-    struct watch w = {.log = TSGD_LOG_INIT, .rounds = cli->settings.rounds};
+    struct watch w = {.log = TSGD_LOG_INIT};
     struct tsgd_tune *tune = NULL;
     struct tsgd_error err;
-    double lr[MOST_STEP_SIZES];
-    size_t n_lr = 0, n = 0;
-    w.tell = !cli->progress || strcmp(cli->progress, "off");
-    TRY(tsgd_outputs_check_names(cli, &err));
-    TRY(tsgd_outputs_probe(cli, &err));
-    TRY(parse_grid(cli->lr_grid, lr, &n_lr, &err));
-    TRY(tsgd_tune_create(&tune, &cli->settings, lr, n_lr, &err));
+    size_t n = 0;
+    w.tell = strcmp(cli->settings->progress, "off");
+    TRY(tsgd_outputs_check_names(cli->settings, &err));
+    TRY(tsgd_outputs_probe(cli->settings, &err));
+    TRY(tsgd_tune_create(&tune, cli->settings, &err));
+    w.rounds = tsgd_tune_info(tune)->resolved->rounds;
+    if (w.tell)
+        tsgd_report_defaults(stderr, cli->settings, tsgd_tune_info(tune));
     w.candidate = tsgd_tune_candidates(tune, &n);
     w.networks = tsgd_tune_info(tune)->train_samples > 0;
     TRY(TSGD_NEW(&w.curve, n, "curves", &err));

@@ -3,7 +3,7 @@
 #ifndef TSGD_CLI_COMMAND_H
 #define TSGD_CLI_COMMAND_H
 
-#include "cli/opts.h"
+#include "cli/parse.h"
 
 #include <stdio.h>
 
@@ -16,9 +16,16 @@ enum tsgd_exit {
     TSGD_EXIT_INTERRUPTED = 130
 };
 
+/* What a command says of an option in place of run/settings_list.h. */
+struct tsgd_option_help {
+    const char *name;
+    const char *unset, *help;       /* what stands in for it; NULL: as in the table */
+};
+
 struct tsgd_command {
     const char *name;
-    unsigned options;               /* its bit in struct tsgd_opt; 0: takes none */
+    unsigned options;               /* its bit, TSGD_FOR_..; 0: takes none */
+    const struct tsgd_option_help *own_help;    /* up to one without a name; or NULL */
     size_t min_operands, max_operands;
     const char *usage;              /* what follows the name: "[OPTION]..." */
     const char *summary;            /* for the list of commands */

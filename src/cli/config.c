@@ -1,7 +1,7 @@
 /* The settings file: lines `name = value` with the names of the options, through inih. The reader
  * below sees each line first, because inih would cut a long one and take an indented one for
  * the rest of the value before it.                                                              */
-#include "cli/opts.h"
+#include "cli/parse.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct reading {
-    struct tsgd_cli *cli;
+    struct tsgd_settings *settings;
     const char *path;
     unsigned commands;
     FILE *f;
@@ -56,38 +56,21 @@ static char *next_line(char *out, int room, void *stream)
     return out;
 }
 
-/* A copy of value that lives as long as the cli; NULL: no memory. */
-static const char *keep(struct tsgd_cli *cli, const char *value)
-{
-    char *copy = strdup(value);
-    char **more = realloc(cli->owned, (cli->n_owned + 1) * sizeof *more);
-    if (more)
-        cli->owned = more;
-    if (!copy || !more) {
-        free(copy);
-        return NULL;
-    }
-    return cli->owned[cli->n_owned++] = copy;
-}
-
 static enum tsgd_status set(struct reading *r, const char *name, const char *value)
 {
     char where[512];
-    const struct tsgd_opt *o = tsgd_opt_find(name, r->commands);
-    const char *near = o ? NULL : tsgd_opt_nearest(name, r->commands);
+    const struct tsgd_setting_row *row = tsgd_setting_find(name, r->commands);
+    const char *near = row ? NULL : tsgd_setting_nearest(name, r->commands);
     snprintf(where, sizeof where, "%s:%u: %s", r->path, r->number, name);
     if (near)
         return tsgd_fail(r->err, TSGD_EINVAL, "%s:%u: unknown setting '%s'; did you mean '%s'?",
                          r->path, r->number, name, near);
-    if (!o)
+    if (!row)
         return tsgd_fail(r->err, TSGD_EINVAL, "%s:%u: unknown setting '%s'", r->path, r->number,
                          name);
-    if (!strcmp(name, "config"))
+    if (row == &tsgd_setting_rows[TSGD_SET_config])
         return tsgd_fail(r->err, TSGD_EINVAL, "%s: a settings file cannot name another", where);
-    const char *kept = keep(r->cli, value);
-    if (!kept)
-        return tsgd_fail(r->err, TSGD_ENOMEM, "%s: no memory", where);
-    return tsgd_opt_set(r->cli, o, kept, where, r->err);
+    return tsgd_settings_give(r->settings, row, value, where, r->err);
 }
 
 /* inih's handler: not 0 means that all is well. */
@@ -100,10 +83,10 @@ static int handle(void *user, const char *section, const char *name, const char 
     return r->st == TSGD_OK;
 }
 
-enum tsgd_status tsgd_config_read(struct tsgd_cli *cli, const char *path, unsigned commands,
+enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path, unsigned commands,
                                   struct tsgd_error *err)
 {
-    struct reading r = {.cli = cli, .path = path, .commands = commands, .err = err};
+    struct reading r = {.settings = s, .path = path, .commands = commands, .err = err};
     r.f = fopen(path, "r");
     if (!r.f)
         return tsgd_fail(err, TSGD_EIO, "--config: cannot read '%s': %s", path, strerror(errno));

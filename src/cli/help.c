@@ -24,32 +24,42 @@ void tsgd_help_item(FILE *out, const char *name, const char *text, int indent)
     fputc('\n', out);
 }
 
-static void print_option(FILE *out, const struct tsgd_opt *o, const struct tsgd_cli *defaults)
+/* What a command says of an option in place of the table, or NULL. */
+static const struct tsgd_option_help *own_help(const struct tsgd_command *command, const char *name)
 {
-    char name[64], text[640], value[200];
-    tsgd_opt_show(o, defaults, value, sizeof value);
-    snprintf(name, sizeof name, "--%s%s%s", o->name, o->metavar ? " " : "",
-             o->metavar ? o->metavar : "");
-    snprintf(text, sizeof text, "%s [%s]", o->help, value);
+    for (const struct tsgd_option_help *h = command->own_help; h && h->name; h++)
+        if (!strcmp(h->name, name))
+            return h;
+    return NULL;
+}
+
+static void print_option(FILE *out, const struct tsgd_command *command,
+                         const struct tsgd_setting *o)
+{
+    char name[64], text[640];
+    const struct tsgd_option_help *own = own_help(command, o->name);
+    const char *value = own && own->unset ? own->unset :
+                        o->default_text ? o->default_text : o->unset;
+    snprintf(name, sizeof name, "--%s%s%s", o->name, o->argument ? " " : "",
+             o->argument ? o->argument : "");
+    snprintf(text, sizeof text, "%s [%s]", own && own->help ? own->help : o->help, value);
     tsgd_help_item(out, name, text, INDENT);
 }
 
 void tsgd_help(FILE *out, const struct tsgd_command *command)
 {
-    struct tsgd_cli defaults = TSGD_CLI_INIT;
     const char *group = "";
-    tsgd_settings_default(&defaults.settings);
     fprintf(out, "usage: telesgd %s %s\n", command->name, command->usage);
     if (command->about)
         fprintf(out, "\n%s", command->about);
-    for (size_t i = 0; i < tsgd_n_opts; i++) {
-        const struct tsgd_opt *o = &tsgd_opts[i];
-        if (!(o->commands & command->options))
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        const struct tsgd_setting *o = &tsgd_setting_rows[i].shown;
+        if (!(tsgd_setting_rows[i].commands & command->options))
             continue;
         if (strcmp(group, o->group))
             fprintf(out, "\n%s\n", o->group);
         group = o->group;
-        print_option(out, o, &defaults);
+        print_option(out, command, o);
     }
     if (command->closing)
         fprintf(out, "\n%s", command->closing);

@@ -1,6 +1,7 @@
 #include "cli/logfile.h"
 
 #include "run/metrics.h"
+#include "run/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Digits of reals: settings as they were typed, measurements as precise as they are. */
+/* Digits of reals: of settings at least, measurements as precise as they are. */
 enum { DIGITS_SETTING = 15, DIGITS_METRIC = 9 };
 
 static enum tsgd_status fail(const struct tsgd_log *log, int why, struct tsgd_error *err)
@@ -81,23 +82,42 @@ static json_t *new_line(const char *type)
     return line;
 }
 
-static json_t *setting(const struct tsgd_opt *o, const struct tsgd_cli *cli)
+static json_t *setting(const struct tsgd_settings *s, const struct tsgd_setting_row *row)
 {
-    if (!tsgd_opt_has_value(o, cli))
+    const void *field = (const char *)s + row->at;
+    const char *text = s->text[row - tsgd_setting_rows];
+    if (!text)
         return json_null();
-    switch (o->type) {
-    case TSGD_OPT_COUNT: return json_integer((json_int_t)tsgd_opt_count(o, cli));
-    case TSGD_OPT_REAL: return json_real(tsgd_opt_real(o, cli));
-    case TSGD_OPT_FLAG: return json_boolean(tsgd_opt_flag(o, cli));
-    case TSGD_OPT_TEXT: break;
+    switch (row->type) {
+    case TSGD_TYPE_COUNT: return json_integer((json_int_t)*(const uint64_t *)field);
+    case TSGD_TYPE_REAL: return json_real(*(const double *)field);
+    case TSGD_TYPE_FLAG: return json_boolean(*(const bool *)field);
+    case TSGD_TYPE_TEXT:
+    case TSGD_TYPE_CHOICE:
+    case TSGD_TYPE_LIST: break;
     }
-    return json_string(tsgd_opt_text(o, cli));
+    return json_string(text);
 }
 
-enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_cli *cli,
-                                const struct tsgd_info *info, unsigned command,
-                                struct tsgd_error *err)
+/* As many digits as the texts of all reals have, so that the line gives every one of them back. */
+static int digits_of(const struct tsgd_settings *s)
 {
+    int most = DIGITS_SETTING;
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        int digits = 0;
+        if (tsgd_setting_rows[i].type != TSGD_TYPE_REAL || !s->text[i])
+            continue;
+        for (const char *c = s->text[i]; *c && *c != 'e'; c++)
+            digits += *c >= (digits ? '0' : '1') && *c <= '9';
+        most = digits > most ? digits : most;
+    }
+    return most;
+}
+
+enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
+                                unsigned command, struct tsgd_error *err)
+{
+    const struct tsgd_settings *settings = info->resolved;
     struct stat s;
     if (!log->f)
         return TSGD_OK;
@@ -106,9 +126,11 @@ enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_cli *cli
         return fail(log, errno, err);
     json_t *line = new_line("config");
     json_object_set_new(line, "version", json_string(TELESGD_VERSION));
-    for (size_t i = 0; i < tsgd_n_opts; i++)
-        if (tsgd_opts[i].commands & command && tsgd_opt_is_setting(&tsgd_opts[i]))
-            json_object_set_new(line, tsgd_opts[i].name, setting(&tsgd_opts[i], cli));
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+        if ((row->commands & command) && !row->shown.of_program)
+            json_object_set_new(line, row->shown.name, setting(settings, row));
+    }
     if (info->train_samples > 0)
         json_object_set_new(line, "split_hash", hash_text(info->split_hash));
     json_object_set_new(line, "cpu", json_string(info->cpu));
@@ -120,7 +142,7 @@ enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_cli *cli
     set_count(line, "step_flops", info->step_flops);
     set_count(line, "memory_bytes", info->memory_bytes);
     set_count(line, "threads", info->threads);      /* in its old place: those that will run */
-    put(log, line, DIGITS_SETTING);
+    put(log, line, digits_of(settings));
     return log->failure ? fail(log, log->failure, err) : TSGD_OK;
 }
 

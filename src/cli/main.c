@@ -55,6 +55,12 @@ static const char tune_closing[] =
     "\n"
     "Exit codes as of 'telesgd train'; 3: every candidate diverged.\n";
 
+static const struct tsgd_option_help tune_options[] = {
+    {"progress", NULL,
+     "on the standard error: a line for each evaluation (auto, plain), nothing (off)"},
+    {NULL, NULL, NULL},
+};
+
 static const char eval_about[] =
     "Measures parameters that 'telesgd train --save' wrote, on the test samples of --data. The\n"
     "file says which model it is.\n";
@@ -62,6 +68,13 @@ static const char eval_about[] =
 static const char eval_closing[] =
     "Example\n"
     "  telesgd eval --init lenet.safetensors --data fashion-mnist\n";
+
+static const struct tsgd_option_help eval_options[] = {
+    {"init", "must be given",
+     "the parameters to evaluate, as --save of 'telesgd train' wrote them"},
+    {"seed", NULL, "of generated data: --split-seed, or else --seed, of the training"},
+    {NULL, NULL, NULL},
+};
 
 static const char compare_about[] =
     "Prints a table of the runs whose logs ('telesgd train --log LOG') are given: how far they\n"
@@ -91,10 +104,16 @@ static const char topology_closing[] =
     "  telesgd topology base:1 --active 25\n"
     "  telesgd topology torus --active 12 --dot | dot -Tsvg > torus.svg\n";
 
+static const struct tsgd_option_help topology_options[] = {
+    {"active", "must be given", "tokens that mix"},
+    {"seed", NULL, "of graphs that are drawn, regular and er; the same as of a training"},
+    {NULL, NULL, NULL},
+};
+
 const struct tsgd_command tsgd_commands[] = {
     {
         .name = "train",
-        .options = TSGD_OPT_TRAIN,
+        .options = TSGD_FOR_TRAIN,
         .usage = "[OPTION]...",
         .summary = "train a model on simulated nodes",
         .about = train_about,
@@ -103,7 +122,8 @@ const struct tsgd_command tsgd_commands[] = {
     },
     {
         .name = "tune",
-        .options = TSGD_OPT_TUNE,
+        .options = TSGD_FOR_TUNE,
+        .own_help = tune_options,
         .usage = "[OPTION]...",
         .summary = "search for the number of active nodes, and the step size",
         .about = tune_about,
@@ -112,7 +132,8 @@ const struct tsgd_command tsgd_commands[] = {
     },
     {
         .name = "eval",
-        .options = TSGD_OPT_EVAL,
+        .options = TSGD_FOR_EVAL,
+        .own_help = eval_options,
         .usage = "--init FILE [OPTION]...",
         .summary = "loss and accuracy of saved parameters",
         .about = eval_about,
@@ -121,7 +142,8 @@ const struct tsgd_command tsgd_commands[] = {
     },
     {
         .name = "topology",
-        .options = TSGD_OPT_TOPOLOGY,
+        .options = TSGD_FOR_TOPOLOGY,
+        .own_help = topology_options,
         .min_operands = 1,
         .max_operands = 1,
         .usage = "GRAPH --active K [OPTION]...",

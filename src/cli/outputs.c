@@ -47,9 +47,9 @@ struct named {
 };
 
 /* The log, unless it is the standard output. */
-static const char *log_file(const struct tsgd_cli *cli)
+static const char *log_file(const struct tsgd_settings *s)
 {
-    return cli->log && strcmp(cli->log, "-") ? cli->log : NULL;
+    return s->log && strcmp(s->log, "-") ? s->log : NULL;
 }
 
 /* An output must not be one of the files of the data set. */
@@ -72,13 +72,12 @@ static const char *graph_file(const struct tsgd_settings *s)
     return s->topology && !strncmp(s->topology, "file:", 5) ? s->topology + 5 : NULL;
 }
 
-enum tsgd_status tsgd_outputs_check_names(const struct tsgd_cli *cli, struct tsgd_error *err)
+enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct tsgd_error *err)
 {
-    const struct tsgd_settings *s = &cli->settings;
     const struct named file[] = {       /* what is written, then what is read */
-        {"--log", log_file(cli)}, {"--save", cli->save}, {"--save-split", s->save_split},
+        {"--log", log_file(s)}, {"--save", s->save}, {"--save-split", s->save_split},
         {"--trace", s->trace},
-        {"--config", cli->config}, {"--split", s->split}, {"--init", s->init},
+        {"--config", s->config}, {"--split", s->split}, {"--init", s->init},
         {"--availability-trace", s->availability_trace}, {"--topology", graph_file(s)},
     };
     for (size_t i = 0; i < 4; i++)
@@ -88,7 +87,7 @@ enum tsgd_status tsgd_outputs_check_names(const struct tsgd_cli *cli, struct tsg
         for (size_t j = i + 1; j < sizeof file / sizeof *file; j++) {
             if (!file[i].path || !file[j].path || !same_file(file[i].path, file[j].path))
                 continue;
-            if (file[i].path == cli->save && file[j].path == s->init)
+            if (file[i].path == s->save && file[j].path == s->init)
                 continue;               /* going on in place: the old file stays until the end */
             return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is the file of %s too; want another",
                              file[i].option, file[i].path, file[j].option);
@@ -117,13 +116,13 @@ static enum tsgd_status probe_log(const char *path, struct tsgd_error *err)
     return tsgd_fail(err, TSGD_EIO, "--log: cannot write '%s': %s", path, strerror(errno));
 }
 
-enum tsgd_status tsgd_outputs_probe(const struct tsgd_cli *cli, struct tsgd_error *err)
+enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    TRY(probe(cli->save, "--save", err));
-    TRY(probe(cli->settings.save_split, "--save-split", err));
-    TRY(probe(cli->settings.trace, "--trace", err));
-    TRY(probe_log(log_file(cli), err));
+    TRY(probe(s->save, "--save", err));
+    TRY(probe(s->save_split, "--save-split", err));
+    TRY(probe(s->trace, "--trace", err));
+    TRY(probe_log(log_file(s), err));
 done:
     return st;
 }

@@ -2,12 +2,12 @@
 #ifndef TSGD_CLI_OUTPUTS_H
 #define TSGD_CLI_OUTPUTS_H
 
-#include "cli/opts.h"
+#include "run/settings.h"
 
 /* TSGD_EINVAL: two outputs are one file, or an output is an input. */
-enum tsgd_status tsgd_outputs_check_names(const struct tsgd_cli *cli, struct tsgd_error *err);
+enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct tsgd_error *err);
 
 /* TSGD_EIO: --save, --log, --save-split or --trace cannot be written. Leaves nothing behind. */
-enum tsgd_status tsgd_outputs_probe(const struct tsgd_cli *cli, struct tsgd_error *err);
+enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err);
 
 #endif

@@ -1,23 +1,21 @@
 /* The command line: which words are options, values and operands. */
-#include "cli/opts.h"
+#include "cli/command.h"
 
 #include "base/mem.h"
-#include "base/text.h"
-#include "cli/command.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* An option as it stands on the command line. */
 struct given {
-    const struct tsgd_opt *opt;
+    const struct tsgd_setting_row *row;
     const char *value;
 };
 
 static enum tsgd_status unknown(const struct tsgd_command *command, const char *word,
                                 const char *name, struct tsgd_error *err)
 {
-    const char *near = tsgd_opt_nearest(name, command->options);
+    const char *near = tsgd_setting_nearest(name, command->options);
     if (near)
         return tsgd_fail(err, TSGD_EINVAL, "unknown option '%.80s'; did you mean '--%s'?", word,
                          near);
@@ -36,12 +34,13 @@ static enum tsgd_status read_option(struct given *out, const struct tsgd_command
         return tsgd_fail(err, TSGD_EINVAL, "unknown option '%.80s'", word);
     memcpy(name, start, n);
     name[n] = 0;
-    const struct tsgd_opt *o = word[1] == '-' ? tsgd_opt_find(name, command->options) : NULL;
-    if (!o)
+    const struct tsgd_setting_row *row = word[1] == '-' ?
+                                         tsgd_setting_find(name, command->options) : NULL;
+    if (!row)
         return unknown(command, word, name, err);
-    out->opt = o;
+    out->row = row;
     out->value = equals ? equals + 1 : NULL;
-    if (o->type == TSGD_OPT_FLAG) {
+    if (row->type == TSGD_TYPE_FLAG) {
         if (equals)
             return tsgd_fail(err, TSGD_EINVAL, "--%s: takes no value, found '%.80s'", name,
                              equals + 1);
@@ -49,7 +48,7 @@ static enum tsgd_status read_option(struct given *out, const struct tsgd_command
     } else if (!equals) {
         if (*i + 1 == argc || !strncmp(argv[*i + 1], "--", 2))
             return tsgd_fail(err, TSGD_EINVAL, "--%s: needs a value: --%s %s", name, name,
-                             o->metavar);
+                             row->shown.argument);
         out->value = argv[++*i];
     }
     return TSGD_OK;
@@ -72,9 +71,10 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
 {
     enum tsgd_status st = TSGD_OK;
     struct given *given = NULL;
+    const char *config = NULL;
     size_t n = 0;
     *out = (struct tsgd_cli)TSGD_CLI_INIT;
-    tsgd_settings_default(&out->settings);
+    TRY(tsgd_settings_create(&out->settings, err));
     TRY(TSGD_NEW(&given, (size_t)argc, "options", err));
     TRY(TSGD_NEW(&out->operand, (size_t)argc, "arguments", err));
     for (int i = 0; i < argc; i++) {
@@ -89,14 +89,14 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
     }
     TRY(count_operands(out, command, err));
     for (size_t i = 0; i < n; i++)
-        if (!strcmp(given[i].opt->name, "config"))
-            out->config = given[i].value;
-    if (out->config)
-        TRY(tsgd_config_read(out, out->config, command->options, err));
+        if (given[i].row == &tsgd_setting_rows[TSGD_SET_config])
+            config = given[i].value;
+    if (config)
+        TRY(tsgd_config_read(out->settings, config, command->options, err));
     for (size_t i = 0; i < n; i++) {
         char where[72];
-        snprintf(where, sizeof where, "--%s", given[i].opt->name);
-        TRY(tsgd_opt_set(out, given[i].opt, given[i].value, where, err));
+        snprintf(where, sizeof where, "--%s", given[i].row->shown.name);
+        TRY(tsgd_settings_give(out->settings, given[i].row, given[i].value, where, err));
     }
 done:
     free(given);
@@ -105,9 +105,7 @@ done:
 
 void tsgd_cli_release(struct tsgd_cli *cli)
 {
-    for (size_t i = 0; i < cli->n_owned; i++)
-        free(cli->owned[i]);
-    free(cli->owned);
+    tsgd_settings_free(cli->settings);
     free(cli->operand);
     *cli = (struct tsgd_cli)TSGD_CLI_INIT;
 }

@@ -132,8 +132,8 @@ void tsgd_progress_start(struct tsgd_progress *p, const char *how, bool log_on_t
         .mode = TSGD_PROGRESS_PLAIN,
         .run = run,
         .rounds = tsgd_expected_rounds(info),
-        .is_exact = info->resolved.samples == 0,
-        .gradients_per_round = info->tokens * info->resolved.local_steps,
+        .is_exact = info->resolved->samples == 0,
+        .gradients_per_round = info->tokens * info->resolved->local_steps,
     };
     if (!strcmp(how, "off"))
         p->mode = TSGD_PROGRESS_OFF;

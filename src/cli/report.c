@@ -7,7 +7,7 @@
 
 uint64_t tsgd_expected_rounds(const struct tsgd_info *info)
 {
-    const struct tsgd_settings *s = &info->resolved;
+    const struct tsgd_settings *s = info->resolved;
     uint64_t rounds = s->rounds;
     if (s->samples > 0) {
         double per_round = (double)info->tokens * (double)s->batch * (double)s->local_steps;
@@ -25,26 +25,42 @@ static const char *threads_word(const struct tsgd_info *info)
     return info->threads == 1 ? "thread" : "threads";
 }
 
-static void print_settings(FILE *out, const struct tsgd_cli *cli)
+static void print_settings(FILE *out, const struct tsgd_settings *s)
 {
-    for (size_t i = 0; i < tsgd_n_opts; i++) {
-        const struct tsgd_opt *o = &tsgd_opts[i];
-        char text[1024];
-        if (!(o->commands & TSGD_OPT_TRAIN) || !strcmp(o->name, "dry-run"))
-            continue;
-        tsgd_opt_show(o, cli, text, sizeof text);
-        fprintf(out, "%-15s %s\n", o->name, text);
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+        if ((row->commands & TSGD_FOR_TRAIN) && i != TSGD_SET_dry_run)
+            fprintf(out, "%-15s %s\n", row->shown.name, s->text[i] ? s->text[i] :
+                    row->shown.unset ? row->shown.unset : "none");
     }
 }
 
-void tsgd_report_plan(FILE *out, const struct tsgd_cli *cli, struct tsgd_run *run)
+void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
+                          const struct tsgd_info *info)
+{
+    static const enum tsgd_setting_id sizes[] = {TSGD_SET_nodes, TSGD_SET_active, TSGD_SET_rounds};
+    const struct tsgd_settings *s = info->resolved;
+    const char *before = "telesgd: by default ";
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        enum tsgd_setting_id id = sizes[i];
+        bool all = id == TSGD_SET_active && s->active == s->nodes;      /* no choice was made */
+        if (asked->given[id] || !s->text[id] || all)
+            continue;
+        fprintf(out, "%s--%s %s", before, tsgd_setting_rows[id].shown.name, s->text[id]);
+        before = " ";
+    }
+    if (*before == ' ')
+        fputc('\n', out);
+}
+
+void tsgd_report_plan(FILE *out, const struct tsgd_settings *settings, struct tsgd_run *run)
 {
     const struct tsgd_info *info = tsgd_run_info(run);
     char a[TSGD_HUMAN], b[TSGD_HUMAN], c[TSGD_HUMAN];
-    uint64_t steps = info->tokens * info->resolved.local_steps;
+    uint64_t steps = info->tokens * info->resolved->local_steps;
     double gradients = (double)tsgd_expected_rounds(info) * (double)steps;
     double step_seconds = tsgd_run_step_seconds(run);
-    print_settings(out, cli);
+    print_settings(out, settings);
     fprintf(out, "\n%s tokens of %s parameters", tsgd_human_count(info->tokens, a),
             tsgd_human_count(info->parameters, b));
     if (info->train_samples > 0)
@@ -88,7 +104,7 @@ void tsgd_report_placement(FILE *out, const struct tsgd_run *run)
         cpus += i == 0 || place.cpu != before.cpu;
         print_place(out, i, &place);
     }
-    if (!info->resolved.pin)
+    if (!info->resolved->pin)
         fprintf(out, "workers run where the system likes; --pin keeps each on one CPU\n");
     else if (cpus < info->threads)
         fprintf(out, "%" PRIu64 " workers share %" PRIu64 " CPU%s\n", info->threads, cpus,
@@ -97,7 +113,7 @@ void tsgd_report_placement(FILE *out, const struct tsgd_run *run)
 
 static void print_method(FILE *out, const struct tsgd_info *info)
 {
-    const struct tsgd_settings *s = &info->resolved;
+    const struct tsgd_settings *s = info->resolved;
     char a[TSGD_HUMAN], b[TSGD_HUMAN];
     fprintf(out, "%s: %s of %s nodes active", s->method, tsgd_human_count(info->tokens, a),
             tsgd_human_count(s->nodes, b));
@@ -127,10 +143,10 @@ static void print_quality(FILE *out, const struct tsgd_eval *e)
                 e->consensus);
 }
 
-static void print_written(FILE *out, const struct tsgd_cli *cli)
+static void print_written(FILE *out, const struct tsgd_settings *asked)
 {
-    const char *log = cli->log && strcmp(cli->log, "-") ? cli->log : NULL;
-    const char *files[] = {cli->save, log, cli->settings.save_split};
+    const char *log = asked->log && strcmp(asked->log, "-") ? asked->log : NULL;
+    const char *files[] = {asked->save, log, asked->save_split};
     const char *before = "written         ";
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i]) {
@@ -141,7 +157,7 @@ static void print_written(FILE *out, const struct tsgd_cli *cli)
         fputc('\n', out);
 }
 
-void tsgd_report_end(FILE *out, const struct tsgd_cli *cli, const struct tsgd_info *info,
+void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct tsgd_info *info,
                      const struct tsgd_summary *s, bool evaluated)
 {
     const struct tsgd_eval *e = &s->last;
@@ -150,7 +166,7 @@ void tsgd_report_end(FILE *out, const struct tsgd_cli *cli, const struct tsgd_in
     if (s->interrupted)
         fprintf(out, "interrupted before its end\n");
     if (s->has_until)
-        fprintf(out, "%s %s\n", s->reached ? "reached" : "did not reach", info->resolved.until);
+        fprintf(out, "%s %s\n", s->reached ? "reached" : "did not reach", info->resolved->until);
     if (evaluated) {
         fprintf(out, "trained         %s rounds, %s gradients, %s samples\n",
                 tsgd_human_count(e->round, a), tsgd_human_count(e->gradients, b),
@@ -168,7 +184,7 @@ void tsgd_report_end(FILE *out, const struct tsgd_cli *cli, const struct tsgd_in
     fprintf(out, "workers' time   step %.1f %%, mix %.1f %%, eval %.1f %%, wait %.1f %%, "
                  "other %.1f %%\n", 100 * s->share_step, 100 * s->share_mix, 100 * s->share_eval,
             100 * s->share_wait, 100 * s->share_other);
-    print_written(out, cli);
+    print_written(out, asked);
 }
 
 void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t)

@@ -30,55 +30,54 @@ enum tsgd_status tsgd_method_find(const struct tsgd_method **out, const char *na
     return tsgd_unknown_name("--method", name, names, tsgd_n_methods, err);
 }
 
-/* What a rule of its own asks of the settings. */
-static enum tsgd_status check_rule(const struct tsgd_method *m, const struct tsgd_settings *s,
+/* What a rule of its own asks of the options. */
+static enum tsgd_status check_rule(const struct tsgd_method *m, const struct tsgd_method_options *o,
                                    struct tsgd_error *err)
 {
-    if (m->needs_momentum && s->momentum == 0)
+    if (m->needs_momentum && o->momentum == 0)
         return tsgd_fail(err, TSGD_EINVAL, "--momentum: found 0, but method %s needs one, as in "
                          "--momentum 0.9", m->name);
-    if (!m->needs_momentum && s->momentum != 0)
+    if (!m->needs_momentum && o->momentum != 0)
         return tsgd_fail(err, TSGD_EINVAL, "--momentum: found %g, but method %s takes none; leave "
-                         "it out", s->momentum, m->name);
-    if (!m->takes_nesterov && s->nesterov)
+                         "it out", o->momentum, m->name);
+    if (!m->takes_nesterov && o->nesterov)
         return tsgd_fail(err, TSGD_EINVAL, "--nesterov: method %s does not take it; leave it out",
                          m->name);
-    if (strcmp(s->momentum_home, "token"))
+    if (strcmp(o->momentum_home, "token"))
         return tsgd_fail(err, TSGD_EINVAL, "--momentum-home: found '%.80s', but method %s has its "
-                         "own rule for that; leave it out", s->momentum_home, m->name);
-    if (m->one_step && s->local_steps != 1)
+                         "own rule for that; leave it out", o->momentum_home, m->name);
+    if (m->one_step && o->local_steps != 1)
         return tsgd_fail(err, TSGD_EINVAL, "--local-steps: found %llu, but method %s takes 1 step "
-                         "a round; leave it out", (unsigned long long)s->local_steps, m->name);
-    bool away = s->availability < 1 || s->availability_trace;   /* NaN: not given */
-    if (m->every_step && away)
+                         "a round; leave it out", (unsigned long long)o->local_steps, m->name);
+    if (m->every_step && o->away)
         return tsgd_fail(err, TSGD_EINVAL, "--availability: method %s needs a step of every node in "
                          "every round; leave it out", m->name);
-    if (m->every_step && s->allow_empty)
+    if (m->every_step && o->allow_empty)
         return tsgd_fail(err, TSGD_EINVAL, "--allow-empty: method %s needs a step of every node in "
                          "every round; leave it out", m->name);
     return TSGD_OK;
 }
 
 enum tsgd_status tsgd_method_rule(struct tsgd_rule *out, const struct tsgd_method *m,
-                                   const struct tsgd_settings *s, struct tsgd_error *err)
+                                   const struct tsgd_method_options *o, struct tsgd_error *err)
 {
     enum tsgd_status st;
     if (!m->rule) {
-        if (s->nesterov && s->momentum == 0)
+        if (o->nesterov && o->momentum == 0)
             return tsgd_fail(err, TSGD_EINVAL, "--nesterov: needs a --momentum above 0");
-        st = tsgd_sgd_rule(out, s->momentum_home, s->momentum, s->nesterov, s->weight_decay, err);
-        if (st == TSGD_OK && s->momentum == 0 && strcmp(s->momentum_home, "token"))
+        st = tsgd_sgd_rule(out, o->momentum_home, o->momentum, o->nesterov, o->weight_decay, err);
+        if (st == TSGD_OK && o->momentum == 0 && strcmp(o->momentum_home, "token"))
             st = tsgd_fail(err, TSGD_EINVAL, "--momentum-home: found '%s', but it needs a "
-                           "--momentum above 0", s->momentum_home);
+                           "--momentum above 0", o->momentum_home);
         return st;
     }
-    st = check_rule(m, s, err);
+    st = check_rule(m, o, err);
     if (st != TSGD_OK)
         return st;
     *out = *m->rule;
-    out->momentum = (float)s->momentum;
-    out->nesterov = s->nesterov;
-    out->decay = (float)s->weight_decay;
+    out->momentum = (float)o->momentum;
+    out->nesterov = o->nesterov;
+    out->decay = (float)o->weight_decay;
     return TSGD_OK;
 }
 

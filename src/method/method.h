@@ -31,10 +31,21 @@ extern const size_t tsgd_n_methods;
 enum tsgd_status tsgd_method_find(const struct tsgd_method **out, const char *name,
                                   struct tsgd_error *err);
 
-/* The method's update rule with these settings. TSGD_EINVAL: a setting that the method does not take
- * or lacks; the sentence says which.                                                            */
+/* What a method may take or refuse, by the options of these names. */
+struct tsgd_method_options {
+    double momentum, weight_decay;
+    bool nesterov;
+    const char *momentum_home;  /* "token", "node", "mixed" */
+    uint64_t local_steps;
+    bool away;                  /* nodes can be away: --availability below 1, or a trace */
+    bool allow_empty;
+};
+#define TSGD_METHOD_OPTIONS_INIT {.momentum_home = "token", .local_steps = 1}
+
+/* The method's local rule with these options. TSGD_EINVAL: one that the method does not take or
+ * lacks; the sentence says which.                                                               */
 enum tsgd_status tsgd_method_rule(struct tsgd_rule *out, const struct tsgd_method *m,
-                                   const struct tsgd_settings *s, struct tsgd_error *err);
+                                   const struct tsgd_method_options *o, struct tsgd_error *err);
 
 /* TSGD_EINVAL: the method diverges with these matrices, whatever the step size; the sentence says
  * what is wrong with `topology`. TSGD_ENOMEM.                                                   */

@@ -32,6 +32,5 @@ const struct tsgd_model tsgd_model_lenet = {
     .name = "lenet",
     .usage = "lenet",
     .summary = "LeNet-5 with ReLU, max-pooling and group normalisation",
-    .task = &tsgd_supervised_task,
     .build = build,
 };

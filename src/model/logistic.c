@@ -15,6 +15,5 @@ const struct tsgd_model tsgd_model_logistic = {
     .name = "logistic",
     .usage = "logistic",
     .summary = "softmax regression",
-    .task = &tsgd_supervised_task,
     .build = build,
 };

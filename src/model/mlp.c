@@ -35,6 +35,5 @@ const struct tsgd_model tsgd_model_mlp = {
     .name = "mlp",
     .usage = "mlp[:H1,H2,..]",
     .summary = "dense layers of these widths (default 256,128), each followed by ReLU",
-    .task = &tsgd_supervised_task,
     .build = build,
 };

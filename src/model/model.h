@@ -4,13 +4,19 @@
 
 #include "base/text.h"
 #include "model/net.h"
-#include "model/task.h"
 
-/* One row of model/list.h: a network, which is mostly a list of layers, or something else that a
- * task can be made of.                                                                          */
+/* What a model is; how each kind is trained stands in run/task.h. */
+enum tsgd_model_kind {
+    TSGD_MODEL_NETWORK,         /* layers, on data that are split among the nodes */
+    TSGD_MODEL_QUADRATIC,       /* model/quadratic.h: no data */
+    TSGD_MODEL_KINDS
+};
+
+/* One row of model/list.h: a network, which is mostly a list of layers, or something else that can
+ * be trained.                                                                                   */
 struct tsgd_model {
     const char *name, *usage, *summary;
-    const struct tsgd_task_ops *task;   /* what it is trained by */
+    enum tsgd_model_kind kind;
     /* Of a network; NULL for the others. arg: after the colon, or NULL. On error *out is
      * untouched. TSGD_EINVAL: arg, or samples of this shape do not suit the model.              */
     enum tsgd_status (*build)(struct tsgd_net *out, const char *arg, struct tsgd_shape in,
@@ -22,9 +28,6 @@ extern const size_t tsgd_n_models;
 
 /* The text of a model, "mlp:256,128", is at most this long with its 0: files carry it. */
 #define TSGD_MODEL_TEXT 64
-
-/* Networks on data that are split among the nodes (model/supervised_task.c). */
-extern const struct tsgd_task_ops tsgd_supervised_task;
 
 /* Looks `model` ("name[:arg]") up. TSGD_EINVAL: no such model, or its text is too long. */
 enum tsgd_status tsgd_model_find(const struct tsgd_model **out, struct tsgd_spec *spec,

@@ -1,8 +1,9 @@
 #include "model/quadratic.h"
 
 #include "base/mem.h"
-#include "linalg/vec.h"
 #include "base/text.h"
+#include "linalg/vec.h"
+#include "model/model.h"
 
 #include <math.h>
 #include <string.h>
@@ -172,3 +173,11 @@ void tsgd_quadratic_release(struct tsgd_quadratic *q)
     free(q->optimum);
     q->optimum = NULL;
 }
+
+const struct tsgd_model tsgd_model_quadratic = {
+    .name = "quadratic",
+    .usage = "quadratic",
+    .summary = "node i minimises 1/2 |a_i x - b_i|^2 under noise: no data, an optimum that is "
+               "known, exact gradient norms; --dim, --zeta2, --sigma2, --conditioning",
+    .kind = TSGD_MODEL_QUADRATIC,
+};

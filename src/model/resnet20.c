@@ -64,6 +64,5 @@ const struct tsgd_model tsgd_model_resnet20 = {
     .name = "resnet20",
     .usage = "resnet20",
     .summary = "ResNet-20 with group normalisation, for samples of 8x8 or more",
-    .task = &tsgd_supervised_task,
     .build = build,
 };

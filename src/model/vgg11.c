@@ -41,6 +41,5 @@ const struct tsgd_model tsgd_model_vgg11 = {
     .name = "vgg11",
     .usage = "vgg11",
     .summary = "VGG-11 with group normalisation, for samples of 32x32 or more",
-    .task = &tsgd_supervised_task,
     .build = build,
 };

@@ -33,9 +33,9 @@ static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval
     bool again = r->held, stop = false;
     (void)population;
     r->last = *eval;
-    if (r->setup.s.until && !again)
+    if (r->setup.s->until && !again)
         r->reached |= tsgd_until_met(&r->until, eval);
-    r->held = r->reached && r->setup.s.final_average && !again;
+    r->held = r->reached && r->setup.s->final_average && !again;
     if (r->held)
         return TSGD_END_HERE;
     if (r->on_eval)
@@ -51,24 +51,22 @@ enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settin
     struct tsgd_engine_config c;
     *out = NULL;
     TRY(TSGD_NEW(&r, 1, "run", err));
-    if (settings->until)
-        TRY(tsgd_until_parse(&r->until, settings->until, err));
-    if (!isnan(settings->validation))
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--validation: is for the search for k alone"));
-    TRY(tsgd_setup_init(&r->setup, settings, err));
-    TRY(tsgd_setup_mixing(&r->setup, r->setup.s.active, &r->mixing, err));
+    TRY(tsgd_setup_init(&r->setup, settings, TSGD_FOR_TRAIN, err));
+    if (r->setup.s->until)
+        TRY(tsgd_until_parse(&r->until, r->setup.s->until, err));
+    TRY(tsgd_setup_mixing(&r->setup, r->setup.tokens, &r->mixing, err));
     TRY(tsgd_setup_make(&r->setup, &r->mixing, err));
-    TRY(tsgd_setup_population(&r->setup, r->setup.s.active, r->setup.s.lr, &r->mixing,
+    TRY(tsgd_setup_population(&r->setup, r->setup.tokens, r->setup.s->lr, &r->mixing,
                               &r->rate, &r->population, err));
     c = tsgd_setup_config(&r->setup, &r->population, 1);
-    c.awaits_verdict = settings->until != NULL;
+    c.awaits_verdict = r->setup.s->until != NULL;
     c.on_eval = judge;
     c.user = r;
     TRY(tsgd_setup_fits(&c, err));
     TRY(tsgd_engine_create(&r->engine, &c, err));
-    tsgd_setup_describe(&r->setup, r->setup.s.active,
+    tsgd_setup_describe(&r->setup, r->setup.tokens,
                         tsgd_add(tsgd_engine_bytes(&c), tsgd_schedule_bytes(&r->mixing)), &r->info);
-    r->info.resolved.gossip = tsgd_engine_slices(&c) ? "slices" : "rows";
+    TRY(TSGD_FILL(r->setup.s, gossip, tsgd_engine_slices(&c) ? "slices" : "rows", err));
     TRY(tsgd_engine_start(r->engine, err));
     TRY(tsgd_setup_write_split(&r->setup, err));
     *out = r;
@@ -97,7 +95,7 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
         .share_wait = o.share[3], .share_other = o.share[4],
         .steals = o.steals, .sleeps = o.sleeps,
         .interrupted = o.interrupted,
-        .has_until = r->setup.s.until != NULL, .reached = r->reached,
+        .has_until = r->setup.s->until != NULL, .reached = r->reached,
         .diverged_round = o.diverged_round, .diverged_token = o.diverged_token,
     };
     if (!o.diverged)

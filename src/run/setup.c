@@ -7,190 +7,255 @@
 #include "base/text.h"
 #include "linalg/gemm.h"
 #include "linalg/isa.h"
-#include "model/model.h"
 
 #include <math.h>
 #include <string.h>
 
-void tsgd_settings_default(struct tsgd_settings *out)
+/* ---- settings that need each other, contradict each other, or follow from each other ---- */
+
+static bool has(const struct tsgd_setup *r, enum tsgd_owner owner)
 {
-    *out = (struct tsgd_settings){
-        .method = "teleport", .lr = 0.1, .schedule = "const",
-        .momentum_home = "token", .local_steps = 1, .eval = "mean",
-        .gossip = "auto",
-        .validation = NAN, .zeta2 = NAN, .sigma2 = NAN, .x0 = NAN,
-        .availability = NAN, .tau = NAN, .link_seconds = NAN, .bandwidth = NAN,
-    };
+    return r->owners >> owner & 1;
 }
 
-/* ---- settings: what each method allows, and what follows from the others ---- */
-
-/* Numbers that steps are computed with, in single precision: they must arrive there as numbers, and
- * what is not 0 as something else than 0.                                                       */
-static enum tsgd_status check_single(const char *name, double value, struct tsgd_error *err)
+/* All that is missing, in one sentence. */
+static enum tsgd_status check_missing(const struct tsgd_settings *s, bool needs_data,
+                                      struct tsgd_error *err)
 {
-    float single = (float)value;
-    if (isfinite(single) && (single != 0 || value == 0))
-        return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "%s: found %g, which single precision makes %g; want a "
-                     "number that it can hold", name, value, (double)single);
-}
-
-static enum tsgd_status check_given(const struct tsgd_settings *s, struct tsgd_error *err)
-{
-    const struct { const char *name, *value; } needed[] = {
-        {"--model", s->model}, {"--method", s->method}, {"--schedule", s->schedule},
-        {"--momentum-home", s->momentum_home}, {"--eval", s->eval}, {"--gossip", s->gossip},
-    };
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!needed[i].value)
-            return tsgd_fail(err, TSGD_EINVAL, "%s: is missing", needed[i].name);
-    const struct { const char *name; uint64_t value, least, most; } ranges[] = {
-        {"--nodes", s->nodes, 1, UINT32_MAX - 1},
-        {"--local-steps", s->local_steps, 1, 1 << 20}, {"--rounds", s->rounds, 0, UINT32_MAX - 16},
-        {"--step-parts", s->step_parts, 0, 1 << 16}, {"--threads", s->threads, 0, 65536},
-    };
-    if (s->nodes == 0)
-        return tsgd_fail(err, TSGD_EINVAL, "--nodes: is missing; it says how many nodes share the data");
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        if (ranges[i].value < ranges[i].least || ranges[i].value > ranges[i].most)
-            return tsgd_fail(err, TSGD_EINVAL, "%s: found %llu, want %llu to %llu", ranges[i].name,
-                             (unsigned long long)ranges[i].value,
-                             (unsigned long long)ranges[i].least,
-                             (unsigned long long)ranges[i].most);
-    if (s->rounds == 0 && s->samples == 0)
-        return tsgd_fail(err, TSGD_EINVAL, "--rounds or --samples: one of them is needed, to know "
-                         "when to end");
-    if (!(s->lr > 0) || !isfinite(s->lr))
-        return tsgd_fail(err, TSGD_EINVAL, "--lr: found %g, want a number above 0", s->lr);
-    if (!(s->momentum >= 0 && (float)s->momentum < 1))
-        return tsgd_fail(err, TSGD_EINVAL, "--momentum: found %.9g, want 0 up to but not including "
-                         "1, in single precision", s->momentum);
-    if (!(s->weight_decay >= 0) || !isfinite(s->weight_decay))
-        return tsgd_fail(err, TSGD_EINVAL, "--weight-decay: found %g, want 0 or more",
-                         s->weight_decay);
-    const struct { const char *name; double value; } singles[] = {
-        {"--lr", s->lr}, {"--momentum", s->momentum}, {"--weight-decay", s->weight_decay},
-    };
-    for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
-        if (check_single(singles[i].name, singles[i].value, err))
-            return TSGD_EINVAL;
-    if (strcmp(s->eval, "mean") && strcmp(s->eval, "tokens"))
-        return tsgd_fail(err, TSGD_EINVAL, "--eval: unknown '%.80s'; known are mean, tokens", s->eval);
+    if (needs_data && !s->data && !s->model)
+        return tsgd_fail(err, TSGD_EINVAL, "--data and --model: are missing; say what to learn "
+                         "from and what to train, as in --data fashion-mnist --model lenet");
+    if (needs_data && !s->data)
+        return tsgd_fail(err, TSGD_EINVAL, "--data: is missing; say what to learn from, as in "
+                         "--data fashion-mnist");
+    if (!s->model)
+        return tsgd_fail(err, TSGD_EINVAL, "--model: is missing; say what to train, as in --model "
+                         "lenet");
     return TSGD_OK;
 }
 
-static enum tsgd_status parse_gossip(enum tsgd_gossip *out, const char *text, struct tsgd_error *err)
+static unsigned owners_of(const struct tsgd_settings *s, const struct tsgd_task_ops *kind)
 {
-    static const char *const names[] = {
-        [TSGD_GOSSIP_AUTO] = "auto", [TSGD_GOSSIP_ROWS] = "rows", [TSGD_GOSSIP_SLICES] = "slices",
+    const struct { enum tsgd_owner owner; bool present; } found[] = {
+        {TSGD_OWNER_RUN, true}, {TSGD_OWNER_METHOD, true},
+        {TSGD_OWNER_CHURN, TSGD_HAS(s, availability) || s->availability_trace},
+        {TSGD_OWNER_CLOCK, s->link_cost || TSGD_HAS(s, link_seconds) || TSGD_HAS(s, bandwidth) ||
+                           s->compute_seconds},
+        {TSGD_OWNER_SLOW_LINKS, s->link_cost},
+        {TSGD_OWNER_PREFERRED_LINKS, s->link_cost && !strcmp(s->link_cost, "preferred")},
+        {TSGD_OWNER_TRACE, s->trace},
     };
-    enum { N = sizeof names / sizeof *names };
-    for (int i = 0; i < N; i++)
-        if (!strcmp(text, names[i])) {
-            *out = (enum tsgd_gossip)i;
-            return TSGD_OK;
-        }
-    return tsgd_unknown_name("--gossip", text, names, N, err);
+    unsigned owners = kind->owners;
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+        owners |= (unsigned)found[i].present << found[i].owner;
+    return owners;
 }
 
-static enum tsgd_status resolve_model(struct tsgd_setup *r, struct tsgd_error *err)
+static enum tsgd_status resolve_model(struct tsgd_setup *r, unsigned command,
+                                      struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_model *model = NULL;
     struct tsgd_spec spec;
-    TRY(tsgd_model_find(&model, &spec, r->s.model, err));
-    r->kind = model->task;
-    TRY(r->kind->resolve(&r->s, err));
+    if (!r->s->model)
+        return check_missing(r->s, true, err);
+    TRY(tsgd_model_find(&model, &spec, r->s->model, err));
+    r->kind = tsgd_task_kind(model->kind);
+    r->owners = owners_of(r->s, r->kind);
+    TRY(tsgd_settings_settle(r->s, r->owners, command, err));
+    TRY(check_missing(r->s, has(r, TSGD_OWNER_DATA), err));
+    TRY(r->kind->resolve(r->s, err));
 done:
     return st;
 }
 
+/* How many tokens there are, and whether they travel. */
 static enum tsgd_status resolve_tokens(struct tsgd_setup *r, struct tsgd_error *err)
 {
-    struct tsgd_settings *s = &r->s;
+    const struct tsgd_method *m = r->method;
+    struct tsgd_settings *s = r->s;
+    bool given = TSGD_GIVEN(s, active), may = m->teleports || m->may_teleport;
     unsigned long long n = s->nodes, k = s->active;
-    if (r->method->teleports && k == 0)
-        return tsgd_fail(err, TSGD_EINVAL, "--active: is missing; method %s needs the number of "
-                         "active nodes, 1 to %llu", s->method, n);
-    if (k > n && (r->method->teleports || r->method->may_teleport))
+    if (given && may && k > n)
         return tsgd_fail(err, TSGD_EINVAL, "--active: found %llu, want at most --nodes, %llu", k, n);
-    if (!r->method->teleports && !r->method->may_teleport && k != 0 && k != n)
+    if (given && !may && k != n)
         return tsgd_fail(err, TSGD_EINVAL, "--active: found %llu, but with method %s all %llu nodes "
                          "are active; leave it out", k, s->method, n);
-    r->teleports = r->method->teleports || (r->method->may_teleport && k != 0 && k < n);
-    if (k == 0)
-        s->active = n;
-    if (s->topology && r->method->topology && strcmp(s->topology, r->method->topology))
+    r->teleports = m->teleports || (m->may_teleport && given && k < n);
+    r->tokens = r->teleports && k < n ? k : n;
+    if (m->may_teleport && !given)      /* whether it was given says whether tokens travel */
+        return TSGD_FILL(s, active, NULL, err);
+    return TSGD_FILL_COUNT(s, active, r->tokens, err);
+}
+
+static enum tsgd_status resolve_topology(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    struct tsgd_settings *s = r->s;
+    const char *only = r->method->topology;
+    if (s->topology && only && strcmp(s->topology, only))
         return tsgd_fail(err, TSGD_EINVAL, "--topology: found '%s', but method %s always uses %s; "
-                         "leave it out", s->topology, s->method, r->method->topology);
-    if (s->lazy && r->method->topology)
+                         "leave it out", s->topology, s->method, only);
+    if (s->lazy && only)
         return tsgd_fail(err, TSGD_EINVAL, "--lazy: method %s always uses topology %s as it is; "
-                         "leave it out", s->method, r->method->topology);
-    if (!s->topology)
-        s->topology = r->method->topology ? r->method->topology : "ring";
-    return TSGD_OK;
+                         "leave it out", s->method, only);
+    if (s->topology)
+        return TSGD_OK;
+    return TSGD_FILL(s, topology, only ? only : "ring", err);
 }
 
-static enum tsgd_status resolve_trace(struct tsgd_setup *r, struct tsgd_error *err)
+static enum tsgd_status resolve_rule(struct tsgd_setup *r, struct tsgd_error *err)
 {
-    struct tsgd_settings *s = &r->s;
-    if (!s->trace && (s->trace_layers || s->trace_events))
-        return tsgd_fail(err, TSGD_EINVAL, "--trace: is missing; %s says what it records",
-                         s->trace_layers ? "--trace-layers" : "--trace-events");
-    if (s->trace_layers && !r->kind->has_samples)
-        return tsgd_fail(err, TSGD_EINVAL, "--trace-layers: model %s has no layers; leave it out",
-                         s->model);
-    if (s->trace && s->trace_events == 0)
-        s->trace_events = 200000;
-    return TSGD_OK;
+    const struct tsgd_settings *s = r->s;
+    struct tsgd_method_options o = {
+        .momentum = s->momentum, .nesterov = s->nesterov, .momentum_home = s->momentum_home,
+        .weight_decay = s->weight_decay, .local_steps = s->local_steps,
+        .away = s->availability < 1 || s->availability_trace,   /* NaN: not given */
+        .allow_empty = s->allow_empty,
+    };
+    return tsgd_method_rule(&r->rule, r->method, &o, err);
 }
 
-static void resolve_length(struct tsgd_settings *s)
+static enum tsgd_status resolve_step_size(struct tsgd_setup *r, struct tsgd_error *err)
 {
-    uint64_t a_round = tsgd_mul(tsgd_mul(s->active, s->batch), s->local_steps), rounds = s->rounds;
-    if (rounds == 0)                    /* as many as full batches would need */
-        rounds = (s->samples - 1) / a_round + 1;
-    if (s->eval_every == 0)
-        s->eval_every = (rounds - 1) / 10 + 1;
-    if (s->threads == 0)
-        s->threads = tsgd_cpu_count();
+    struct tsgd_settings *s = r->s;
+    struct tsgd_rate rate;
+    double lr = s->lr_grid.n ? s->lr_grid.value[0] : s->lr;
+    enum tsgd_status st = TSGD_OK;
+    if (s->lr_grid.n && TSGD_GIVEN(s, lr))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--lr: cannot go with --lr-grid, which has the step "
+                      "sizes"));
+    if (s->lr_grid.n)
+        TRY(TSGD_FILL(s, lr, NULL, err));
+    TRY(tsgd_rate_parse(&rate, s->schedule, lr, s->rounds, s->warmup, err));
+done:
+    return st;
+}
+
+static enum tsgd_status resolve_churn(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    if (!TSGD_HAS(s, availability) || !s->availability_trace)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "--availability: cannot go with --availability-trace, which "
+                     "says when each node is there");
+}
+
+static enum tsgd_status resolve_clock(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_settings *s = r->s;
+    if (!has(r, TSGD_OWNER_CLOCK))
+        return TSGD_OK;
+    if (!TSGD_HAS(s, link_seconds))     /* a slow link must cost something to be slow */
+        TRY(TSGD_FILL(s, link_seconds, s->link_cost && !TSGD_HAS(s, bandwidth) ? "1" : "0", err));
+    if (!s->compute_seconds)
+        TRY(TSGD_FILL(s, compute_seconds, "0", err));
+done:
+    return st;
+}
+
+static enum tsgd_status resolve_trace(const struct tsgd_setup *r, struct tsgd_error *err)
+{
+    if (!r->s->trace_layers || r->kind->has_layers)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "--trace-layers: model %s has no layers; leave it out",
+                     r->s->model);
+}
+
+static enum tsgd_status resolve_length(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_settings *s = r->s;
+    uint64_t a_round = tsgd_mul(tsgd_mul(r->tokens, s->batch), s->local_steps);
+    uint64_t rounds = s->rounds;
+    if (s->samples && !TSGD_GIVEN(s, rounds)) {
+        TRY(TSGD_FILL(s, rounds, NULL, err));
+        rounds = (s->samples - 1) / a_round + 1;        /* as many as full batches would need */
+    }
+    if (!s->eval_every)
+        TRY(TSGD_FILL_COUNT(s, eval_every, (rounds - 1) / 10 + 1, err));
+    if (!s->threads)
+        TRY(TSGD_FILL_COUNT(s, threads, tsgd_cpu_count(), err));
+done:
+    return st;
+}
+
+static enum tsgd_gossip gossip_of(const char *text)
+{
+    return !strcmp(text, "rows") ? TSGD_GOSSIP_ROWS :
+           !strcmp(text, "slices") ? TSGD_GOSSIP_SLICES : TSGD_GOSSIP_AUTO;
 }
 
 enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_settings *settings,
-                                 struct tsgd_error *err)
+                                 unsigned command, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_setup r = {.s = *settings};
-    struct tsgd_rate rate;
-    TRY(check_given(&r.s, err));
-    TRY(resolve_model(&r, err));
-    TRY(tsgd_method_find(&r.method, r.s.method, err));
-    TRY(resolve_tokens(&r, err));
-    TRY(tsgd_method_rule(&r.rule, r.method, &r.s, err));
-    TRY(tsgd_rate_parse(&rate, r.s.schedule, r.s.lr, r.s.rounds, r.s.warmup, err));
+    struct tsgd_setup r = {.s = NULL};
+    TRY(tsgd_settings_copy(&r.s, settings, err));
+    TRY(resolve_model(&r, command, err));
+    TRY(tsgd_method_find(&r.method, r.s->method, err));
+    if (command == TSGD_FOR_TUNE) {
+        r.teleports = true;
+        r.tokens = 1;
+    } else {
+        TRY(resolve_tokens(&r, err));
+    }
+    TRY(resolve_topology(&r, err));
+    TRY(resolve_rule(&r, err));
+    TRY(resolve_churn(r.s, err));
+    TRY(resolve_clock(&r, err));
     TRY(resolve_trace(&r, err));
-    TRY(parse_gossip(&r.gossip, r.s.gossip, err));
-    resolve_length(&r.s);
+    TRY(resolve_length(&r, err));
+    TRY(resolve_step_size(&r, err));
+    r.gossip = gossip_of(r.s->gossip);
     *out = r;
+    r.s = NULL;
 done:
+    tsgd_settings_free(r.s);
     return st;
+}
+
+static enum tsgd_status make_churn(struct tsgd_setup *r, const struct tsgd_schedule *mixing,
+                                   struct tsgd_error *err)
+{
+    const struct tsgd_settings *s = r->s;
+    struct tsgd_churn_options o = {
+        .availability = s->availability, .trace = s->availability_trace,
+        .isolate = s->offline && !strcmp(s->offline, "isolate"),
+        .nodes = (uint32_t)s->nodes, .rounds = s->rounds, .seed = s->seed,
+        .method = s->method, .topology = s->topology,
+        .teleports = r->teleports, .mixing = mixing,
+    };
+    r->churn = (struct tsgd_churn)TSGD_CHURN_INIT;
+    return has(r, TSGD_OWNER_CHURN) ? tsgd_churn_make(&r->churn, &o, err) : TSGD_OK;
+}
+
+static enum tsgd_status make_network(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    const struct tsgd_settings *s = r->s;
+    struct tsgd_network_options o = {
+        .link_cost = s->link_cost, .tau = s->tau, .link_topology = s->link_topology,
+        .link_seconds = s->link_seconds,
+        .bandwidth = TSGD_HAS(s, bandwidth) ? s->bandwidth : INFINITY,
+        .serial = s->port && !strcmp(s->port, "serial"), .compute_seconds = s->compute_seconds,
+        .nodes = (uint32_t)s->nodes, .seed = s->seed,
+    };
+    return has(r, TSGD_OWNER_CLOCK) ? tsgd_network_make(&r->network, &o, err) : TSGD_OK;
 }
 
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, const struct tsgd_schedule *mixing,
                                  struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    TRY(tsgd_churn_make(&r->churn, &r->s, r->teleports, mixing, err));
-    TRY(tsgd_network_make(&r->network, &r->s, err));
-    TRY(tsgd_isa_init(r->s.isa, err));
-    r->s.isa = tsgd_kernels->isa;
+    TRY(make_churn(r, mixing, err));
+    TRY(make_network(r, err));
+    TRY(tsgd_isa_init(r->s->isa, err));
+    TRY(TSGD_FILL(r->s, isa, tsgd_kernels->isa, err));
     TRY(tsgd_gemm_init(err));
-    if (r->s.trace) {
-        TRY(tsgd_trace_create(&r->trace, r->s.trace_events, r->s.trace_layers, err));
+    if (r->s->trace) {
+        TRY(tsgd_trace_create(&r->trace, r->s->trace_events, r->s->trace_layers, err));
         TRY(tsgd_mem_check(tsgd_trace_bytes(r->trace), "--trace-events", "give fewer", err));
     }
-    TRY(r->kind->create(&r->task, &r->s, err));
+    TRY(r->kind->create(&r->task, r->s, err));
 done:
     return st;
 }
@@ -200,11 +265,11 @@ enum tsgd_status tsgd_setup_mixing(const struct tsgd_setup *r, uint64_t k, struc
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_schedule mixing = TSGD_SCHEDULE_INIT;
-    TRY((r->s.allow_disconnected ? tsgd_topology_build_parts : tsgd_topology_build)(
-        &mixing, r->s.topology, (uint32_t)k, r->s.seed, err));
-    if (r->s.lazy)
+    TRY((r->s->allow_disconnected ? tsgd_topology_build_parts : tsgd_topology_build)(
+        &mixing, r->s->topology, (uint32_t)k, r->s->seed, err));
+    if (r->s->lazy)
         TRY(tsgd_schedule_lazy(&mixing, err));
-    TRY(tsgd_method_check_mixing(r->method, &mixing, r->s.topology, err));
+    TRY(tsgd_method_check_mixing(r->method, &mixing, r->s->topology, err));
     tsgd_method_suit_mixing(r->method, &mixing);
     *out = mixing;
     mixing = (struct tsgd_schedule)TSGD_SCHEDULE_INIT;
@@ -217,7 +282,7 @@ enum tsgd_status tsgd_setup_population(const struct tsgd_setup *r, uint64_t k, d
                                        const struct tsgd_schedule *mixing, struct tsgd_rate *rate,
                                        struct tsgd_population *out, struct tsgd_error *err)
 {
-    const struct tsgd_settings *s = &r->s;
+    const struct tsgd_settings *s = r->s;
     *out = (struct tsgd_population){
         .k = (uint32_t)k,
         .mixing = mixing,
@@ -238,10 +303,11 @@ struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
         .problem = r->task->problem,
         .population = population, .n_populations = n,
         .teleports = r->teleports, .presence = tsgd_churn_presence(&r->churn),
-        .clock = tsgd_network_clock(&r->network), .rule = r->rule, .gossip = r->gossip, .local_steps = (uint32_t)r->s.local_steps,
-        .seed = r->s.seed, .threads = (uint32_t)r->s.threads, .pin = r->s.pin,
-        .eval_tokens = !strcmp(r->s.eval, "tokens"),
-        .final_average = r->s.final_average,
+        .clock = tsgd_network_clock(&r->network), .rule = r->rule, .gossip = r->gossip,
+        .local_steps = (uint32_t)r->s->local_steps,
+        .seed = r->s->seed, .threads = (uint32_t)r->s->threads, .pin = r->s->pin,
+        .eval_tokens = r->s->eval && !strcmp(r->s->eval, "tokens"),
+        .final_average = r->s->final_average,
         .trace = r->trace,
         .init = r->task->init,
     };
@@ -263,7 +329,7 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     out->resolved = r->s;
     out->parameters = r->task->problem->dim;
     out->tokens = tokens;
-    out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s.threads);
+    out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s->threads);
     r->kind->describe(r->task, out);
     out->cpu = tsgd_cpu_name();
     out->kernels = tsgd_gemm_kernels();
@@ -273,9 +339,9 @@ enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
-    if (!r->s.save_split)
+    if (!r->s->save_split)
         return TSGD_OK;
-    TRY(tsgd_outfile_open(&f, r->s.save_split, "--save-split", err));
+    TRY(tsgd_outfile_open(&f, r->s->save_split, "--save-split", err));
     (void)r->kind->write_split(r->task, f.f);   /* commit finds what went wrong, and says it */
     TRY(tsgd_outfile_commit(&f, err));
 done:
@@ -288,7 +354,7 @@ enum tsgd_status tsgd_setup_save_trace(const struct tsgd_setup *r, struct tsgd_t
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
-    TRY(tsgd_outfile_open(&f, r->s.trace, "--trace", err));
+    TRY(tsgd_outfile_open(&f, r->s->trace, "--trace", err));
     TRY(tsgd_trace_write(r->trace, f.f, out, err));
     TRY(tsgd_outfile_commit(&f, err));
 done:
@@ -315,6 +381,7 @@ void tsgd_setup_release(struct tsgd_setup *r)
     tsgd_churn_release(&r->churn);
     tsgd_trace_free(r->trace);
     if (r->task)
-        r->kind->free(r->task);
+        r->kind->free(r->task);     /* borrows texts of the settings */
+    tsgd_settings_free(r->s);
     *r = (struct tsgd_setup){.task = NULL};
 }

@@ -7,15 +7,17 @@
 
 #include "engine/engine.h"
 #include "method/method.h"
-#include "model/task.h"
+#include "run/task.h"
 #include "scenario/churn.h"
 #include "scenario/rate.h"
 #include "scenario/simclock.h"
 
 struct tsgd_setup {
-    struct tsgd_settings s;     /* resolved: every default filled in */
+    struct tsgd_settings *s;    /* resolved: every default filled in */
+    unsigned owners;            /* of settings that have a meaning here: bits, 1 << TSGD_OWNER_.. */
     const struct tsgd_method *method;
     bool teleports;
+    uint64_t tokens;            /* of a run; of a search 1, which its methods can always have */
     const struct tsgd_task_ops *kind;
     struct tsgd_task *task;
     struct tsgd_churn churn;
@@ -25,10 +27,10 @@ struct tsgd_setup {
     struct tsgd_trace *trace;   /* NULL: not asked for */
 };
 
-/* Checks and resolves; reads nothing, takes nothing that needs a release. Borrows the texts of
- * `settings`. On error *out is untouched.                                                       */
+/* Copies, checks and resolves; reads nothing. command: TSGD_FOR_TRAIN, or TSGD_FOR_TUNE. On error
+ * *out is untouched. TSGD_EINVAL, TSGD_ENOMEM.                                                  */
 enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_settings *settings,
-                                 struct tsgd_error *err);
+                                 unsigned command, struct tsgd_error *err);
 
 /* Makes churn, network and task. mixing: the matrices of a run with fixed holders, for --offline. */
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, const struct tsgd_schedule *mixing,

@@ -35,34 +35,15 @@ struct tsgd_tune {
                                  * one at a time. Evaluations only: no step waits for it         */
 };
 
-static enum tsgd_status check(struct tsgd_settings *s, const double *lr, size_t n_lr,
-                              struct tsgd_error *err)
+static enum tsgd_status check(const struct tsgd_setup *r, struct tsgd_error *err)
 {
-    const struct { const char *name; bool given; const char *why; } foreign[] = {
-        {"--active", s->active != 0, "it is what the search is for"},
-        {"--samples", s->samples != 0, "every candidate trains for --rounds"},
-        {"--until", s->until != NULL, "every candidate trains for --rounds"},
-        {"--save-split", s->save_split != NULL, "the search splits validation samples off"},
-        {"--eval", s->eval && strcmp(s->eval, "mean"), "candidates are judged by their mean"},
-        {"--momentum-home", s->momentum_home && !strcmp(s->momentum_home, "node") && s->momentum > 0,
-         "candidates would share the nodes' momentum"},
-    };
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
-        if (foreign[i].given)
-            return tsgd_fail(err, TSGD_EINVAL, "%s: cannot go with a search for k: %s; leave it out",
-                             foreign[i].name, foreign[i].why);
-    if (s->rounds == 0)
-        return tsgd_fail(err, TSGD_EINVAL, "--rounds: is missing; each candidate trains that long");
-    if (!isnan(s->validation) && !(s->validation > 0 && s->validation < 1))
-        return tsgd_fail(err, TSGD_EINVAL, "--validation: found %g, want above 0 and below 1",
-                         s->validation);
-    for (size_t i = 0; i < n_lr; i++)
-        for (size_t j = 0; j < i; j++)
-            if (lr[i] == lr[j])
-                return tsgd_fail(err, TSGD_EINVAL, "--lr-grid: %g stands there twice", lr[i]);
-    for (size_t i = 0; i < n_lr; i++)
-        if (!((float)lr[i] > 0) || !isfinite((float)lr[i]))
-            return tsgd_fail(err, TSGD_EINVAL, "--lr-grid: found %g, want numbers above 0", lr[i]);
+    const struct tsgd_settings *s = r->s;
+    if (!strcmp(s->momentum_home, "node") && s->momentum > 0)
+        return tsgd_fail(err, TSGD_EINVAL, "--momentum-home: found node, but the candidates of a "
+                         "search would share the nodes' momentum; leave it out");
+    if (!r->method->teleports && !r->method->may_teleport)
+        return tsgd_fail(err, TSGD_EINVAL, "--method: found %s, where all nodes are active; a "
+                         "search for k wants one that teleports", s->method);
     return TSGD_OK;
 }
 
@@ -70,7 +51,7 @@ static enum tsgd_status init_candidates(struct tsgd_tune *t, const double *lr, s
                                         struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    uint64_t n = t->setup.s.nodes;
+    uint64_t n = t->setup.s->nodes;
     size_t c = 0;
     while (t->powers < MOST_K && (uint64_t)1 << t->powers <= n)
         t->powers++;
@@ -104,7 +85,7 @@ static enum tsgd_status pack(struct tsgd_tune *t, size_t n_lr, struct tsgd_error
         while (pass < t->passes && room[pass] < c->active)
             pass++;
         if (pass == t->passes)
-            room[t->passes++] = t->setup.s.nodes;
+            room[t->passes++] = t->setup.s->nodes;
         room[pass] -= c->active;
         c->pass = pass + 1;
     }
@@ -167,31 +148,19 @@ done:
 }
 
 enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_settings *settings,
-                                  const double *lr, size_t n_lr, struct tsgd_error *err)
+                                  struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_tune *t = NULL;
-    struct tsgd_settings s = *settings;
-    const struct tsgd_method *method = NULL;
+    const struct tsgd_settings *s = NULL;
     *out = NULL;
     TRY(TSGD_NEW(&t, 1, "search", err));
     pthread_mutex_init(&t->telling, NULL);
-    TRY(check(&s, lr, n_lr, err));
-    if (n_lr == 0) {
-        lr = &settings->lr;
-        n_lr = 1;
-    }
-    TRY(tsgd_method_find(&method, s.method, err));
-    if (!method->teleports && !method->may_teleport)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--method: found %s, where all nodes are active; a search "
-                      "for k wants one that teleports", s.method));
-    s.lr = lr[0];
-    s.active = 1;               /* a k that such a method always has, to check the rest by */
-    TRY(tsgd_setup_init(&t->setup, &s, err));
-    t->setup.teleports = true;
-    t->setup.s.active = 0;
-    if (t->setup.kind->has_samples && isnan(s.validation))
-        t->setup.s.validation = 0.1;
+    TRY(tsgd_setup_init(&t->setup, settings, TSGD_FOR_TUNE, err));
+    TRY(check(&t->setup, err));
+    s = t->setup.s;
+    const double *lr = s->lr_grid.n ? s->lr_grid.value : &s->lr;
+    size_t n_lr = s->lr_grid.n ? s->lr_grid.n : 1;
     TRY(init_candidates(t, lr, n_lr, err));
     TRY(tsgd_setup_make(&t->setup, &t->mixing[0], err));
     TRY(TSGD_NEW(&t->best, t->setup.task->problem->dim, "the best parameters", err));
@@ -288,7 +257,7 @@ enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void 
     uint32_t count;
     t->on_eval = on_eval;
     t->user = user;
-    *out = (struct tsgd_tuning){.rounds_grid = t->candidates * t->setup.s.rounds};
+    *out = (struct tsgd_tuning){.rounds_grid = t->candidates * t->setup.s->rounds};
     for (size_t first = 0; first < t->candidates && !out->interrupted; first += count) {
         TRY(run_pass(t, first, &count, &out->interrupted, err));
         out->passes++;

@@ -5,7 +5,6 @@
 #include "base/text.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,70 +172,50 @@ void tsgd_churn_release(struct tsgd_churn *c)
     *c = (struct tsgd_churn)TSGD_CHURN_INIT;
 }
 
-/* ---- the settings ---- */
+/* ---- the options ---- */
 
-static enum tsgd_status check_isolate(const struct tsgd_settings *s, bool teleports,
-                                      const struct tsgd_schedule *mixing, struct tsgd_error *err)
+static enum tsgd_status check_isolate(const struct tsgd_churn_options *o, struct tsgd_error *err)
 {
-    if (teleports)
+    if (o->teleports)
         return tsgd_fail(err, TSGD_EINVAL, "--offline isolate: is for methods whose tokens stay with "
-                         "their nodes; %s never chooses a node that is away", s->method);
-    if (!tsgd_schedule_symmetric(mixing))
+                         "their nodes; %s never chooses a node that is away", o->method);
+    if (!tsgd_schedule_symmetric(o->mixing))
         return tsgd_fail(err, TSGD_EINVAL, "--offline isolate: needs symmetric weights, so that a "
-                         "cut link costs both ends the same; topology %s is directed", s->topology);
+                         "cut link costs both ends the same; topology %s is directed", o->topology);
     return TSGD_OK;
 }
 
 /* A run that only --samples can end must not wait for ever for nodes that never come back. */
-static enum tsgd_status check_end(const struct tsgd_churn *c, const struct tsgd_settings *s,
+static enum tsgd_status check_end(const struct tsgd_churn *c, const struct tsgd_churn_options *o,
                                   struct tsgd_error *err)
 {
     uint32_t node = 0;
-    if (!c->on || s->rounds)
+    if (!c->on || o->rounds)
         return TSGD_OK;
-    while (node < s->nodes && !tsgd_churn_there(c, node, UINT32_MAX))
+    while (node < o->nodes && !tsgd_churn_there(c, node, UINT32_MAX))
         node++;
-    if (node < s->nodes)
+    if (node < o->nodes)
         return TSGD_OK;
     return tsgd_fail(err, TSGD_EINVAL, "%s: all %u nodes are away in the end, so --samples may "
-                     "never be used up; give --rounds too", s->availability_trace, node);
+                     "never be used up; give --rounds too", o->trace, node);
 }
 
-enum tsgd_status tsgd_churn_make(struct tsgd_churn *out, struct tsgd_settings *s, bool teleports,
-                                 const struct tsgd_schedule *mixing, struct tsgd_error *err)
+enum tsgd_status tsgd_churn_make(struct tsgd_churn *out, const struct tsgd_churn_options *o,
+                                 struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_churn c = TSGD_CHURN_INIT;
-    bool shared = !isnan(s->availability);
-    if (shared && !(s->availability > 0 && s->availability <= 1))
-        return tsgd_fail(err, TSGD_EINVAL, "--availability: found %g, want above 0 and at most 1",
-                         s->availability);
-    if (shared && s->availability_trace)
-        return tsgd_fail(err, TSGD_EINVAL, "--availability: cannot go with --availability-trace, "
-                         "which says when each node is there");
-    if (!shared && !s->availability_trace) {
-        if (s->offline)
-            return tsgd_fail(err, TSGD_EINVAL, "--offline: needs --availability or "
-                             "--availability-trace; otherwise every node is always there");
-        *out = c;
-        return TSGD_OK;
-    }
-    if (!s->offline)
-        s->offline = "hold";
-    if (strcmp(s->offline, "hold") && strcmp(s->offline, "isolate"))
-        return tsgd_fail(err, TSGD_EINVAL, "--offline: unknown '%.80s'; known are hold, isolate",
-                         s->offline);
-    if (!strcmp(s->offline, "isolate"))
-        TRY(check_isolate(s, teleports, mixing, err));
-    if (shared) {
-        c.on = true;
+    if (o->isolate)
+        TRY(check_isolate(o, err));
+    if (o->trace) {
+        TRY(tsgd_churn_read(&c, o->trace, o->nodes, err));
+        TRY(check_end(&c, o, err));
     } else {
-        TRY(tsgd_churn_read(&c, s->availability_trace, (uint32_t)s->nodes, err));
-        TRY(check_end(&c, s, err));
+        c.on = true;
     }
-    c.share = shared ? s->availability : 1;
-    c.seed = s->seed;
-    c.isolate = !strcmp(s->offline, "isolate");
+    c.share = o->trace ? 1 : o->availability;
+    c.seed = o->seed;
+    c.isolate = o->isolate;
     *out = c;
     c = (struct tsgd_churn)TSGD_CHURN_INIT;
 done:

@@ -27,11 +27,22 @@ struct tsgd_churn {
 };
 #define TSGD_CHURN_INIT {false, false, 1, 0, NULL, 0}
 
-/* From the settings, whose defaults it fills in. `teleports` and `mixing` are those of the method.
- * TSGD_EINVAL: a share that is none, settings that contradict each other, isolate with tokens that
- * travel or with a matrix that is not symmetric. TSGD_EIO, TSGD_EFORMAT with the line: the trace. */
-enum tsgd_status tsgd_churn_make(struct tsgd_churn *out, struct tsgd_settings *s, bool teleports,
-                                 const struct tsgd_schedule *mixing, struct tsgd_error *err);
+struct tsgd_churn_options {
+    double availability;        /* above 0, at most 1; of no meaning with a trace */
+    const char *trace;          /* of --availability-trace; or NULL */
+    bool isolate;               /* --offline isolate, else hold */
+    uint32_t nodes;
+    uint64_t rounds;            /* 0: only --samples ends the run */
+    uint64_t seed;
+    const char *method, *topology;      /* as errors name them */
+    bool teleports;             /* the method's tokens do */
+    const struct tsgd_schedule *mixing; /* what they mix by */
+};
+
+/* TSGD_EINVAL: isolate with tokens that travel or with a matrix that is not symmetric, a trace that
+ * leaves nobody. TSGD_EIO, TSGD_EFORMAT with the line: the trace.                               */
+enum tsgd_status tsgd_churn_make(struct tsgd_churn *out, const struct tsgd_churn_options *o,
+                                 struct tsgd_error *err);
 
 /* Lines `node from to` of whole numbers; # begins a comment. `nodes` is the number of nodes.
  * TSGD_EFORMAT: missing fields, from > to, spans of a node that overlap, no such node.          */

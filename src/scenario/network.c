@@ -74,7 +74,7 @@ double tsgd_network_step(const struct tsgd_network *n, uint32_t node)
     return n->step_seconds * exp(n->sigma * tsgd_rng_normal(&rng));
 }
 
-/* ---- the settings ---- */
+/* ---- the options ---- */
 
 static enum tsgd_status parse_rule(struct tsgd_network *n, const char *text, struct tsgd_error *err)
 {
@@ -121,70 +121,24 @@ static enum tsgd_status parse_compute(struct tsgd_network *n, const char *text,
                      "SECONDS:lognormal:SIGMA, with SECONDS from 0 up and SIGMA from 0 to 10", text);
 }
 
-/* What is given but would change nothing. */
-static enum tsgd_status check_used(const struct tsgd_settings *s, const struct tsgd_network *n,
-                                   struct tsgd_error *err)
-{
-    if (s->port && !n->on)
-        return tsgd_fail(err, TSGD_EINVAL, "--port: needs a simulated network: give --link-cost, "
-                         "--link-seconds, --bandwidth or --compute-seconds");
-    if (!isnan(s->tau) && !n->rule)
-        return tsgd_fail(err, TSGD_EINVAL, "--tau: needs --link-cost, which says what is slow");
-    if (s->link_topology && (!n->rule || n->rule->takes_share))
-        return tsgd_fail(err, TSGD_EINVAL, "--link-topology: needs --link-cost preferred");
-    return TSGD_OK;
-}
-
-static enum tsgd_status check_numbers(const struct tsgd_settings *s, struct tsgd_error *err)
-{
-    if (!isnan(s->tau) && !(s->tau >= 1 && isfinite(s->tau)))
-        return tsgd_fail(err, TSGD_EINVAL, "--tau: found %g, want 1 or more", s->tau);
-    if (!isnan(s->link_seconds) && !(s->link_seconds >= 0 && isfinite(s->link_seconds)))
-        return tsgd_fail(err, TSGD_EINVAL, "--link-seconds: found %g, want 0 or more",
-                         s->link_seconds);
-    if (!isnan(s->bandwidth) && !(s->bandwidth > 0 && isfinite(s->bandwidth)))
-        return tsgd_fail(err, TSGD_EINVAL, "--bandwidth: found %g, want bytes a second, above 0",
-                         s->bandwidth);
-    if (s->port && strcmp(s->port, "parallel") && strcmp(s->port, "serial"))
-        return tsgd_fail(err, TSGD_EINVAL, "--port: unknown '%.80s'; known are parallel, serial",
-                         s->port);
-    return TSGD_OK;
-}
-
-enum tsgd_status tsgd_network_make(struct tsgd_network *out, struct tsgd_settings *s,
+enum tsgd_status tsgd_network_make(struct tsgd_network *out, const struct tsgd_network_options *o,
                                    struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_error why;
     struct tsgd_network n = TSGD_NETWORK_INIT;
-    n.on = s->link_cost || !isnan(s->link_seconds) || !isnan(s->bandwidth) || s->compute_seconds;
-    TRY(check_numbers(s, err));
-    if (s->link_cost)
-        TRY(parse_rule(&n, s->link_cost, err));
-    if (s->compute_seconds)
-        TRY(parse_compute(&n, s->compute_seconds, err));
-    TRY(check_used(s, &n, err));
-    if (!n.on)
-        return TSGD_OK;
-    if (n.rule && isnan(s->tau))
-        s->tau = 5;
-    if (isnan(s->link_seconds))         /* a slow link must cost something to be slow */
-        s->link_seconds = s->link_cost && isnan(s->bandwidth) ? 1 : 0;
-    if (!s->compute_seconds)
-        s->compute_seconds = "0";
-    if (!s->port)
-        s->port = "parallel";
-    if (n.rule && !n.rule->takes_share) {
-        if (!s->link_topology)
-            s->link_topology = "ring";
-        if (tsgd_topology_build(&n.links, s->link_topology, (uint32_t)s->nodes, s->seed, &why))
-            TRY(tsgd_fail(err, why.status, "--link-topology, over the nodes: %.900s", why.text));
-    }
-    n.tau = n.rule ? s->tau : 1;
-    n.link_seconds = s->link_seconds;
-    n.bandwidth = isnan(s->bandwidth) ? INFINITY : s->bandwidth;
-    n.serial = !strcmp(s->port, "serial");
-    n.seed = s->seed;
+    if (o->link_cost)
+        TRY(parse_rule(&n, o->link_cost, err));
+    TRY(parse_compute(&n, o->compute_seconds, err));
+    if (n.rule && !n.rule->takes_share &&
+        tsgd_topology_build(&n.links, o->link_topology, o->nodes, o->seed, &why))
+        TRY(tsgd_fail(err, why.status, "--link-topology, over the nodes: %.900s", why.text));
+    n.on = true;
+    n.tau = n.rule ? o->tau : 1;
+    n.link_seconds = o->link_seconds;
+    n.bandwidth = o->bandwidth;
+    n.serial = o->serial;
+    n.seed = o->seed;
     *out = n;
     n = (struct tsgd_network)TSGD_NETWORK_INIT;
 done:

@@ -37,10 +37,21 @@ struct tsgd_network {
 };
 #define TSGD_NETWORK_INIT {.on = false}
 
-/* From the settings, whose defaults it fills in. It is on when one of --link-cost, --link-seconds,
- * --bandwidth, --compute-seconds is given. TSGD_EINVAL: a bad value, an option that would change
- * nothing; whatever --link-topology is refused for.                                             */
-enum tsgd_status tsgd_network_make(struct tsgd_network *out, struct tsgd_settings *s,
+struct tsgd_network_options {
+    const char *link_cost;      /* "preferred", "slow-links:P", "slow-nodes:P"; NULL: none are */
+    double tau;                 /* 1 or more */
+    const char *link_topology;  /* of preferred, over the nodes */
+    double link_seconds;        /* 0 or more */
+    double bandwidth;           /* above 0; INFINITY: bytes cost nothing */
+    bool serial;                /* --port serial, else parallel */
+    const char *compute_seconds;        /* "S", "S:lognormal:SIGMA" */
+    uint32_t nodes;
+    uint64_t seed;
+};
+
+/* TSGD_EINVAL: --link-cost or --compute-seconds have no such value; whatever --link-topology is
+ * refused for. TSGD_ENOMEM.                                                                     */
+enum tsgd_status tsgd_network_make(struct tsgd_network *out, const struct tsgd_network_options *o,
                                    struct tsgd_error *err);
 void tsgd_network_release(struct tsgd_network *n);
 

@@ -89,13 +89,12 @@ static const struct tsgd_method *method(uint64_t pick, size_t topology, struct t
 
 static struct tsgd_rule rule_of(const struct tsgd_method *m, uint64_t pick)
 {
-    struct tsgd_settings s;
+    struct tsgd_method_options o = TSGD_METHOD_OPTIONS_INIT;
     struct tsgd_rule l;
-    tsgd_settings_default(&s);
-    s.momentum = m->needs_momentum ? 0.5 : 0;
-    s.nesterov = m->takes_nesterov && pick % 2;
-    s.weight_decay = 1e-3;
-    if (tsgd_method_rule(&l, m, &s, NULL))
+    o.momentum = m->needs_momentum ? 0.5 : 0;
+    o.nesterov = m->takes_nesterov && pick % 2;
+    o.weight_decay = 1e-3;
+    if (tsgd_method_rule(&l, m, &o, NULL))
         abort();
     return l;
 }

@@ -233,7 +233,7 @@ static const struct {
     {TINY " --rounds 10 --threads 0", "--threads: '0'"},
     {TINY " --rounds 10 --step-parts 0", "--step-parts: '0'"},
     {TINY " --rounds 10 --batch 33 --step-parts 4", "--step-parts: found 4, want at most 3"},
-    {QUAD " --rounds 10 --step-parts 2", "--step-parts: found 2, but --model quadratic has no"},
+    {QUAD " --rounds 10 --step-parts 2", "--step-parts: belongs to models that learn from data"},
     {TINY " --rounds 10 --local-steps 0", "--local-steps: '0'"},
     {TINY " --rounds 0", "--rounds: '0'"},
     {TINY " --samples 0", "--samples: '0'"},
@@ -252,7 +252,7 @@ static const struct {
     {TINY " --rounds 10 --momentum -0.1", "--momentum: '-0.1'"},
     {TINY " --rounds 10 --weight-decay -1", "--weight-decay: '-1' is not a number from 0 up"},
     {TINY " --rounds 10 --availability 0", "--availability: '0' is not a number above 0"},
-    {TINY " --rounds 10 --availability 1.1", "--availability: found 1.1, want above 0 and at most 1"},
+    {TINY " --rounds 10 --availability 1.1", "'1.1' is not a number above 0 and at most 1"},
     {TINY " --rounds 10 --availability half", "--availability: 'half' is not a number"},
     {TINY " --rounds 10 --availability 0.5 --availability-trace f", "cannot go with"},
     {TINY " --rounds 10 --availability-trace nowhere", "cannot open 'nowhere'"},
@@ -310,8 +310,11 @@ static const struct {
     {ALL " --method qg-dsgdm", "--momentum: found 0, but method qg-dsgdm needs one"},
     {ALL " --method qg-dsgdm --momentum 0.9 --active 10", "--active: found 10, want at most"},
     {ALL " --method qg-dsgdm --momentum 0.9 --momentum-home node", "--momentum-home: found 'node'"},
-    {TINY, "--rounds"},
-    {"train --rounds 10 --nodes 4 --active 2 --model logistic", "--data"},
+    {"train --rounds 10 --nodes 4 --active 2 --model logistic", "--data: is missing; say what to"},
+    {"train --data blobs", "--model: is missing; say what to train, as in --model lenet"},
+    {"train", "--data and --model: are missing; say what to learn from and what to train, as in"},
+    {"tune", "--data and --model: are missing"},
+    {"eval", "--init: must be given: the file to evaluate; and --data: what to evaluate it on"},
     {TINY " --rounds 10 --save nowhere/x --log l", "--save: cannot write 'nowhere/x'"},
     {TINY " --rounds 10 --log nowhere/x --save s", "--log: cannot write 'nowhere/x'"},
     {TINY " --rounds 10 --save-split nowhere/x --log l", "--save-split: cannot write"},
@@ -324,7 +327,7 @@ static const struct {
     {TINY " --rounds 10 --trace /dev/null --log l", "--trace: '/dev/null' is not a file"},
     {TINY " --rounds 10 --save same --trace same", "--save: 'same' is the file of --trace too"},
     {TINY " --rounds 10 --trace t --trace-events 0", "--trace-events: '0' is not a whole number"},
-    {TINY " --rounds 10 --trace-layers", "--trace: is missing; --trace-layers says"},
+    {TINY " --rounds 10 --trace-layers", "--trace-layers: needs --trace, the file"},
     {QUAD " --rounds 10 --trace t --trace-layers", "--trace-layers: model quadratic has no layers"},
     {TINY " --rounds 10 --config nowhere --log l", "--config: cannot read 'nowhere'"},
     {TINY " --rounds 10 --init nowhere --log l", "nowhere"},
@@ -332,9 +335,9 @@ static const struct {
     {"eval --data digits", "--init: must be given"},
     {"eval --init nowhere --data digits", "nowhere"},
     {"eval --init nowhere --rounds 3", "unknown option '--rounds'"},
-    {QUAD " --rounds 10 --data blobs", "--data: --model quadratic has no data; leave it out"},
-    {QUAD " --rounds 10 --partition iid", "--partition: --model quadratic has no data"},
-    {QUAD " --rounds 10 --save-split s", "--save-split: --model quadratic has no data"},
+    {QUAD " --rounds 10 --data blobs", "--data: belongs to models that learn from data alone"},
+    {QUAD " --rounds 10 --partition iid", "--partition: belongs to models that learn from data"},
+    {QUAD " --rounds 10 --save-split s", "--save-split: belongs to models that learn from data"},
     {QUAD " --rounds 10 --batch 32", "--batch: found 32, but --model quadratic has no samples"},
     {QUAD " --rounds 10 --eval tokens", "--eval: found 'tokens', but --model quadratic"},
     {QUAD " --rounds 10 --conditioning spraed", "--conditioning: unknown 'spraed'; did you mean"},
@@ -343,10 +346,11 @@ static const struct {
     {QUAD " --rounds 10 --x0 one", "--x0: 'one' is not a number\n"},
     {QUAD " --rounds 10 --init nowhere", "nowhere: cannot open"},
     {QUAD " --rounds 10 --x0 2 --init nowhere", "--x0: cannot go with --init"},
-    {TINY " --rounds 10 --dim 50", "--dim: is for --model quadratic alone, found --model logistic"},
-    {TINY " --rounds 10 --x0 0", "--x0: is for --model quadratic alone"},
-    {QUAD " --rounds 10 --normalize none", "--normalize: --model quadratic has no data"},
-    {QUAD " --rounds 10 --augment crop", "--augment: --model quadratic has no data"},
+    {TINY " --rounds 10 --dim 50",
+     "--dim: belongs to --model quadratic alone, found --model logistic; leave it out"},
+    {TINY " --rounds 10 --x0 0", "--x0: belongs to --model quadratic alone"},
+    {QUAD " --rounds 10 --normalize none", "--normalize: belongs to models that learn from data"},
+    {QUAD " --rounds 10 --augment crop", "--augment: belongs to models that learn from data"},
     {TINY " --rounds 10 --augment corp", "--augment: unknown 'corp'; did you mean 'crop'?"},
     {TINY " --rounds 10 --data blobs:200 --augment crop",
      "--augment: found samples of 1 x 1 x 64, want images"},
@@ -363,7 +367,7 @@ static const struct {
     {"topology", "needs more arguments"},
     {"topology ring", "--active: must be given"},
     {"topology ring --active 0", "--active: '0'"},
-    {"topology ring --active 4294967295", "--active: found 4294967295, want at most 4294967294"},
+    {"topology ring --active 4294967295", "--active: '4294967295' is more than 4294967294"},
     {"topology rign --active 4", "did you mean 'ring'?"},
     {"topology ring torus --active 4", "unexpected argument 'torus'"},
     {"topology ring --active 4 --dot --json", "--dot, --matrix, --json: found several, want one"},
@@ -664,7 +668,7 @@ Test(cli, help_of_train_lists_every_option)
 Test(cli, help_of_train_tells_defaults_examples_and_exit_codes)
 {
     struct result r = run("train --help");
-    cr_expect(strstr(r.out, "samples in a minibatch [32]"));
+    cr_expect(strstr(r.out, "samples in a minibatch; always 1 with --model quadratic [32]"));
     cr_expect(strstr(r.out, "step size [0.1]"));
     cr_expect(strstr(r.out, "\nExamples\n") && strstr(r.out, "\nExit codes\n"));
 }
@@ -867,12 +871,9 @@ Test(cli, tune_shows_the_curves_and_saves_the_winner)
     cr_expect(strstr(e.out, accuracy), "'%s' is not in: %s", accuracy, e.out);
 }
 
-Test(cli, tune_without_rounds_or_with_a_bad_grid_is_refused)
+Test(cli, tune_with_a_bad_grid_or_without_teleports_is_refused)
 {
-    struct result r = run("tune --model quadratic --nodes 25" QUIET);
-    expect_code(&r, 2);
-    cr_expect(strstr(r.err, "--rounds: is missing"), "%s", r.err);
-    r = run("tune --model quadratic --nodes 25 --rounds 5 --lr-grid 0.1,,0.2" QUIET);
+    struct result r = run("tune --model quadratic --nodes 25 --rounds 5 --lr-grid 0.1,,0.2" QUIET);
     expect_code(&r, 2);
     cr_expect(strstr(r.err, "--lr-grid: '' is not a number above 0"), "%s", r.err);
     r = run("tune --model quadratic --nodes 25 --rounds 5 --method dsgd" QUIET);

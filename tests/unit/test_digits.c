@@ -6,6 +6,7 @@
 
 #include "data/dataset.h"
 #include "scratch.h"
+#include "sim/settings.h"
 #include "telesgd.h"
 
 TestSuite(digits, .timeout = 60);
@@ -170,22 +171,14 @@ Test(digits, no_file_is_read_unless_a_folder_is_named)
  * (0.85); the nearest training picture names 344 (0.956). Eight seeds gave 0.903 to 0.914.      */
 Test(digits, four_of_ten_nodes_learn_them)
 {
-    struct tsgd_settings s;
     struct tsgd_run *run;
     struct tsgd_error err;
     struct tsgd_summary end;
     double accuracy[2];
     for (int i = 0; i < 2; i++) {
-        tsgd_settings_default(&s);
-        s.data = "digits";
-        s.model = "mlp:64";
-        s.nodes = 10;
-        s.active = 4;
-        s.rounds = 500;
-        s.momentum = 0.9;
-        s.lr = 0.05;
-        s.seed = (uint64_t)i;
-        cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+        const struct tsgd_settings *s = settings_of("data=digits model=mlp:64 nodes=10 active=4 "
+                                                    "rounds=500 momentum=0.9 lr=0.05 seed=%d", i);
+        cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
         cr_assert(tsgd_run_train(run, NULL, NULL, &end, &err) == TSGD_OK, "%s", err.text);
         tsgd_run_free(run);
         accuracy[i] = end.last.test_accuracy;

@@ -207,8 +207,7 @@ ParameterizedTest(size_t *row, engine, every_method_matches_the_simulator_for_an
         if (!fits(topology, k))
             continue;
         struct setup s;
-        struct tsgd_settings like;
-        tsgd_settings_default(&like);
+        struct tsgd_method_options like = TSGD_METHOD_OPTIONS_INIT;
         like.momentum = m->rule && !m->needs_momentum ? 0 : 0.7;
         like.nesterov = i % 2 && (!m->rule || m->takes_nesterov);
         like.weight_decay = 0.01;
@@ -602,8 +601,7 @@ ParameterizedTest(size_t *row, engine, a_run_goes_on_where_another_ended, .timeo
         };
         bool teleports = m->teleports || (m->may_teleport && i % 2);
         set_up(&s, topologies[i % 3], 8, teleports ? 20 : 8);
-        struct tsgd_settings like;
-        tsgd_settings_default(&like);
+        struct tsgd_method_options like = TSGD_METHOD_OPTIONS_INIT;
         like.momentum = m->rule && !m->needs_momentum ? 0 : 0.7;
         like.momentum_home = m->rule ? "token" : homes[i % 3];
         cr_assert(tsgd_method_rule(&s.c.rule, m, &like, NULL) == TSGD_OK);

@@ -42,17 +42,14 @@ static void run(struct course *r)
     const struct tsgd_method *m = NULL;
     struct tsgd_schedule w = mixing_of(r);
     struct bowl bowl = bowl_make(r->nodes);
-    struct tsgd_settings s;
     struct tsgd_error err;
     struct sim_log *log = calloc(1, sizeof *log);
     struct tsgd_outcome o;
     const float init[DIM] = {1, -2, 0};
-    tsgd_settings_default(&s);
-    s.momentum = r->momentum;
-    s.momentum_home = r->home;
-    s.nesterov = r->nesterov;
-    s.weight_decay = r->decay;
-    s.local_steps = r->local_steps;
+    const struct tsgd_method_options how = {
+        .momentum = r->momentum, .momentum_home = r->home, .nesterov = r->nesterov,
+        .weight_decay = r->decay, .local_steps = r->local_steps,
+    };
     cr_assert(tsgd_method_find(&m, r->method, NULL) == TSGD_OK);
     cr_assert(tsgd_method_check_mixing(m, &w, r->topology, &err) == TSGD_OK, "%s", err.text);
     tsgd_method_suit_mixing(m, &w);
@@ -63,7 +60,7 @@ static void run(struct course *r)
         .teleports = r->active < r->nodes, .local_steps = r->local_steps, .seed = 3, .threads = 2,
         .init = init,
     };
-    cr_assert(tsgd_method_rule(&c.rule, m, &s, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_method_rule(&c.rule, m, &how, &err) == TSGD_OK, "%s", err.text);
     sim_engine(&c, (struct sim_end){0}, log, &o);
     cr_assert(!o.diverged, "%s diverged in round %llu", r->method,
               (unsigned long long)o.diverged_round);

@@ -5,6 +5,7 @@
 
 #include "base/cpu.h"
 #include "engine/placement.h"
+#include "sim/settings.h"
 #include "telesgd.h"
 
 static struct tsgd_machine machine(const char *synthetic)
@@ -120,19 +121,13 @@ Test(placement, a_thread_is_pinned_and_let_go)
 
 static uint64_t end_of(bool pin, uint64_t threads, tsgd_eval_fn *on_eval, void *user)
 {
-    struct tsgd_settings s;
     struct tsgd_summary end;
     struct tsgd_error err;
     struct tsgd_run *run;
-    tsgd_settings_default(&s);
-    s.model = "quadratic";
-    s.nodes = 20;
-    s.active = 7;
-    s.rounds = 200;
-    s.lr = 0.01;
-    s.threads = threads;
-    s.pin = pin;
-    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+    struct tsgd_settings *s = settings_of("model=quadratic nodes=20 active=7 rounds=200 lr=0.01 "
+                                          "threads=%d pin=%s", (int)threads,
+                                          pin ? "true" : "false");
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
     cr_assert(tsgd_run_train(run, on_eval, user, &end, &err) == TSGD_OK, "%s", err.text);
     tsgd_run_free(run);
     return end.last.state_hash;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/quadratic.h"
+#include "sim/settings.h"
 #include "sim/sim.h"
 #include "method/sgd.h"
 #include "scenario/rate.h"
@@ -202,21 +203,14 @@ ParameterizedTest(size_t *row, quadratic, every_topology_matches_the_simulator_f
 
 /* ---- whole runs ---- */
 
-static struct tsgd_settings quadratic(const char *method, uint64_t nodes)
+enum { LENGTH = 60 };
+static const double step_size = 0.05;
+
+static struct tsgd_settings *quadratic(const char *method, uint64_t nodes)
 {
-    struct tsgd_settings s;
-    tsgd_settings_default(&s);
-    s.model = "quadratic";
-    s.method = method;
-    s.nodes = nodes;
-    s.conditioning = "spread";
-    s.sigma2 = 0;
-    s.lr = 0.05;
-    s.rounds = 60;
-    s.eval_every = 10;
-    s.eval_at_start = true;
-    s.threads = 2;
-    return s;
+    return settings_of("model=quadratic method=%s nodes=%d conditioning=spread sigma2=0 lr=%g "
+                       "rounds=%d eval-every=10 eval-at-start=true threads=2", method, (int)nodes,
+                       step_size, LENGTH);
 }
 
 struct trace {
@@ -259,11 +253,11 @@ Test(quadratic, one_node_without_noise_converges_by_its_factor, .timeout = 60)
 {
     static const double curvature[] = {1, 0.5, 1};      /* of the only node */
     for (int r = 0; r < RULES; r++) {
-        struct tsgd_settings s = quadratic("dsgd", 1);
+        struct tsgd_settings *s = quadratic("dsgd", 1);
         struct trace t;
-        s.conditioning = rules[r];
-        tsgd_run_free(train(&s, &t));
-        expect_linear(&t, s.lr, curvature[r]);
+        settings_change(s, "conditioning=%s", rules[r]);
+        tsgd_run_free(train(s, &t));
+        expect_linear(&t, step_size, curvature[r]);
     }
 }
 
@@ -271,11 +265,11 @@ Test(quadratic, dsgd_on_the_complete_graph_is_gradient_descent_on_f, .timeout = 
 {
     static const char *const methods[] = {"dsgd", "allreduce"};
     for (int i = 0; i < 2; i++) {
-        struct tsgd_settings s = quadratic(methods[i], 10);
+        struct tsgd_settings *s = quadratic(methods[i], 10);
         struct trace t;
-        s.topology = "complete";
-        tsgd_run_free(train(&s, &t));
-        expect_linear(&t, s.lr, 1);         /* the mean of 1/2 .. 3/2 */
+        settings_change(s, "topology=complete");
+        tsgd_run_free(train(s, &t));
+        expect_linear(&t, step_size, 1);         /* the mean of 1/2 .. 3/2 */
         for (uint32_t j = 0; j < t.n; j++)
             cr_expect(fabs(t.eval[j].grad_norm2_tokens / t.eval[j].grad_norm2 - 1) < 1e-9);
     }
@@ -323,14 +317,12 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
     enum { N = 8, D = 50 };
     const char *topology = tsgd_topologies[*row]->example;
     struct tsgd_schedule mixing = TSGD_SCHEDULE_INIT;
-    struct tsgd_settings s = quadratic("dsgd", N);
+    struct tsgd_settings *s = quadratic("dsgd", N);
     struct trace t;
     double m[N * N] = {0}, right[N * D] = {0};
-    s.topology = topology;
-    s.rounds = 3000;
-    s.eval_every = s.rounds;
-    s.seed = 3;                             /* as make() */
-    if (tsgd_topology_build(&mixing, topology, N, s.seed, NULL) != TSGD_OK)
+    /* The seed is that of make(). */
+    settings_change(s, "topology=%s rounds=3000 eval-every=3000 seed=3", topology);
+    if (tsgd_topology_build(&mixing, topology, N, 3, NULL) != TSGD_OK)
         return;                             /* there is none of this size */
     if (mixing.period > 1) {                /* has no fixed point */
         tsgd_schedule_release(&mixing);
@@ -346,13 +338,13 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
         for (uint32_t e = w->ptr[i]; e < w->ptr[i + 1]; e++) {
             uint32_t c = w->col[e];
             double v = (double)w->val[e], ac = (double)a[c];
-            m[i * N + c] += v * (s.lr * ac * ac - 1);
+            m[i * N + c] += v * (step_size * ac * ac - 1);
             for (int j = 0; j < D; j++)
-                right[i * D + j] += s.lr * v * ac * (double)b[c][j];
+                right[i * D + j] += step_size * v * ac * (double)b[c][j];
         }
     }
     solve(m, right, N, D);
-    struct tsgd_run *run = train(&s, &t);
+    struct tsgd_run *run = train(s, &t);
     double tokens = 0, c = q.curvature;
     for (uint32_t i = 0; i < N; i++)
         for (int j = 0; j < D; j++) {
@@ -373,15 +365,11 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
 
 Test(quadratic, the_metrics_are_those_of_the_tokens_at_the_end, .timeout = 60)
 {
-    struct tsgd_settings s = quadratic("teleport", 30);
+    struct tsgd_settings *s = quadratic("teleport", 30);
     struct trace t;
-    s.active = 6;
-    s.sigma2 = 1;
-    s.seed = 3;
-    s.conditioning = "koloskova";
-    s.lr = 0.01;
+    settings_change(s, "active=6 sigma2=1 seed=3 conditioning=koloskova lr=0.01");
     struct tsgd_quadratic q = make("koloskova", 30, 50, 1, 1);
-    struct tsgd_run *run = train(&s, &t);
+    struct tsgd_run *run = train(s, &t);
     const struct tsgd_eval *e = &t.eval[t.n - 1];
     double tokens = 0, distance2 = 0, c = q.curvature;
     for (int j = 0; j < 50; j++) {
@@ -399,7 +387,7 @@ Test(quadratic, the_metrics_are_those_of_the_tokens_at_the_end, .timeout = 60)
               e->grad_norm2_tokens, tokens);
     cr_expect(e->grad_norm2_tokens > 1.01 * e->grad_norm2, "the tokens differ");
     cr_expect(isnan(e->test_loss) && isnan(e->test_accuracy));
-    cr_expect(e->samples == e->gradients && e->gradients == 6 * s.rounds);
+    cr_expect(e->samples == e->gradients && e->gradients == 6 * LENGTH);
     tsgd_run_free(run);
     tsgd_quadratic_release(&q);
 }
@@ -411,71 +399,66 @@ Test(quadratic, memory_does_not_grow_with_the_nodes_but_for_a_few_bytes_each, .t
 #else
     const uint64_t nodes = 100000;
 #endif
-    struct tsgd_settings s = quadratic("teleport", 10);
+    struct tsgd_settings *s = quadratic("teleport", 10);
     struct trace t;
-    s.active = 8;
-    struct tsgd_run *run = train(&s, &t);
+    settings_change(s, "active=8");
+    struct tsgd_run *run = train(s, &t);
     uint64_t few = tsgd_run_info(run)->memory_bytes;
     tsgd_run_free(run);
-    s.nodes = nodes;
-    run = train(&s, &t);
+    settings_change(s, "nodes=%d", (int)nodes);
+    run = train(s, &t);
     cr_expect(tsgd_run_info(run)->memory_bytes - few == 8 * (nodes - 10));
     tsgd_run_free(run);
 }
 
 Test(quadratic, a_diverging_run_is_reported, .timeout = 60)
 {
-    struct tsgd_settings s = quadratic("dsgd", 10);
+    struct tsgd_settings *s = quadratic("dsgd", 10);
     struct tsgd_run *run;
     struct tsgd_summary end;
-    s.lr = 100;
-    s.rounds = 1000;
-    cr_assert(tsgd_run_create(&run, &s, NULL) == TSGD_OK);
+    settings_change(s, "lr=100 rounds=1000");
+    cr_assert(tsgd_run_create(&run, s, NULL) == TSGD_OK);
     cr_expect(tsgd_run_train(run, NULL, NULL, &end, NULL) == TSGD_EDIVERGED);
     tsgd_run_free(run);
 }
 
 Test(quadratic, settings_without_a_meaning_are_refused)
 {
-    struct tsgd_settings s;
-    struct tsgd_run *run;
-#define BAD(option, ...)                                                                  \
-    do {                                                                                  \
-        struct tsgd_error err = {TSGD_OK, ""};                                            \
-        s = quadratic("dsgd", 4);                                                         \
-        __VA_ARGS__;                                                                      \
-        cr_expect(tsgd_run_create(&run, &s, &err) != TSGD_OK, "%s was accepted", option); \
-        cr_expect(strstr(err.text, option), "'%s' does not name %s", err.text, option);   \
+    struct tsgd_error err;
+#define BAD(option, change)                                                                      \
+    do {                                                                                         \
+        cr_expect(settings_try_run(s, change, &err) != TSGD_OK, "%s was accepted", change);      \
+        cr_expect(strstr(err.text, option), "'%s' does not name %s", err.text, option);          \
     } while (0)
-    BAD("--data:", s.data = "blobs");
-    BAD("--data-dir:", s.data_dir = "/tmp");
-    BAD("--subset:", s.subset = 3);
-    BAD("--partition:", s.partition = "iid");
-    BAD("--split:", s.split = "x");
-    BAD("--save-split:", s.save_split = "x");
-    BAD("--allow-empty:", s.allow_empty = true);
-    BAD("--split-seed:", s.has_split_seed = true);
-    BAD("--order:", s.order = "iid");
-    BAD("--batch:", s.batch = 2);
-    BAD("--eval:", s.eval = "tokens");
-    BAD("--x0:", s.x0 = 1; s.init = "x");
-    BAD("--x0:", s.x0 = 1e40);
-    BAD("--x0:", s.x0 = INFINITY);
-    BAD("--dim:", s.dim = 1ull << 40);
-    BAD("--zeta2:", s.zeta2 = -1);
-    BAD("--sigma2:", s.sigma2 = INFINITY);
-    BAD("--conditioning:", s.conditioning = "spreed");
-    BAD("':2'", s.model = "quadratic:2");
-    s = quadratic("dsgd", 4);
-    s.batch = 1;
-    cr_assert(tsgd_run_create(&run, &s, NULL) == TSGD_OK);
-    tsgd_run_free(run);
-#define NETWORK s.model = "logistic", s.data = "blobs:100,4,2", s.conditioning = NULL, s.sigma2 = NAN
-    BAD("--dim:", NETWORK, s.dim = 50);
-    BAD("--zeta2:", NETWORK, s.zeta2 = 1);
-    BAD("--sigma2:", NETWORK, s.sigma2 = 1);
-    BAD("--conditioning:", NETWORK, s.conditioning = "uniform");
-    BAD("--x0:", NETWORK, s.x0 = 1);
-#undef NETWORK
+    const struct tsgd_settings *s = quadratic("dsgd", 4);
+    BAD("--data:", "data=blobs");
+    BAD("--data-dir:", "data-dir=/tmp");
+    BAD("--subset:", "subset=3");
+    BAD("--partition:", "partition=iid");
+    BAD("--split:", "split=x");
+    BAD("--save-split:", "save-split=x");
+    BAD("--allow-empty:", "allow-empty=true");
+    BAD("--split-seed:", "split-seed=0");
+    BAD("--order:", "order=iid");
+    BAD("--step-parts:", "step-parts=1");
+    BAD("--batch:", "batch=2");
+    BAD("--eval:", "eval=tokens");
+    BAD("--x0:", "x0=1 init=x");
+    BAD("--x0: '1e40' is more than", "x0=1e40");
+    BAD("--x0: '-1e40' is less than", "x0=-1e40");
+    BAD("--x0:", "x0=inf");
+    BAD("--dim: '1099511627776' is more than 1073741824", "dim=1099511627776");
+    BAD("--zeta2:", "zeta2=-1");
+    BAD("--sigma2:", "sigma2=inf");
+    BAD("--conditioning:", "conditioning=spreed");
+    BAD("':2'", "model=quadratic:2");
+    cr_expect(settings_try_run(s, "batch=1", &err) == TSGD_OK, "%s", err.text);
+    s = settings_of("model=logistic data=blobs:100,4,2 nodes=4 active=2 rounds=2");
+    cr_expect(settings_try_run(s, "", &err) == TSGD_OK, "%s", err.text);
+    BAD("--dim: belongs to --model quadratic alone, found --model logistic", "dim=50");
+    BAD("--zeta2:", "zeta2=1");
+    BAD("--sigma2:", "sigma2=1");
+    BAD("--conditioning:", "conditioning=uniform");
+    BAD("--x0:", "x0=1");
 #undef BAD
 }

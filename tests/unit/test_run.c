@@ -9,23 +9,14 @@
 #include <unistd.h>
 
 #include "method/method.h"
+#include "sim/settings.h"
 #include "telesgd.h"
 #include "topology/topology.h"
 
-static struct tsgd_settings small(void)
+static struct tsgd_settings *small(void)
 {
-    struct tsgd_settings s;
-    tsgd_settings_default(&s);
-    s.data = "digits";
-    s.model = "mlp:8";
-    s.nodes = 9;
-    s.active = 4;
-    s.rounds = 12;
-    s.batch = 7;
-    s.momentum = 0.9;
-    s.eval_every = 5;
-    s.partition = "dirichlet-even:0.5";
-    return s;
+    return settings_of("data=digits model=mlp:8 nodes=9 active=4 rounds=12 batch=7 "
+                       "momentum=0.9 eval-every=5 partition=dirichlet-even:0.5");
 }
 
 struct trace {
@@ -41,13 +32,13 @@ static bool keep(const struct tsgd_eval *eval, void *user)
     return false;
 }
 
-static struct trace train(struct tsgd_settings s)
+static struct trace train(const struct tsgd_settings *s)
 {
     struct trace t = {0};
     struct tsgd_run *run;
     struct tsgd_error err;
     struct tsgd_summary end;
-    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
     cr_assert(tsgd_run_train(run, keep, &t, &end, &err) == TSGD_OK, "%s", err.text);
     tsgd_run_free(run);
     return t;
@@ -83,50 +74,44 @@ ParameterizedTest(size_t *row, run, same_bits_for_any_threads_for_every_method_a
 {
     static const uint64_t threads[] = {2, 3, 8};
     const struct tsgd_method *m = tsgd_methods[*row / tsgd_n_topologies];
-    struct tsgd_settings s = small();
-    s.method = m->name;
-    s.active = m->teleports || m->may_teleport ? 4 : 0;
-    s.topology = m->topology ? NULL : tsgd_topologies[*row % tsgd_n_topologies]->example;
-    s.momentum = m->rule && !m->needs_momentum ? 0 : 0.9;
-    s.lazy = m->needs_spectrum;
-    s.final_average = *row % 2;
+    struct tsgd_settings *s = small();
+    const char *topology = m->topology ? "" : tsgd_topologies[*row % tsgd_n_topologies]->example;
+    settings_change(s, "method=%s active=%s topology=%s momentum=%s lazy=%s final-average=%s",
+                    m->name, m->teleports || m->may_teleport ? "4" : "", topology,
+                    m->rule && !m->needs_momentum ? "0" : "0.9",
+                    m->needs_spectrum ? "true" : "false", *row % 2 ? "true" : "false");
     struct tsgd_run *run;
     struct tsgd_error err;
-    if (tsgd_run_create(&run, &s, &err) == TSGD_EINVAL && !strncmp(err.text, "--topology", 10))
+    if (tsgd_run_create(&run, s, &err) == TSGD_EINVAL && !strncmp(err.text, "--topology", 10))
         return;                         /* nor for 4 */
     tsgd_run_free(run);
-    for (s.seed = 0; s.seed < 3; s.seed++) {
-        s.threads = 1;
+    for (int seed = 0; seed < 3; seed++) {
+        settings_change(s, "seed=%d threads=1", seed);
         struct trace one = train(s);
         cr_assert(one.n == 3 && one.eval[2].round == 12);
         for (size_t i = 0; i < 3; i++) {
-            s.threads = threads[i];
+            settings_change(s, "threads=%d", (int)threads[i]);
             struct trace other = train(s);
             cr_expect(memcmp(&one, &other, sizeof one) == 0, "%s %s seed %d, %d threads", m->name,
-                      s.topology ? s.topology : "-", (int)s.seed, (int)threads[i]);
+                      topology, seed, (int)threads[i]);
         }
     }
 }
 
 Test(run, augmented_images_have_the_same_bits_for_any_threads, .timeout = 300)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     uint64_t hash[3];
-    s.data = "blobs:300,3x9x8,4";
-    s.normalize = "data";
-    s.augment = "crop-flip";
-    s.local_steps = 2;
-    for (s.threads = 1; s.threads <= 3; s.threads++) {
-        struct trace t = train(s);
-        hash[s.threads - 1] = t.eval[t.n - 1].state_hash;
+    settings_change(s, "data=blobs:300,3x9x8,4 normalize=data augment=crop-flip local-steps=2");
+    for (int threads = 1; threads <= 3; threads++) {
+        struct trace t = train(settings_with(s, "threads=%d", threads));
+        hash[threads - 1] = t.eval[t.n - 1].state_hash;
     }
     cr_expect(hash[0] == hash[1] && hash[0] == hash[2]);
     for (int i = 0; i < 4; i++) {
         static const char *const others[] = {"none", "crop", "flip", "crop-flip"};
-        s.threads = 1;
-        s.seed = i == 3;                /* the same images, but another start as well */
-        s.augment = others[i];
-        struct trace t = train(s);
+        /* The last: the same images, but another start as well. */
+        struct trace t = train(settings_with(s, "threads=1 seed=%d augment=%s", i == 3, others[i]));
         cr_expect(t.eval[t.n - 1].state_hash != hash[0], "%s", others[i]);
     }
 }
@@ -134,22 +119,20 @@ Test(run, augmented_images_have_the_same_bits_for_any_threads, .timeout = 300)
 /* "data" is a name for numbers: given as they are, they do the same. */
 Test(run, normalisation_by_the_data_is_resolved_to_its_numbers, .timeout = 60)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_run *run;
     struct tsgd_error err;
     char text[200];
-    s.data = "blobs:300,3x4x5,4";
-    s.normalize = "data";
+    settings_change(s, "data=blobs:300,3x4x5,4 normalize=data");
     struct trace t = train(s);
-    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
-    snprintf(text, sizeof text, "%s", tsgd_run_info(run)->resolved.normalize);
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
+    snprintf(text, sizeof text, "%s", tsgd_settings_get(tsgd_run_info(run)->resolved, "normalize"));
     tsgd_run_free(run);
     cr_assert(strchr(text, ':') && strchr(text, ','), "%s", text);
-    s.normalize = text;
-    struct trace same = train(s);
-    s.normalize = "0,0,0:1,1,1";
+    struct trace same = train(settings_with(s, "normalize=%s", text));
+    settings_change(s, "normalize=0,0,0:1,1,1");
     struct trace identity = train(s);
-    s.normalize = NULL;
+    settings_change(s, "normalize=");
     struct trace none = train(s);
     cr_expect(!memcmp(&t, &same, sizeof t), "%s", text);
     cr_expect(!memcmp(&identity, &none, sizeof none));
@@ -158,34 +141,27 @@ Test(run, normalisation_by_the_data_is_resolved_to_its_numbers, .timeout = 60)
 
 Test(run, lenet_has_the_same_bits_for_any_threads, .timeout = 300)
 {
-    struct tsgd_settings s = small();
-    s.data = "blobs:300,1x28x28,4";
-    s.model = "lenet";
-    s.rounds = 4;
-    s.eval_every = 2;
-    s.threads = 1;
+    struct tsgd_settings *s = small();
+    settings_change(s, "data=blobs:300,1x28x28,4 model=lenet rounds=4 eval-every=2 threads=1");
     struct trace one = train(s);
-    s.threads = 4;
+    settings_change(s, "threads=4");
     struct trace four = train(s);
     cr_expect(memcmp(&one, &four, sizeof one) == 0);
 }
 
 Test(run, another_seed_gives_another_result, .timeout = 60)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct trace a = train(s);
-    s.seed = 1;
+    settings_change(s, "seed=1");
     struct trace b = train(s);
     cr_expect(a.eval[2].state_hash != b.eval[2].state_hash);
 }
 
 Test(run, training_lowers_the_loss_and_classifies_digits, .timeout = 120)
 {
-    struct tsgd_settings s = small();
-    s.model = "mlp:16";
-    s.rounds = 300;
-    s.eval_every = 100;
-    s.eval_at_start = true;
+    struct tsgd_settings *s = small();
+    settings_change(s, "model=mlp:16 rounds=300 eval-every=100 eval-at-start=true");
     struct trace t = train(s);
     cr_expect(t.eval[t.n - 1].test_loss < t.eval[0].test_loss);
     cr_expect(t.eval[t.n - 1].test_accuracy > 0.8, "accuracy %g", t.eval[t.n - 1].test_accuracy);
@@ -193,10 +169,8 @@ Test(run, training_lowers_the_loss_and_classifies_digits, .timeout = 120)
 
 Test(run, until_stops_at_the_first_evaluation_that_meets_it, .timeout = 60)
 {
-    struct tsgd_settings s = small();
-    s.rounds = 500;
-    s.eval_every = 10;
-    s.until = "test_accuracy>=0.5";
+    struct tsgd_settings *s = small();
+    settings_change(s, "rounds=500 eval-every=10 until=test_accuracy>=0.5");
     struct trace t = train(s);
     cr_expect(t.eval[t.n - 1].test_accuracy >= 0.5 && t.eval[t.n - 1].round < 500);
     cr_expect(t.n < 2 || t.eval[t.n - 2].test_accuracy < 0.5);
@@ -204,10 +178,10 @@ Test(run, until_stops_at_the_first_evaluation_that_meets_it, .timeout = 60)
 
 Test(run, the_mean_is_the_mean_of_the_tokens, .timeout = 60)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_run *run;
     struct tsgd_summary end;
-    cr_assert(tsgd_run_create(&run, &s, NULL) == TSGD_OK);
+    cr_assert(tsgd_run_create(&run, s, NULL) == TSGD_OK);
     cr_assert(tsgd_run_train(run, NULL, NULL, &end, NULL) == TSGD_OK);
     uint64_t dim = tsgd_run_info(run)->parameters;
     float *mean = malloc(dim * sizeof *mean);
@@ -224,13 +198,13 @@ Test(run, the_mean_is_the_mean_of_the_tokens, .timeout = 60)
 
 Test(run, a_final_average_is_what_tokens_mean_and_last_evaluation_show, .timeout = 60)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_run *run;
     struct tsgd_summary end;
     struct trace t = {0};
-    s.final_average = true;
-    s.until = "consensus>=1e-9";        /* no longer met once the tokens are equal */
-    cr_assert(tsgd_run_create(&run, &s, NULL) == TSGD_OK);
+    /* The condition is no longer met once the tokens are equal. */
+    settings_change(s, "final-average=true until=consensus>=1e-9");
+    cr_assert(tsgd_run_create(&run, s, NULL) == TSGD_OK);
     cr_assert(tsgd_run_train(run, keep, &t, &end, NULL) == TSGD_OK);
     uint64_t dim = tsgd_run_info(run)->parameters;
     float *mean = malloc(dim * sizeof *mean);
@@ -246,14 +220,14 @@ Test(run, a_final_average_is_what_tokens_mean_and_last_evaluation_show, .timeout
 
 Test(run, with_a_final_average_the_round_that_meets_until_is_told_once_averaged, .timeout = 60)
 {
-    struct tsgd_settings s = small();
-    s.final_average = true;
-    s.eval_every = 3;
+    struct tsgd_settings *s = small();
+    settings_change(s, "final-average=true eval-every=3");
     for (int i = 0; i < 3; i++) {
-        s.until = i == 0 ? "round>=6" : i == 1 ? "round>=12" : "round>=99";     /* 12 is the end */
+        static const int until[] = {6, 12, 99};     /* 12 is the end */
+        settings_change(s, "until=round>=%d", until[i]);
         struct trace t = train(s);
         uint32_t last = i == 0 ? 6 : 12;
-        cr_assert(t.n == last / 3, "%u evaluations until %s", t.n, s.until);
+        cr_assert(t.n == last / 3, "%u evaluations until %d", t.n, until[i]);
         for (uint32_t j = 0; j < t.n; j++)
             cr_expect(t.eval[j].round == 3 * (j + 1) &&
                       (t.eval[j].consensus == 0) == (j + 1 == t.n));
@@ -262,13 +236,13 @@ Test(run, with_a_final_average_the_round_that_meets_until_is_told_once_averaged,
 
 Test(run, tokens_are_evaluated_on_request, .timeout = 60)
 {
-    struct tsgd_settings s = small();
-    s.eval = "tokens";
+    struct tsgd_settings *s = small();
+    settings_change(s, "eval=tokens");
     struct trace t = train(s);
     const struct tsgd_eval *e = &t.eval[t.n - 1];
     cr_expect(e->test_accuracy_worst <= e->test_accuracy_mean && e->test_accuracy_worst > 0);
     cr_expect(e->test_loss_worst >= e->test_loss_mean && isfinite(e->test_loss_worst));
-    s.eval = "mean";
+    settings_change(s, "eval=mean");
     cr_expect(isnan(train(s).eval[0].test_accuracy_mean));
 }
 
@@ -281,14 +255,11 @@ Test(run, a_million_nodes_fit_and_cost_what_few_do, .timeout = 120)
     const uint64_t nodes = 1000000;
     const char *data = "blobs:2000000,8,4";
 #endif
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_run *run;
     struct tsgd_error err;
-    s.data = data;
-    s.partition = "iid";
-    s.model = "logistic";
-    s.nodes = nodes;
-    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+    settings_change(s, "data=%s partition=iid model=logistic nodes=%d", data, (int)nodes);
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
     cr_expect(tsgd_run_info(run)->memory_bytes < nodes * 100);
     struct tsgd_summary end;
     cr_assert(tsgd_run_train(run, NULL, NULL, &end, &err) == TSGD_OK, "%s", err.text);
@@ -297,91 +268,90 @@ Test(run, a_million_nodes_fit_and_cost_what_few_do, .timeout = 120)
 }
 
 /* Everything that can be known before the training is refused with a sentence that names it. */
-static void expect_refused(struct tsgd_settings s, const char *option)
+static void expect_refused(const struct tsgd_settings *s, const char *option, const char *change)
 {
-    struct tsgd_run *run = (struct tsgd_run *)&s;
     struct tsgd_error err = {TSGD_OK, ""};
-    cr_expect(tsgd_run_create(&run, &s, &err) != TSGD_OK, "%s was accepted", option);
-    cr_expect(run == NULL);
+    cr_expect(settings_try_run(s, change, &err) != TSGD_OK, "%s was accepted: %s", option, change);
     cr_expect(strstr(err.text, option), "'%s' does not name %s", err.text, option);
+}
+
+Test(run, a_run_that_is_refused_is_null)
+{
+    struct tsgd_error err;
+    struct tsgd_run *run = (struct tsgd_run *)&err;
+    cr_expect(tsgd_run_create(&run, settings_with(small(), "active=10"), &err) == TSGD_EINVAL);
+    cr_expect(run == NULL);
 }
 
 Test(run, settings_that_contradict_are_refused, .timeout = 60)
 {
-    const struct tsgd_settings good = small();
-    struct tsgd_settings s;
-#define BAD(option, ...)            \
-    do {                            \
-        s = good;                   \
-        __VA_ARGS__;                \
-        expect_refused(s, option);  \
-    } while (0)
-    BAD("--active", s.active = 10);
-    BAD("--active", s.active = 0);
-    BAD("--active", s.method = "dsgd");
-    BAD("--nodes", s.nodes = 0);
-    BAD("--rounds", s.rounds = 0);
-    BAD("--batch", s.batch = (1 << 20) + 1);
-    BAD("--lr", s.lr = 0);
-    BAD("--lr", s.lr = NAN);
-    BAD("--momentum", s.momentum = 1);
-    BAD("--momentum", s.momentum = -0.1);
-    BAD("--momentum", s.momentum = 0.99999999);
-    BAD("--momentum", s.momentum = 1e-60);
-    BAD("--lr", s.lr = 1e-60);
-    BAD("--lr", s.lr = 1e60);
-    BAD("--weight-decay", s.weight_decay = 1e-60);
-    BAD("--weight-decay", s.weight_decay = 1e60);
-    BAD("--lazy", s.method = "walk"; s.lazy = true);
-    BAD("--lazy", s.method = "allreduce"; s.active = 0; s.lazy = true);
-    BAD("--momentum-home", s.momentum_home = "mixed"; s.momentum = 0);
-    BAD("--partition", s.split = "/nonexistent/split");
-    BAD("--nesterov", s.nesterov = true; s.momentum = 0);
-    BAD("--momentum-home", s.momentum_home = "nodes");
-    BAD("--weight-decay", s.weight_decay = -1);
-    BAD("--topology", s.method = "walk"; s.topology = "ring");
-    BAD("--topology", s.method = "allreduce"; s.active = 0; s.topology = "ring");
-    BAD("--method", s.method = "teleprot");
-    BAD("--data", s.data = "blob");
-    BAD("--data", s.data = NULL);
-    BAD("--model", s.model = "mlpp");
-    BAD("--model", s.model = NULL);
-    BAD("--partition", s.partition = "dirichlet");
-    BAD("--schedule", s.schedule = "cosinus");
-    BAD("--schedule", s.schedule = "cosine"; s.rounds = 0; s.samples = 100);
-    BAD("--order", s.order = "random");
-    BAD("--eval", s.eval = "all");
-    BAD("--until", s.until = "accuracy>=0.5");
-    BAD("--until", s.until = "test_loss=0.5");
-    BAD("--until", s.until = "state_hash>=1");
-    BAD("--availability", s.availability = 0);
-    BAD("--availability", s.availability = 1.5);
-    BAD("--availability", s.availability = 0.5; s.availability_trace = "f");
-    BAD("/nonexistent/trace", s.availability_trace = "/nonexistent/trace");
-    BAD("--offline", s.offline = "hold");
-    BAD("--offline", s.availability = 0.5; s.offline = "hide");
-    BAD("--offline", s.availability = 0.5; s.offline = "isolate");
-    BAD("--offline", s.availability = 0.5; s.offline = "isolate"; s.method = "dsgd"; s.active = 0;
-        s.topology = "exp");
-    BAD("--tau", s.link_cost = "preferred"; s.tau = 0.5);
-    BAD("--tau", s.tau = 2);
-    BAD("--link-cost", s.link_cost = "prefered");
-    BAD("--link-cost", s.link_cost = "slow-links");
-    BAD("--link-cost", s.link_cost = "slow-nodes:1.5");
-    BAD("--link-cost", s.link_cost = "preferred:1");
-    BAD("--link-topology", s.link_topology = "ring");
-    BAD("--link-topology", s.link_topology = "ring"; s.link_cost = "slow-links:0.1");
-    BAD("--link-topology", s.link_topology = "rnig"; s.link_cost = "preferred");
-    BAD("--link-seconds", s.link_seconds = -1);
-    BAD("--bandwidth", s.bandwidth = 0);
-    BAD("--port", s.port = "serial");
-    BAD("--port", s.port = "both"; s.bandwidth = 1);
-    BAD("--compute-seconds", s.compute_seconds = "-1");
-    BAD("--compute-seconds", s.compute_seconds = "fast");
-    BAD("--compute-seconds", s.compute_seconds = "1:lognormal");
-    BAD("--compute-seconds", s.compute_seconds = "1:normal:2");
-    BAD("--nodes", s.nodes = 1438);
-    BAD("missing.safetensors", s.init = "/nonexistent/missing.safetensors");
+    const struct tsgd_settings *good = small();
+#define BAD(option, change) expect_refused(good, option, change)
+    BAD("--active", "active=10");
+    BAD("--active", "active=0");
+    BAD("--active", "method=dsgd");
+    BAD("--nodes", "nodes=0");
+    BAD("--rounds", "rounds=0");
+    BAD("--batch", "batch=1048577");
+    BAD("--lr", "lr=0");
+    BAD("--lr", "lr=nan");
+    BAD("--momentum", "momentum=1");
+    BAD("--momentum", "momentum=-0.1");
+    BAD("--momentum", "momentum=0.99999999");
+    BAD("--momentum", "momentum=1e-60");
+    BAD("--lr", "lr=1e-60");
+    BAD("--lr", "lr=1e60");
+    BAD("--weight-decay", "weight-decay=1e-60");
+    BAD("--weight-decay", "weight-decay=1e60");
+    BAD("--lazy", "method=walk lazy=true");
+    BAD("--lazy", "method=allreduce active= lazy=true");
+    BAD("--momentum-home", "momentum-home=mixed momentum=0");
+    BAD("--partition", "split=/nonexistent/split");
+    BAD("--nesterov", "nesterov=true momentum=0");
+    BAD("--momentum-home", "momentum-home=nodes");
+    BAD("--weight-decay", "weight-decay=-1");
+    BAD("--topology", "method=walk topology=ring");
+    BAD("--topology", "method=allreduce active= topology=ring");
+    BAD("--method", "method=teleprot");
+    BAD("--data", "data=blob");
+    BAD("--data", "data=");
+    BAD("--model", "model=mlpp");
+    BAD("--model", "model=");
+    BAD("--partition", "partition=dirichlet");
+    BAD("--schedule", "schedule=cosinus");
+    BAD("--schedule", "schedule=cosine rounds= samples=100");
+    BAD("--order", "order=random");
+    BAD("--eval", "eval=all");
+    BAD("--until", "until=accuracy>=0.5");
+    BAD("--until", "until=test_loss=0.5");
+    BAD("--until", "until=state_hash>=1");
+    BAD("--availability", "availability=0");
+    BAD("--availability", "availability=1.5");
+    BAD("--availability", "availability=0.5 availability-trace=f");
+    BAD("/nonexistent/trace", "availability-trace=/nonexistent/trace");
+    BAD("--offline", "offline=hold");
+    BAD("--offline", "availability=0.5 offline=hide");
+    BAD("--offline", "availability=0.5 offline=isolate");
+    BAD("--offline", "availability=0.5 offline=isolate method=dsgd active= topology=exp");
+    BAD("--tau", "link-cost=preferred tau=0.5");
+    BAD("--tau", "tau=2");
+    BAD("--link-cost", "link-cost=prefered");
+    BAD("--link-cost", "link-cost=slow-links");
+    BAD("--link-cost", "link-cost=slow-nodes:1.5");
+    BAD("--link-cost", "link-cost=preferred:1");
+    BAD("--link-topology", "link-topology=ring");
+    BAD("--link-topology", "link-topology=ring link-cost=slow-links:0.1");
+    BAD("--link-topology", "link-topology=rnig link-cost=preferred");
+    BAD("--link-seconds", "link-seconds=-1");
+    BAD("--bandwidth", "bandwidth=0");
+    BAD("--port", "port=serial");
+    BAD("--port", "port=both bandwidth=1");
+    BAD("--compute-seconds", "compute-seconds=-1");
+    BAD("--compute-seconds", "compute-seconds=fast");
+    BAD("--compute-seconds", "compute-seconds=1:lognormal");
+    BAD("--compute-seconds", "compute-seconds=1:normal:2");
+    BAD("--nodes", "nodes=1438");
+    BAD("missing.safetensors", "init=/nonexistent/missing.safetensors");
 #undef BAD
 }
 
@@ -390,19 +360,12 @@ Test(run, settings_that_contradict_are_refused, .timeout = 60)
  * replacement): 0.882 at round 600, seeds differ by about 0.01. Needs Debian's dataset package.  */
 Test(run, fashion_mnist_reaches_the_accuracy_of_pytorch, .timeout = 600)
 {
-    struct tsgd_settings s;
     double sum = 0;
-    tsgd_settings_default(&s);
-    s.data = "fashion-mnist";
-    s.model = "lenet";
-    s.method = "dsgd";
-    s.nodes = 25;
-    s.partition = "dirichlet-even:10";
-    s.order = "iid";
-    s.momentum = 0.9;
-    s.rounds = 600;
-    s.eval_every = 600;
-    for (s.seed = 0; s.seed < 3; s.seed++) {
+    struct tsgd_settings *s = settings_of("data=fashion-mnist model=lenet method=dsgd nodes=25 "
+                                          "partition=dirichlet-even:10 order=iid momentum=0.9 "
+                                          "rounds=600 eval-every=600");
+    for (int seed = 0; seed < 3; seed++) {
+        settings_change(s, "seed=%d", seed);
         struct trace t = train(s);
         sum += t.eval[t.n - 1].test_accuracy;
     }
@@ -413,20 +376,14 @@ Test(run, fashion_mnist_reaches_the_accuracy_of_pytorch, .timeout = 600)
 
 Test(run, the_mixing_matrix_counts_in_the_memory_of_a_run, .timeout = 60)
 {
-    struct tsgd_settings s;
     struct tsgd_run *run;
     struct tsgd_error err;
-    tsgd_settings_default(&s);
-    s.model = "quadratic";
-    s.method = "allreduce";
-    s.nodes = 700;
-    s.rounds = 1;
-    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+    struct tsgd_settings *s = settings_of("model=quadratic method=allreduce nodes=700 rounds=1");
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
     uint64_t complete = tsgd_run_info(run)->memory_bytes;
     tsgd_run_free(run);
-    s.method = "dsgd";
-    s.topology = "ring";
-    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+    settings_change(s, "method=dsgd topology=ring");
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
     cr_expect(complete - tsgd_run_info(run)->memory_bytes == 12 * (700 - 3) * 700);
     tsgd_run_free(run);
 }

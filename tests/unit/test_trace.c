@@ -11,6 +11,7 @@
 #include "base/probe.h"
 #include "base/trace.h"
 #include "model/model.h"
+#include "sim/settings.h"
 
 enum { NODES = 9, TOKENS = 4, ROUNDS = 12, TRACKS = 3 };
 
@@ -32,21 +33,12 @@ static void remove_path(void)
 
 TestSuite(trace, .init = make_path, .fini = remove_path);
 
-static struct tsgd_settings small(void)
+/* Gossip goes by rows, so that each token's mix is a slice of its own. */
+static struct tsgd_settings *small(void)
 {
-    struct tsgd_settings s;
-    tsgd_settings_default(&s);
-    s.data = "digits";
-    s.model = "mlp:8";
-    s.nodes = NODES;
-    s.active = TOKENS;
-    s.rounds = ROUNDS;
-    s.batch = 7;
-    s.eval_every = 5;
-    s.threads = TRACKS;
-    s.gossip = "rows";          /* so that each token's mix is a slice of its own */
-    s.trace = path;
-    return s;
+    return settings_of("data=digits model=mlp:8 nodes=%d active=%d rounds=%d batch=7 "
+                       "eval-every=5 threads=%d gossip=rows trace=%s", NODES, TOKENS, ROUNDS,
+                       TRACKS, path);
 }
 
 static const json_t *parse(void)
@@ -65,7 +57,7 @@ static struct tsgd_summary train(const struct tsgd_settings *s, struct tsgd_trac
     struct tsgd_summary end;
     cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
     cr_assert(tsgd_run_train(run, NULL, NULL, &end, &err) == TSGD_OK, "%s", err.text);
-    if (s->trace)
+    if (tsgd_settings_get(s, "trace"))
         cr_assert(tsgd_run_save_trace(run, traced, &err) == TSGD_OK, "%s", err.text);
     tsgd_run_free(run);
     return end;
@@ -158,9 +150,9 @@ static double sum(const json_t *events, const char *category)
 
 Test(trace, every_step_and_every_mix_has_a_slice_and_slices_of_a_worker_do_not_overlap)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_traced traced;
-    train(&s, &traced);
+    train(s, &traced);
     const json_t *events = parse();
     struct slices all = slices_of(events);
     cr_expect(count(events, "X", "step") == TOKENS * ROUNDS);
@@ -178,12 +170,12 @@ Test(trace, every_step_and_every_mix_has_a_slice_and_slices_of_a_worker_do_not_o
 
 Test(trace, each_token_steps_once_a_round)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_traced traced;
     int steps[ROUNDS][TOKENS] = {{0}};
     size_t i;
     json_t *e;
-    train(&s, &traced);
+    train(s, &traced);
     json_array_foreach(parse(), i, e)
         if (is(e, "X", "step")) {
             long t = arg(e, "round"), a = arg(e, "token"), node = arg(e, "node");
@@ -194,11 +186,10 @@ Test(trace, each_token_steps_once_a_round)
 
 Test(trace, slices_add_up_to_the_shares_of_the_summary)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_traced traced;
-    s.model = "mlp:200";
-    s.batch = 64;
-    struct tsgd_summary end = train(&s, &traced);
+    settings_change(s, "model=mlp:200 batch=64");
+    struct tsgd_summary end = train(s, &traced);
     const json_t *events = parse();
     double step = sum(events, "step");
     cr_expect(step <= end.wall_seconds * TRACKS);
@@ -246,9 +237,9 @@ static void expect_flows(const json_t *events, long id, long token, size_t links
 
 Test(trace, a_token_is_one_flow_from_its_first_slice_to_its_last)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_traced traced;
-    train(&s, &traced);
+    train(s, &traced);
     const json_t *events = parse();
     cr_expect(count(events, "s", "token") == TOKENS && count(events, "f", "token") == TOKENS);
     for (long a = 0; a < TOKENS; a++)
@@ -267,10 +258,10 @@ static uint32_t layers(void)
 
 Test(trace, layers_lie_within_steps)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_traced traced;
-    s.trace_layers = true;
-    train(&s, &traced);
+    settings_change(s, "trace-layers=true");
+    train(s, &traced);
     const json_t *events = parse();
     struct slices all = slices_of(events);
     const struct slice *outer = NULL, *before = NULL;
@@ -295,12 +286,12 @@ Test(trace, layers_lie_within_steps)
 
 Test(trace, a_full_track_stops_and_says_how_much_is_lost)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_traced all, some;
-    s.threads = 1;
-    train(&s, &all);
-    s.trace_events = 50;
-    train(&s, &some);
+    settings_change(s, "threads=1");
+    train(s, &all);
+    settings_change(s, "trace-events=50");
+    train(s, &some);
     const json_t *events = parse(), *other = json_object_get(file, "otherData");
     cr_expect(some.events == 50 && some.lost > 0 && some.lost <= all.events);
     cr_expect(count(events, "X", NULL) == 50);
@@ -311,25 +302,24 @@ Test(trace, a_full_track_stops_and_says_how_much_is_lost)
 
 Test(trace, what_is_computed_does_not_depend_on_it)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_traced traced;
-    uint64_t hash = train(&s, &traced).last.state_hash;
-    s.trace_layers = true;
-    cr_expect(train(&s, &traced).last.state_hash == hash);
-    s.trace_layers = false;
-    s.trace = NULL;
-    cr_expect(train(&s, &traced).last.state_hash == hash);
+    uint64_t hash = train(s, &traced).last.state_hash;
+    settings_change(s, "trace-layers=true");
+    cr_expect(train(s, &traced).last.state_hash == hash);
+    settings_change(s, "trace-layers=false trace=");
+    cr_expect(train(s, &traced).last.state_hash == hash);
 }
 
 Test(trace, a_search_is_one_trace_whose_passes_share_no_flow)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_tune *tune;
     struct tsgd_error err;
     struct tsgd_tuning end;
     struct tsgd_traced traced;
-    s.active = 0;
-    cr_assert(tsgd_tune_create(&tune, &s, NULL, 0, &err) == TSGD_OK, "%s", err.text);
+    settings_change(s, "active=");
+    cr_assert(tsgd_tune_create(&tune, s, &err) == TSGD_OK, "%s", err.text);
     cr_assert(tsgd_tune_run(tune, NULL, NULL, &end, &err) == TSGD_OK, "%s", err.text);
     cr_assert(tsgd_tune_save_trace(tune, &traced, &err) == TSGD_OK, "%s", err.text);
     tsgd_tune_free(tune);
@@ -342,13 +332,13 @@ Test(trace, a_search_is_one_trace_whose_passes_share_no_flow)
 
 Test(trace, a_training_that_diverged_can_be_looked_at)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_run *run;
     struct tsgd_error err;
     struct tsgd_summary end;
     struct tsgd_traced traced;
-    s.lr = 1e30;
-    cr_assert(tsgd_run_create(&run, &s, &err) == TSGD_OK, "%s", err.text);
+    settings_change(s, "lr=1e30");
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
     cr_assert(tsgd_run_train(run, NULL, NULL, &end, &err) == TSGD_EDIVERGED);
     cr_assert(tsgd_run_save_trace(run, &traced, &err) == TSGD_OK, "%s", err.text);
     tsgd_run_free(run);
@@ -386,29 +376,23 @@ static void expect_refused(const struct tsgd_settings *s, const char *sentence)
 
 Test(trace, what_goes_with_no_trace_is_refused)
 {
-    struct tsgd_settings s = small();
-    s.trace_events = UINT64_MAX / 2;
-    expect_refused(&s, "--trace-events: more memory than can be counted; give fewer");
-    s.trace_events = UINT64_MAX >> 16;
-    expect_refused(&s, "are available; give fewer");
-    s.trace = NULL;
-    expect_refused(&s, "--trace: is missing; --trace-events");
-    s.trace_layers = true;
-    expect_refused(&s, "--trace: is missing; --trace-layers");
-    s = small();
-    s.data = NULL;
-    s.model = "quadratic";
-    s.batch = 0;
-    s.trace_layers = true;
-    expect_refused(&s, "--trace-layers: model quadratic has no layers");
+    const struct tsgd_settings *s = small();
+    expect_refused(settings_with(s, "trace-events=9223372036854775807"),
+                   "--trace-events: more memory than can be counted; give fewer");
+    expect_refused(settings_with(s, "trace-events=281474976710655"),
+                   "are available; give fewer");
+    expect_refused(settings_with(s, "trace= trace-events=5"), "--trace-events: needs --trace");
+    expect_refused(settings_with(s, "trace= trace-layers=true"), "--trace-layers: needs --trace");
+    expect_refused(settings_with(s, "data= model=quadratic batch= trace-layers=true"),
+                   "--trace-layers: model quadratic has no layers");
 }
 
 Test(trace, gossip_by_slices_shows_each_slice)
 {
-    struct tsgd_settings s = small();
+    struct tsgd_settings *s = small();
     struct tsgd_traced traced;
-    s.gossip = "slices";
-    train(&s, &traced);
+    settings_change(s, "gossip=slices");
+    train(s, &traced);
     const json_t *events = parse();
     cr_expect(count(events, "X", "step") == TOKENS * ROUNDS);
     /* Short rows fit in one slice a round, but where races are looked for. */

@@ -5,37 +5,24 @@
 #include <string.h>
 
 #include "data/partition.h"
+#include "sim/settings.h"
 #include "telesgd.h"
 
-static struct tsgd_settings quadratic(uint64_t nodes)
+static struct tsgd_settings *quadratic(uint64_t nodes)
 {
-    struct tsgd_settings s;
-    tsgd_settings_default(&s);
-    s.model = "quadratic";
-    s.nodes = nodes;
-    s.rounds = 80;
-    s.lr = 0.01;
-    s.seed = 4;
-    return s;
+    return settings_of("model=quadratic nodes=%d rounds=80 lr=0.01 seed=4", (int)nodes);
 }
 
-static struct tsgd_settings network(void)
+static struct tsgd_settings *network(void)
 {
-    struct tsgd_settings s;
-    tsgd_settings_default(&s);
-    s.data = "blobs:600,12,4";
-    s.model = "mlp:8";
-    s.nodes = 9;
-    s.rounds = 30;
-    s.batch = 7;
-    return s;
+    return settings_of("data=blobs:600,12,4 model=mlp:8 nodes=9 rounds=30 batch=7");
 }
 
-static struct tsgd_tune *create(struct tsgd_settings s, const double *lr, size_t n)
+static struct tsgd_tune *create(const struct tsgd_settings *s)
 {
     struct tsgd_tune *t;
     struct tsgd_error err;
-    cr_assert(tsgd_tune_create(&t, &s, lr, n, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_tune_create(&t, s, &err) == TSGD_OK, "%s", err.text);
     return t;
 }
 
@@ -47,12 +34,11 @@ static struct tsgd_tuning run(struct tsgd_tune *t)
     return end;
 }
 
-static uint64_t hash_alone(struct tsgd_settings s, uint64_t k)
+static uint64_t hash_alone(const struct tsgd_settings *s, uint64_t k)
 {
     struct tsgd_run *r;
     struct tsgd_summary end;
-    s.active = k;
-    cr_assert(tsgd_run_create(&r, &s, NULL) == TSGD_OK);
+    cr_assert(tsgd_run_create(&r, settings_with(s, "active=%d", (int)k), NULL) == TSGD_OK);
     cr_assert(tsgd_run_train(r, NULL, NULL, &end, NULL) == TSGD_OK);
     tsgd_run_free(r);
     return end.last.state_hash;
@@ -65,7 +51,7 @@ Test(tune, puts_the_powers_of_two_into_the_papers_passes)
         {100, 7, 2, 6},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct tsgd_tune *t = create(quadratic(cases[i].nodes), NULL, 0);
+        struct tsgd_tune *t = create(quadratic(cases[i].nodes));
         struct tsgd_tuning end = run(t);
         size_t n, first = 0;
         const struct tsgd_candidate *c = tsgd_tune_candidates(t, &n);
@@ -85,8 +71,8 @@ Test(tune, puts_the_powers_of_two_into_the_papers_passes)
 /* The first population draws first, as a run alone does; a pass of one population is a run alone. */
 Test(tune, populations_are_the_runs_done_alone_bit_for_bit)
 {
-    struct tsgd_settings s = quadratic(25);
-    struct tsgd_tune *t = create(s, NULL, 0);
+    struct tsgd_settings *s = quadratic(25);
+    struct tsgd_tune *t = create(s);
     size_t n;
     run(t);
     const struct tsgd_candidate *c = tsgd_tune_candidates(t, &n);
@@ -99,7 +85,7 @@ Test(tune, populations_are_the_runs_done_alone_bit_for_bit)
 Test(tune, the_least_score_wins)
 {
     for (int i = 0; i < 2; i++) {
-        struct tsgd_tune *t = create(i ? network() : quadratic(25), NULL, 0);
+        struct tsgd_tune *t = create(i ? network() : quadratic(25));
         struct tsgd_tuning end = run(t);
         size_t n;
         uint64_t gradients = 0;
@@ -117,12 +103,10 @@ Test(tune, the_least_score_wins)
 
 Test(tune, same_bits_for_any_threads_even_when_a_candidate_diverges)
 {
-    static const double lr[] = {0.05, 1e9, 0.2};
     uint64_t hash[32] = {0};
     for (uint64_t threads = 1; threads <= 4; threads++) {
-        struct tsgd_settings s = network();
-        s.threads = threads;
-        struct tsgd_tune *t = create(s, lr, 3);
+        struct tsgd_tune *t = create(settings_with(network(), "lr-grid=0.05,1e9,0.2 threads=%d",
+                                                   (int)threads));
         struct tsgd_tuning end = run(t);
         size_t n, lost = 0;
         const struct tsgd_candidate *c = tsgd_tune_candidates(t, &n);
@@ -141,8 +125,7 @@ Test(tune, same_bits_for_any_threads_even_when_a_candidate_diverges)
 
 Test(tune, all_candidates_diverging_is_an_error)
 {
-    static const double lr[] = {1e9};
-    struct tsgd_tune *t = create(network(), lr, 1);
+    struct tsgd_tune *t = create(settings_with(network(), "lr-grid=1e9"));
     struct tsgd_tuning end;
     struct tsgd_error err;
     cr_expect(tsgd_tune_run(t, NULL, NULL, &end, &err) == TSGD_EDIVERGED);
@@ -160,12 +143,11 @@ static bool stop_at_once(const struct tsgd_candidate *c, const struct tsgd_eval 
 
 Test(tune, stops_when_asked_to)
 {
-    struct tsgd_settings s = quadratic(25);
+    struct tsgd_settings *s = quadratic(25);
     struct tsgd_tuning end;
     int calls = 0;
-    s.rounds = 1000000;
-    s.eval_every = 10;
-    struct tsgd_tune *t = create(s, NULL, 0);
+    settings_change(s, "rounds=1000000 eval-every=10");
+    struct tsgd_tune *t = create(s);
     cr_assert(tsgd_tune_run(t, stop_at_once, &calls, &end, NULL) == TSGD_OK);
     cr_expect(end.interrupted && end.passes == 1 && end.rounds_spent < 1000000 && calls > 0);
     tsgd_tune_free(t);
@@ -173,36 +155,43 @@ Test(tune, stops_when_asked_to)
 
 Test(tune, what_contradicts_a_search_is_refused)
 {
-    static const double twice[] = {0.1, 0.1}, negative[] = {-1};
-    struct tsgd_settings s;
-    struct tsgd_tune *t;
     struct tsgd_error err;
-#define BAD(option, ...)                                                                       \
-    do {                                                                                       \
-        s = network();                                                                         \
-        __VA_ARGS__;                                                                           \
-        cr_expect(tsgd_tune_create(&t, &s, NULL, 0, &err) == TSGD_EINVAL && t == NULL);        \
-        cr_expect(strstr(err.text, option), "'%s' does not name %s", err.text, option);        \
+#define BAD(option, change)                                                                      \
+    do {                                                                                         \
+        cr_expect(settings_try_tune(network(), change, &err) == TSGD_EINVAL, "%s", change);      \
+        cr_expect(strstr(err.text, option), "'%s' does not name %s", err.text, option);          \
     } while (0)
-    BAD("--active", s.active = 4);
-    BAD("--samples", s.samples = 4);
-    BAD("--until", s.until = "test_loss<=1");
-    BAD("--rounds", s.rounds = 0);
-    BAD("--method", s.method = "dsgd");
-    BAD("--momentum-home", s.momentum_home = "node"; s.momentum = 0.5);
-    BAD("--validation", s.validation = 1);
-    BAD("--validation", s.validation = 0);
-    BAD("--validation", s.validation = 1e-9);
-    BAD("--topology", s.topology = "torus:3x3");
-    BAD("--validation", s.data = NULL; s.batch = 0; s.model = "quadratic"; s.validation = 0.1);
+    BAD("--active", "active=4");
+    BAD("--samples", "samples=4");
+    BAD("--until", "until=test_loss<=1");
+    BAD("--save-split", "save-split=x");
+    BAD("--eval", "eval=tokens");
+    BAD("--final-average", "final-average=true");
+    BAD("--rounds", "rounds=0");
+    BAD("--method", "method=dsgd");
+    BAD("--momentum-home", "momentum-home=node momentum=0.5");
+    BAD("--validation", "validation=1");
+    BAD("--validation", "validation=0");
+    BAD("--validation", "validation=1e-9");
+    BAD("--topology", "topology=torus:3x3");
+    BAD("--validation", "data= model=quadratic validation=0.1");
+    BAD("--lr-grid: '0.1' stands there twice", "lr-grid=0.1,0.1");
+    BAD("--lr-grid", "lr-grid=0.2,-1");
+    BAD("--lr-grid", "lr-grid=1e60");
+    BAD("--lr:", "lr-grid=0.1 lr=0.2");
 #undef BAD
-    s = network();
-    cr_expect(tsgd_tune_create(&t, &s, twice, 2, &err) == TSGD_EINVAL);
-    cr_expect(tsgd_tune_create(&t, &s, negative, 1, &err) == TSGD_EINVAL);
-    struct tsgd_run *r;
-    s.active = 3;
-    s.validation = 0.1;
-    cr_expect(tsgd_run_create(&r, &s, &err) == TSGD_EINVAL && strstr(err.text, "--validation"));
+    cr_expect(settings_try_run(network(), "active=3 validation=0.1", &err) == TSGD_EINVAL);
+    cr_expect(strstr(err.text, "--validation: belongs to the search"), "%s", err.text);
+    cr_expect(settings_try_run(network(), "active=3 lr-grid=0.1", &err) == TSGD_EINVAL);
+    cr_expect(strstr(err.text, "--lr-grid: belongs to the search"), "%s", err.text);
+}
+
+Test(tune, a_search_that_is_refused_is_null)
+{
+    struct tsgd_error err;
+    struct tsgd_tune *t = (struct tsgd_tune *)&err;
+    cr_expect(tsgd_tune_create(&t, settings_with(network(), "active=3"), &err) == TSGD_EINVAL);
+    cr_expect(t == NULL);
 }
 
 /* ---- samples held out ---- */

@@ -2,6 +2,7 @@
 #include "linalg/gemm.h"
 #include "model/model.h"
 #include "sim/ref.h"
+#include "sim/settings.h"
 #include "telesgd.h"
 #include "twin.h"
 
@@ -332,30 +333,22 @@ ParameterizedTestParameters(vision, training_lowers_the_loss_with_the_same_bits_
 ParameterizedTest(size_t *row, vision, training_lowers_the_loss_with_the_same_bits_for_any_threads,
                   .timeout = 300)
 {
-    char folder[] = "/tmp/telesgd-test-XXXXXX", data[64];
-    struct tsgd_settings s;
+    char folder[] = "/tmp/telesgd-test-XXXXXX";
+    const char *model = trained[*row].model;
     cr_assert(mkdtemp(folder));
     write_part(folder, "train", 40, trained[*row].side);
     write_part(folder, "t10k", 8, trained[*row].side);
-    snprintf(data, sizeof data, "idx:%s", folder);
-    tsgd_settings_default(&s);
-    s.data = data;
-    s.model = trained[*row].model;
-    s.nodes = 5;
-    s.active = 2;
-    s.batch = 8;
-    s.lr = trained[*row].lr;
-    s.rounds = ROUNDS;
-    s.eval_every = 1;
-    s.threads = 1;
-    struct curve one = train(&s);
+    struct tsgd_settings *s = settings_of("data=idx:%s model=%s nodes=5 active=2 batch=8 lr=%g "
+                                          "rounds=%d eval-every=1 threads=1", folder, model,
+                                          trained[*row].lr, ROUNDS);
+    struct curve one = train(s);
     cr_assert(one.n == ROUNDS);
     cr_assert(one.eval[ROUNDS - 1].train_loss < 0.8 * one.eval[0].train_loss, "%s: %g to %g",
-              s.model, one.eval[0].train_loss, one.eval[ROUNDS - 1].train_loss);
+              model, one.eval[0].train_loss, one.eval[ROUNDS - 1].train_loss);
     cr_assert(isfinite(one.eval[ROUNDS - 1].test_loss));
-    for (s.threads = 2; s.threads <= 3; s.threads++) {
-        struct curve other = train(&s);
-        cr_assert(!memcmp(&one, &other, sizeof one), "%s, %d threads", s.model, (int)s.threads);
+    for (int threads = 2; threads <= 3; threads++) {
+        struct curve other = train(settings_with(s, "threads=%d", threads));
+        cr_assert(!memcmp(&one, &other, sizeof one), "%s, %d threads", model, threads);
     }
     remove_parts(folder);
 }

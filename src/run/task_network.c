@@ -1,8 +1,7 @@
 /* The task of training a network: data, their split among the nodes, the network, the problem. */
-#include "model/model.h"
+#include "run/task.h"
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "data/normalize.h"
 #include "model/safetensors.h"
 #include "model/supervised.h"
@@ -13,7 +12,6 @@
 struct training {
     struct tsgd_task task;      /* first */
     const char *model;
-    char normalize[TSGD_NORM_TEXT];
     struct tsgd_dataset data;
     struct tsgd_split split;
     struct tsgd_net net;
@@ -24,43 +22,25 @@ struct training {
 
 static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
 {
-    const struct { const char *name; bool given; } foreign[] = {
-        {"--dim", s->dim != 0}, {"--zeta2", !isnan(s->zeta2)}, {"--sigma2", !isnan(s->sigma2)},
-        {"--conditioning", s->conditioning != NULL}, {"--x0", !isnan(s->x0)},
-    };
-    enum tsgd_order order;
-    enum tsgd_augment augment;
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
-        if (foreign[i].given)
-            return tsgd_fail(err, TSGD_EINVAL, "%s: is for --model quadratic alone, found --model "
-                             "%.80s; leave it out", foreign[i].name, s->model);
-    if (!s->data)
-        return tsgd_fail(err, TSGD_EINVAL, "--data: is missing");
+    enum tsgd_status st = TSGD_OK;
+    unsigned long long groups = (s->batch - 1) / TSGD_LANES + 1;
     if (s->split && s->subset)
-        return tsgd_fail(err, TSGD_EINVAL, "--subset: cannot go with --split, which lists its samples");
-    if (s->split && s->partition)
-        return tsgd_fail(err, TSGD_EINVAL, "--partition: cannot go with --split, which says whose "
-                         "each sample is");
-    if (s->batch > 1 << 20)
-        return tsgd_fail(err, TSGD_EINVAL, "--batch: found %llu, want 1 to %d",
-                         (unsigned long long)s->batch, 1 << 20);
-    s->batch = s->batch ? s->batch : 32;
-    if (s->step_parts > (s->batch - 1) / TSGD_LANES + 1)
-        return tsgd_fail(err, TSGD_EINVAL, "--step-parts: found %llu, want at most %llu: parts are "
-                         "of whole groups of %d samples, and --batch is %llu",
-                         (unsigned long long)s->step_parts,
-                         (unsigned long long)(s->batch - 1) / TSGD_LANES + 1, TSGD_LANES,
-                         (unsigned long long)s->batch);
-    if (!s->split && !s->partition)
-        s->partition = "iid";
-    s->order = s->order ? s->order : "epoch";
-    s->split_seed = s->has_split_seed ? s->split_seed : s->seed;
-    s->has_split_seed = true;
-    s->normalize = s->normalize ? s->normalize : "none";
-    s->augment = s->augment ? s->augment : "none";
-    if (tsgd_augment_parse(&augment, s->augment, err) != TSGD_OK)
-        return TSGD_EINVAL;
-    return tsgd_order_parse(&order, s->order, err);
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--subset: cannot go with --split, which lists its "
+                      "samples"));
+    if (s->split && TSGD_GIVEN(s, partition))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--partition: cannot go with --split, which says whose "
+                      "each sample is"));
+    if (s->step_parts > groups)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--step-parts: found %llu, want at most %llu: parts are of "
+                      "whole groups of %d samples, and --batch is %llu",
+                      (unsigned long long)s->step_parts, groups, TSGD_LANES,
+                      (unsigned long long)s->batch));
+    if (s->split)
+        TRY(TSGD_FILL(s, partition, NULL, err));
+    if (!TSGD_HAS(s, split_seed))
+        TRY(TSGD_FILL_COUNT(s, split_seed, s->seed, err));
+done:
+    return st;
 }
 
 static void release(struct tsgd_task *task)
@@ -86,20 +66,24 @@ static enum tsgd_status make_split(struct training *t, const struct tsgd_setting
                            t->data.classes, s->subset, s->allow_empty, s->split_seed, err);
 }
 
-static enum tsgd_status normalize(struct training *t, const char *how, struct tsgd_error *err)
+/* "data" becomes the numbers that it stands for. */
+static enum tsgd_status normalize(struct training *t, struct tsgd_settings *s,
+                                  struct tsgd_error *err)
 {
     struct tsgd_dataset *d = &t->data;
     enum tsgd_status st = TSGD_OK;
-    if (!strcmp(how, "data"))
+    char text[TSGD_NORM_TEXT];
+    if (!strcmp(s->normalize, "data"))
         TRY(tsgd_norm_measure(&d->norm, d, err));
     else
-        TRY(tsgd_norm_parse(&d->norm, how, d->shape.channels, "--normalize", err));
-    tsgd_norm_text(&d->norm, t->normalize);
+        TRY(tsgd_norm_parse(&d->norm, s->normalize, d->shape.channels, "--normalize", err));
+    tsgd_norm_text(&d->norm, text);
+    TRY(TSGD_FILL(s, normalize, text, err));
 done:
     return st;
 }
 
-static enum tsgd_status create(struct tsgd_task **out, const struct tsgd_settings *s,
+static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
                                struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -111,7 +95,7 @@ static enum tsgd_status create(struct tsgd_task **out, const struct tsgd_setting
     TRY(tsgd_augment_parse(&batcher.augment, s->augment, err));
     TRY(tsgd_dataset_load(&t->data, s->data, s->data_dir, s->split_seed, err));
     TRY(tsgd_augment_check(batcher.augment, t->data.shape, err));
-    TRY(normalize(t, s->normalize, err));
+    TRY(normalize(t, s, err));
     TRY(make_split(t, s, err));
     if (!isnan(s->validation))
         TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held, err));
@@ -125,8 +109,9 @@ static enum tsgd_status create(struct tsgd_task **out, const struct tsgd_setting
         tsgd_net_random(&t->net, s->seed, t->task.init);
     tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->split, batcher, t->held, t->n_held);
     tsgd_supervised_init(&t->test, &t->net, &t->data, &t->split, batcher, NULL, 0);
-    t->supervised.problem.parts = s->step_parts ? (uint32_t)s->step_parts :
-                                                  tsgd_net_parts(&t->net, batcher.size);
+    if (!s->step_parts)
+        TRY(TSGD_FILL_COUNT(s, step_parts, tsgd_net_parts(&t->net, batcher.size), err));
+    t->supervised.problem.parts = (uint32_t)s->step_parts;
     t->task.problem = &t->supervised.problem;
     t->task.test = &t->test.problem;
     *out = &t->task;
@@ -151,8 +136,6 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     out->memory_bytes += ((uint64_t)d->train.count + d->test.count) * sample +
                          4 * (out->train_samples + t->split.nodes + 1) + 4 * (uint64_t)t->net.dim;
     out->split_hash = t->split.hash;
-    out->resolved.step_parts = t->supervised.problem.parts;
-    out->resolved.normalize = t->normalize;
 }
 
 static enum tsgd_status write_split(const struct tsgd_task *task, FILE *f)
@@ -167,8 +150,10 @@ static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float
     return tsgd_safetensors_write(f, &t->net, t->model, &t->data.norm, x, err);
 }
 
-const struct tsgd_task_ops tsgd_supervised_task = {
+const struct tsgd_task_ops tsgd_task_network = {
+    .owners = 1u << TSGD_OWNER_DATA,
     .has_samples = true,
+    .has_layers = true,
     .resolve = resolve,
     .create = create,
     .describe = describe,

@@ -1,0 +1,48 @@
+/* run/task.h: what a run trains, ready to be trained: a problem with all that it stands on (data,
+ * split and network, or the constants of a quadratic), where the tokens start, and how the result is
+ * written. There is one for each kind of model, so that the rest of a run need not know the kinds.
+ * Ownership: whoever creates a task frees it, after the engine that uses its problem.
+ * Threads: create, write and free alone; the problem as model/problem.h says.                   */
+#ifndef TSGD_RUN_TASK_H
+#define TSGD_RUN_TASK_H
+
+#include "model/model.h"
+#include "model/problem.h"
+#include "run/settings.h"
+
+#include <stdio.h>
+
+struct tsgd_task {
+    const struct tsgd_problem *problem;
+    const struct tsgd_problem *test;    /* the same, evaluated on test samples; NULL: there are none */
+    float *init;                /* x^0 of every token, problem->dim floats */
+};
+
+struct tsgd_task_ops {
+    unsigned owners;            /* of settings that have a meaning here: bits, 1 << TSGD_OWNER_.. */
+    bool has_samples;           /* some of which a search for k can hold out */
+    bool has_layers;            /* which a trace can show */
+    /* Refuses settings that contradict each other, and fills in what follows from the others. Reads
+     * no file. TSGD_EINVAL, TSGD_ENOMEM.                                                        */
+    enum tsgd_status (*resolve)(struct tsgd_settings *s, struct tsgd_error *err);
+    /* Makes the task that resolved settings ask for, and fills in what only the data tell; borrows
+     * their texts. On error *out is untouched. TSGD_EINVAL, TSGD_EFORMAT, TSGD_EIO, TSGD_ENOMEM. */
+    enum tsgd_status (*create)(struct tsgd_task **out, struct tsgd_settings *s,
+                               struct tsgd_error *err);
+    /* Fills in what it knows: samples, shapes, step_flops, split_hash; adds to memory_bytes. */
+    void (*describe)(const struct tsgd_task *t, struct tsgd_info *out);
+    /* The split, as --save-split wants it; NULL without TSGD_OWNER_DATA. Failed writes are left to
+     * the caller's commit, here and below.                                                      */
+    enum tsgd_status (*write_split)(const struct tsgd_task *t, FILE *f);
+    /* The row x, as a safetensors file. TSGD_ENOMEM. */
+    enum tsgd_status (*write)(const struct tsgd_task *t, FILE *f, const float *x,
+                              struct tsgd_error *err);
+    void (*free)(struct tsgd_task *t);
+};
+
+extern const struct tsgd_task_ops tsgd_task_network, tsgd_task_quadratic;
+
+/* How models of this kind are trained. */
+const struct tsgd_task_ops *tsgd_task_kind(enum tsgd_model_kind kind);
+
+#endif
