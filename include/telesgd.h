@@ -100,7 +100,12 @@ struct tsgd_setting {
 size_t tsgd_setting_count(void);
 const struct tsgd_setting *tsgd_setting_at(size_t i);
 
-/* ---- a run ---- */
+/* ---- a run ----
+ *
+ * A run is created, trained once, asked for its results, and freed. A call that comes out of this
+ * order does nothing and returns TSGD_EINVAL with a sentence, or NULL where it returns a pointer.
+ * Its threads exist from create on, in the process that created it: after a fork the child may only
+ * free it, and is told so if it trains.                                                         */
 
 /* One evaluation, of x^t after gossip. A metric that does not apply is NaN. */
 struct tsgd_eval {
@@ -180,12 +185,13 @@ typedef bool tsgd_eval_fn(const struct tsgd_eval *eval, void *user);
 enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
                                  struct tsgd_error *err);
 
-/* Runs the training in the calling thread and threads-1 more; returns when it has ended. Once a
- * run. TSGD_EDIVERGED: a loss was not finite; `summary` says where.                            */
+/* Runs the training in the calling thread and threads-1 more; returns when it has ended. Once a run:
+ * TSGD_EINVAL if it was trained before, or the process has forked since create. TSGD_EDIVERGED: a
+ * loss was not finite; `summary` says where. on_eval and summary may be NULL.                   */
 enum tsgd_status tsgd_run_train(struct tsgd_run *run, tsgd_eval_fn *on_eval, void *user,
                                 struct tsgd_summary *summary, struct tsgd_error *err);
 
-/* Asks a running training to end early; from any thread or a signal handler. */
+/* Asks a training to end early, also one that has not begun; from any thread or a signal handler. */
 void tsgd_run_stop(struct tsgd_run *run);
 
 /* Rounds planned so far: how far the training has come; from any thread. */
@@ -203,21 +209,26 @@ struct tsgd_placement {
     uint64_t first_token, tokens;
 };
 
-/* Of a worker, 0 to info->threads - 1; the first is the thread that calls tsgd_run_train. */
-void tsgd_run_place(const struct tsgd_run *run, uint64_t worker, struct tsgd_placement *out);
+/* Of a worker, 0 to info->threads - 1; the first is the thread that calls tsgd_run_train. TSGD_EINVAL:
+ * there is no such worker.                                                                      */
+enum tsgd_status tsgd_run_place(const struct tsgd_run *run, uint64_t worker,
+                                struct tsgd_placement *out, struct tsgd_error *err);
 
-/* After training: parameters of token `a`, info->parameters floats, owned by the run. */
+/* After training: parameters of token `a`, 0 to info->tokens - 1; info->parameters floats, which belong
+ * to the run. NULL: it has not been trained, it diverged, or there is no such token.            */
 const float *tsgd_run_token(const struct tsgd_run *run, uint64_t a);
 
-/* After training: the mean of the tokens, into `out`, info->parameters floats. */
-void tsgd_run_mean(const struct tsgd_run *run, float *out);
+/* After training: the mean of the tokens; as tsgd_run_token. */
+const float *tsgd_run_mean(const struct tsgd_run *run);
 
 /* After training: writes the mean as a safetensors file, through a temporary file and a rename.
- * The tensors' names and shapes are those of the PyTorch modules in the README.                */
+ * The tensors' names and shapes are those of the PyTorch modules in the README. TSGD_EINVAL: there is
+ * no result, because it was not trained or diverged. TSGD_EIO.                                  */
 enum tsgd_status tsgd_run_save(const struct tsgd_run *run, const char *path, struct tsgd_error *err);
 
 /* After training, also one that diverged: writes the file of the setting "trace", through a
- * temporary file and a rename. Required: that setting.                                          */
+ * temporary file and a rename. `out` may be NULL. TSGD_EINVAL: it was not trained, or the setting was
+ * not set. TSGD_EIO.                                                                            */
 enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *run, struct tsgd_traced *out,
                                      struct tsgd_error *err);
 
@@ -265,7 +276,8 @@ typedef bool tsgd_tune_fn(const struct tsgd_candidate *c, const struct tsgd_eval
 enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_settings *settings,
                                   struct tsgd_error *err);
 
-/* Runs all passes; once. Candidates that diverge drop out; TSGD_EDIVERGED: all did. */
+/* Runs all passes; once, as tsgd_run_train. Candidates that diverge drop out; TSGD_EDIVERGED: all did.
+ * on_eval and out may be NULL.                                                                  */
 enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void *user,
                                struct tsgd_tuning *out, struct tsgd_error *err);
 
@@ -276,7 +288,7 @@ const struct tsgd_info *tsgd_tune_info(const struct tsgd_tune *t);
 void tsgd_tune_stop(struct tsgd_tune *t);               /* as tsgd_run_stop */
 uint64_t tsgd_tune_progress(const struct tsgd_tune *t); /* rounds of all passes so far */
 
-/* The winner's parameters; after a run that has chosen. */
+/* The winner's parameters. TSGD_EINVAL: none was chosen, or nothing has run. TSGD_EIO. */
 enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path, struct tsgd_error *err);
 enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_traced *out,
                                       struct tsgd_error *err);      /* as tsgd_run_save_trace */

@@ -100,7 +100,7 @@ void tsgd_report_placement(FILE *out, const struct tsgd_run *run)
     struct tsgd_placement place, before = {.cpu = 0};
     fprintf(out, "worker   CPU  core cache  NUMA  home tokens\n");
     for (uint64_t i = 0; i < info->threads; i++, before = place) {
-        tsgd_run_place(run, i, &place);
+        (void)tsgd_run_place(run, i, &place, NULL);     /* there is such a worker */
         cpus += i == 0 || place.cpu != before.cpu;
         print_place(out, i, &place);
     }

@@ -4,6 +4,7 @@
 #include "engine/placement.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* ---- what a worker has to itself ---- */
 
@@ -72,6 +73,7 @@ enum tsgd_status tsgd_threads_init(struct threads *t, struct state *s, struct ts
     pthread_mutex_init(&t->gate, NULL);
     pthread_cond_init(&t->opened, NULL);
     t->made = true;
+    t->process = getpid();
     if (s->c.trace)
         TRY(tsgd_trace_reserve(s->c.trace, s->workers, err));
     fill(t, e, scratch, bytes, strip);
@@ -110,7 +112,8 @@ static void join(struct threads *t)
 
 void tsgd_threads_release(struct threads *t)
 {
-    if (t->made) {
+    /* In a forked child the threads do not exist, and what they wait at must be left alone. */
+    if (t->made && t->process == getpid()) {
         open_gate(t, &t->abort);
         join(t);
         pthread_cond_destroy(&t->opened);

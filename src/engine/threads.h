@@ -22,6 +22,7 @@ struct threads {
     pthread_cond_t opened;
     bool made;                  /* gate and opened exist */
     bool open, abort;           /* abort: there will be no run */
+    pid_t process;              /* whose threads they are: a forked child has none of them */
     struct tsgd_cpu_mask before;        /* the CPUs of the calling thread, until the end of the run */
     struct tsgd_holding holding;
 };

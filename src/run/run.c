@@ -1,8 +1,9 @@
 /* run/run.c: the public calls that train one population: create, train, save, free. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "run/job.h"
+#include "run/life.h"
 #include "run/metrics.h"
-#include "run/setup.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,11 +11,9 @@
 struct tsgd_run {
     struct tsgd_setup setup;
     struct tsgd_info info;
-    struct tsgd_schedule mixing;
-    struct tsgd_population population;
-    struct tsgd_rate rate;
     struct tsgd_until until;
-    struct tsgd_engine *engine;
+    struct tsgd_job job;        /* of one population */
+    struct tsgd_life life;
 
     /* of the training under way */
     tsgd_eval_fn *on_eval;
@@ -48,26 +47,21 @@ enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settin
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_run *r = NULL;
-    struct tsgd_engine_config c;
     *out = NULL;
     TRY(TSGD_NEW(&r, 1, "run", err));
+    tsgd_life_create(&r->life);
     TRY(tsgd_setup_init(&r->setup, settings, TSGD_FOR_TRAIN, err));
-    if (r->setup.s->until)
-        TRY(tsgd_until_parse(&r->until, r->setup.s->until, err));
-    TRY(tsgd_setup_mixing(&r->setup, r->setup.tokens, &r->mixing, err));
-    TRY(tsgd_setup_make(&r->setup, &r->mixing, err));
-    TRY(tsgd_setup_population(&r->setup, r->setup.tokens, r->setup.s->lr, &r->mixing,
-                              &r->rate, &r->population, err));
-    c = tsgd_setup_config(&r->setup, &r->population, 1);
-    c.awaits_verdict = r->setup.s->until != NULL;
-    c.on_eval = judge;
-    c.user = r;
-    TRY(tsgd_setup_fits(&c, err));
-    TRY(tsgd_engine_create(&r->engine, &c, err));
-    tsgd_setup_describe(&r->setup, r->setup.tokens,
-                        tsgd_add(tsgd_engine_bytes(&c), tsgd_schedule_bytes(&r->mixing)), &r->info);
-    TRY(TSGD_FILL(r->setup.s, gossip, tsgd_engine_slices(&c) ? "slices" : "rows", err));
-    TRY(tsgd_engine_start(r->engine, err));
+    struct tsgd_settings *s = r->setup.s;
+    if (s->until)
+        TRY(tsgd_until_parse(&r->until, s->until, err));
+    TRY(tsgd_setup_make(&r->setup, err));
+    TRY(tsgd_job_init(&r->job, &r->setup, &(struct tsgd_member){r->setup.tokens, s->lr}, 1,
+                      &(struct tsgd_audience){
+                          .judge = judge, .user = r, .awaits_verdict = s->until != NULL,
+                      }, err));
+    tsgd_setup_describe(&r->setup, r->job.tokens, tsgd_job_bytes(&r->job), &r->info);
+    TRY(TSGD_FILL(s, gossip, tsgd_engine_slices(&r->job.config) ? "slices" : "rows", err));
+    TRY(tsgd_job_start(&r->job, err));
     TRY(tsgd_setup_write_split(&r->setup, err));
     *out = r;
     r = NULL;
@@ -76,69 +70,87 @@ done:
     return st;
 }
 
+static enum tsgd_status tell_divergence(const struct tsgd_outcome *o, struct tsgd_error *err)
+{
+    if (o->diverged_token == UINT32_MAX)
+        return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the evaluation after round %llu "
+                         "is not finite; try a smaller --lr or a --warmup",
+                         (unsigned long long)o->diverged_round);
+    return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the loss of token %u in round %llu "
+                     "is not finite; try a smaller --lr or a --warmup", o->diverged_token,
+                     (unsigned long long)o->diverged_round);
+}
+
 enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void *user,
                                 struct tsgd_summary *summary, struct tsgd_error *err)
 {
     struct tsgd_outcome o;
+    enum tsgd_status st = tsgd_life_begin(&r->life, "tsgd_run_train", err);
+    if (st != TSGD_OK)
+        return st;
     r->on_eval = on_eval;
     r->user = user;
-    enum tsgd_status st = tsgd_engine_run(r->engine, &o, err);
+    st = tsgd_job_run(&r->job, &o, err);
+    tsgd_life_end(&r->life, st == TSGD_OK && !o.diverged);
     if (st != TSGD_OK)
         return st;
     if (r->held && on_eval)
         on_eval(&r->last, user);
-    *summary = (struct tsgd_summary){
-        .last = r->last,
-        .wall_seconds = o.seconds,
-        .samples_per_second = (double)r->last.samples / o.busy_seconds,
-        .share_step = o.share[0], .share_mix = o.share[1], .share_eval = o.share[2],
-        .share_wait = o.share[3], .share_other = o.share[4],
-        .steals = o.steals, .sleeps = o.sleeps,
-        .interrupted = o.interrupted,
-        .has_until = r->setup.s->until != NULL, .reached = r->reached,
-        .diverged_round = o.diverged_round, .diverged_token = o.diverged_token,
-    };
-    if (!o.diverged)
-        return TSGD_OK;
-    if (o.diverged_token == UINT32_MAX)
-        return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the evaluation after round %llu "
-                         "is not finite; try a smaller --lr or a --warmup",
-                         (unsigned long long)o.diverged_round);
-    return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the loss of token %u in round %llu "
-                     "is not finite; try a smaller --lr or a --warmup", o.diverged_token,
-                     (unsigned long long)o.diverged_round);
+    if (summary)
+        *summary = (struct tsgd_summary){
+            .last = r->last,
+            .wall_seconds = o.seconds,
+            .samples_per_second = (double)r->last.samples / o.busy_seconds,
+            .share_step = o.share[0], .share_mix = o.share[1], .share_eval = o.share[2],
+            .share_wait = o.share[3], .share_other = o.share[4],
+            .steals = o.steals, .sleeps = o.sleeps,
+            .interrupted = o.interrupted,
+            .has_until = r->setup.s->until != NULL, .reached = r->reached,
+            .diverged_round = o.diverged_round, .diverged_token = o.diverged_token,
+        };
+    return o.diverged ? tell_divergence(&o, err) : TSGD_OK;
 }
 
-void tsgd_run_stop(struct tsgd_run *r) { tsgd_engine_stop(r->engine); }
+void tsgd_run_stop(struct tsgd_run *r) { tsgd_engine_stop(r->job.engine); }
 
-uint64_t tsgd_run_progress(const struct tsgd_run *r) { return tsgd_engine_progress(r->engine); }
+uint64_t tsgd_run_progress(const struct tsgd_run *r) { return tsgd_engine_progress(r->job.engine); }
 
-void tsgd_run_place(const struct tsgd_run *r, uint64_t worker, struct tsgd_placement *out)
+enum tsgd_status tsgd_run_place(const struct tsgd_run *r, uint64_t worker,
+                                struct tsgd_placement *out, struct tsgd_error *err)
 {
-    tsgd_engine_place(r->engine, (uint32_t)worker, out);
+    if (worker >= r->info.threads)
+        return tsgd_fail(err, TSGD_EINVAL, "tsgd_run_place: found worker %llu, want 0 to %llu",
+                         (unsigned long long)worker, (unsigned long long)r->info.threads - 1);
+    tsgd_engine_place(r->job.engine, (uint32_t)worker, out);
+    return TSGD_OK;
 }
 
 const struct tsgd_info *tsgd_run_info(const struct tsgd_run *r) { return &r->info; }
 
 const float *tsgd_run_token(const struct tsgd_run *r, uint64_t a)
 {
-    return tsgd_engine_row(r->engine, (uint32_t)a, 0);
+    if (a >= r->info.tokens || !tsgd_life_has_result(&r->life))
+        return NULL;
+    return tsgd_engine_row(r->job.engine, (uint32_t)a, 0);
 }
 
-void tsgd_run_mean(const struct tsgd_run *r, float *out)
+const float *tsgd_run_mean(const struct tsgd_run *r)
 {
-    memcpy(out, tsgd_engine_mean(r->engine, 0), r->setup.task->problem->dim * sizeof *out);
+    return tsgd_life_has_result(&r->life) ? tsgd_engine_mean(r->job.engine, 0) : NULL;
 }
 
 enum tsgd_status tsgd_run_save(const struct tsgd_run *r, const char *path, struct tsgd_error *err)
 {
-    return tsgd_setup_save(&r->setup, tsgd_engine_mean(r->engine, 0), path, err);
+    enum tsgd_status st = tsgd_life_ended(&r->life, true, "tsgd_run_save", err);
+    return st != TSGD_OK ? st :
+           tsgd_setup_save(&r->setup, tsgd_engine_mean(r->job.engine, 0), path, err);
 }
 
 enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *r, struct tsgd_traced *out,
                                      struct tsgd_error *err)
 {
-    return tsgd_setup_save_trace(&r->setup, out, err);
+    enum tsgd_status st = tsgd_life_ended(&r->life, false, "tsgd_run_save_trace", err);
+    return st != TSGD_OK ? st : tsgd_setup_save_trace(&r->setup, out, err);
 }
 
 double tsgd_run_step_seconds(struct tsgd_run *r)
@@ -166,8 +178,7 @@ void tsgd_run_free(struct tsgd_run *r)
 {
     if (!r)
         return;
-    tsgd_engine_free(r->engine);
-    tsgd_schedule_release(&r->mixing);
+    tsgd_job_release(&r->job);
     tsgd_setup_release(&r->setup);
     free(r);
 }

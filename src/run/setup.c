@@ -242,10 +242,11 @@ static enum tsgd_status make_network(struct tsgd_setup *r, struct tsgd_error *er
     return has(r, TSGD_OWNER_CLOCK) ? tsgd_network_make(&r->network, &o, err) : TSGD_OK;
 }
 
-enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, const struct tsgd_schedule *mixing,
-                                 struct tsgd_error *err)
+enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    const struct tsgd_schedule *mixing = NULL;
+    TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
     TRY(make_churn(r, mixing, err));
     TRY(make_network(r, err));
     TRY(tsgd_isa_init(r->s->isa, err));
@@ -260,72 +261,69 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_setup_mixing(const struct tsgd_setup *r, uint64_t k, struct tsgd_schedule *out,
-                                   struct tsgd_error *err)
+/* ---- mixing matrices, by the number of tokens ---- */
+
+struct tsgd_mixing {
+    uint64_t k;
+    struct tsgd_schedule w;
+    struct tsgd_mixing *next;
+};
+
+static enum tsgd_status build_mixing(const struct tsgd_setup *r, uint64_t k,
+                                     struct tsgd_schedule *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_schedule mixing = TSGD_SCHEDULE_INIT;
     TRY((r->s->allow_disconnected ? tsgd_topology_build_parts : tsgd_topology_build)(
-        &mixing, r->s->topology, (uint32_t)k, r->s->seed, err));
+        out, r->s->topology, (uint32_t)k, r->s->seed, err));
     if (r->s->lazy)
-        TRY(tsgd_schedule_lazy(&mixing, err));
-    TRY(tsgd_method_check_mixing(r->method, &mixing, r->s->topology, err));
-    tsgd_method_suit_mixing(r->method, &mixing);
-    *out = mixing;
-    mixing = (struct tsgd_schedule)TSGD_SCHEDULE_INIT;
+        TRY(tsgd_schedule_lazy(out, err));
+    TRY(tsgd_method_check_mixing(r->method, out, r->s->topology, err));
+    tsgd_method_suit_mixing(r->method, out);
 done:
-    tsgd_schedule_release(&mixing);
     return st;
 }
 
-enum tsgd_status tsgd_setup_population(const struct tsgd_setup *r, uint64_t k, double lr,
-                                       const struct tsgd_schedule *mixing, struct tsgd_rate *rate,
-                                       struct tsgd_population *out, struct tsgd_error *err)
+enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
+                                   const struct tsgd_schedule **out, struct tsgd_error *err)
 {
-    const struct tsgd_settings *s = r->s;
-    *out = (struct tsgd_population){
-        .k = (uint32_t)k,
-        .mixing = mixing,
-        .rounds = s->rounds ? s->rounds : UINT32_MAX - 16,
-        .samples = s->samples,
-        .eval_every = s->eval_every,
-        .eval_at_start = s->eval_at_start,
-    };
-    enum tsgd_status st = tsgd_rate_parse(rate, s->schedule, lr, s->rounds, s->warmup, err);
-    out->eta = tsgd_rate_step_size(rate);
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_mixing *m = r->mixing;
+    while (m && m->k != k)
+        m = m->next;
+    if (!m) {
+        TRY(TSGD_NEW(&m, 1, "mixing matrices", err));
+        m->k = k;
+        m->next = r->mixing;
+        r->mixing = m;          /* released with the others, also when it is not whole */
+        TRY(build_mixing(r, k, &m->w, err));
+    }
+    *out = &m->w;
+done:
     return st;
 }
 
-struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
-                                            const struct tsgd_population *population, uint32_t n)
+static size_t mixing_bytes(const struct tsgd_setup *r)
 {
-    return (struct tsgd_engine_config){
-        .problem = r->task->problem,
-        .population = population, .n_populations = n,
-        .teleports = r->teleports, .presence = tsgd_churn_presence(&r->churn),
-        .clock = tsgd_network_clock(&r->network), .rule = r->rule, .gossip = r->gossip,
-        .local_steps = (uint32_t)r->s->local_steps,
-        .seed = r->s->seed, .threads = (uint32_t)r->s->threads, .pin = r->s->pin,
-        .eval_tokens = r->s->eval && !strcmp(r->s->eval, "tokens"),
-        .final_average = r->s->final_average,
-        .trace = r->trace,
-        .init = r->task->init,
-    };
+    size_t bytes = 0;
+    for (const struct tsgd_mixing *m = r->mixing; m; m = m->next)
+        bytes = tsgd_add(bytes, tsgd_schedule_bytes(&m->w));
+    return bytes;
 }
 
-enum tsgd_status tsgd_setup_fits(const struct tsgd_engine_config *c, struct tsgd_error *err)
+static void release_mixing(struct tsgd_setup *r)
 {
-    return tsgd_mem_check(tsgd_engine_bytes(c), "training",
-                          c->rule.node ?
-                          "use --momentum-home token, which does not grow with n" :
-                          "use fewer active nodes (--active), a smaller model or a smaller --batch",
-                          err);
+    while (r->mixing) {
+        struct tsgd_mixing *m = r->mixing;
+        r->mixing = m->next;
+        tsgd_schedule_release(&m->w);
+        free(m);
+    }
 }
 
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out)
 {
-    *out = (struct tsgd_info){.memory_bytes = engine_bytes};
+    *out = (struct tsgd_info){.memory_bytes = tsgd_add(engine_bytes, mixing_bytes(r))};
     out->resolved = r->s;
     out->parameters = r->task->problem->dim;
     out->tokens = tokens;
@@ -354,8 +352,12 @@ enum tsgd_status tsgd_setup_save_trace(const struct tsgd_setup *r, struct tsgd_t
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
+    struct tsgd_traced traced;
+    if (!r->trace)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--trace: is not set, so nothing was recorded; set it before "
+                      "create"));
     TRY(tsgd_outfile_open(&f, r->s->trace, "--trace", err));
-    TRY(tsgd_trace_write(r->trace, f.f, out, err));
+    TRY(tsgd_trace_write(r->trace, f.f, out ? out : &traced, err));
     TRY(tsgd_outfile_commit(&f, err));
 done:
     tsgd_outfile_abandon(&f);
@@ -377,6 +379,7 @@ done:
 
 void tsgd_setup_release(struct tsgd_setup *r)
 {
+    release_mixing(r);
     tsgd_network_release(&r->network);
     tsgd_churn_release(&r->churn);
     tsgd_trace_free(r->trace);

@@ -1,6 +1,6 @@
 /* run/setup.h: settings, checked and resolved, and what a training is made of besides its
- * populations: method, task (data, split and model), churn, network. A run trains one population
- * of it (run/run.c), a search for k many (run/tune.c).
+ * populations: method, mixing matrices, task (data, split and model), churn, network. Jobs train
+ * populations of it (run/job.h): a run one, a search for k many.
  * Ownership: whoever inits it releases it, after the engines that use it. One thread.           */
 #ifndef TSGD_RUN_SETUP_H
 #define TSGD_RUN_SETUP_H
@@ -24,6 +24,7 @@ struct tsgd_setup {
     struct tsgd_network network;
     struct tsgd_rule rule;
     enum tsgd_gossip gossip;
+    struct tsgd_mixing *mixing; /* a list, by the number of tokens */
     struct tsgd_trace *trace;   /* NULL: not asked for */
 };
 
@@ -32,27 +33,14 @@ struct tsgd_setup {
 enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_settings *settings,
                                  unsigned command, struct tsgd_error *err);
 
-/* Makes churn, network and task. mixing: the matrices of a run with fixed holders, for --offline. */
-enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, const struct tsgd_schedule *mixing,
-                                 struct tsgd_error *err);
+/* Makes churn, network and task. Errors as of all these. */
+enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err);
 void tsgd_setup_release(struct tsgd_setup *r);
 
-/* The mixing matrices for k tokens; the caller releases them. TSGD_EINVAL: the topology or the
- * method has none of this size.                                                                 */
-enum tsgd_status tsgd_setup_mixing(const struct tsgd_setup *r, uint64_t k, struct tsgd_schedule *out,
-                                   struct tsgd_error *err);
-
-/* A population of k tokens with step size lr; fills `rate`, and borrows it and `mixing`. */
-enum tsgd_status tsgd_setup_population(const struct tsgd_setup *r, uint64_t k, double lr,
-                                       const struct tsgd_schedule *mixing, struct tsgd_rate *rate,
-                                       struct tsgd_population *out, struct tsgd_error *err);
-
-/* The engine's configuration, without on_eval and what belongs to it. */
-struct tsgd_engine_config tsgd_setup_config(const struct tsgd_setup *r,
-                                            const struct tsgd_population *population, uint32_t n);
-
-/* Refuses an engine that does not fit in memory, with the remedy. */
-enum tsgd_status tsgd_setup_fits(const struct tsgd_engine_config *c, struct tsgd_error *err);
+/* The mixing matrices for k tokens, built when they are first asked for; they belong to the setup.
+ * TSGD_EINVAL: the topology or the method has none of this size. TSGD_ENOMEM.                   */
+enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
+                                   const struct tsgd_schedule **out, struct tsgd_error *err);
 
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out);

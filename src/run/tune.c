@@ -1,9 +1,10 @@
 /* run/tune.c: the search for k (Takezawa & Stich, ICLR 2025, Algorithm 2), and for the step size.
- * Candidates are populations; a pass is an engine that trains as many of them as the nodes have room
- * for, on disjoint sets of active nodes.                                                        */
+ * Candidates are populations; a pass is a job that trains as many of them as the nodes have room for,
+ * on disjoint sets of active nodes.                                                             */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "run/setup.h"
+#include "run/job.h"
+#include "run/life.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -12,20 +13,24 @@
 
 #define MOST_K 32               /* powers of two below 2^32 */
 
+/* A job, and whom it trains. */
+struct pass {
+    struct tsgd_tune *t;
+    struct tsgd_job job;
+    struct tsgd_candidate **candidate;      /* [job.n] */
+};
+
 struct tsgd_tune {
     struct tsgd_setup setup;
     struct tsgd_info info;
-    struct tsgd_schedule mixing[MOST_K];    /* of k = 2^i */
+    struct tsgd_life life;
     struct tsgd_candidate *candidate;
-    struct tsgd_population *population;     /* [candidates] of a pass, in the order of `member` */
-    struct tsgd_rate *rate;                 /* [candidates] theirs */
-    size_t *member;                         /* [candidates] pass after pass */
-    size_t candidates, passes, powers;
+    struct pass *pass;          /* [passes], room for one a candidate */
+    size_t candidates, passes;
     const struct tsgd_candidate *chosen;
-    float *best;                            /* the chosen one's parameters */
+    float *best;                /* the chosen one's parameters */
 
-    /* of the pass under way */
-    const size_t *running;
+    /* of the training under way */
     uint64_t rounds_before;     /* of the passes that are over */
     _Atomic uint64_t rounds;    /* relaxed, as it is for show */
     _Atomic bool stopped;       /* relaxed, as in tsgd_engine_stop */
@@ -51,21 +56,16 @@ static enum tsgd_status init_candidates(struct tsgd_tune *t, const double *lr, s
                                         struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    uint64_t n = t->setup.s->nodes;
-    size_t c = 0;
-    while (t->powers < MOST_K && (uint64_t)1 << t->powers <= n)
-        t->powers++;
-    t->candidates = t->powers * n_lr;
+    size_t powers = 0, c = 0;
+    while (powers < MOST_K && (uint64_t)1 << powers <= t->setup.s->nodes)
+        powers++;
+    t->candidates = powers * n_lr;
     TRY(TSGD_NEW(&t->candidate, t->candidates, "candidates", err));
-    TRY(TSGD_NEW(&t->population, t->candidates, "candidates", err));
-    TRY(TSGD_NEW(&t->rate, t->candidates, "candidates", err));
-    TRY(TSGD_NEW(&t->member, t->candidates, "candidates", err));
-    for (size_t i = 0; i < t->powers; i++) {
-        TRY(tsgd_setup_mixing(&t->setup, (uint64_t)1 << i, &t->mixing[i], err));
+    TRY(TSGD_NEW(&t->pass, t->candidates, "candidates", err));
+    for (size_t i = 0; i < powers; i++)
         for (size_t j = 0; j < n_lr; j++)
             t->candidate[c++] = (struct tsgd_candidate){.active = (uint64_t)1 << i, .lr = lr[j],
                                                         .score = NAN};
-    }
 done:
     return st;
 }
@@ -77,7 +77,6 @@ static enum tsgd_status pack(struct tsgd_tune *t, size_t n_lr, struct tsgd_error
 {
     enum tsgd_status st = TSGD_OK;
     uint64_t *room = NULL;
-    size_t used = 0;
     TRY(TSGD_NEW(&room, t->candidates, "candidates", err));
     for (size_t i = 0; i < t->candidates; i++) {
         struct tsgd_candidate *c = &t->candidate[n_lr == 1 ? i : t->candidates - 1 - i];
@@ -89,59 +88,50 @@ static enum tsgd_status pack(struct tsgd_tune *t, size_t n_lr, struct tsgd_error
         room[pass] -= c->active;
         c->pass = pass + 1;
     }
-    for (size_t pass = 1; pass <= t->passes; pass++)
-        for (size_t i = 0; i < t->candidates; i++)
-            if (t->candidate[i].pass == pass)
-                t->member[used++] = i;
 done:
     free(room);
     return st;
 }
 
-/* The populations of the pass whose members begin at member[first]; how many. */
-static enum tsgd_status fill_pass(struct tsgd_tune *t, size_t first, uint32_t *count,
-                                  struct tsgd_error *err)
+static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval, void *user);
+
+/* The job of pass number `number`, counted from 1. */
+static enum tsgd_status init_pass(struct tsgd_tune *t, size_t number, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    uint64_t pass = t->candidate[t->member[first]].pass;
-    *count = 0;
-    for (size_t i = first; i < t->candidates && t->candidate[t->member[i]].pass == pass; i++) {
-        const struct tsgd_candidate *c = &t->candidate[t->member[i]];
-        TRY(tsgd_setup_population(&t->setup, c->active, c->lr,
-                                  &t->mixing[__builtin_ctzll(c->active)], &t->rate[*count],
-                                  &t->population[*count], err));
-        (*count)++;
+    struct pass *p = &t->pass[number - 1];
+    struct tsgd_member *member = NULL;
+    uint32_t n = 0;
+    p->t = t;
+    TRY(TSGD_NEW(&p->candidate, t->candidates, "candidates", err));
+    TRY(TSGD_NEW(&member, t->candidates, "candidates", err));
+    for (size_t i = 0; i < t->candidates; i++) {
+        struct tsgd_candidate *c = &t->candidate[i];
+        if (c->pass != number)
+            continue;
+        member[n] = (struct tsgd_member){c->active, c->lr};
+        p->candidate[n++] = c;
     }
+    TRY(tsgd_job_init(&p->job, &t->setup, member, n,
+                      &(struct tsgd_audience){
+                          .judge = judge, .user = p, .independent = true, .stop = &t->stopped,
+                      }, err));
 done:
+    free(member);
     return st;
 }
 
-static struct tsgd_engine_config config(const struct tsgd_tune *t, uint32_t count)
-{
-    struct tsgd_engine_config c = tsgd_setup_config(&t->setup, t->population, count);
-    c.independent = true;
-    c.stop = &t->stopped;
-    return c;
-}
-
 /* Every pass must fit; the largest one is what the search takes. */
-static enum tsgd_status check_passes(struct tsgd_tune *t, struct tsgd_error *err)
+static enum tsgd_status init_passes(struct tsgd_tune *t, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     uint64_t most_tokens = 0, most_bytes = 0;
-    uint32_t count;
-    for (size_t first = 0; first < t->candidates; first += count) {
-        uint64_t tokens = 0;
-        TRY(fill_pass(t, first, &count, err));
-        struct tsgd_engine_config c = config(t, count);
-        TRY(tsgd_setup_fits(&c, err));
-        for (uint32_t q = 0; q < count; q++)
-            tokens += t->population[q].k;
-        most_tokens = tokens > most_tokens ? tokens : most_tokens;
-        most_bytes = tsgd_engine_bytes(&c) > most_bytes ? tsgd_engine_bytes(&c) : most_bytes;
+    for (size_t i = 0; i < t->passes; i++) {
+        TRY(init_pass(t, i + 1, err));
+        const struct tsgd_job *j = &t->pass[i].job;
+        most_tokens = j->tokens > most_tokens ? j->tokens : most_tokens;
+        most_bytes = tsgd_job_bytes(j) > most_bytes ? tsgd_job_bytes(j) : most_bytes;
     }
-    for (size_t i = 0; i < t->powers; i++)
-        most_bytes = tsgd_add(most_bytes, tsgd_schedule_bytes(&t->mixing[i]));
     tsgd_setup_describe(&t->setup, most_tokens, most_bytes, &t->info);
 done:
     return st;
@@ -152,20 +142,20 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_tune *t = NULL;
-    const struct tsgd_settings *s = NULL;
     *out = NULL;
     TRY(TSGD_NEW(&t, 1, "search", err));
+    tsgd_life_create(&t->life);
     pthread_mutex_init(&t->telling, NULL);
     TRY(tsgd_setup_init(&t->setup, settings, TSGD_FOR_TUNE, err));
     TRY(check(&t->setup, err));
-    s = t->setup.s;
+    const struct tsgd_settings *s = t->setup.s;
     const double *lr = s->lr_grid.n ? s->lr_grid.value : &s->lr;
     size_t n_lr = s->lr_grid.n ? s->lr_grid.n : 1;
     TRY(init_candidates(t, lr, n_lr, err));
-    TRY(tsgd_setup_make(&t->setup, &t->mixing[0], err));
+    TRY(tsgd_setup_make(&t->setup, err));
     TRY(TSGD_NEW(&t->best, t->setup.task->problem->dim, "the best parameters", err));
     TRY(pack(t, n_lr, err));
-    TRY(check_passes(t, err));
+    TRY(init_passes(t, err));
     *out = t;
     t = NULL;
 done:
@@ -187,47 +177,48 @@ static struct tsgd_eval on_validation(const struct tsgd_tune *t, const struct ts
 
 static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval, void *user)
 {
-    struct tsgd_tune *t = user;
-    struct tsgd_candidate *c = &t->candidate[t->running[population]];
+    struct pass *p = user;
+    struct tsgd_tune *t = p->t;
+    struct tsgd_candidate *c = p->candidate[population];
+    double score;
+    memcpy(&score, (const char *)eval + t->setup.task->problem->metric[0].at, sizeof score);
     c->last = on_validation(t, eval);
+    c->score = score;
     atomic_store_explicit(&t->rounds, t->rounds_before + eval->round, memory_order_relaxed);
-    c->score = t->setup.kind->has_samples ? c->last.validation_loss : c->last.grad_norm2;
     pthread_mutex_lock(&t->telling);
     bool stop = t->on_eval && t->on_eval(c, &c->last, t->user);
     pthread_mutex_unlock(&t->telling);
     return stop ? TSGD_STOP_SOON : TSGD_GO_ON;
 }
 
-static void choose(struct tsgd_tune *t, const struct tsgd_engine *e, size_t first, uint32_t count)
+static void choose(struct tsgd_tune *t, const struct pass *p)
 {
-    for (uint32_t q = 0; q < count; q++) {
-        struct tsgd_candidate *c = &t->candidate[t->member[first + q]];
-        c->diverged = tsgd_engine_diverged(e, q);
+    for (uint32_t q = 0; q < p->job.n; q++) {
+        struct tsgd_candidate *c = p->candidate[q];
+        c->diverged = tsgd_engine_diverged(p->job.engine, q);
         if (c->diverged || isnan(c->score) || (t->chosen && !(c->score < t->chosen->score)))
             continue;
         t->chosen = c;
-        memcpy(t->best, tsgd_engine_mean(e, q), t->info.parameters * sizeof *t->best);
+        memcpy(t->best, tsgd_engine_mean(p->job.engine, q), t->info.parameters * sizeof *t->best);
     }
 }
 
-static enum tsgd_status run_pass(struct tsgd_tune *t, size_t first, uint32_t *count,
-                                 bool *interrupted, struct tsgd_error *err)
+static enum tsgd_status run_pass(struct tsgd_tune *t, struct pass *p, struct tsgd_tuning *out,
+                                 struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_engine *e = NULL;
     struct tsgd_outcome o;
-    TRY(fill_pass(t, first, count, err));
-    struct tsgd_engine_config c = config(t, *count);
-    c.on_eval = judge;
-    c.user = t;
-    t->running = t->member + first;
-    TRY(tsgd_engine_create(&e, &c, err));
-    TRY(tsgd_engine_run(e, &o, err));
-    *interrupted = o.interrupted;
-    choose(t, e, first, *count);
-    t->rounds_before += tsgd_engine_rounds(e, 0);
+    TRY(tsgd_job_start(&p->job, err));
+    TRY(tsgd_job_run(&p->job, &o, err));
+    choose(t, p);
+    t->rounds_before += tsgd_engine_rounds(p->job.engine, 0);
+    out->interrupted = o.interrupted;
+    out->passes++;
+    out->rounds_spent = t->rounds_before;
+    for (uint32_t q = 0; q < p->job.n; q++)
+        out->gradients_spent += p->candidate[q]->last.gradients;
 done:
-    tsgd_engine_free(e);
+    tsgd_job_end(&p->job);
     return st;
 }
 
@@ -249,22 +240,13 @@ static enum tsgd_status test(const struct tsgd_tune *t, struct tsgd_tuning *out,
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void *user,
-                               struct tsgd_tuning *out, struct tsgd_error *err)
+static enum tsgd_status run(struct tsgd_tune *t, struct tsgd_tuning *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     uint64_t start = tsgd_now_ns();
-    uint32_t count;
-    t->on_eval = on_eval;
-    t->user = user;
     *out = (struct tsgd_tuning){.rounds_grid = t->candidates * t->setup.s->rounds};
-    for (size_t first = 0; first < t->candidates && !out->interrupted; first += count) {
-        TRY(run_pass(t, first, &count, &out->interrupted, err));
-        out->passes++;
-        out->rounds_spent = t->rounds_before;
-        for (uint32_t q = 0; q < count; q++)
-            out->gradients_spent += t->candidate[t->member[first + q]].last.gradients;
-    }
+    for (size_t i = 0; i < t->passes && !out->interrupted; i++)
+        TRY(run_pass(t, &t->pass[i], out, err));
     TRY(test(t, out, err));
     out->chosen = t->chosen;
     out->wall_seconds = (double)(tsgd_now_ns() - start) * 1e-9;
@@ -272,6 +254,20 @@ enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void 
         st = tsgd_fail(err, TSGD_EDIVERGED, "every candidate diverged: the losses are not finite; try "
                        "a smaller --lr or a --warmup");
 done:
+    return st;
+}
+
+enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void *user,
+                               struct tsgd_tuning *out, struct tsgd_error *err)
+{
+    struct tsgd_tuning ignored;
+    enum tsgd_status st = tsgd_life_begin(&t->life, "tsgd_tune_run", err);
+    if (st != TSGD_OK)
+        return st;
+    t->on_eval = on_eval;
+    t->user = user;
+    st = run(t, out ? out : &ignored, err);
+    tsgd_life_end(&t->life, st == TSGD_OK && t->chosen);
     return st;
 }
 
@@ -295,27 +291,29 @@ uint64_t tsgd_tune_progress(const struct tsgd_tune *t)
 
 enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path, struct tsgd_error *err)
 {
-    return tsgd_setup_save(&t->setup, t->best, path, err);
+    enum tsgd_status st = tsgd_life_ended(&t->life, true, "tsgd_tune_save", err);
+    return st != TSGD_OK ? st : tsgd_setup_save(&t->setup, t->best, path, err);
 }
 
 enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_traced *out,
                                       struct tsgd_error *err)
 {
-    return tsgd_setup_save_trace(&t->setup, out, err);
+    enum tsgd_status st = tsgd_life_ended(&t->life, false, "tsgd_tune_save_trace", err);
+    return st != TSGD_OK ? st : tsgd_setup_save_trace(&t->setup, out, err);
 }
 
 void tsgd_tune_free(struct tsgd_tune *t)
 {
     if (!t)
         return;
-    for (size_t i = 0; i < t->powers; i++)
-        tsgd_schedule_release(&t->mixing[i]);
+    for (size_t i = 0; i < t->passes; i++) {
+        tsgd_job_release(&t->pass[i].job);
+        free(t->pass[i].candidate);
+    }
     tsgd_setup_release(&t->setup);
     pthread_mutex_destroy(&t->telling);
     free(t->candidate);
-    free(t->population);
-    free(t->rate);
-    free(t->member);
+    free(t->pass);
     free(t->best);
     free(t);
 }

@@ -1,0 +1,92 @@
+#include "run/job.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+/* Of member q: its matrices, its step sizes, its length. */
+static enum tsgd_status make(struct tsgd_job *j, uint32_t q, struct tsgd_setup *setup,
+                             const struct tsgd_member *member, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_settings *s = setup->s;
+    struct tsgd_population *p = &j->population[q];
+    *p = (struct tsgd_population){
+        .k = (uint32_t)member->k,
+        .rounds = s->rounds ? s->rounds : UINT32_MAX - 16,
+        .samples = s->samples,
+        .eval_every = s->eval_every,
+        .eval_at_start = s->eval_at_start,
+    };
+    TRY(tsgd_setup_mixing(setup, member->k, &p->mixing, err));
+    TRY(tsgd_rate_parse(&j->rate[q], s->schedule, member->lr, s->rounds, s->warmup, err));
+    p->eta = tsgd_rate_step_size(&j->rate[q]);
+    j->tokens += member->k;
+done:
+    return st;
+}
+
+static struct tsgd_engine_config configure(const struct tsgd_job *j,
+                                           const struct tsgd_audience *audience)
+{
+    const struct tsgd_setup *r = j->setup;
+    const struct tsgd_settings *s = r->s;
+    return (struct tsgd_engine_config){
+        .problem = r->task->problem, .population = j->population, .n_populations = j->n,
+        .teleports = r->teleports, .presence = tsgd_churn_presence(&r->churn),
+        .clock = tsgd_network_clock(&r->network), .rule = r->rule, .gossip = r->gossip,
+        .local_steps = (uint32_t)s->local_steps, .seed = s->seed,
+        .threads = (uint32_t)s->threads, .pin = s->pin,
+        .eval_tokens = s->eval && !strcmp(s->eval, "tokens"), .final_average = s->final_average,
+        .independent = audience->independent, .awaits_verdict = audience->awaits_verdict,
+        .stop = audience->stop, .trace = r->trace, .init = r->task->init,
+        .on_eval = audience->judge, .user = audience->user,
+    };
+}
+
+enum tsgd_status tsgd_job_init(struct tsgd_job *out, struct tsgd_setup *setup,
+                               const struct tsgd_member *member, uint32_t n,
+                               const struct tsgd_audience *audience, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    *out = (struct tsgd_job){.setup = setup, .n = n};
+    TRY(TSGD_NEW(&out->population, n, "populations", err));
+    TRY(TSGD_NEW(&out->rate, n, "populations", err));
+    for (uint32_t q = 0; q < n; q++)
+        TRY(make(out, q, setup, &member[q], err));
+    out->config = configure(out, audience);
+    TRY(tsgd_mem_check(tsgd_job_bytes(out), "training",
+                       setup->rule.node ?
+                       "use --momentum-home token, which does not grow with n" :
+                       "use fewer active nodes (--active), a smaller model or a smaller --batch",
+                       err));
+done:
+    return st;
+}
+
+void tsgd_job_release(struct tsgd_job *j)
+{
+    tsgd_job_end(j);
+    free(j->population);
+    free(j->rate);
+    *j = (struct tsgd_job){.setup = NULL};
+}
+
+size_t tsgd_job_bytes(const struct tsgd_job *j) { return tsgd_engine_bytes(&j->config); }
+
+enum tsgd_status tsgd_job_start(struct tsgd_job *j, struct tsgd_error *err)
+{
+    enum tsgd_status st = tsgd_engine_create(&j->engine, &j->config, err);
+    return st == TSGD_OK ? tsgd_engine_start(j->engine, err) : st;
+}
+
+enum tsgd_status tsgd_job_run(struct tsgd_job *j, struct tsgd_outcome *out, struct tsgd_error *err)
+{
+    return tsgd_engine_run(j->engine, out, err);
+}
+
+void tsgd_job_end(struct tsgd_job *j)
+{
+    tsgd_engine_free(j->engine);
+    j->engine = NULL;
+}
