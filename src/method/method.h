@@ -10,7 +10,7 @@
 struct tsgd_method {
     const char *name, *summary;
     bool teleports;             /* each round k distinct nodes are drawn; else token a stays at node a, k = n */
-    bool may_teleport;          /* it does when --active asks for fewer than n */
+    bool may_teleport;          /* it does when --active is given, for every k */
     const char *topology;       /* the only one that the method takes; NULL: --topology decides */
 
     /* NULL: SGD with momentum (method/sgd.h). Else a rule of its own, without the settings; what

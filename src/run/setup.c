@@ -81,7 +81,7 @@ static enum tsgd_status resolve_tokens(struct tsgd_setup *r, struct tsgd_error *
     if (given && !may && k != n)
         return tsgd_fail(err, TSGD_EINVAL, "--active: found %llu, but with method %s all %llu nodes "
                          "are active; leave it out", k, s->method, n);
-    r->teleports = m->teleports || (m->may_teleport && given && k < n);
+    r->teleports = m->teleports || (m->may_teleport && given);
     r->tokens = r->teleports && k < n ? k : n;
     if (m->may_teleport && !given)      /* whether it was given says whether tokens travel */
         return TSGD_FILL(s, active, NULL, err);

@@ -82,6 +82,27 @@ Test(tune, populations_are_the_runs_done_alone_bit_for_bit)
     tsgd_tune_free(t);
 }
 
+/* Given --active, qg-dsgdm teleports for every k, so that what a search chose can be done again. */
+Test(tune, quasi_global_momentum_teleports_alone_too_when_k_is_n)
+{
+    struct tsgd_settings *s = settings_of("model=quadratic nodes=16 rounds=80 lr=0.005 seed=4 "
+                                          "method=qg-dsgdm momentum=0.5");
+    struct tsgd_tune *t = create(s);
+    struct tsgd_run *fixed;
+    struct tsgd_summary end;
+    size_t n;
+    run(t);
+    const struct tsgd_candidate *c = tsgd_tune_candidates(t, &n);
+    cr_assert(n == 5 && c[4].active == 16 && c[4].pass == 2);
+    cr_expect(c[4].last.state_hash == hash_alone(s, 16));
+    cr_expect(c[4].last.bytes_teleport > 0);
+    cr_assert(tsgd_run_create(&fixed, s, NULL) == TSGD_OK);
+    cr_assert(tsgd_run_train(fixed, NULL, NULL, &end, NULL) == TSGD_OK);
+    cr_expect(end.last.bytes_teleport == 0, "without --active tokens stay where they are");
+    tsgd_run_free(fixed);
+    tsgd_tune_free(t);
+}
+
 Test(tune, the_least_score_wins)
 {
     for (int i = 0; i < 2; i++) {
