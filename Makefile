@@ -57,7 +57,7 @@ $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/test
 $(B)/paper_%: $(B)/perf/paper/paper_%.o $(B)/perf/paper/paper.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
-  $(call obj,src/linalg/isa.c src/base/text.c src/base/status.c) $(simd)
+  $(call obj,src/linalg/isa.c src/base/text.c src/base/status.c src/base/format.c) $(simd)
 	$(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -lm -o $@
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
 # The assembler reads these, which -MMD does not see.
@@ -79,7 +79,7 @@ $(B)/flags: FORCE        # touched only when the compiler or its flags differ fr
 # ---- what is needed, by package; the reason for each stands in the README ----
 NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev libhwloc-dev
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist
-NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget
+NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget locales
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 

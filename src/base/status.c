@@ -1,7 +1,6 @@
 #include "base/status.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include "base/format.h"
 
 enum tsgd_status tsgd_fail(struct tsgd_error *err, enum tsgd_status status, const char *format, ...)
 {
@@ -9,7 +8,7 @@ enum tsgd_status tsgd_fail(struct tsgd_error *err, enum tsgd_status status, cons
         va_list args;
         va_start(args, format);
         err->status = status;
-        vsnprintf(err->text, sizeof err->text, format, args);
+        tsgd_format_list(err->text, sizeof err->text, format, args);
         va_end(args);
     }
     return status;

@@ -6,7 +6,8 @@
 
 #include "telesgd.h"
 
-/* Fills err and returns status, so that a check reads `return tsgd_fail(err, ...)`. */
+/* Fills err and returns status, so that a check reads `return tsgd_fail(err, ...)`. Numbers in the
+ * sentence are as in the C locale.                                                              */
 enum tsgd_status tsgd_fail(struct tsgd_error *err, enum tsgd_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

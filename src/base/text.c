@@ -1,7 +1,7 @@
 #include "base/text.h"
 
-#include <ctype.h>
-#include <errno.h>
+#include "base/format.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ bool tsgd_parse_u64(const char *text, uint64_t *out)
     if (!*text)
         return false;
     for (const char *p = text; *p; p++)
-        if (!isdigit((unsigned char)*p) || __builtin_mul_overflow(value, 10, &value) ||
+        if (*p < '0' || *p > '9' || __builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
             return false;
     *out = value;
@@ -25,7 +25,7 @@ bool tsgd_parse_double(const char *text, double *out)
     char *end;
     if (!*text || strspn(text, "+-.0123456789eE") != strlen(text))
         return false;                   /* strtod would take spaces, "inf", "nan" and hexadecimal */
-    double value = strtod(text, &end);
+    double value = tsgd_strtod(text, &end);
     if (*end || end == text || !isfinite(value))
         return false;
     *out = value;

@@ -5,7 +5,7 @@
 #include "base/status.h"
 
 /* A number that fills the whole text: decimal, no sign for the unsigned one, finite for the
- * other, no spaces. False leaves *out alone.                                                    */
+ * other, no spaces, with a point whatever the locale. False leaves *out alone.                  */
 bool tsgd_parse_u64(const char *text, uint64_t *out);
 bool tsgd_parse_double(const char *text, double *out);
 

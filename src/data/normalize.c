@@ -1,9 +1,9 @@
 #include "data/normalize.h"
 
+#include "base/format.h"
 #include "base/text.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* What the numbers may be: whatever the byte, single precision then holds the quotient. */
@@ -111,6 +111,6 @@ void tsgd_norm_text(const struct tsgd_norm *norm, char text[TSGD_NORM_TEXT])
     strcpy(text, "none");
     for (size_t i = 0; i < 2; i++)
         for (uint32_t c = 0; c < norm->channels; c++)
-            used += (size_t)snprintf(text + used, TSGD_NORM_TEXT - used, "%s%.9g",
-                                     c > 0 ? "," : i > 0 ? ":" : "", (double)part[i][c]);
+            used += (size_t)tsgd_format(text + used, TSGD_NORM_TEXT - used, "%s%.9g",
+                                        c > 0 ? "," : i > 0 ? ":" : "", (double)part[i][c]);
 }

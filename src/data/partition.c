@@ -1,5 +1,6 @@
 #include "data/partition.h"
 
+#include "base/format.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -291,8 +292,10 @@ static enum tsgd_status read_header(struct reader *r, const char *text, uint32_t
 {
     uint32_t found;
     int end = 0;
+    locale_t before = tsgd_c_locale_begin();    /* which bytes are spaces depends on it */
     sscanf(text, HEADER "nodes=%" SCNu32 " samples=%" SCNu32 " hash=%16" SCNx64 " %n", &found,
            &r->head_samples, &r->head_hash, &end);
+    tsgd_c_locale_end(before);
     if (!end || text[end])
         return tsgd_fail(err, TSGD_EFORMAT, "%s: line %" PRIu64 " is not '" HEADER
                          "nodes=N samples=M hash=HEX'", r->path, r->line);

@@ -1,5 +1,6 @@
 #include "model/safetensors.h"
 
+#include "base/format.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -115,7 +116,11 @@ static enum tsgd_status open_source(struct source *s, const char *path, struct t
     TRY(TSGD_NEW(&text, length, path, err));
     if (fread(text, 1, length, s->f) != length)
         TRY(short_file(path, s, err));
+    /* Jansson puts the locale's decimal point into what it reads, and aborts the process where that
+     * point has two bytes, as in Persian.                                                       */
+    locale_t before = tsgd_c_locale_begin();
     s->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
+    tsgd_c_locale_end(before);
     if (!s->header && json_error_code(&why) == json_error_out_of_memory)
         TRY(tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for the header", path));
     if (!json_is_object(s->header))

@@ -1,5 +1,6 @@
 #include "run/settings.h"
 
+#include "base/format.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -125,9 +126,7 @@ static void print_real(char text[REAL_TEXT], double x)
 {
     double back = NAN;
     for (int digits = 15; digits <= 17 && back != x; digits++) {
-        snprintf(text, REAL_TEXT, "%.*g", digits, x);
-        for (char *c = text; *c; c++)   /* the locale's decimal point, which may be a comma */
-            *c = strchr("+-.0123456789e", *c) ? *c : '.';
+        tsgd_format(text, REAL_TEXT, "%.*g", digits, x);
         if (!tsgd_parse_double(text, &back))
             back = NAN;
     }
