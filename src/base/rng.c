@@ -3,11 +3,11 @@
 #include <Random123/philox.h>
 #include <math.h>
 
-struct tsgd_rng tsgd_rng(uint64_t seed, enum tsgd_purpose purpose, uint32_t a, uint32_t b)
+struct tsgd_rng tsgd_rng(uint64_t seed, enum tsgd_purpose purpose, uint32_t a, uint64_t b)
 {
     return (struct tsgd_rng){
         .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
-        .counter = {0, a, b, (uint32_t)purpose},
+        .counter = {0, a, (uint32_t)b, tsgd_rng_tag(purpose, b)},
         .used = 4,
     };
 }

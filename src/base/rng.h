@@ -1,15 +1,16 @@
 /* base/rng.h: counter-based randomness (Philox4x32-10 of Random123; Salmon et al., SC'11).
- * A stream is named by (seed, purpose, a, b), never by who asked first, so the same draws come out
- * for any number of threads, in any order, and after a resume. A stream is a value: copy it, keep
- * it on the stack; it yields 2^34 words.                                                        */
+ * A stream is named by (seed, purpose, a, b), with b below 2^52, never by who asked first, so the
+ * same draws come out for any number of threads, in any order, and after a resume. A stream is a
+ * value: copy it, keep it on the stack; it yields 2^34 words.                                   */
 #ifndef TSGD_BASE_RNG_H
 #define TSGD_BASE_RNG_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a draw is for. Append only: the number is part of what a seed means. Below 4096, for
- * data/batch.c uses the bits above.                                                             */
+/* What a draw is for. Append only: the number is part of what a seed means. Below 4096: see
+ * tsgd_rng_tag.                                                                                 */
 enum tsgd_purpose {
     TSGD_RNG_HOLDERS = 1,       /* a = round */
     TSGD_RNG_PASS = 2,          /* a = node, b = pass: order of a node's samples */
@@ -34,12 +35,21 @@ enum tsgd_purpose {
 };
 
 struct tsgd_rng {
-    uint32_t key[2], counter[4];    /* counter: block, a, b, purpose */
+    uint32_t key[2], counter[4];    /* counter: block, a, lower half of b, tag */
     uint32_t word[4];
     uint32_t used;                  /* words of the block already given out */
 };
 
-struct tsgd_rng tsgd_rng(uint64_t seed, enum tsgd_purpose purpose, uint32_t a, uint32_t b);
+/* The last word of a stream's counter: the purpose, and above it the upper half of b. A node takes at
+ * most 2^32 visits of 2^20 steps, so its gradients can be counted below 2^52, and no two of them
+ * share their draws.                                                                            */
+static inline uint32_t tsgd_rng_tag(enum tsgd_purpose purpose, uint64_t b)
+{
+    assert(purpose < 4096 && b >> 52 == 0);
+    return (uint32_t)purpose | (uint32_t)(b >> 32) << 12;
+}
+
+struct tsgd_rng tsgd_rng(uint64_t seed, enum tsgd_purpose purpose, uint32_t a, uint64_t b);
 
 uint32_t tsgd_rng_u32(struct tsgd_rng *r);
 uint64_t tsgd_rng_u64(struct tsgd_rng *r);

@@ -41,7 +41,7 @@ enum tsgd_status tsgd_augment_check(enum tsgd_augment a, struct tsgd_shape shape
 void tsgd_augment_draw(const struct tsgd_batcher *m, uint32_t node, uint64_t b, uint32_t count,
                        struct tsgd_view *out)
 {
-    const struct tsgd_rng stream = tsgd_batch_stream(m, TSGD_RNG_AUGMENT, node, b);
+    const struct tsgd_rng stream = tsgd_rng(m->seed, TSGD_RNG_AUGMENT, node, b);
     for (uint32_t s = 0; s < count; s++) {
         struct tsgd_rng r = stream;
         r.counter[0] = s;               /* four words for each position */

@@ -26,16 +26,6 @@ enum tsgd_status tsgd_order_parse(enum tsgd_order *out, const char *name, struct
     return tsgd_unknown_name("--order", name, names, n, err);
 }
 
-/* The stream of pass or batch i of a node. The upper half of i goes where the purpose is, above all
- * purposes there are; i stays below 2^52, for a node has at most 2^32 visits of 2^20 steps.     */
-struct tsgd_rng tsgd_batch_stream(const struct tsgd_batcher *m, enum tsgd_purpose purpose,
-                                  uint32_t node, uint64_t i)
-{
-    struct tsgd_rng r = tsgd_rng(m->seed, purpose, node, (uint32_t)i);
-    r.counter[3] |= (uint32_t)(i >> 32) << 12;
-    return r;
-}
-
 /* Where batch b of the passes over a shard lies: `count` samples from `first` on, in `pass`. */
 struct slice {
     uint64_t pass;
@@ -128,7 +118,7 @@ uint32_t tsgd_batch_positions(const struct tsgd_batcher *m, uint32_t node, uint3
     if (!shard)
         return 0;
     if (m->order == TSGD_ORDER_IID) {
-        struct tsgd_rng r = tsgd_batch_stream(m, TSGD_RNG_BATCH, node, b);
+        struct tsgd_rng r = tsgd_rng(m->seed, TSGD_RNG_BATCH, node, b);
         for (uint32_t i = 0; i < m->size; i++)
             out[i] = tsgd_rng_below(&r, shard);
         return m->size;
@@ -138,7 +128,7 @@ uint32_t tsgd_batch_positions(const struct tsgd_batcher *m, uint32_t node, uint3
         for (uint32_t i = 0; i < s.count; i++)
             out[i] = s.first + i;
     } else {
-        epoch(tsgd_batch_stream(m, TSGD_RNG_PASS, node, s.pass), shard, s, out);
+        epoch(tsgd_rng(m->seed, TSGD_RNG_PASS, node, s.pass), shard, s, out);
     }
     return s.count;
 }

@@ -37,8 +37,4 @@ uint32_t tsgd_batch_count(const struct tsgd_batcher *m, uint32_t shard, uint64_t
 uint32_t tsgd_batch_positions(const struct tsgd_batcher *m, uint32_t node, uint32_t shard,
                               uint64_t b, uint32_t *out);
 
-/* The stream of batch or pass i of `node`, for draws of that purpose. */
-struct tsgd_rng tsgd_batch_stream(const struct tsgd_batcher *m, enum tsgd_purpose purpose,
-                                  uint32_t node, uint64_t i);
-
 #endif

@@ -41,10 +41,10 @@ static inline double tsgd_fold_finish(float *restrict mean, const double *restri
  * any larger n; n is at most 2^34. Box-Muller on 31 and 32 bits: values lie within 6.66 (beyond it
  * a normal has 3 in 10^11), and come within 1e-6 of the exact transform of the same words but for
  * pairs whose radius r is below 0.03, which are off by up to the least of 3e-8 / r and 4e-4.    */
-static inline void tsgd_rng_normals(uint64_t seed, enum tsgd_purpose purpose, uint32_t a, uint32_t b,
-                                    float *out, size_t n)
+static inline void tsgd_rng_normals(uint64_t seed, enum tsgd_purpose purpose, uint32_t a,
+                                    uint64_t b, float *out, size_t n)
 {
-    tsgd_kernels->normals(seed, (uint32_t)purpose, a, b, out, n);
+    tsgd_kernels->normals(seed, tsgd_rng_tag(purpose, b), a, (uint32_t)b, out, n);
 }
 
 #endif

@@ -89,7 +89,7 @@ static double gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, 
     const struct tsgd_quadratic *q = (const struct tsgd_quadratic *)p;
     float *target = scratch, a = tsgd_quadratic_node(q, node, target);
     if (q->noise > 0)
-        tsgd_rng_normals(q->seed, TSGD_RNG_NOISE, node, (uint32_t)b, grad, p->dim);
+        tsgd_rng_normals(q->seed, TSGD_RNG_NOISE, node, b, grad, p->dim);
     else
         memset(grad, 0, p->dim * sizeof *grad);
     return 0.5 * residual(grad, x, target, p->dim, a, q->noise);

@@ -9,7 +9,7 @@
 
 /* What the row should hold: block c of the stream gives normals 64 (c / 16) + c % 16, and 16, 32 and
  * 48 after it.                                                                                  */
-static void exact(uint64_t seed, uint32_t a, uint32_t b, double *out, double *radius, size_t rows)
+static void exact(uint64_t seed, uint32_t a, uint64_t b, double *out, double *radius, size_t rows)
 {
     struct tsgd_rng r = tsgd_rng(seed, TSGD_RNG_TEST, a, b);
     for (size_t c = 0; c < 16 * rows; c++)
@@ -31,8 +31,9 @@ Test(normals, agree_with_the_transform_in_double_of_the_same_words, .timeout = 6
     static double want[64 * 20], radius[64 * 20];
     for (uint32_t i = 0; i < 100; i++) {
         uint64_t seed = 0x123456789abcdefu * (i + 1);
-        tsgd_rng_normals(seed, TSGD_RNG_TEST, i, ~i, z, 64 * 20);
-        exact(seed, i, ~i, want, radius, 20);
+        uint64_t b = (uint64_t)i << 40 | (uint32_t)~i;
+        tsgd_rng_normals(seed, TSGD_RNG_TEST, i, b, z, 64 * 20);
+        exact(seed, i, b, want, radius, 20);
         for (size_t j = 0; j < 64 * 20; j++)
             cr_assert(fabs((double)z[j] - want[j]) <= fmin(1e-6 + 3e-8 / radius[j], 4e-4),
                       "%zu: %.9g, want %.9g", j, (double)z[j], want[j]);
@@ -53,14 +54,16 @@ Test(normals, a_shorter_row_is_the_start_of_a_longer_one)
 
 Test(normals, every_part_of_the_name_of_a_stream_matters)
 {
-    float z[6][64];
+    float z[8][64];
     tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 2, z[0], 64);
     tsgd_rng_normals(6, TSGD_RNG_TEST, 1, 2, z[1], 64);
     tsgd_rng_normals(5 + (1ull << 32), TSGD_RNG_TEST, 1, 2, z[2], 64);
     tsgd_rng_normals(5, TSGD_RNG_NOISE, 1, 2, z[3], 64);
     tsgd_rng_normals(5, TSGD_RNG_TEST, 2, 2, z[4], 64);
     tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 1, z[5], 64);
-    for (int i = 0; i < 6; i++)
+    tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 2 + (1ull << 32), z[6], 64);
+    tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 2 + (1ull << 51), z[7], 64);
+    for (int i = 0; i < 8; i++)
         for (int j = 0; j < i; j++)
             for (int l = 0; l < 64; l++)
                 cr_expect(z[i][l] != z[j][l], "streams %d and %d, number %d", i, j, l);

@@ -159,6 +159,99 @@ Test(quadratic, the_noise_is_new_for_each_node_and_gradient_and_the_same_when_as
     tsgd_quadratic_release(&q);
 }
 
+/* Philox4x32-10 as the paper has it (Salmon et al., SC'11), and Box-Muller in double of its words: of
+ * block c, words 0 and 1 give normals c and c + 16 of 64, words 2 and 3 normals c + 32 and c + 48. */
+static void twin_noise(const uint32_t key[2], const uint32_t name[4], double *z, double *radius)
+{
+    for (uint32_t c = 0; c < 16; c++) {
+        uint32_t x[4] = {c + name[0], name[1], name[2], name[3]}, k[2] = {key[0], key[1]};
+        for (int round = 0; round < 10; round++) {
+            uint64_t p = (uint64_t)x[0] * 0xD2511F53u, q = (uint64_t)x[2] * 0xCD9E8D57u;
+            uint32_t next[4] = {(uint32_t)(q >> 32) ^ x[1] ^ k[0], (uint32_t)q,
+                                (uint32_t)(p >> 32) ^ x[3] ^ k[1], (uint32_t)p};
+            memcpy(x, next, sizeof x);
+            k[0] += 0x9E3779B9u;
+            k[1] += 0xBB67AE85u;
+        }
+        for (int half = 0; half < 2; half++) {
+            uint32_t w = x[2 * half], v = x[2 * half + 1], at = c + 32 * (uint32_t)half;
+            double r = sqrt(-2 * log(((double)(w >> 1) + 0.5) * 0x1p-31));
+            double angle = (double)(int32_t)(v << 2) * 0x1p-31 * atan(1);
+            double cosine = r * cos(angle) * (v >> 31 ? -1 : 1), sine = r * sin(angle);
+            z[at] = v >> 30 & 1 ? sine : cosine;
+            z[at + 16] = v >> 30 & 1 ? cosine : sine;
+            radius[at] = radius[at + 16] = r;
+        }
+    }
+}
+
+/* Nothing but noise of deviation 1: b_i = 0, x = 0, sigma2 = d. */
+static void noise_alone(const struct tsgd_quadratic *q, uint32_t node, uint64_t b, float *z)
+{
+    static const float x[MOST];
+    gradient(q, node, b, x, z);
+}
+
+Test(quadratic, the_noise_is_the_stream_named_by_node_and_gradient)
+{
+    /* Gradients 2^32 apart: the upper half of the count stands above the purpose, 13. */
+    static const struct { uint64_t b; uint32_t lower, tag; } of[] = {
+        {0, 0, 13}, {7, 7, 13}, {0xffffffff, 0xffffffff, 13}, {0x100000000, 0, 4096 + 13},
+        {0x100000007, 7, 4096 + 13}, {0xfffff00000007, 7, 0xfffff00d},
+    };
+    struct tsgd_quadratic q = make("uniform", 5, MOST, 0, MOST);
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        float z[MOST];
+        double want[MOST], radius[MOST];
+        noise_alone(&q, 4, of[i].b, z);
+        twin_noise((uint32_t[]){3, 0}, (uint32_t[]){0, 4, of[i].lower, of[i].tag}, want, radius);
+        for (int j = 0; j < MOST; j++)
+            cr_expect(fabs((double)z[j] - want[j]) <= fmin(1e-6 + 3e-8 / radius[j], 4e-4),
+                      "gradient %#llx, coordinate %d: %.9g, want %.9g", (unsigned long long)of[i].b,
+                      j, (double)z[j], want[j]);
+    }
+    tsgd_quadratic_release(&q);
+}
+
+Test(quadratic, the_noise_below_2_to_the_32_gradients_keeps_its_bits)
+{
+    uint64_t hash = 0xcbf29ce484222325u;            /* FNV-1a */
+    struct tsgd_quadratic q = make("uniform", 5, MOST, 0, MOST);
+    for (uint64_t b = 0; b < 0x100000000; b += 0x01234567) {
+        float z[MOST];
+        noise_alone(&q, b % 5, b, z);
+        const uint8_t *bytes = (const uint8_t *)z;
+        for (size_t i = 0; i < sizeof z; i++)
+            hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    }
+    cr_expect(hash == 0x8bbe7c7acec9e66au, "%#llx", (unsigned long long)hash);
+    tsgd_quadratic_release(&q);
+}
+
+Test(quadratic, the_noise_does_not_come_again_after_2_to_the_32_gradients)
+{
+    static const uint64_t later[] = {1ull << 32, 1ull << 33, 5ull << 32, 1ull << 51};
+    enum { BATCHES = 2000 };
+    struct tsgd_quadratic q = make("uniform", 5, MOST, 0, MOST);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        double product = 0, square = 0, n = (double)BATCHES * MOST;
+        for (uint64_t b = 0; b < BATCHES; b++) {
+            float z[MOST], y[MOST];
+            noise_alone(&q, 2, b, z);
+            noise_alone(&q, 2, b + later[i], y);
+            for (int j = 0; j < MOST; j++) {
+                cr_assert(z[j] != y[j], "gradients %llu and %#llx later",
+                          (unsigned long long)b, (unsigned long long)later[i]);
+                product += (double)z[j] * (double)y[j];
+                square += (double)y[j] * (double)y[j];
+            }
+        }
+        cr_expect(fabs(product / n) < 4.5 / sqrt(n), "correlation %g", product / n);
+        cr_expect(fabs(square / n - 1) < 4.5 * sqrt(2 / n), "variance %g", square / n);
+    }
+    tsgd_quadratic_release(&q);
+}
+
 /* ---- the engine on it ---- */
 
 static void free_row(struct criterion_test_params *p) { cr_free(p->params); }

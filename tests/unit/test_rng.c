@@ -57,12 +57,17 @@ ParameterizedTest(size_t *row, rng, words_are_the_published_vectors, .timeout = 
 
 Test(rng, a_stream_is_named_by_seed_purpose_a_and_b, .timeout = 60)
 {
-    struct tsgd_rng r = tsgd_rng(0x0123456789abcdef, TSGD_RNG_TEST, 5, 6);
+    static const uint32_t upper[] = {0, 1, 0xfffff};    /* halves of b */
     philox4x32_key_t key = {{0x89abcdef, 0x01234567}};
-    for (uint32_t block = 0; block < 3; block++) {
-        philox4x32_ctr_t name = {{block, 5, 6, TSGD_RNG_TEST}}, c = philox4x32(name, key);
-        for (int i = 0; i < 4; i++)
-            cr_expect(tsgd_rng_u32(&r) == c.v[i], "block %u, word %d", block, i);
+    for (int h = 0; h < 3; h++) {
+        struct tsgd_rng r = tsgd_rng(0x0123456789abcdef, TSGD_RNG_TEST, 5,
+                                     (uint64_t)upper[h] << 32 | 6);
+        for (uint32_t block = 0; block < 3; block++) {
+            philox4x32_ctr_t name = {{block, 5, 6, upper[h] * 4096 + TSGD_RNG_TEST}};
+            philox4x32_ctr_t c = philox4x32(name, key);
+            for (int i = 0; i < 4; i++)
+                cr_expect(tsgd_rng_u32(&r) == c.v[i], "block %u, word %d", block, i);
+        }
     }
 }
 
