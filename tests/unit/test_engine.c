@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -619,4 +620,29 @@ ParameterizedTest(size_t *row, engine, a_run_goes_on_where_another_ended, .timeo
         tsgd_engine_free(before);
         tear_down(&s);
     }
+}
+
+static void create_with(const struct tsgd_rule *rows)
+{
+    struct setup s;
+    struct tsgd_engine *e;
+    set_up(&s, "ring", 4, 8);
+    memcpy(s.c.rule.exchanged, rows->exchanged, sizeof rows->exchanged);
+    memcpy(s.c.rule.own, rows->own, sizeof rows->own);
+    cr_assert(tsgd_engine_create(&e, &s.c, NULL) == TSGD_OK);
+    tsgd_engine_free(e);
+    tear_down(&s);
+}
+
+Test(engine, a_rule_may_have_as_many_rows_as_there_is_room_for, .timeout = 60)
+{
+    const struct tsgd_rule all = {.exchanged = {"x", "a", "b", "c"}, .own = {"d", "e", "f", "g"}};
+    cr_assert(TSGD_MAX_ROWS == 4 && tsgd_rule_exchanged(&all) == 4 && tsgd_rule_own(&all) == 4);
+    create_with(&all);
+}
+
+/* A rule is part of the program, so one without parameters is a bug. */
+Test(engine, a_rule_without_a_row_ends_the_program, .signal = SIGABRT, .timeout = 60)
+{
+    create_with(&(struct tsgd_rule){.own = {"m"}});
 }

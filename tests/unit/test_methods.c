@@ -72,6 +72,34 @@ static void run(struct course *r)
     tsgd_schedule_release(&w);
 }
 
+/* What stands behind a NULL is no row, and would be lost without a word. */
+static void expect_no_gap(const char *const name[TSGD_MAX_ROWS], uint32_t rows, const char *method)
+{
+    for (uint32_t i = rows; i < TSGD_MAX_ROWS; i++)
+        cr_expect(!name[i], "%s: row %s is behind a gap", method, name[i]);
+    for (uint32_t i = 0; i < rows; i++)
+        for (uint32_t j = 0; j < i; j++)
+            cr_expect(strcmp(name[i], name[j]), "%s: two rows are called %s", method, name[i]);
+}
+
+Test(methods, every_rule_names_its_rows_without_a_gap)
+{
+    static const char *const homes[] = {"token", "node", "mixed"};
+    for (size_t i = 0; i < 3 * tsgd_n_methods; i++) {
+        const struct tsgd_method *m = tsgd_methods[i / 3];
+        const struct tsgd_method_options o = {
+            .momentum = !m->rule || m->needs_momentum ? 0.9 : 0,
+            .momentum_home = m->rule ? "token" : homes[i % 3], .local_steps = 1,
+        };
+        struct tsgd_rule r;
+        struct tsgd_error err;
+        cr_assert(tsgd_method_rule(&r, m, &o, &err) == TSGD_OK, "%s: %s", m->name, err.text);
+        cr_expect(r.exchanged[0] && !strcmp(r.exchanged[0], "x"), "%s", m->name);
+        expect_no_gap(r.exchanged, tsgd_rule_exchanged(&r), m->name);
+        expect_no_gap(r.own, tsgd_rule_own(&r), m->name);
+    }
+}
+
 /* Largest distance of a token's coordinate from the optimum, relative to the optimum's length. */
 static double error_of(const struct course *r)
 {
