@@ -84,10 +84,13 @@ static bool same_link(const struct tsgd_edge *x, const struct tsgd_edge *y)
     return y->link && x->entry.row == y->entry.row && x->entry.col == y->entry.col;
 }
 
-/* Entries of one round, edge[0..count-1] in order, into out; how many. */
-static size_t entries_of(const struct tsgd_edge *edge, size_t count, uint32_t n, uint32_t *degree,
+/* Entries of one round, whose edges are `count` from number `first` on, in order, into out; how many.
+ * A graph of a single token often has no edges at all, and then no array to point into.         */
+static size_t entries_of(const struct tsgd_edges *e, size_t first, size_t count, uint32_t *degree,
                          double *rest, struct tsgd_entry *out)
 {
+    const struct tsgd_edge *edge = count ? e->edge + first : NULL;
+    uint32_t n = e->n;
     size_t used = 0;
     for (uint32_t a = 0; a < n; a++) {
         degree[a] = 0;
@@ -155,7 +158,7 @@ enum tsgd_status tsgd_edges_finish(struct tsgd_edges *e, struct tsgd_csr *w, str
     for (size_t i = 0, next; done < e->period; i = next, done++) {
         for (next = i; next < e->count && e->edge[next].round == done;)
             next++;
-        size_t used = entries_of(e->edge + i, next - i, e->n, degree, rest, entries);
+        size_t used = entries_of(e, i, next - i, degree, rest, entries);
         TRY(tsgd_csr_build(&w[done], e->n, entries, used, err));
     }
 done:
