@@ -3,6 +3,7 @@
  * populations; every run must match the sequential simulator bit for bit, and never hang.
  *     stress_handoff [ROUNDS [SEEDS]]                                                           */
 #include "method/method.h"
+#include "sim/graphs.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 #include "scenario/simclock.h"
@@ -29,14 +30,9 @@ static struct tsgd_schedule permutations(uint32_t k)
     return s;
 }
 
-/* Not every graph exists for every k. */
 static bool fits(size_t topology, uint32_t k)
 {
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
-    bool fine = topology == tsgd_n_topologies ||
-                !tsgd_topology_build(&s, tsgd_topologies[topology]->example, k, 1, NULL);
-    tsgd_schedule_release(&s);
-    return fine;
+    return topology == tsgd_n_topologies || graph_exists(topology, k);
 }
 
 static struct tsgd_schedule schedule(size_t topology, uint32_t k)
@@ -44,7 +40,7 @@ static struct tsgd_schedule schedule(size_t topology, uint32_t k)
     struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
     if (topology == tsgd_n_topologies)
         return permutations(k);
-    if (tsgd_topology_build(&s, tsgd_topologies[topology]->example, k, 1, NULL))
+    if (!graph_build(&s, topology, k, 1))
         abort();
     return s;
 }
@@ -76,7 +72,8 @@ static struct tsgd_rule sgd(uint64_t pick)
     return l;
 }
 
-/* A method with a rule of its own, or NULL: SGD. Mixes lazily where it would diverge else. */
+/* A method with a rule of its own, or NULL: SGD, also where the method cannot be had with these
+ * matrices. Mixes lazily where it would diverge else.                                           */
 static const struct tsgd_method *method(uint64_t pick, size_t topology, struct tsgd_schedule *w)
 {
     const struct tsgd_method *m = tsgd_methods[pick % tsgd_n_methods];
@@ -84,7 +81,10 @@ static const struct tsgd_method *method(uint64_t pick, size_t topology, struct t
         return NULL;
     if ((m->needs_spectrum || topology == tsgd_n_topologies) && tsgd_schedule_lazy(w, NULL))
         abort();
-    return tsgd_method_check_mixing(m, w, "", NULL) == TSGD_OK ? m : NULL;
+    bool should = !m->needs_spectrum || graph_has_spectrum(w);
+    if ((tsgd_method_check_mixing(m, w, "", NULL) == TSGD_OK) != should)
+        abort();
+    return should ? m : NULL;
 }
 
 static struct tsgd_rule rule_of(const struct tsgd_method *m, uint64_t pick)

@@ -9,6 +9,7 @@
 
 #include "method/sgd.h"
 #include "scenario/churn.h"
+#include "sim/graphs.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 #include "scenario/rate.h"
@@ -188,11 +189,8 @@ ParameterizedTest(size_t *row, churn, every_topology_matches_the_simulator_for_a
 {
     static const double shares[] = {1, 0.9, 0.5, 0.05};
     const char *name = tsgd_topologies[*row]->example;
-    struct tsgd_schedule some = TSGD_SCHEDULE_INIT;
-    bool exists = tsgd_topology_build(&some, name, 8, 1, NULL) == TSGD_OK;
-    tsgd_schedule_release(&some);
-    if (!exists)
-        return;                         /* there is none of this size */
+    if (!graph_exists(*row, 8))
+        return;
     for (int i = 0; i < 16; i++) {
         struct setup s;
         set_up(&s, name, 8, i & 4 ? 8 : 12);
@@ -267,8 +265,7 @@ Test(churn, isolation_preserves_the_mean_of_the_tokens, .timeout = 60)
         struct setup s;
         struct tsgd_problem_ops ops;
         struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
-        bool fits = tsgd_topology_build(&w, tsgd_topologies[row]->example, 8, 1, NULL) == TSGD_OK &&
-                    tsgd_schedule_symmetric(&w);
+        bool fits = graph_build(&w, row, 8, 1) && tsgd_schedule_symmetric(&w);
         tsgd_schedule_release(&w);
         if (!fits)
             continue;

@@ -6,7 +6,7 @@
 
 #include "base/rng.h"
 #include "linalg/eigen.h"
-#include "topology/topology.h"
+#include "sim/graphs.h"
 
 static const double pi = 3.141592653589793;
 
@@ -85,8 +85,8 @@ ParameterizedTest(size_t *row, eigen, least_of_every_symmetric_topology_is_that_
     static const uint32_t sizes[] = {1, 2, 3, 4, 5, 8, 16, 25, 64, 150};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
-        if (tsgd_topology_build(&s, tsgd_topologies[*row]->example, sizes[i], 0, NULL) != TSGD_OK)
-            continue;                   /* there is none of this size */
+        if (!graph_build(&s, *row, sizes[i], 0))
+            continue;
         if (s.period == 1 && tsgd_csr_symmetric(s.w))
             cr_expect(fabs(least_of(s.w) - jacobi_least(s.w)) < 1e-6, "%s k=%u: %.9f, want %.9f",
                       tsgd_topologies[*row]->name, sizes[i], least_of(s.w), jacobi_least(s.w));
@@ -141,8 +141,8 @@ Test(eigen, lazy_halves_every_link_and_keeps_the_sums)
 {
     for (size_t t = 0; t < tsgd_n_topologies; t++) {
         struct tsgd_schedule w = TSGD_SCHEDULE_INIT, s;
-        if (tsgd_topology_build(&w, tsgd_topologies[t]->example, 12, 0, NULL) != TSGD_OK)
-            continue;                   /* there is none of this size */
+        if (!graph_build(&w, t, 12, 0))
+            continue;
         s = named(tsgd_topologies[t]->example, 12);
         cr_assert(tsgd_schedule_lazy(&s, NULL) == TSGD_OK);
         cr_assert(s.period == w.period);

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "method/method.h"
 #include "scenario/churn.h"
+#include "sim/graphs.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 #include "scenario/rate.h"
@@ -36,15 +37,6 @@ static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t n
         .local_steps = 1, .seed = 9, .threads = 2, .init = s->init,
     };
     cr_assert(tsgd_sgd_rule(&s->c.rule, "token", 0.9, false, 1e-4, NULL) == TSGD_OK);
-}
-
-/* Not every graph exists for every k. */
-static bool fits(const char *topology, uint32_t k)
-{
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
-    bool fine = tsgd_topology_build(&s, topology, k, 1, NULL) == TSGD_OK;
-    tsgd_schedule_release(&s);
-    return fine;
 }
 
 static void tear_down(struct setup *s)
@@ -96,7 +88,7 @@ ParameterizedTest(size_t *row, engine, every_topology_and_k_matches_the_simulato
         for (uint64_t seed = 0; seed < 3; seed++) {
             struct setup s;
             const char *topology = tsgd_topologies[*row]->example;
-            if (!fits(topology, ks[i]))
+            if (!graph_exists(*row, ks[i]))
                 continue;
             set_up(&s, topology, ks[i], 30);
             s.c.seed = seed;
@@ -202,10 +194,11 @@ ParameterizedTest(size_t *row, engine, every_method_matches_the_simulator_for_an
 {
     static const uint32_t threads[] = {1, 2, 3, 8};
     const struct tsgd_method *m = tsgd_methods[*row / tsgd_n_topologies];
-    const char *topology = tsgd_topologies[*row % tsgd_n_topologies]->example;
+    size_t graph = *row % tsgd_n_topologies;
+    const char *topology = tsgd_topologies[graph]->example;
     for (size_t i = 0; i < 24; i++) {
-        uint32_t k = i % 3 == 0 ? 2 : fits(topology, 7) ? 7 : 8;
-        if (!fits(topology, k))
+        uint32_t k = i % 3 == 0 ? 2 : graph_exists(graph, 7) ? 7 : 8;
+        if (!graph_exists(graph, k))
             continue;
         struct setup s;
         struct tsgd_method_options like = TSGD_METHOD_OPTIONS_INIT;
@@ -325,7 +318,7 @@ Test(engine, gossip_preserves_the_mean_of_the_tokens, .timeout = 60)
     for (size_t row = 0; row < tsgd_n_topologies; row++) {
         struct setup s;
         struct tsgd_problem_ops ops;
-        if (!fits(tsgd_topologies[row]->example, 10))
+        if (!graph_exists(row, 10))
             continue;
         set_up(&s, tsgd_topologies[row]->example, 10, 10);
         ops = *s.toy.problem.ops;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/quadratic.h"
+#include "sim/graphs.h"
 #include "sim/settings.h"
 #include "sim/sim.h"
 #include "method/sgd.h"
@@ -275,8 +276,8 @@ ParameterizedTest(size_t *row, quadratic, every_topology_matches_the_simulator_f
     for (uint32_t i = 0; i < 24; i++) {
         uint32_t k = ks[i % 4], threads = 1 + i / 4 % 3;
         struct tsgd_schedule mixing = TSGD_SCHEDULE_INIT;
-        if (tsgd_topology_build(&mixing, tsgd_topologies[*row]->example, k, 1, NULL) != TSGD_OK)
-            continue;                   /* there is none of this size */
+        if (!graph_build(&mixing, *row, k, 1))
+            continue;
         struct tsgd_quadratic q = make(rules[i % RULES], i < 12 ? k : 20, 50, 1, 1);
         float x[50];
         point(x, 50);
@@ -415,8 +416,8 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
     double m[N * N] = {0}, right[N * D] = {0};
     /* The seed is that of make(). */
     settings_change(s, "topology=%s rounds=3000 eval-every=3000 seed=3", topology);
-    if (tsgd_topology_build(&mixing, topology, N, 3, NULL) != TSGD_OK)
-        return;                             /* there is none of this size */
+    if (!graph_build(&mixing, *row, N, 3))
+        return;
     if (mixing.period > 1) {                /* has no fixed point */
         tsgd_schedule_release(&mixing);
         return;

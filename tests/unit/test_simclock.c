@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "scenario/simclock.h"
+#include "sim/graphs.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 #include "method/sgd.h"
@@ -186,8 +187,8 @@ ParameterizedTest(size_t *row, simclock, every_topology_rule_and_port_matches_th
     for (uint32_t i = 0; i < 64; i++) {
         uint32_t k = i & 32 ? 5 : 8, nodes = i & 4 ? k : 11;
         struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
-        if (tsgd_topology_build(&w, name, k, 1, NULL) != TSGD_OK)
-            continue;                   /* there is none of this size */
+        if (!graph_build(&w, *row, k, 1))
+            continue;
         struct toy toy = toy_make(20, nodes);
         float *init = toy_init(20);
         struct tsgd_churn away = {.on = i & 16, .share = 0.7, .seed = i};
