@@ -5,6 +5,7 @@
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
+#   make lint       columns of C, and who includes whom
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
@@ -127,6 +128,8 @@ bench-compare: $(if $(BASE),$(BENCHES))
 	@MAKE='$(MAKE)' perf/compare.sh '$(BASE)' '$(or $(REPEATS),5)' $^
 paper-%: $(B)/paper_% ; @$<
 mutants: ; tests/stress/mutants.sh
+# The checkers are tried on trees made up for them, and then look at this one.
+lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
 
 # ---- the demonstration: equal gradient evaluations for both methods ----
 R := build/run
@@ -166,4 +169,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	install -d $(DESTDIR)$(libdir)/pkgconfig
 	echo "$$PC" > $(DESTDIR)$(libdir)/pkgconfig/telesgd.pc
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-arm run test check check-arm debug unit stress bench bench-compare mutants demo install clean
+.PHONY: FORCE deps-run deps-test deps-arm run test check check-arm debug unit stress bench bench-compare lint mutants demo install clean
