@@ -1,9 +1,9 @@
 /* perf/bench.h: what the benchmarks share: warm-up, repeats, and one line a case,
  *     bench=NAME key=value .. ns_med=.. ns_p90=.. GFLOPS=.. of_peak=.. check=ok rev=..
  * of_peak is the share of the core's own limit for multiply-adds, measured in the same run, since
- * clocks drift and machines are shared. rev comes from the environment variable REV. Keys before the
- * times whose values are words or whole numbers say which case it is; measured ones have a decimal
- * point, or are called of_X or X_per_s: perf/compare.awk pairs lines by the others.
+ * clocks drift and machines are shared. rev comes from the environment variable REV. Keys before
+ * the times whose values are words or whole numbers say which case it is; measured ones have a
+ * decimal point, or are called of_X or X_per_s: perf/compare.awk pairs lines by the others.
  * The first line of a program is preceded by "# cpu: .." and "# isa: ..".                       */
 #ifndef TSGD_PERF_BENCH_H
 #define TSGD_PERF_BENCH_H
@@ -19,7 +19,7 @@ struct bench_time {
  * for the clock are timed several together.                                                     */
 struct bench_time bench_run(void (*work)(void *), void *arg);
 
-/* ---- limits of one core, by the widest vectors that it has, whatever this program was compiled for ---- */
+/* ---- limits of one core, by its widest vectors, whatever this was compiled for ---- */
 
 /* Multiply-adds from registers alone, in GFLOP/s; measured at the first call. */
 double bench_peak(void);
@@ -34,8 +34,8 @@ double bench_triad_bandwidth(size_t bytes, bool non_temporal);
 struct bench_time bench_scale(size_t bytes);
 struct bench_time bench_triad(size_t bytes, bool non_temporal);
 
-/* The instruction sets whose peak can be measured here, narrow to wide; NULL past the last. Then the
- * operations of one run, and its time.                                                          */
+/* The instruction sets whose peak can be measured here, narrow to wide; NULL past the last. Then
+ * the operations of one run, and its time.                                                      */
 const char *bench_isa(size_t i);
 const char *bench_widest_isa(void);
 double bench_peak_flops(size_t i);

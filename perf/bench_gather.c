@@ -1,6 +1,6 @@
 /* Decoding a batch: bytes of randomly chosen samples into floats, samples innermost, with and
- * without normalisation, crop and flip, beside a loop that makes as many floats of bytes that lie in
- * order in L2: of_loop is the loop's time over the decoder's, 1 if all the rest were free.       */
+ * without normalisation, crop and flip, beside a loop that makes as many floats of bytes that lie
+ * in order in L2: of_loop is the loop's time over the decoder's, 1 if all the rest were free.   */
 #include "bench.h"
 
 #include "base/mem.h"
@@ -43,8 +43,8 @@ static void decode(void *arg)
     const struct tsgd_view *view = g->batcher.augment ? g->view : NULL;
     if (view)
         tsgd_augment_draw(&g->batcher, 0, g->batch, count, g->view);
-    tsgd_decode(&g->decoder, &g->data.train, g->sample + g->batch++ % g->batches * count, count, view,
-                g->scratch, count, g->x);
+    tsgd_decode(&g->decoder, &g->data.train, g->sample + g->batch++ % g->batches * count, count,
+                view, g->scratch, count, g->x);
 }
 
 static void plain_loop(void *arg)

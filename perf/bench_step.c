@@ -1,5 +1,5 @@
-/* One step of each model on one thread, from bytes to new parameters, and LeNet's layers one by one;
- * batch 32, ten classes.                                                                        */
+/* One step of each model on one thread, from bytes to new parameters, and LeNet's layers one by
+ * one; batch 32, ten classes.                                                                   */
 #include "bench.h"
 
 #include "base/mem.h"

@@ -1,6 +1,6 @@
-/* base/format.h: numbers in texts as the C locale has them ("0.5"), whatever locale the host has set
- * for its process or thread. Neither is changed: only the calling thread's locale is another one
- * during a call, and is put back. Any thread.                                                   */
+/* base/format.h: numbers in texts as the C locale has them ("0.5"), whatever locale the host has
+ * set for its process or thread. Neither is changed: only the calling thread's locale is another
+ * one during a call, and is put back. Any thread.                                               */
 #ifndef TSGD_BASE_FORMAT_H
 #define TSGD_BASE_FORMAT_H
 

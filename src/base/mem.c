@@ -25,7 +25,8 @@ enum tsgd_status tsgd_map(void **out, size_t bytes, const char *what, struct tsg
 {
     void *p = MAP_FAILED;
     if (bytes <= SIZE_MAX / 2)
-        p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                 0);
     if (p == MAP_FAILED)
         return tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for %zu bytes", what, bytes);
     madvise(p, bytes, MADV_HUGEPAGE);   /* a wish: without huge pages everything works the same */
@@ -48,7 +49,8 @@ static bool read_number(const char *path, const char *key, uint64_t *out)
     if (!f)
         return false;
     while (!found && fgets(line, sizeof line, f))
-        found = !strncmp(line, key, strlen(key)) && sscanf(line + strlen(key), "%" SCNu64, out) == 1;
+        found = !strncmp(line, key, strlen(key)) &&
+                sscanf(line + strlen(key), "%" SCNu64, out) == 1;
     fclose(f);
     return found;
 }

@@ -30,7 +30,7 @@ enum tsgd_purpose {
     TSGD_RNG_SLOW_NODE = 16,    /* a = node */
     TSGD_RNG_NODE_SPEED = 17,   /* a = node */
     TSGD_RNG_VALIDATION = 18,   /* a = node: which of its samples are held out */
-    TSGD_RNG_AUGMENT = 19,      /* a = node, b = batch: crops and flips; a block for each position */
+    TSGD_RNG_AUGMENT = 19,      /* a = node, b = batch: crops and flips; a block a position */
     TSGD_RNG_TEST = 1000        /* anything a test or benchmark likes */
 };
 
@@ -40,8 +40,8 @@ struct tsgd_rng {
     uint32_t used;                  /* words of the block already given out */
 };
 
-/* The last word of a stream's counter: the purpose, and above it the upper half of b. A node takes at
- * most 2^32 visits of 2^20 steps, so its gradients can be counted below 2^52, and no two of them
+/* The last word of a stream's counter: the purpose, and above it the upper half of b. A node takes
+ * at most 2^32 visits of 2^20 steps, so its gradients can be counted below 2^52, and no two of them
  * share their draws.                                                                            */
 static inline uint32_t tsgd_rng_tag(enum tsgd_purpose purpose, uint64_t b)
 {

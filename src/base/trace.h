@@ -51,7 +51,7 @@ void tsgd_trace_free(struct tsgd_trace *t);
 size_t tsgd_trace_bytes(const struct tsgd_trace *t);
 
 /* A pass begins: there are at least this many tracks afterwards, and what flows in it has nothing
- * to do with what flowed before. Tracks from before may have moved. TSGD_ENOMEM.                   */
+ * to do with what flowed before. Tracks from before may have moved. TSGD_ENOMEM.                 */
 enum tsgd_status tsgd_trace_reserve(struct tsgd_trace *t, size_t tracks, struct tsgd_error *err);
 
 struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i);

@@ -34,11 +34,11 @@ struct tsgd_problem_ops {
      * returns the sum of the losses, before any step. Only called when batch_count > 0.         */
     double (*gradient)(const struct tsgd_problem *p, uint32_t node, uint64_t b, const float *x,
                        float *grad, void *scratch);
-    /* Both only when p->parts > 1: minibatches are cut into so many parts, by their count alone, and
-     * parts are worked on side by side. The step's gradient is then
+    /* Both only when p->parts > 1: minibatches are cut into so many parts, by their count alone,
+     * and parts are worked on side by side. The step's gradient is then
      *     sum over parts q, ascending, of (count_q / count) * gradient of the mean loss over part q
-     * in single precision, and its loss the sum of theirs in the same order. part_count may be 0, but
-     * not for part 0; part_gradient is as gradient, for a part that has samples.                */
+     * in single precision, and its loss the sum of theirs in the same order. part_count may be 0,
+     * but not for part 0; part_gradient is as gradient, for a part that has samples.            */
     uint32_t (*part_count)(const struct tsgd_problem *p, uint32_t node, uint64_t b, uint32_t part);
     double (*part_gradient)(const struct tsgd_problem *p, uint32_t node, uint64_t b, uint32_t part,
                             const float *x, float *grad, void *scratch);

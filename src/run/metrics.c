@@ -9,7 +9,8 @@ const struct tsgd_metric tsgd_metrics[] = {
 #define U64(field) {#field, TSGD_METRIC_U64, offsetof(struct tsgd_eval, field)}
 #define REAL(field) {#field, TSGD_METRIC_REAL, offsetof(struct tsgd_eval, field)}
     U64(round), U64(samples), U64(gradients), U64(bytes_gossip), U64(bytes_teleport),
-    REAL(sim_seconds), REAL(wall_seconds), REAL(train_loss), REAL(test_loss), REAL(test_accuracy), REAL(validation_loss), REAL(validation_accuracy),
+    REAL(sim_seconds), REAL(wall_seconds), REAL(train_loss), REAL(test_loss), REAL(test_accuracy),
+    REAL(validation_loss), REAL(validation_accuracy),
     REAL(test_loss_mean), REAL(test_loss_worst),
     REAL(test_accuracy_mean), REAL(test_accuracy_worst),
     REAL(consensus), REAL(grad_norm2), REAL(grad_norm2_tokens), REAL(distance2), REAL(lr),

@@ -9,10 +9,11 @@ static enum tsgd_status parse_cosine(struct tsgd_rate *r, const char *arg, struc
 {
     r->kind = TSGD_RATE_COSINE;
     if (r->rounds == 0)
-        return tsgd_fail(err, TSGD_EINVAL, "--schedule cosine: needs --rounds, to know where it ends");
+        return tsgd_fail(err, TSGD_EINVAL,
+                         "--schedule cosine: needs --rounds, to know where it ends");
     if (arg && (!tsgd_parse_double(arg, &r->least) || r->least < 0))
-        return tsgd_fail(err, TSGD_EINVAL, "--schedule cosine: '%s' is not a step size of 0 or more",
-                         arg);
+        return tsgd_fail(err, TSGD_EINVAL,
+                         "--schedule cosine: '%s' is not a step size of 0 or more", arg);
     if (r->least > r->eta)
         return tsgd_fail(err, TSGD_EINVAL, "--schedule cosine: found %g, want at most --lr, %g",
                          r->least, r->eta);
@@ -31,13 +32,16 @@ static enum tsgd_status parse_steps(struct tsgd_rate *r, const char *arg, struct
     memcpy(rounds, arg, n);
     rounds[n] = 0;
     if (!tsgd_parse_list(rounds, r->step, TSGD_RATE_STEPS, &r->n_steps))
-        return tsgd_fail(err, TSGD_EINVAL, "--schedule step: '%s' is not a list of at most %d rounds",
-                         rounds, TSGD_RATE_STEPS);
+        return tsgd_fail(err, TSGD_EINVAL,
+                         "--schedule step: '%s' is not a list of at most %d rounds", rounds,
+                         TSGD_RATE_STEPS);
     for (size_t i = 1; i < r->n_steps; i++)
         if (r->step[i] <= r->step[i - 1])
-            return tsgd_fail(err, TSGD_EINVAL, "--schedule step: rounds '%s' do not ascend", rounds);
+            return tsgd_fail(err, TSGD_EINVAL, "--schedule step: rounds '%s' do not ascend",
+                             rounds);
     if (colon && (!tsgd_parse_double(colon + 1, &r->factor) || r->factor <= 0))
-        return tsgd_fail(err, TSGD_EINVAL, "--schedule step: factor '%s' is not above 0", colon + 1);
+        return tsgd_fail(err, TSGD_EINVAL, "--schedule step: factor '%s' is not above 0",
+                         colon + 1);
     float end = tsgd_rate_at(r, r->step[r->n_steps - 1]);
     if (r->factor > 1 && !isfinite(end))
         return tsgd_fail(err, TSGD_EINVAL, "--schedule step: factor %g makes the last step size %g",
@@ -61,7 +65,8 @@ enum tsgd_status tsgd_rate_parse(struct tsgd_rate *out, const char *schedule, do
     else if (strcmp(spec.name, "const"))
         st = tsgd_unknown_name("--schedule", spec.name, names, 3, err);
     else if (spec.arg)
-        st = tsgd_fail(err, TSGD_EINVAL, "--schedule const: takes no argument, found ':%s'", spec.arg);
+        st = tsgd_fail(err, TSGD_EINVAL, "--schedule const: takes no argument, found ':%s'",
+                       spec.arg);
     if (st == TSGD_OK)
         *out = r;
     return st;

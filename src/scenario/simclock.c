@@ -20,7 +20,7 @@ struct tsgd_simclock {
     const struct tsgd_network *network;
     uint64_t teleport_bytes, gossip_bytes;
     struct token *token;
-    double *idle, *port;        /* [nodes] when the last step, and the last incoming transfer, ended */
+    double *idle, *port;        /* [nodes] end of the last step, of the last incoming transfer */
     struct arrival *arrival;    /* [tokens] of one token, for the serial port */
     uint32_t tokens, nodes;
 };
@@ -31,9 +31,10 @@ size_t tsgd_simclock_bytes(uint32_t tokens, uint32_t nodes)
     return tsgd_add(tsgd_mul(tokens, token), tsgd_mul(nodes, 2 * sizeof(double)));
 }
 
-enum tsgd_status tsgd_simclock_create(struct tsgd_simclock **out, const struct tsgd_network *network,
-                                      uint32_t tokens, uint64_t teleport_bytes,
-                                      uint64_t gossip_bytes, uint32_t nodes, struct tsgd_error *err)
+enum tsgd_status tsgd_simclock_create(struct tsgd_simclock **out,
+                                      const struct tsgd_network *network, uint32_t tokens,
+                                      uint64_t teleport_bytes, uint64_t gossip_bytes,
+                                      uint32_t nodes, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_simclock *c = NULL;

@@ -4,7 +4,8 @@
 
 #include "simd/simd.h"
 
-/* Output pixels first .. first + count - 1 of one axis, where a tap meets the input, not padding. */
+/* Output pixels first .. first + count - 1 of one axis, where a tap meets the input, not
+ * padding.                                                                                      */
 struct tsgd_span {
     size_t first, count;
 };
@@ -18,8 +19,8 @@ static inline struct tsgd_span tsgd_span(size_t tap, size_t in, size_t out,
     return (struct tsgd_span){from, end > from ? end - from : 0};
 }
 
-/* Row i of the pooled gradient of channel c, back at the pixels that won, in two rows of dy, which is
- * 0 elsewhere; returns its sum.                                                                  */
+/* Row i of the pooled gradient of channel c, back at the pixels that won, in two rows of dy, which
+ * is 0 elsewhere; returns its sum.                                                              */
 INLINE vf tsgd_unpool_row(const struct tsgd_conv *d, const float *dp, const uint16_t *won, size_t c,
                           size_t i, float *dy)
 {
@@ -47,15 +48,15 @@ INLINE vf tsgd_unpool_row(const struct tsgd_conv *d, const float *dp, const uint
     return sum;
 }
 
-/* So few output channels that vectors of them would be half empty, or so few input channels that the
- * transposed gradient would be read too often: lanes are samples instead.                       */
+/* So few output channels that vectors of them would be half empty, or so few input channels that
+ * the transposed gradient would be read too often: lanes are samples instead.                   */
 static inline bool tsgd_few_channels(const struct tsgd_conv *d)
 {
     return 2 * d->out_c < VL || d->in_c < 4;
 }
 
-/* The gradient of the weights in that case, from dy or, when won is not NULL, from the pooled gradient,
- * and then of the biases too; and the floats of scratch that it needs.                           */
+/* The gradient of the weights in that case, from dy or, when won is not NULL, from the pooled
+ * gradient, and then of the biases too; and the floats of scratch that it needs.                */
 enum { TSGD_LANE_PAIRS = 4, TSGD_LANE_BLOCK = 64 };
 static inline size_t tsgd_lane_scratch(const struct tsgd_conv *d)
 {

@@ -124,8 +124,8 @@ static struct pair after(struct pair i, const struct call *k, size_t channels)
 /* Adds output rows from .. to - 1 of `rows` output channels to the sums of the n pairs from *at on,
  * and moves *at behind them. g: row `from` of the first one's gradient.                         */
 static void add_tile(const struct call *k, const float *x, const float *g, size_t g_row,
-                     size_t rows, size_t channels, struct pair *at, size_t n, size_t from, size_t to,
-                     float *sum)
+                     size_t rows, size_t channels, struct pair *at, size_t n, size_t from,
+                     size_t to, float *sum)
 {
     const struct tsgd_conv *d = k->d;
     struct tsgd_span down = k->down[at->p], across = k->across[at->q];

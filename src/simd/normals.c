@@ -40,8 +40,8 @@ static inline void one_round(wide c[4], uint32_t k0, uint32_t k1)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "halves of lanes are put side by side");
 
-/* Philox4x32-10 of the counters (first, a, b, purpose) .. (first + 15, ..): word w of counter l into
- * out[w][l]. The same function as Random123's, which takes one counter at a time.               */
+/* Philox4x32-10 of the counters (first, a, b, purpose) .. (first + 15, ..): word w of counter l
+ * into out[w][l]. The same function as Random123's, which takes one counter at a time.          */
 static void philox(uint32_t out[4][LANES], uint64_t seed, uint32_t first, uint32_t a, uint32_t b,
                    uint32_t purpose)
 {

@@ -84,8 +84,8 @@ static bool same_link(const struct tsgd_edge *x, const struct tsgd_edge *y)
     return y->link && x->entry.row == y->entry.row && x->entry.col == y->entry.col;
 }
 
-/* Entries of one round, whose edges are `count` from number `first` on, in order, into out; how many.
- * A graph of a single token often has no edges at all, and then no array to point into.         */
+/* Entries of one round, whose edges are `count` from number `first` on, in order, into out; how
+ * many. A graph of a single token often has no edges at all, and then no array to point into.   */
 static size_t entries_of(const struct tsgd_edges *e, size_t first, size_t count, uint32_t *degree,
                          double *rest, struct tsgd_entry *out)
 {

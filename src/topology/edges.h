@@ -24,9 +24,9 @@ struct tsgd_edges {
 /* W_round[a][b] += weight. */
 void tsgd_edges_weight(struct tsgd_edges *e, uint32_t round, uint32_t a, uint32_t b, double weight);
 
-/* An undirected edge with Metropolis-Hastings weight 1 / (1 + max(deg a, deg b)); what is missing to
- * 1 stands on the diagonal. Twice the same link counts once, a loop not at all. A round has links
- * or weights, not both.                                                                         */
+/* An undirected edge with Metropolis-Hastings weight 1 / (1 + max(deg a, deg b)); what is missing
+ * to 1 stands on the diagonal. Twice the same link counts once, a loop not at all. A round has
+ * links or weights, not both.                                                                   */
 void tsgd_edges_link(struct tsgd_edges *e, uint32_t round, uint32_t a, uint32_t b);
 
 /* W[a][b] = 1 / n for all a and b, in the only round there is. */
@@ -35,14 +35,15 @@ void tsgd_edges_everybody(struct tsgd_edges *e);
 /* Takes everything back, for another draw. */
 void tsgd_edges_clear(struct tsgd_edges *e);
 
-/* The first token that no path, over all rounds and whichever way the edges point, joins to token 0;
- * n: there is none. In a doubly stochastic matrix, what is joined one way is joined the other way
- * too. Out of memory: n, and remembered.                                                        */
+/* The first token that no path, over all rounds and whichever way the edges point, joins to token
+ * 0; n: there is none. In a doubly stochastic matrix, what is joined one way is joined the other
+ * way too. Out of memory: n, and remembered.                                                    */
 uint32_t tsgd_edges_cut_off(struct tsgd_edges *e);
 
 /* One matrix a round into w[e->period], which the caller owns; on error w is as it was.
  * TSGD_ENOMEM, also when memory would not suffice, before it is taken.                          */
-enum tsgd_status tsgd_edges_finish(struct tsgd_edges *e, struct tsgd_csr *w, struct tsgd_error *err);
+enum tsgd_status tsgd_edges_finish(struct tsgd_edges *e, struct tsgd_csr *w,
+                                   struct tsgd_error *err);
 
 void tsgd_edges_release(struct tsgd_edges *e);
 

@@ -18,6 +18,7 @@ const struct tsgd_topology tsgd_topology_exp = {
     .name = "exp",
     .usage = "exp",
     .example = "exp",
-    .summary = "exponential graph: a reads a + 1, a + 2, a + 4, .. (directed; Ying et al., NeurIPS 2021)",
+    .summary = "exponential graph: a reads a + 1, a + 2, a + 4, .. (directed; Ying et al., "
+               "NeurIPS 2021)",
     .build = build,
 };

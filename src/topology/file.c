@@ -144,9 +144,8 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     TRY(check_repeats(&r));
     uint32_t lost = tsgd_edges_cut_off(e);
     if (lost < e->n && !e->allow_disconnected)
-        st = tsgd_fail(err, TSGD_EINVAL, "--topology file:%s: token %u never hears of token 0, want "
-                       "a connected graph, or --allow-disconnected", arg,
-                       lost);
+        st = tsgd_fail(err, TSGD_EINVAL, "--topology file:%s: token %u never hears of token 0, "
+                       "want a connected graph, or --allow-disconnected", arg, lost);
 done:
     fclose(f);
     free(r.stated);

@@ -18,6 +18,7 @@ const struct tsgd_topology tsgd_topology_onepeer_exp = {
     .name = "onepeer-exp",
     .usage = "onepeer-exp",
     .example = "onepeer-exp",
-    .summary = "one peer a round: a reads a + 2^j, j going round (directed; Ying et al., NeurIPS 2021)",
+    .summary = "one peer a round: a reads a + 2^j, j going round (directed; Ying et al., "
+               "NeurIPS 2021)",
     .build = build,
 };

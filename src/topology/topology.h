@@ -1,7 +1,7 @@
 /* topology/topology.h: who mixes with whom. A topology gives, for k tokens, a schedule of mixing
- * matrices: round t uses w[t % period]. Row a of a matrix: a reads b with weight W[a][b]; every matrix
- * is non-negative and doubly stochastic, which the paper's analysis needs (Assumption on W) and
- * which keeps the mean of the tokens where it is.                                               */
+ * matrices: round t uses w[t % period]. Row a of a matrix: a reads b with weight W[a][b]; every
+ * matrix is non-negative and doubly stochastic, which the paper's analysis needs (Assumption on W)
+ * and which keeps the mean of the tokens where it is.                                           */
 #ifndef TSGD_TOPOLOGY_TOPOLOGY_H
 #define TSGD_TOPOLOGY_TOPOLOGY_H
 
@@ -46,8 +46,8 @@ enum tsgd_status tsgd_topology_build_parts(struct tsgd_schedule *out, const char
 enum tsgd_status tsgd_topology_check(const struct tsgd_schedule *s, const char *topology,
                                      struct tsgd_error *err);
 
-/* Every W becomes (I + W) / 2: half of a token stays where it is, eigenvalues lie in [0, 1]. Off the
- * diagonal nothing comes or goes. On error *s is as it was. TSGD_ENOMEM.                        */
+/* Every W becomes (I + W) / 2: half of a token stays where it is, eigenvalues lie in [0, 1]. Off
+ * the diagonal nothing comes or goes. On error *s is as it was. TSGD_ENOMEM.                    */
 enum tsgd_status tsgd_schedule_lazy(struct tsgd_schedule *s, struct tsgd_error *err);
 
 /* Every matrix equals its transpose. */

@@ -35,7 +35,7 @@ struct world {
     uint32_t *wait_step, *wait_mix;
     struct message *message;
     size_t n_messages;
-    size_t *queue, *head, *tail;        /* messages by receiver and order; [nodes] what is left of it */
+    size_t *queue, *head, *tail;        /* messages by receiver and order; [nodes] the rest of it */
     bool *busy;                 /* [nodes] */
     struct event *heap;
     size_t n_events;
@@ -268,7 +268,8 @@ static void make_queues(struct world *w)
 
 static void make_script(struct world *w)
 {
-    size_t places = w->rounds * w->tokens, *last = zeros(w->c->problem->nodes, sizeof *last), at = 0;
+    size_t places = w->rounds * w->tokens, at = 0;
+    size_t *last = zeros(w->c->problem->nodes, sizeof *last);
     for (size_t i = 0; i < w->c->problem->nodes; i++)
         last[i] = SIZE_MAX;
     for (size_t place = 0; place < places; place++) {

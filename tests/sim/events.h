@@ -13,7 +13,8 @@ struct events_visit {
     uint32_t node, gradients;
 };
 
-/* visit[rounds][tokens]; when each token's mix of each round ended, as large; freed by the caller. */
+/* visit[rounds][tokens]; when each token's mix of each round ended, as large; freed by the
+ * caller.                                                                                       */
 double *events_run(const struct tsgd_engine_config *c, const struct events_visit *visit,
                    size_t rounds);
 

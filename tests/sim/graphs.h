@@ -1,5 +1,6 @@
-/* tests/sim/graphs.h: which graphs there are, known apart from the builders, so that a test that runs
- * over topologies and sizes passes over those that cannot be, and fails if another one is refused. */
+/* tests/sim/graphs.h: which graphs there are, known apart from the builders, so that a test that
+ * runs over topologies and sizes passes over those that cannot be, and fails if another one is
+ * refused.                                                                                      */
 #ifndef SIM_GRAPHS_H
 #define SIM_GRAPHS_H
 

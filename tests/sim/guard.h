@@ -1,6 +1,6 @@
-/* sim/guard.h: arrays of exactly their size, between pages that nobody may touch: a kernel that reads
- * or writes outside one ends the program. The rest of an array's own pages, which alignment may make
- * necessary, is looked at afterwards.                                                           */
+/* sim/guard.h: arrays of exactly their size, between pages that nobody may touch: a kernel that
+ * reads or writes outside one ends the program. The rest of an array's own pages, which alignment
+ * may make necessary, is looked at afterwards.                                                  */
 #ifndef SIM_GUARD_H
 #define SIM_GUARD_H
 

@@ -1,6 +1,7 @@
 /* tests/sim/sim.h: the same training as the engine's, written plainly: one thread, one round after
  * the other, no phases, no parity, no plan. The engine must give the same bits.
- * It shares with the engine the random streams, the step-size function and the hash, nothing else. */
+ * It shares with the engine the random streams, the step-size function and the hash, nothing
+ * else.                                                                                         */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
@@ -16,8 +17,8 @@ struct sim_log {
     float *m;                   /* [k][dim], exchanged row 1; NULL unless there is one */
 };
 
-/* How a run may end early in the simulator: after `round` rounds for all populations (a stop), or at a
- * population's first evaluation for which until(eval) holds. 0 and NULL: not.                   */
+/* How a run may end early in the simulator: after `round` rounds for all populations (a stop), or
+ * at a population's first evaluation for which until(eval) holds. 0 and NULL: not.              */
 struct sim_end {
     uint64_t stop_round;
     bool (*until)(const struct tsgd_eval *eval);
@@ -26,7 +27,8 @@ struct sim_end {
 /* log[n_populations]; release each with sim_log_release. */
 void sim_run(const struct tsgd_engine_config *c, struct sim_end end, struct sim_log *log);
 
-/* Runs the engine on the same configuration, collecting the same log; config->on_eval is replaced. */
+/* Runs the engine on the same configuration, collecting the same log; config->on_eval is
+ * replaced.                                                                                     */
 void sim_engine(const struct tsgd_engine_config *c, struct sim_end end, struct sim_log *log,
                 struct tsgd_outcome *outcome);
 
@@ -37,8 +39,8 @@ bool sim_differ(const struct tsgd_engine_config *c, const struct sim_log *a,
 
 void sim_log_release(struct sim_log *log);
 
-/* The simulator against the engine that gossips by rows, and by slices, whatever config->gossip says:
- * how many differ; prints the first difference of each. `name` says what ran.                   */
+/* The simulator against the engine that gossips by rows, and by slices, whatever config->gossip
+ * says: how many differ; prints the first difference of each. `name` says what ran.             */
 int sim_compare(const char *name, const struct tsgd_engine_config *c, struct sim_end end);
 
 #endif

@@ -84,15 +84,16 @@ static enum tsgd_status read_trace(struct tsgd_churn *c, const char *text, struc
 Test(churn, a_trace_says_when_its_nodes_are_there)
 {
     struct tsgd_churn c;
-    cr_assert(read_trace(&c, "# node from to\n\n4 7 9\n2 0 3\n 4\t2 5 # again\n9 3 3\n2 3 4\n", NULL) ==
-              TSGD_OK);
+    const char *text = "# node from to\n\n4 7 9\n2 0 3\n 4\t2 5 # again\n9 3 3\n2 3 4\n";
+    cr_assert(read_trace(&c, text, NULL) == TSGD_OK);
     for (uint64_t t = 0; t < 12; t++) {
         cr_expect(tsgd_churn_there(&c, 4, t) == ((t >= 2 && t < 5) || t == 7 || t == 8), "4 in %d",
                   (int)t);
         cr_expect(tsgd_churn_there(&c, 2, t) == (t < 4), "2 in %d", (int)t);
         cr_expect(!tsgd_churn_there(&c, 9, t), "an empty span: 9 is never there");
         for (uint32_t node = 0; node < 9; node++)
-            cr_expect(node == 2 || node == 4 || tsgd_churn_there(&c, node, t), "not named: %u", node);
+            cr_expect(node == 2 || node == 4 || tsgd_churn_there(&c, node, t), "not named: %u",
+                      node);
     }
     tsgd_churn_release(&c);
 }
@@ -354,8 +355,8 @@ Test(churn, holders_are_uniform_over_the_nodes_that_are_there, .timeout = 60)
     }
     struct sim_log *got = engine_log(&s);
     for (uint32_t i = 0; i < 6; i++)
-        cr_expect(fabs(visits[i] - mean[i]) < 5 * sqrt(variance[i]), "node %u: %u visits, want %g", i,
-                  visits[i], mean[i]);
+        cr_expect(fabs(visits[i] - mean[i]) < 5 * sqrt(variance[i]), "node %u: %u visits, want %g",
+                  i, visits[i], mean[i]);
     cr_expect((double)got->eval[got->n - 1].gradients == total);
     drop(got);
     tear_down(&s);

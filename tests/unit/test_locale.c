@@ -1,5 +1,5 @@
-/* A host that has set a locale whose numbers have a comma: everything that is read and written stays
- * as it is in the C locale, byte for byte, and the host's locale stays as it is.                */
+/* A host that has set a locale whose numbers have a comma: everything that is read and written
+ * stays as it is in the C locale, byte for byte, and the host's locale stays as it is.          */
 #include <criterion/criterion.h>
 #include <ftw.h>
 #include <limits.h>
@@ -39,16 +39,16 @@ TestSuite(locale, .init = enter_folder, .fini = leave_folder, .timeout = 240);
 
 /* ---- the locale ---- */
 
-/* Compiles a locale into the test's folder, so that nothing depends on those of the system. A test may
- * skip only where the C library has no localedef; Debian's libc-bin always has it, and `make test`
- * installs the sources (package locales), so it must not be skipped there.                      */
+/* Compiles a locale into the test's folder, so that nothing depends on those of the system. A test
+ * may skip only where the C library has no localedef; Debian's libc-bin always has it, and `make
+ * test` installs the sources (package locales), so it must not be skipped there.                */
 static void make_locale(const char *name)
 {
     char command[256];
     if (system("command -v localedef >/dev/null") != 0)
         cr_skip_test("this system has no localedef");
-    snprintf(command, sizeof command, "localedef -i %s -f UTF-8 ./%s.UTF-8 >localedef.log 2>&1", name,
-             name);
+    snprintf(command, sizeof command, "localedef -i %s -f UTF-8 ./%s.UTF-8 >localedef.log 2>&1",
+             name, name);
     cr_assert(system(command) == 0, "%s failed; is the package `locales` there?", command);
     cr_assert(setenv("LOCPATH", folder, 1) == 0);
 }

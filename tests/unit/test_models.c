@@ -180,7 +180,8 @@ Test(models, lenet_is_the_chain_that_its_description_says, .timeout = 60)
     const double *w = f.w2;
     double a[6 * 24 * 24], b[6 * 24 * 24], loss = 0;
     for (int s = 0; s < BATCH; s++) {
-        tsgd_ref_conv((struct tsgd_ref_shape){1, 28, 28}, 6, 5, 0, 1, w, w + 150, f.x2 + s * 784, a);
+        tsgd_ref_conv((struct tsgd_ref_shape){1, 28, 28}, 6, 5, 0, 1, w, w + 150, f.x2 + s * 784,
+                      a);
         rectify(a, 6 * 24 * 24);
         tsgd_ref_maxpool((struct tsgd_ref_shape){6, 24, 24}, 2, a, b);
         tsgd_ref_groupnorm((struct tsgd_ref_shape){6, 12, 12}, 2, w + 156, w + 162, b, a);

@@ -7,8 +7,8 @@
 
 #include "linalg/vec.h"
 
-/* What the row should hold: block c of the stream gives normals 64 (c / 16) + c % 16, and 16, 32 and
- * 48 after it.                                                                                  */
+/* What the row should hold: block c of the stream gives normals 64 (c / 16) + c % 16, and 16, 32
+ * and 48 after it.                                                                              */
 static void exact(uint64_t seed, uint32_t a, uint64_t b, double *out, double *radius, size_t rows)
 {
     struct tsgd_rng r = tsgd_rng(seed, TSGD_RNG_TEST, a, b);
@@ -88,7 +88,8 @@ static float *draws(void)
     return z;
 }
 
-/* The moments of a normal are 0, 1, 0, 3, 0, 15, and those of order p vary as (2p-1)!! - moment^2. */
+/* The moments of a normal are 0, 1, 0, 3, 0, 15, and those of order p vary as (2p-1)!! -
+ * moment^2.                                                                                     */
 Test(normals, have_the_moments_of_a_normal, .timeout = 60)
 {
     static const double want[] = {0, 1, 0, 3, 0, 15}, variance[] = {1, 2, 15, 96, 945, 10170};
@@ -117,7 +118,8 @@ Test(normals, fill_equally_likely_bins_equally, .timeout = 60)
         count[(int)(below((double)z[i]) * BINS)]++;
     for (int b = 0; b < BINS; b++)
         chi2 += (count[b] - each) * (count[b] - each) / each;
-    cr_expect(fabs(chi2 - (BINS - 1)) < 4 * sqrt(2 * (BINS - 1)), "chi2 %g for %d bins", chi2, BINS);
+    cr_expect(fabs(chi2 - (BINS - 1)) < 4 * sqrt(2 * (BINS - 1)), "chi2 %g for %d bins", chi2,
+              BINS);
     free(z);
 }
 
@@ -157,8 +159,8 @@ Test(normals, have_the_tails_of_a_normal_on_both_sides, .timeout = 60)
     free(z);
 }
 
-/* Neighbours in a row, partners of one transform (16 apart), and the same place of the next row: the
- * values and their squares.                                                                     */
+/* Neighbours in a row, partners of one transform (16 apart), and the same place of the next row:
+ * the values and their squares.                                                                 */
 Test(normals, are_not_correlated, .timeout = 60)
 {
     static const size_t apart[] = {1, 16, 32, WIDTH};

@@ -160,8 +160,9 @@ Test(quadratic, the_noise_is_new_for_each_node_and_gradient_and_the_same_when_as
     tsgd_quadratic_release(&q);
 }
 
-/* Philox4x32-10 as the paper has it (Salmon et al., SC'11), and Box-Muller in double of its words: of
- * block c, words 0 and 1 give normals c and c + 16 of 64, words 2 and 3 normals c + 32 and c + 48. */
+/* Philox4x32-10 as the paper has it (Salmon et al., SC'11), and Box-Muller in double of its words:
+ * of block c, words 0 and 1 give normals c and c + 16 of 64, words 2 and 3 normals c + 32 and c +
+ * 48.                                                                                           */
 static void twin_noise(const uint32_t key[2], const uint32_t name[4], double *z, double *radius)
 {
     for (uint32_t c = 0; c < 16; c++) {
@@ -443,8 +444,8 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
     for (uint32_t i = 0; i < N; i++)
         for (int j = 0; j < D; j++) {
             double x = (double)tsgd_run_token(run, i)[j], way = right[i * D + j] - q.optimum[j];
-            cr_assert(fabs(x - right[i * D + j]) < 3e-6, "%s token %u: %.9g, want %.9g", topology, i,
-                      x, right[i * D + j]);
+            cr_assert(fabs(x - right[i * D + j]) < 3e-6, "%s token %u: %.9g, want %.9g", topology,
+                      i, x, right[i * D + j]);
             tokens += c * c * way * way / N;
         }
     double got = t.eval[t.n - 1].grad_norm2_tokens;

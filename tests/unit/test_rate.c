@@ -59,5 +59,6 @@ Test(rate, nonsense_is_refused)
         cr_expect(strstr(err.text, "--schedule"), "'%s': %s", bad[i], err.text);
     }
     struct tsgd_rate r;
-    cr_expect(tsgd_rate_parse(&r, "cosine", 0.1, 0, 0, NULL) == TSGD_EINVAL, "cosine without rounds");
+    cr_expect(tsgd_rate_parse(&r, "cosine", 0.1, 0, 0, NULL) == TSGD_EINVAL,
+              "cosine without rounds");
 }

@@ -378,7 +378,8 @@ Test(run, fashion_mnist_reaches_the_accuracy_of_pytorch, .timeout = 600)
         sum += t.eval[t.n - 1].test_accuracy;
     }
     cr_expect(sum / 3 >= 0.867 && sum / 3 <= 0.897, "mean accuracy of 3 seeds %.4f", sum / 3);
-    fprintf(stderr, "fashion-mnist, D-SGD on a ring of 25, round 600: mean accuracy %.4f\n", sum / 3);
+    fprintf(stderr, "fashion-mnist, D-SGD on a ring of 25, round 600: mean accuracy %.4f\n",
+            sum / 3);
 }
 #endif
 

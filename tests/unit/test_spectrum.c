@@ -111,8 +111,8 @@ Test(spectrum, exact_consensus_comes_when_it_should, .timeout = 60)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint32_t rounds = spectrum_of(cases[i].name, cases[i].k).exact_after;
-        cr_expect(rounds == cases[i].rounds, "%s k=%u: %u, want %u", cases[i].name, cases[i].k, rounds,
-                  cases[i].rounds);
+        cr_expect(rounds == cases[i].rounds, "%s k=%u: %u, want %u", cases[i].name, cases[i].k,
+                  rounds, cases[i].rounds);
     }
 }
 
@@ -203,10 +203,10 @@ ParameterizedTest(size_t *row, spectrum, of_every_topology_is_that_of_its_dense_
                 continue;
             cr_assert(tsgd_spectrum(&got, &s, NULL) == TSGD_OK);
             double gap = dense_gap(&s, 1, ks[i]), period = dense_gap(&s, s.period, ks[i]);
-            cr_expect(fabs(got.gap - gap) < 1e-6, "%s k=%u: %.12g, want %.12g", name, ks[i], got.gap,
-                      gap);
-            cr_expect(fabs(got.gap_period - period) < 1e-6, "%s k=%u, period: %.12g, want %.12g", name,
-                      ks[i], got.gap_period, period);
+            cr_expect(fabs(got.gap - gap) < 1e-6, "%s k=%u: %.12g, want %.12g", name, ks[i],
+                      got.gap, gap);
+            cr_expect(fabs(got.gap_period - period) < 1e-6, "%s k=%u, period: %.12g, want %.12g",
+                      name, ks[i], got.gap_period, period);
             tsgd_schedule_release(&s);
         }
 }

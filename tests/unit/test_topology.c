@@ -61,7 +61,8 @@ ParameterizedTest(size_t *pair, topology, every_matrix_is_doubly_stochastic, .ti
             cr_expect(fabs(sum - 1) < 1e-6, "%s row %u: %g", row(*pair)->name, a, sum);
         }
         for (uint32_t b = 0; b < s.w[r].n; b++)
-            cr_expect(fabs(column[b] - 1) < 1e-6, "%s column %u: %g", row(*pair)->name, b, column[b]);
+            cr_expect(fabs(column[b] - 1) < 1e-6, "%s column %u: %g", row(*pair)->name, b,
+                      column[b]);
     }
     tsgd_schedule_release(&s);
 }
@@ -153,8 +154,8 @@ ParameterizedTest(size_t *pair, topology, every_matrix_but_the_directed_is_symme
     for (uint32_t r = 0; r < s.period; r++)
         for (uint32_t a = 0; a < s.w[r].n; a++)
             for (uint32_t b = 0; b < a; b++)
-                cr_expect(weight(&s, r, a, b) == weight(&s, r, b, a), "%s round %u: %u and %u", name,
-                          r, a, b);
+                cr_expect(weight(&s, r, a, b) == weight(&s, r, b, a), "%s round %u: %u and %u",
+                          name, r, a, b);
     tsgd_schedule_release(&s);
 }
 
@@ -223,7 +224,8 @@ Test(topology, one_peer_exponential_averages_exactly_after_a_period_of_a_power_o
     tsgd_schedule_release(&s);
 }
 
-/* Row a reads exactly the tokens of `want`, a list that ends with a itself, all with equal weights. */
+/* Row a reads exactly the tokens of `want`, a list that ends with a itself, all with equal
+ * weights.                                                                                      */
 static void expect_reads(const char *name, uint32_t k, uint32_t a, const uint32_t *want, uint32_t n)
 {
     struct tsgd_schedule s = named(name, k);
@@ -231,8 +233,8 @@ static void expect_reads(const char *name, uint32_t k, uint32_t a, const uint32_
         bool read = false;
         for (uint32_t i = 0; i < n; i++)
             read |= want[i] == b;
-        cr_expect(fabs(weight(&s, 0, a, b) - (read ? 1.0 / n : 0)) < 1e-7, "%s k=%u: %u reads %u: %g",
-                  name, k, a, b, weight(&s, 0, a, b));
+        cr_expect(fabs(weight(&s, 0, a, b) - (read ? 1.0 / n : 0)) < 1e-7,
+                  "%s k=%u: %u reads %u: %g", name, k, a, b, weight(&s, 0, a, b));
     }
     tsgd_schedule_release(&s);
 }
@@ -275,8 +277,8 @@ Test(topology, a_star_has_metropolis_hastings_weights)
 
 /* ---- base ---- */
 
-/* Worked out by hand: 5 = 4 + 1; the first four find their mean, token 4 meets token 3 while 0 and 1
- * keep each other company, and the four go on.                                                  */
+/* Worked out by hand: 5 = 4 + 1; the first four find their mean, token 4 meets token 3 while 0 and
+ * 1 keep each other company, and the four go on.                                                */
 Test(topology, base_1_of_five_is_as_in_the_paper)
 {
     static const struct { uint32_t a, b; double w; } want[5][3] = {
@@ -335,8 +337,8 @@ ParameterizedTest(size_t *most, topology, base_is_exact_after_its_period_for_eve
         for (uint32_t i = 0; i < k * k; i++)
             worst = fmax(worst, fabs(p[i] - 1.0 / k));
         cr_expect(worst < 1e-6, "%s k=%u is off by %g", name, k, worst);
-        cr_expect(s.period <= 2 * log(k) / log((double)*most + 1) + 2, "%s k=%u: %u rounds", name, k,
-                  s.period);
+        cr_expect(s.period <= 2 * log(k) / log((double)*most + 1) + 2, "%s k=%u: %u rounds", name,
+                  k, s.period);
         cr_assert(tsgd_spectrum(&spectrum, &s, NULL) == TSGD_OK);
         cr_expect(spectrum.degree <= *most, "%s k=%u: %u neighbours", name, k, spectrum.degree);
         cr_expect(spectrum.exact_after > 0 && spectrum.gap_period > 1 - 1e-6, "%s k=%u", name, k);
@@ -362,7 +364,8 @@ Test(topology, regular_gives_everybody_the_same_number_of_neighbours, .timeout =
                 char name[16];
                 struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
                 snprintf(name, sizeof name, "regular:%u", d);
-                cr_assert(tsgd_topology_build(&s, name, k, seed, NULL) == TSGD_OK, "%s k=%u", name, k);
+                cr_assert(tsgd_topology_build(&s, name, k, seed, NULL) == TSGD_OK, "%s k=%u", name,
+                          k);
                 for (uint32_t a = 0; a < k; a++)
                     cr_expect(s.w->ptr[a + 1] - s.w->ptr[a] == d + 1, "%s k=%u: %u", name, k, a);
                 tsgd_schedule_release(&s);
@@ -399,8 +402,8 @@ static void expect_fair(const char *name)
     }
     double share = all / (10.0 * SEEDS), sigma = sqrt(SEEDS * share * (1 - share));
     for (uint32_t pair = 0; pair < 10; pair++)
-        cr_expect(fabs(count[pair] - share * SEEDS) < 5 * sigma, "%s, pair %u: %u of %g", name, pair,
-                  count[pair], share * SEEDS);
+        cr_expect(fabs(count[pair] - share * SEEDS) < 5 * sigma, "%s, pair %u: %u of %g", name,
+                  pair, count[pair], share * SEEDS);
 }
 
 Test(topology, regular_prefers_no_pair, .timeout = 60) { expect_fair("regular:2"); }
@@ -479,7 +482,8 @@ ParameterizedTest(size_t *pair, topology, weights_of_a_file_are_taken_as_they_st
     cr_assert(from_file(&t, text, bytes, tokens(*pair), true, &err) == TSGD_OK, "%s", err.text);
     for (uint32_t a = 0; a < tokens(*pair); a++)
         for (uint32_t b = 0; b < tokens(*pair); b++)
-            cr_expect(weight(&s, 0, a, b) == weight(&t, 0, a, b), "%s: %u %u", row(*pair)->name, a, b);
+            cr_expect(weight(&s, 0, a, b) == weight(&t, 0, a, b), "%s: %u %u", row(*pair)->name, a,
+                      b);
     free(text);
     tsgd_schedule_release(&s);
     tsgd_schedule_release(&t);
@@ -488,12 +492,14 @@ ParameterizedTest(size_t *pair, topology, weights_of_a_file_are_taken_as_they_st
 Test(topology, a_disconnected_file_is_refused_unless_allowed)
 {
     static const char *const texts[] = {
-        "0 1\n2 3\n", "", "0 1 1\n1 0 1\n2 3 1\n3 2 1\n", "0 0 1\n1 1 1\n2 2 1\n3 3 1\n0 1 0\n0 2 0\n0 3 0\n",
+        "0 1\n2 3\n", "", "0 1 1\n1 0 1\n2 3 1\n3 2 1\n",
+        "0 0 1\n1 1 1\n2 2 1\n3 3 1\n0 1 0\n0 2 0\n0 3 0\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct tsgd_schedule s;
         struct tsgd_error err;
-        cr_assert(from_file(&s, texts[i], strlen(texts[i]), 4, false, &err) == TSGD_EINVAL, "%zu", i);
+        cr_assert(from_file(&s, texts[i], strlen(texts[i]), 4, false, &err) == TSGD_EINVAL, "%zu",
+                  i);
         cr_expect(strstr(err.text, "never hears of token 0") &&
                   strstr(err.text, "--allow-disconnected"), "%s", err.text);
         cr_assert(from_file(&s, texts[i], strlen(texts[i]), 4, true, &err) == TSGD_OK, "%zu", i);
@@ -562,7 +568,8 @@ Test(topology, a_file_that_cannot_be_read_is_an_input_error)
         struct tsgd_schedule s;
         struct tsgd_error err;
         cr_assert(tsgd_topology_build(&s, names[i], 3, 0, &err) == TSGD_EIO);
-        cr_expect(strstr(err.text, "cannot read") && strstr(err.text, names[i] + 5), "%s", err.text);
+        cr_expect(strstr(err.text, "cannot read") && strstr(err.text, names[i] + 5), "%s",
+                  err.text);
     }
 }
 
@@ -606,8 +613,8 @@ Test(topology, what_cannot_be_is_refused_with_a_sentence)
         struct tsgd_error err = {TSGD_OK, ""};
         cr_expect(tsgd_topology_build(&s, refused[i].name, refused[i].k, 0, &err) == TSGD_EINVAL,
                   "%s k=%u", refused[i].name, refused[i].k);
-        cr_expect(strstr(err.text, refused[i].sentence), "wants '%s', says: %s", refused[i].sentence,
-                  err.text);
+        cr_expect(strstr(err.text, refused[i].sentence), "wants '%s', says: %s",
+                  refused[i].sentence, err.text);
     }
 }
 
