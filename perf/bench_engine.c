@@ -148,7 +148,10 @@ static bool empty_steps(const char *topology, uint32_t k, uint32_t threads)
         tsgd_sgd_rule(&rule, "token", 0, false, 0, NULL))
         exit(1);
     for (int r = 0; r < REPEATS; r++) {
-        struct tsgd_population p = {.k = k, .mixing = &mixing, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}), .rounds = rounds};
+        struct tsgd_population p = {
+            .k = k, .mixing = &mixing, .rounds = rounds,
+            .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}),
+        };
         struct tsgd_engine_config c = {
             .problem = &problem, .population = &p, .n_populations = 1, .teleports = true,
             .rule = rule, .local_steps = 1, .threads = threads, .init = x,

@@ -169,7 +169,10 @@ static enum tsgd_status create(void **out, const void *network, const struct tsg
 
 static void free_clock(void *clock) { tsgd_simclock_free(clock); }
 
-static size_t bytes(const struct tsgd_traffic *t) { return tsgd_simclock_bytes(t->tokens, t->nodes); }
+static size_t bytes(const struct tsgd_traffic *t)
+{
+    return tsgd_simclock_bytes(t->tokens, t->nodes);
+}
 
 static void visit(void *clock, uint32_t a, uint32_t node, uint32_t gradients)
 {

@@ -235,7 +235,8 @@ static size_t add_messages(struct world *w, size_t t, size_t a, uint32_t from)
         bool exists = b != a && !v->gone && !v->cut && !all[b].cut;
         w->message[at] = (struct message){
             .from = all[b].node, .to = v->node, .sender = b, .visit = place, .exists = exists,
-            .order = (group + 1) * w->tokens + a, .bytes = bytes * tsgd_rule_exchanged(l), .ready = INFINITY,
+            .order = (group + 1) * w->tokens + a, .bytes = bytes * tsgd_rule_exchanged(l),
+            .ready = INFINITY,
         };
         w->wait_mix[place] += exists;
     }

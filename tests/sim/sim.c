@@ -94,8 +94,9 @@ static void gt(struct sim *s, uint32_t a, struct sim_step step)
     }
 }
 
-/* Takezawa et al. 2023, Algorithm 1: u <- beta u + g, and c - u is what is mixed, where c is the mixed
- * c - u of the last round plus the old u; x moves by the own c - u, but only after it has been mixed. */
+/* Takezawa et al. 2023, Algorithm 1: u <- beta u + g, and c - u is what is mixed, where c is the
+ * mixed c - u of the last round plus the old u; x moves by the own c - u, but only after it has
+ * been mixed.                                                                                   */
 static void momentum_tracking(struct sim *s, uint32_t a, struct sim_step step)
 {
     (void)step;
@@ -175,7 +176,8 @@ static void choose_rule(struct sim *s, size_t floats)
     }
 }
 
-/* The gradient of one minibatch, in parts where the problem cuts it: their weighted sum, in order. */
+/* The gradient of one minibatch, in parts where the problem cuts it: their weighted sum, in
+ * order.                                                                                        */
 static double gradient(struct sim *s, uint32_t node, uint64_t batch, const float *x)
 {
     const struct tsgd_problem *p = s->c->problem;
@@ -501,7 +503,8 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
             memcpy(s->m + at, s->mixed_m + at, bytes);
         }
         for (uint32_t b = 0; b < p->k && s->rule == momentum_tracking; b++)
-            for (size_t j = (first + b) * s->dim, i = 0; i < s->dim && s->moves[first + b]; i++, j++)
+            for (size_t j = (first + b) * s->dim, i = 0; i < s->dim && s->moves[first + b];
+                 i++, j++)
                 s->x[j] += p->eta.at(p->eta.schedule, t) * s->move[j];
     }
 }
@@ -648,7 +651,8 @@ bool sim_differ(const struct tsgd_engine_config *c, const struct sim_log *a,
             x.wall_seconds = y.wall_seconds = 0;
             if (memcmp(&x, &y, sizeof x)) {
                 snprintf(what, size, "population %u: evaluation of round %llu (or %llu): "
-                         "train %.17g %.17g test %.17g %.17g consensus %.17g %.17g hash %llx %llx seconds %.17g %.17g",
+                         "train %.17g %.17g test %.17g %.17g consensus %.17g %.17g hash %llx %llx "
+                         "seconds %.17g %.17g",
                          q, (unsigned long long)x.round, (unsigned long long)y.round, x.train_loss,
                          y.train_loss, x.test_loss, y.test_loss, x.consensus, y.consensus,
                          (unsigned long long)x.state_hash, (unsigned long long)y.state_hash,

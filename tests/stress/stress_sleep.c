@@ -32,8 +32,10 @@ static struct end train(const char *topology, uint32_t k, uint32_t threads, uint
         abort();
     toy.sleep_ns = sleep_ns;
     toy.problem.parts = parts;
-    struct tsgd_population p = {.k = k, .mixing = &w, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}), .rounds = rounds,
-                                .eval_every = rounds / 3 + 1};
+    struct tsgd_population p = {
+        .k = k, .mixing = &w, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}),
+        .rounds = rounds, .eval_every = rounds / 3 + 1,
+    };
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .population = &p, .n_populations = 1, .teleports = true,
         .rule = l, .local_steps = 1, .seed = 5, .threads = threads, .patience = patience,

@@ -151,11 +151,13 @@ static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t n
     *s = (struct setup){.toy = toy_make(70, nodes), .init = toy_init(70), .rate = {.eta = 0.1}};
     cr_assert(tsgd_topology_build(&s->mixing, topology, k, 1, NULL) == TSGD_OK);
     s->churn = (struct tsgd_churn){.on = true, .share = 0.6, .seed = 9};
-    s->p = (struct tsgd_population){.k = k, .mixing = &s->mixing, .eta = tsgd_rate_step_size(&s->rate),
-                                    .rounds = 60, .eval_every = 7, .eval_at_start = true};
+    s->p = (struct tsgd_population){.k = k, .mixing = &s->mixing,
+                                    .eta = tsgd_rate_step_size(&s->rate), .rounds = 60,
+                                    .eval_every = 7, .eval_at_start = true};
     s->c = (struct tsgd_engine_config){
         .problem = &s->toy.problem, .population = &s->p, .n_populations = 1, .teleports = true,
-        .presence = tsgd_churn_presence(&s->churn), .local_steps = 1, .seed = 9, .threads = 3, .init = s->init,
+        .presence = tsgd_churn_presence(&s->churn), .local_steps = 1, .seed = 9, .threads = 3,
+        .init = s->init,
     };
     cr_assert(tsgd_sgd_rule(&s->c.rule, "node", 0.9, false, 1e-4, NULL) == TSGD_OK);
 }

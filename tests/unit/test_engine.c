@@ -30,8 +30,9 @@ static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t n
 {
     *s = (struct setup){.toy = toy_make(50, nodes), .init = toy_init(50), .rate = {.eta = 0.1}};
     cr_assert(tsgd_topology_build(&s->mixing, topology, k, 1, NULL) == TSGD_OK);
-    s->p = (struct tsgd_population){.k = k, .mixing = &s->mixing, .eta = tsgd_rate_step_size(&s->rate),
-                                    .rounds = 60, .eval_every = 7, .eval_at_start = true};
+    s->p = (struct tsgd_population){.k = k, .mixing = &s->mixing,
+                                    .eta = tsgd_rate_step_size(&s->rate), .rounds = 60,
+                                    .eval_every = 7, .eval_at_start = true};
     s->c = (struct tsgd_engine_config){
         .problem = &s->toy.problem, .population = &s->p, .n_populations = 1, .teleports = true,
         .local_steps = 1, .seed = 9, .threads = 2, .init = s->init,
@@ -308,7 +309,7 @@ static double no_gradient(const struct tsgd_problem *p, uint32_t node, uint64_t 
                           float *grad, void *scratch)
 {
     (void)scratch;
-    for (size_t j = 0; j < p->dim; j++)         /* pushes tokens apart, by amounts that cancel in sum */
+    for (size_t j = 0; j < p->dim; j++)         /* pushes tokens apart; the sum stays */
         grad[j] = b == 0 ? (float)(node % 2 ? 1 : -1) * (float)(j + 1) : 0 * x[j];
     return 0;
 }
@@ -508,7 +509,8 @@ Test(engine, slices_take_half_the_memory_for_rows_and_are_chosen_where_nobody_wa
         bool slices;
     } cases[] = {
         {"ring", 5, 1, true}, {"ring", 8, 2, true}, {"ring", 5, 2, false}, {"complete", 5, 2, true},
-        {"alone", 8, 2, false}, {"alone", 8, 1, false}, {"ring", 1, 2, true}, {"exp", 7, 3, false}, {"ring", 7, 3, false},
+        {"alone", 8, 2, false}, {"alone", 8, 1, false}, {"ring", 1, 2, true},
+        {"exp", 7, 3, false}, {"ring", 7, 3, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct setup s;
@@ -572,9 +574,9 @@ static bool same_course(struct course *whole, uint32_t skip, struct course *seco
     return true;
 }
 
-/* 28 of 60 rounds, a copy of what a stopped run must remember, and the other 32, with other threads and
- * another way of gossip: the bits of 60 rounds, for every method and home of the momentum, with nodes
- * that come and go and a simulated clock.                                                       */
+/* 28 of 60 rounds, a copy of what a stopped run must remember, and the other 32, with other threads
+ * and another way of gossip: the bits of 60 rounds, for every method and home of the momentum, with
+ * nodes that come and go and a simulated clock.                                                 */
 ParameterizedTestParameters(engine, a_run_goes_on_where_another_ended)
 {
     return rows(tsgd_n_methods);
@@ -590,8 +592,8 @@ ParameterizedTest(size_t *row, engine, a_run_goes_on_where_another_ended, .timeo
         struct tsgd_churn away = {.on = i % 4 == 3, .share = 0.7, .seed = i};
         struct tsgd_network net = {
             .on = i % 2, .rule = &tsgd_link_rules[1], .share = 0.3, .tau = 5, .link_seconds = 1,
-            .bandwidth = 1e5, .step_seconds = i % 4 < 2 ? 0.3 : 50, .sigma = 1, .serial = i % 3 == 0,
-            .seed = i,
+            .bandwidth = 1e5, .step_seconds = i % 4 < 2 ? 0.3 : 50, .sigma = 1,
+            .serial = i % 3 == 0, .seed = i,
         };
         bool teleports = m->teleports || (m->may_teleport && i % 2);
         set_up(&s, topologies[i % 3], 8, teleports ? 20 : 8);

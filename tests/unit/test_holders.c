@@ -43,7 +43,10 @@ static void record(uint64_t seed, uint32_t k, uint32_t threads)
     toy.problem.ops = &ops;
     memset(n_seen, 0, sizeof n_seen);
     cr_assert(tsgd_topology_build(&alone, "alone", k, 0, NULL) == TSGD_OK);
-    struct tsgd_population all = {.k = k, .mixing = &alone, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 1}), .rounds = ROUNDS};
+    struct tsgd_population all = {
+        .k = k, .mixing = &alone, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 1}),
+        .rounds = ROUNDS,
+    };
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .population = &all, .n_populations = 1, .teleports = true,
         .local_steps = 1, .seed = seed, .threads = threads, .init = &x0,

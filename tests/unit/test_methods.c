@@ -53,8 +53,10 @@ static void run(struct course *r)
     cr_assert(tsgd_method_find(&m, r->method, NULL) == TSGD_OK);
     cr_assert(tsgd_method_check_mixing(m, &w, r->topology, &err) == TSGD_OK, "%s", err.text);
     tsgd_method_suit_mixing(m, &w);
-    struct tsgd_population p = {.k = r->active, .mixing = &w, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = r->lr}),
-                                .rounds = r->rounds};
+    struct tsgd_population p = {
+        .k = r->active, .mixing = &w, .rounds = r->rounds,
+        .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = r->lr}),
+    };
     struct tsgd_engine_config c = {
         .problem = &bowl.problem, .population = &p, .n_populations = 1,
         .teleports = r->active < r->nodes, .local_steps = r->local_steps, .seed = 3, .threads = 2,

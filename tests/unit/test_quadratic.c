@@ -282,8 +282,10 @@ ParameterizedTest(size_t *row, quadratic, every_topology_matches_the_simulator_f
         struct tsgd_quadratic q = make(rules[i % RULES], i < 12 ? k : 20, 50, 1, 1);
         float x[50];
         point(x, 50);
-        struct tsgd_population p = {.k = k, .mixing = &mixing, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.02}), .rounds = 60,
-                                    .eval_every = 7, .eval_at_start = true};
+        struct tsgd_population p = {
+            .k = k, .mixing = &mixing, .rounds = 60, .eval_every = 7, .eval_at_start = true,
+            .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.02}),
+        };
         struct tsgd_engine_config c = {
             .problem = &q.problem, .population = &p, .n_populations = 1, .teleports = i >= 12,
             .local_steps = 1 + i % 2, .seed = i, .threads = threads, .init = x,

@@ -87,7 +87,7 @@ Test(simclock, a_teleport_is_sent_when_the_mix_ends_and_only_if_the_node_changes
 {
     struct hand h = {.network = {.step_seconds = 1, .bandwidth = 100}};
     set_hand(&h, "alone", 1, 3);
-    expect_time(play(&h, (uint32_t[]){2}, (uint32_t[]){1}), 1);         /* round 0: x^0 is everywhere */
+    expect_time(play(&h, (uint32_t[]){2}, (uint32_t[]){1}), 1);     /* round 0: x^0 is everywhere */
     expect_time(play(&h, (uint32_t[]){1}, (uint32_t[]){1}), 1 + 2 + 1);
     expect_time(play(&h, (uint32_t[]){1}, (uint32_t[]){1}), 5);
     drop_hand(&h);
@@ -100,7 +100,7 @@ Test(simclock, a_node_runs_one_step_at_a_time)
     play(&h, (uint32_t[]){0, 1}, (uint32_t[]){10, 1});
     play(&h, (uint32_t[]){1, 0}, (uint32_t[]){1, 1});
     expect_time(tsgd_simclock_now(h.clock, 0, 1), 11);
-    expect_time(tsgd_simclock_now(h.clock, 1, 1), 11);      /* there at 1, but node 0 is busy until 10 */
+    expect_time(tsgd_simclock_now(h.clock, 1, 1), 11);  /* there at 1; node 0 is busy until 10 */
     drop_hand(&h);
 }
 
@@ -123,7 +123,7 @@ Test(simclock, links_that_are_not_preferred_take_tau_times_as_long)
         cr_assert(tsgd_topology_build(&h.network.links, "line", 3, 0, NULL) == TSGD_OK);
         set_hand(&h, "complete", 3, 3);
         play(&h, (uint32_t[]){0, 1, 2}, (uint32_t[]){1, 1, 1});
-        expect_time(tsgd_simclock_now(h.clock, 0, 1), serial ? 6 : 5);  /* 0-1 is a link, 0-2 is not */
+        expect_time(tsgd_simclock_now(h.clock, 0, 1), serial ? 6 : 5);  /* 0-1 a link, 0-2 not */
         expect_time(tsgd_simclock_now(h.clock, 1, 1), serial ? 2 : 1);
         drop_hand(&h);
     }
@@ -171,7 +171,8 @@ Test(simclock, drawn_speeds_have_the_median_and_spread_asked_for)
         sum += z;
         square += z * z;
     }
-    cr_expect(fabs(sum / 20000) < 5 / sqrt(20000) && fabs(square / 20000 - 1) < 5 * sqrt(2.0 / 20000));
+    cr_expect(fabs(sum / 20000) < 5 / sqrt(20000));
+    cr_expect(fabs(square / 20000 - 1) < 5 * sqrt(2.0 / 20000));
 }
 
 /* ---- against the discrete-event simulation ---- */
@@ -196,16 +197,20 @@ ParameterizedTest(size_t *row, simclock, every_topology_rule_and_port_matches_th
                                  .link_seconds = i % 3 ? 1 : 0, .bandwidth = i % 5 ? 40 : INFINITY,
                                  .step_seconds = i % 7 ? 0.7 : 0, .sigma = i % 2 ? 0.8 : 0};
         n.rule = i % 4 < 3 ? &tsgd_link_rules[i % 4] : NULL;
-        struct tsgd_population p = {.k = k, .mixing = &w, .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}), .rounds = 30,
-                                    .eval_every = 1, .eval_at_start = true};
+        struct tsgd_population p = {
+            .k = k, .mixing = &w, .rounds = 30, .eval_every = 1, .eval_at_start = true,
+            .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}),
+        };
         struct tsgd_engine_config c = {
-            .problem = &toy.problem, .population = &p, .n_populations = 1, .clock = tsgd_network_clock(&n),
-            .teleports = nodes > k || i & 2, .local_steps = 1 + i % 2, .seed = i,
+            .problem = &toy.problem, .population = &p, .n_populations = 1,
+            .clock = tsgd_network_clock(&n), .teleports = nodes > k || i & 2,
+            .local_steps = 1 + i % 2, .seed = i,
             .threads = 2, .init = init,
         };
         toy.empty_every = i % 3 == 2 ? 4 : 0;
         cr_assert(tsgd_topology_build(&n.links, "ring", nodes, 1, NULL) == TSGD_OK);
-        cr_assert(tsgd_sgd_rule(&c.rule, i & 1 ? "token" : "mixed", 0.5, false, 0, NULL) == TSGD_OK);
+        cr_assert(tsgd_sgd_rule(&c.rule, i & 1 ? "token" : "mixed", 0.5, false, 0, NULL) ==
+                  TSGD_OK);
         away.isolate = away.on && !c.teleports && tsgd_schedule_symmetric(&w);
         c.presence = tsgd_churn_presence(&away);
         cr_expect(sim_compare(name, &c, (struct sim_end){0}) == 0, "%s case %u", name, i);
