@@ -12,7 +12,7 @@
 #define TSGD_ENGINE_STATE_H
 
 #include "engine/arena.h"
-#include "engine/engine.h"
+#include "engine/config.h"
 #include "engine/sleep.h"
 
 #define NEVER UINT64_MAX
