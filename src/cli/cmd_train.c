@@ -102,7 +102,7 @@ static enum tsgd_exit start(const struct tsgd_command *self, const struct tsgd_s
     struct tsgd_error err;
     enum tsgd_status st = asked->log ? tsgd_log_open(&w.log, asked->log, &err) : TSGD_OK;
     if (st == TSGD_OK)
-        st = tsgd_log_begin(&w.log, tsgd_run_info(run), TSGD_FOR_TRAIN, &err);
+        st = tsgd_log_begin(&w.log, tsgd_run_info(run), self, &err);
     if (st == TSGD_OK)
         return train(self, asked, run, &w);
     tsgd_log_abandon(&w.log);
@@ -130,7 +130,8 @@ static enum tsgd_status check_outputs(const struct tsgd_settings *asked, struct 
 }
 
 /* Creates a run that writes nothing, and tells what it would do. */
-static enum tsgd_status dry_run(const struct tsgd_settings *asked, struct tsgd_error *err)
+static enum tsgd_status dry_run(const struct tsgd_command *self, const struct tsgd_settings *asked,
+                                struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_settings *s = NULL, *shown = NULL;
@@ -140,9 +141,10 @@ static enum tsgd_status dry_run(const struct tsgd_settings *asked, struct tsgd_e
     TRY(tsgd_run_create(&run, s, err));
     TRY(tsgd_settings_copy(&shown, tsgd_run_info(run)->resolved, err));
     TRY(TSGD_FILL(shown, save_split, asked->save_split, err));
-    tsgd_report_plan(stdout, shown, run);
+    tsgd_config_write(stdout, shown, asked, self);
+    tsgd_report_plan(stdout, run);
     if (asked->show_placement)
-        tsgd_report_placement(stdout, run);
+        tsgd_report_placement(stdout, "# ", run);
 done:
     tsgd_run_free(run);
     tsgd_settings_free(shown);
@@ -159,7 +161,7 @@ enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd
     enum tsgd_exit code = TSGD_EXIT_DONE;
     enum tsgd_status st = check_outputs(asked, &err);
     if (st == TSGD_OK)
-        st = asked->dry_run ? dry_run(asked, &err) : tsgd_run_create(&run, asked, &err);
+        st = asked->dry_run ? dry_run(self, asked, &err) : tsgd_run_create(&run, asked, &err);
     if (st != TSGD_OK) {
         tsgd_complain(self, &err);
         return TSGD_EXIT_USAGE;
@@ -169,7 +171,7 @@ enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd
             tsgd_report_defaults(stderr, asked, tsgd_run_info(run));
         tell_idle_threads(asked, tsgd_run_info(run));
         if (asked->show_placement)
-            tsgd_report_placement(stderr, run);
+            tsgd_report_placement(stderr, "", run);
         tsgd_signals_catch(stop, run);
         code = start(self, asked, run, split_is_new);
         tsgd_signals_release();

@@ -157,13 +157,14 @@ static enum tsgd_exit search(const struct tsgd_command *self, const struct tsgd_
 
 static void stop(void *tune) { tsgd_tune_stop(tune); }
 
-static enum tsgd_status open_log(struct watch *w, const struct tsgd_cli *cli,
-                                 const struct tsgd_tune *tune, struct tsgd_error *err)
+static enum tsgd_status open_log(struct watch *w, const struct tsgd_command *self,
+                                 const struct tsgd_cli *cli, const struct tsgd_tune *tune,
+                                 struct tsgd_error *err)
 {
     const char *log = cli->settings->log;
     enum tsgd_status st = log ? tsgd_log_open(&w->log, log, err) : TSGD_OK;
     if (st == TSGD_OK)
-        st = tsgd_log_begin(&w->log, tsgd_tune_info(tune), TSGD_FOR_TUNE, err);
+        st = tsgd_log_begin(&w->log, tsgd_tune_info(tune), self, err);
     return st;
 }
 
@@ -185,7 +186,7 @@ enum tsgd_exit tsgd_cmd_tune(const struct tsgd_command *self, const struct tsgd_
     w.candidate = tsgd_tune_candidates(tune, &n);
     w.networks = tsgd_tune_info(tune)->train_samples > 0;
     TRY(TSGD_NEW(&w.curve, n, "curves", &err));
-    st = open_log(&w, cli, tune, &err);
+    st = open_log(&w, self, cli, tune, &err);
     if (st != TSGD_OK) {
         tsgd_log_abandon(&w.log);
         goto done;

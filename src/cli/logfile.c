@@ -114,8 +114,22 @@ static int digits_of(const struct tsgd_settings *s)
     return most;
 }
 
+/* The names of what followed from other settings: neither given nor a default. */
+static json_t *derived(const struct tsgd_settings *s, const struct tsgd_command *command)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+        const char *standard = row->shown.default_text;
+        if ((row->commands & command->options) && row->shown.changes_result && s->text[i] &&
+            !s->given[i] && (!standard || strcmp(standard, s->text[i])))
+            json_array_append_new(names, json_string(row->shown.name));
+    }
+    return names;
+}
+
 enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
-                                unsigned command, struct tsgd_error *err)
+                                const struct tsgd_command *command, struct tsgd_error *err)
 {
     const struct tsgd_settings *settings = info->resolved;
     struct stat s;
@@ -126,11 +140,13 @@ enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *in
         return fail(log, errno, err);
     json_t *line = new_line("config");
     json_object_set_new(line, "version", json_string(TELESGD_VERSION));
+    json_object_set_new(line, "command", json_string(command->name));
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
-        if ((row->commands & command) && !row->shown.of_program)
+        if ((row->commands & command->options) && !row->shown.of_program)
             json_object_set_new(line, row->shown.name, setting(settings, row));
     }
+    json_object_set_new(line, "derived", derived(settings, command));
     if (info->train_samples > 0)
         json_object_set_new(line, "split_hash", hash_text(info->split_hash));
     json_object_set_new(line, "cpu", json_string(info->cpu));

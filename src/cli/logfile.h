@@ -4,7 +4,7 @@
 #ifndef TSGD_CLI_LOGFILE_H
 #define TSGD_CLI_LOGFILE_H
 
-#include "base/status.h"
+#include "cli/command.h"
 
 #include <stdio.h>
 
@@ -19,10 +19,10 @@ struct tsgd_log {
 /* "-" is the standard output. The contents stay as they are. TSGD_EIO. */
 enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct tsgd_error *err);
 
-/* Empties the file and writes the config line, with the resolved settings that the command (a bit)
- * takes. TSGD_EIO.                                                                              */
+/* Empties the file and writes the config line, with the resolved settings that the command takes, and
+ * the names of those that followed from others. TSGD_EIO.                                       */
 enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
-                                unsigned command, struct tsgd_error *err);
+                                const struct tsgd_command *command, struct tsgd_error *err);
 
 void tsgd_log_eval(struct tsgd_log *log, const struct tsgd_eval *e);
 

@@ -72,6 +72,7 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
     enum tsgd_status st = TSGD_OK;
     struct given *given = NULL;
     const char *config = NULL;
+    bool derived[TSGD_SETTINGS] = {false}, changed = false;
     size_t n = 0;
     *out = (struct tsgd_cli)TSGD_CLI_INIT;
     TRY(tsgd_settings_create(&out->settings, err));
@@ -88,11 +89,16 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
             TRY(read_option(&given[n++], command, argc, argv, &i, err));
     }
     TRY(count_operands(out, command, err));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (given[i].row == &tsgd_setting_rows[TSGD_SET_config])
             config = given[i].value;
+        changed |= given[i].row->shown.changes_result;
+    }
     if (config)
-        TRY(tsgd_config_read(out->settings, config, command->options, err));
+        TRY(tsgd_config_read(out->settings, config, command, derived, err));
+    for (size_t i = 0; i < TSGD_SETTINGS && changed; i++)
+        if (derived[i])
+            TRY(tsgd_settings_give(out->settings, &tsgd_setting_rows[i], NULL, "--config", err));
     for (size_t i = 0; i < n; i++) {
         char where[72];
         snprintf(where, sizeof where, "--%s", given[i].row->shown.name);

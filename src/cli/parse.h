@@ -5,6 +5,8 @@
 
 #include "run/settings.h"
 
+#include <stdio.h>
+
 struct tsgd_cli {
     struct tsgd_settings *settings;
     bool help;                      /* --help was among the options: nothing else counts */
@@ -23,9 +25,18 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
                                 char **argv, struct tsgd_error *err);
 void tsgd_cli_release(struct tsgd_cli *cli);
 
-/* The settings file `path` (cli/config.c): lines `name = value`, for settings that the commands
- * (bits) take. Errors as parse.                                                                 */
-enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path, unsigned commands,
+/* Reads `path` (cli/config.c): lines `name = value` with settings that the command takes; or the log
+ * of an earlier run, whose config line has the settings that its result came from. `derived` marks
+ * those of them that followed from others and ought to follow anew when others change. Errors as
+ * parse.                                                                                        */
+enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path,
+                                  const struct tsgd_command *command, bool derived[TSGD_SETTINGS],
                                   struct tsgd_error *err);
+
+/* Writes settings as lines `name = value` that give the same run when they are read back: what the
+ * command takes, and as comments what has no value. `asked`: as they were given; where the resolved
+ * value does not fit in a line, the value that it came from does.                               */
+void tsgd_config_write(FILE *out, const struct tsgd_settings *s, const struct tsgd_settings *asked,
+                       const struct tsgd_command *command);
 
 #endif

@@ -25,16 +25,6 @@ static const char *threads_word(const struct tsgd_info *info)
     return info->threads == 1 ? "thread" : "threads";
 }
 
-static void print_settings(FILE *out, const struct tsgd_settings *s)
-{
-    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
-        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
-        if ((row->commands & TSGD_FOR_TRAIN) && i != TSGD_SET_dry_run)
-            fprintf(out, "%-15s %s\n", row->shown.name, s->text[i] ? s->text[i] :
-                    row->shown.unset ? row->shown.unset : "none");
-    }
-}
-
 void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
                           const struct tsgd_info *info)
 {
@@ -53,26 +43,25 @@ void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
         fputc('\n', out);
 }
 
-void tsgd_report_plan(FILE *out, const struct tsgd_settings *settings, struct tsgd_run *run)
+void tsgd_report_plan(FILE *out, struct tsgd_run *run)
 {
     const struct tsgd_info *info = tsgd_run_info(run);
     char a[TSGD_HUMAN], b[TSGD_HUMAN], c[TSGD_HUMAN];
     uint64_t steps = info->tokens * info->resolved->local_steps;
     double gradients = (double)tsgd_expected_rounds(info) * (double)steps;
     double step_seconds = tsgd_run_step_seconds(run);
-    print_settings(out, settings);
-    fprintf(out, "\n%s tokens of %s parameters", tsgd_human_count(info->tokens, a),
+    fprintf(out, "#\n# %s tokens of %s parameters", tsgd_human_count(info->tokens, a),
             tsgd_human_count(info->parameters, b));
     if (info->train_samples > 0)
-        fprintf(out, ", %u x %u x %u inputs, %u classes\n%s training and %s test samples, split "
+        fprintf(out, ", %u x %u x %u inputs, %u classes\n# %s training and %s test samples, split "
                      "%016" PRIx64, info->channels, info->height, info->width, info->classes,
                 tsgd_human_count(info->train_samples, a), tsgd_human_count(info->test_samples, b),
                 info->split_hash);
     fputc('\n', out);
-    fprintf(out, "%s, BLIS kernels %s\n", info->cpu, info->kernels);
-    fprintf(out, "memory          %s\n", tsgd_human_bytes((double)info->memory_bytes, a));
+    fprintf(out, "# %s, BLIS kernels %s\n", info->cpu, info->kernels);
+    fprintf(out, "# memory          %s\n", tsgd_human_bytes((double)info->memory_bytes, a));
     if (step_seconds > 0)               /* else there was no memory to time a step */
-        fprintf(out, "expected time   %s for %s gradients of %s on %" PRIu64 " %s, without "
+        fprintf(out, "# expected time   %s for %s gradients of %s on %" PRIu64 " %s, without "
                      "evaluation\n",
                 tsgd_human_time(step_seconds * gradients / (double)info->threads, a),
                 tsgd_human_short(gradients, b), tsgd_human_time(step_seconds, c), info->threads,
@@ -80,12 +69,12 @@ void tsgd_report_plan(FILE *out, const struct tsgd_settings *settings, struct ts
 }
 
 /* The system's numbers, or that it chooses. */
-static void print_place(FILE *out, uint64_t worker, const struct tsgd_placement *p)
+static void print_place(FILE *out, const char *start, uint64_t worker, const struct tsgd_placement *p)
 {
     if (p->pinned)
-        fprintf(out, "%6" PRIu64 " %5u %5u %5u %5u  ", worker, p->cpu, p->core, p->cache, p->numa);
+        fprintf(out, "%s%6" PRIu64 " %5u %5u %5u %5u  ", start, worker, p->cpu, p->core, p->cache, p->numa);
     else
-        fprintf(out, "%6" PRIu64 " %5s %5s %5s %5s  ", worker, "any", "any", "any", "any");
+        fprintf(out, "%s%6" PRIu64 " %5s %5s %5s %5s  ", start, worker, "any", "any", "any", "any");
     if (p->tokens > 1)
         fprintf(out, "%" PRIu64 " to %" PRIu64 "\n", p->first_token,
                 p->first_token + p->tokens - 1);
@@ -93,22 +82,22 @@ static void print_place(FILE *out, uint64_t worker, const struct tsgd_placement 
         fprintf(out, "%" PRIu64 "\n", p->first_token);
 }
 
-void tsgd_report_placement(FILE *out, const struct tsgd_run *run)
+void tsgd_report_placement(FILE *out, const char *start, const struct tsgd_run *run)
 {
     const struct tsgd_info *info = tsgd_run_info(run);
     uint64_t cpus = 0;
     struct tsgd_placement place, before = {.cpu = 0};
-    fprintf(out, "worker   CPU  core cache  NUMA  home tokens\n");
+    fprintf(out, "%sworker   CPU  core cache  NUMA  home tokens\n", start);
     for (uint64_t i = 0; i < info->threads; i++, before = place) {
         (void)tsgd_run_place(run, i, &place, NULL);     /* there is such a worker */
         cpus += i == 0 || place.cpu != before.cpu;
-        print_place(out, i, &place);
+        print_place(out, start, i, &place);
     }
     if (!info->resolved->pin)
-        fprintf(out, "workers run where the system likes; --pin keeps each on one CPU\n");
+        fprintf(out, "%sworkers run where the system likes; --pin keeps each on one CPU\n", start);
     else if (cpus < info->threads)
-        fprintf(out, "%" PRIu64 " workers share %" PRIu64 " CPU%s\n", info->threads, cpus,
-                cpus == 1 ? "" : "s");
+        fprintf(out, "%s%" PRIu64 " workers share %" PRIu64 " CPU%s\n", start, info->threads,
+                cpus, cpus == 1 ? "" : "s");
 }
 
 static void print_method(FILE *out, const struct tsgd_info *info)

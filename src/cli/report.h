@@ -1,4 +1,4 @@
-/* cli/report.h: what train says on the standard output: before, with --dry-run, and after. */
+/* cli/report.h: what train says: before, with --dry-run, and after. */
 #ifndef TSGD_CLI_REPORT_H
 #define TSGD_CLI_REPORT_H
 
@@ -14,11 +14,11 @@ uint64_t tsgd_expected_rounds(const struct tsgd_info *info);
 void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
                           const struct tsgd_info *info);
 
-/* Settings (resolved ones), size, memory and expected time. */
-void tsgd_report_plan(FILE *out, const struct tsgd_settings *settings, struct tsgd_run *run);
+/* Size, memory and expected time, as comments of a settings file. */
+void tsgd_report_plan(FILE *out, struct tsgd_run *run);
 
-/* A line for each worker: its CPU, what that shares, its home tokens. */
-void tsgd_report_placement(FILE *out, const struct tsgd_run *run);
+/* A line for each worker: its CPU, what that shares, its home tokens. `start` begins each line. */
+void tsgd_report_placement(FILE *out, const char *start, const struct tsgd_run *run);
 
 /* What happened. asked: what the command line said; evaluated: s->last holds an evaluation. */
 void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct tsgd_info *info,
