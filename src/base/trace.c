@@ -207,7 +207,7 @@ enum tsgd_status tsgd_trace_write(const struct tsgd_trace *t, FILE *f, struct ts
         out->events += t->track[i].n;
         out->lost += t->track[i].lost;
     }
-    fprintf(f, "{\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"program\":\"telesgd %s\","
+    fprintf(f, TSGD_TRACE_HEADER " %s\","
             "\"events\":%" PRIu64 ",\"lost\":%" PRIu64 "},\n\"traceEvents\":[\n"
             "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"telesgd\"}}",
             TELESGD_VERSION, out->events, out->lost);

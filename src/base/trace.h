@@ -70,6 +70,9 @@ static inline void tsgd_track_add(struct tsgd_track *t, const struct tsgd_trace_
     t->event[t->n++].pass = t->pass;
 }
 
+/* The start of a trace file. */
+#define TSGD_TRACE_HEADER "{\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"program\":\"telesgd"
+
 /* The JSON object, with each track as thread "worker I"; errors stay with `f`. TSGD_ENOMEM. */
 enum tsgd_status tsgd_trace_write(const struct tsgd_trace *t, FILE *f, struct tsgd_traced *out,
                                   struct tsgd_error *err);

@@ -125,8 +125,14 @@ static void tell_idle_threads(const struct tsgd_settings *asked, const struct ts
 
 static enum tsgd_status check_outputs(const struct tsgd_settings *asked, struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_outputs_check_names(asked, err);
-    return st != TSGD_OK || asked->dry_run ? st : tsgd_outputs_probe(asked, err);
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_outputs_check_names(asked, err));
+    if (asked->dry_run)
+        return TSGD_OK;
+    TRY(tsgd_outputs_check_replaced(asked, err));
+    TRY(tsgd_outputs_probe(asked, err));
+done:
+    return st;
 }
 
 /* Creates a run that writes nothing, and tells what it would do. */

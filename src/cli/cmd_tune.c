@@ -178,6 +178,7 @@ enum tsgd_exit tsgd_cmd_tune(const struct tsgd_command *self, const struct tsgd_
     size_t n = 0;
     w.tell = strcmp(cli->settings->progress, "off");
     TRY(tsgd_outputs_check_names(cli->settings, &err));
+    TRY(tsgd_outputs_check_replaced(cli->settings, &err));
     TRY(tsgd_outputs_probe(cli->settings, &err));
     TRY(tsgd_tune_create(&tune, cli->settings, &err));
     w.rounds = tsgd_tune_info(tune)->resolved->rounds;

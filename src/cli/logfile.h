@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 
+/* The start of a log file. */
+#define TSGD_LOG_HEADER "{\"type\":\"config\","
+
 struct tsgd_log {
     FILE *f;                        /* NULL: no log, all calls do nothing */
     const char *path;

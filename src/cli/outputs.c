@@ -1,7 +1,10 @@
 #include "cli/outputs.h"
 
 #include "base/file.h"
-#include "data/dataset.h"
+#include "base/trace.h"
+#include "cli/logfile.h"
+#include "data/partition.h"
+#include "model/safetensors.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -114,6 +117,54 @@ static enum tsgd_status probe_log(const char *path, struct tsgd_error *err)
     else if (access(path, W_OK) == 0)
         return TSGD_OK;
     return tsgd_fail(err, TSGD_EIO, "--log: cannot write '%s': %s", path, strerror(errno));
+}
+
+/* ---- what an output would replace ---- */
+
+/* Whether the file begins with this text. */
+static bool begins_with(const char *path, const char *start)
+{
+    char text[128];
+    size_t n = strlen(start);
+    FILE *f = fopen(path, "r");
+    bool same = f && fread(text, 1, n, f) == n && !memcmp(text, start, n);
+    if (f)
+        fclose(f);
+    return same;
+}
+
+static bool is_log(const char *path) { return begins_with(path, TSGD_LOG_HEADER); }
+static bool is_split(const char *path) { return begins_with(path, TSGD_SPLIT_HEADER); }
+static bool is_trace(const char *path) { return begins_with(path, TSGD_TRACE_HEADER); }
+
+static bool is_saved(const char *path)
+{
+    struct tsgd_saved saved;
+    return tsgd_safetensors_identify(path, &saved, NULL) == TSGD_OK && *saved.model;
+}
+
+/* Refuses to replace a file of somebody else. Empty ones, pipes and devices are nobody's. */
+static enum tsgd_status check_replaced(const char *path, const char *option, const char *kind,
+                                       bool (*is_own)(const char *path), struct tsgd_error *err)
+{
+    struct stat s;
+    if (!path || stat(path, &s) != 0 || !S_ISREG(s.st_mode) || s.st_size == 0 || is_own(path))
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is there, and is no %s of telesgd; want another name, "
+                     "or --force to replace it", option, path, kind);
+}
+
+enum tsgd_status tsgd_outputs_check_replaced(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (s->force)
+        return TSGD_OK;
+    TRY(check_replaced(log_file(s), "--log", "log", is_log, err));
+    TRY(check_replaced(s->save, "--save", "file of parameters", is_saved, err));
+    TRY(check_replaced(s->save_split, "--save-split", "split", is_split, err));
+    TRY(check_replaced(s->trace, "--trace", "trace", is_trace, err));
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err)

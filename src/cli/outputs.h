@@ -7,6 +7,9 @@
 /* TSGD_EINVAL: two outputs are one file, or an output is an input. */
 enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct tsgd_error *err);
 
+/* TSGD_EINVAL: an output would replace a file that telesgd did not write, without --force. */
+enum tsgd_status tsgd_outputs_check_replaced(const struct tsgd_settings *s, struct tsgd_error *err);
+
 /* TSGD_EIO: --save, --log, --save-split or --trace cannot be written. Leaves nothing behind. */
 enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err);
 

@@ -273,7 +273,6 @@ done:
     return st;
 }
 
-#define HEADER "# telesgd split "
 
 struct reader {
     const char *path;
@@ -293,11 +292,11 @@ static enum tsgd_status read_header(struct reader *r, const char *text, uint32_t
     uint32_t found;
     int end = 0;
     locale_t before = tsgd_c_locale_begin();    /* which bytes are spaces depends on it */
-    sscanf(text, HEADER "nodes=%" SCNu32 " samples=%" SCNu32 " hash=%16" SCNx64 " %n", &found,
-           &r->head_samples, &r->head_hash, &end);
+    sscanf(text, TSGD_SPLIT_HEADER "nodes=%" SCNu32 " samples=%" SCNu32 " hash=%16" SCNx64 " %n",
+           &found, &r->head_samples, &r->head_hash, &end);
     tsgd_c_locale_end(before);
     if (!end || text[end])
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %" PRIu64 " is not '" HEADER
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %" PRIu64 " is not '" TSGD_SPLIT_HEADER
                          "nodes=N samples=M hash=HEX'", r->path, r->line);
     if (found != nodes)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: line %" PRIu64 ": a split of %u nodes, want %u",
@@ -356,7 +355,7 @@ static enum tsgd_status read_lines(struct reader *r, FILE *f, bool allow_empty,
         if (strlen(text) != (size_t)n)
             TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: line %" PRIu64 ": holds a zero byte, want text",
                           r->path, r->line));
-        if (!strncmp(text, HEADER, strlen(HEADER)))
+        if (!strncmp(text, TSGD_SPLIT_HEADER, strlen(TSGD_SPLIT_HEADER)))
             TRY(read_header(r, text, r->s.nodes, err));
         else if (text[0] != '#')
             TRY(read_node(r, text, allow_empty, err));
@@ -412,7 +411,7 @@ done:
 
 enum tsgd_status tsgd_split_write(const struct tsgd_split *s, FILE *f)
 {
-    fprintf(f, HEADER "nodes=%u samples=%u hash=%016" PRIx64 "\n", s->nodes, s->start[s->nodes],
+    fprintf(f, TSGD_SPLIT_HEADER "nodes=%u samples=%u hash=%016" PRIx64 "\n", s->nodes, s->start[s->nodes],
             s->hash);
     for (uint32_t i = 0; i < s->nodes; i++) {
         uint32_t count;

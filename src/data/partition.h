@@ -44,6 +44,9 @@ struct tsgd_rule_info { const char *name, *usage, *summary; };
 extern const struct tsgd_rule_info tsgd_rules[];
 extern const size_t tsgd_n_rules;
 
+/* The start of a split file. */
+#define TSGD_SPLIT_HEADER "# telesgd split "
+
 /* Text: one line a node, its sample numbers in the node's own order, separated by spaces; an empty
  * line is a node without samples; a line that starts with # is a comment. The writer's first one
  * is "# telesgd split nodes=N samples=M hash=HEX"; a reader that finds such a line checks it.

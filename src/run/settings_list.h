@@ -221,6 +221,9 @@ SETTING(trace_layers, "trace-layers", FLAG, NULL, ANYTHING, IS("false"), ABOUT_O
 SETTING(trace_events, "trace-events", COUNT, "N", FROM(1), IS("200000"), ABOUT_OUTPUT, TRACE,
         OUTPUT, TRAIN | TUNE,
         "events that a worker has room for; the trace ends when it is used up")
+SETTING(force, "force", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
+        TRAIN | TUNE,
+        "replace files that are there, also those that telesgd did not write")
 SETTING(dry_run, "dry-run", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, TRAIN,
         "show the resolved settings, memory and expected time; train and write nothing")
 SETTING(dot, "dot", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, TOPOLOGY,
