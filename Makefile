@@ -10,7 +10,8 @@
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
 #   make paper-fig2 paper-lenet paper-links   figures of the paper, in minutes; FULL=1: in full
-#   make install    program, header, archive, pkg-config file (prefix, libdir, DESTDIR)
+#   make install    program, manual pages, completion, header, archive, pkg-config file (prefix,
+#                   libdir, DESTDIR)
 # Nothing is written outside build/ but by `make install`.
 
 ifeq ($(MAKELEVEL),0)
@@ -149,6 +150,7 @@ DEMO_TELEPORT := 2500
 # ---- installation ----
 prefix ?= /usr/local
 libdir ?= $(prefix)/lib
+share := $(prefix)/share
 VERSION := $(shell sed -n 's/^.define TELESGD_VERSION "\(.*\)"/\1/p' include/telesgd.h)
 define PC
 prefix=$(prefix)
@@ -168,5 +170,11 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	install -D -m 644 $(B)/libtelesgd.a $(DESTDIR)$(libdir)/libtelesgd.a
 	install -d $(DESTDIR)$(libdir)/pkgconfig
 	echo "$$PC" > $(DESTDIR)$(libdir)/pkgconfig/telesgd.pc
+	install -d $(DESTDIR)$(share)/man/man1 $(DESTDIR)$(share)/bash-completion/completions $(DESTDIR)$(share)/zsh/site-functions
+	$(B)/telesgd help --man > $(DESTDIR)$(share)/man/man1/telesgd.1
+	set -e; for c in $$($(B)/telesgd help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'); do \
+	    $(B)/telesgd help $$c --man > $(DESTDIR)$(share)/man/man1/telesgd-$$c.1; done
+	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
+	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
 .PHONY: FORCE deps-run deps-test deps-arm run test check check-arm debug unit stress bench bench-compare lint mutants demo install clean

@@ -2,6 +2,8 @@
 #include "cli/command.h"
 
 #include "base/text.h"
+#include "cli/list.h"
+#include "cli/page.h"
 #include "data/partition.h"
 #include "method/method.h"
 #include "model/model.h"
@@ -11,50 +13,71 @@
 
 enum { INDENT = 24 };
 
-static void list_models(void)
+static bool model(size_t i, struct tsgd_list_item *out)
 {
-    for (size_t i = 0; i < tsgd_n_models; i++)
-        tsgd_help_item(stdout, tsgd_models[i]->usage, tsgd_models[i]->summary, INDENT);
+    if (i >= tsgd_n_models)
+        return false;
+    *out = (struct tsgd_list_item){tsgd_models[i]->name, tsgd_models[i]->usage,
+                                   tsgd_models[i]->summary, NULL};
+    return true;
 }
 
-static void list_data(void)
+static bool data(size_t i, struct tsgd_list_item *out)
 {
-    for (size_t i = 0; i < tsgd_n_sources; i++) {
-        tsgd_help_item(stdout, tsgd_sources[i]->usage, tsgd_sources[i]->summary, INDENT);
-        if (tsgd_sources[i]->default_dir)
-            printf("%*sfrom %s, or --data-dir\n", INDENT, "", tsgd_sources[i]->default_dir);
+    if (i >= tsgd_n_sources)
+        return false;
+    *out = (struct tsgd_list_item){tsgd_sources[i]->name, tsgd_sources[i]->usage,
+                                   tsgd_sources[i]->summary, tsgd_sources[i]->default_dir};
+    return true;
+}
+
+static bool topology(size_t i, struct tsgd_list_item *out)
+{
+    if (i >= tsgd_n_topologies)
+        return false;
+    *out = (struct tsgd_list_item){tsgd_topologies[i]->name, tsgd_topologies[i]->usage,
+                                   tsgd_topologies[i]->summary, NULL};
+    return true;
+}
+
+static bool method(size_t i, struct tsgd_list_item *out)
+{
+    if (i >= tsgd_n_methods)
+        return false;
+    *out = (struct tsgd_list_item){tsgd_methods[i]->name, tsgd_methods[i]->name,
+                                   tsgd_methods[i]->summary, NULL};
+    return true;
+}
+
+static bool partition(size_t i, struct tsgd_list_item *out)
+{
+    if (i >= tsgd_n_rules)
+        return false;
+    *out = (struct tsgd_list_item){tsgd_rules[i].name, tsgd_rules[i].usage, tsgd_rules[i].summary,
+                                   NULL};
+    return true;
+}
+
+const struct tsgd_list_kind tsgd_list_kinds[] = {
+    {"models", "model", model},
+    {"data", "data", data},
+    {"topologies", "topology", topology},
+    {"methods", "method", method},
+    {"partitions", "partition", partition},
+};
+enum { KINDS = sizeof tsgd_list_kinds / sizeof *tsgd_list_kinds };
+const size_t tsgd_n_list_kinds = KINDS;
+
+static void print_kind(const struct tsgd_list_kind *kind)
+{
+    struct tsgd_list_item item;
+    printf("%s (--%s)\n", kind->name, kind->option);
+    for (size_t i = 0; kind->item(i, &item); i++) {
+        tsgd_page_item(stdout, item.usage, item.summary, INDENT);
+        if (item.place)
+            printf("%*sfrom %s, or --data-dir\n", INDENT, "", item.place);
     }
 }
-
-static void list_topologies(void)
-{
-    for (size_t i = 0; i < tsgd_n_topologies; i++)
-        tsgd_help_item(stdout, tsgd_topologies[i]->usage, tsgd_topologies[i]->summary, INDENT);
-}
-
-static void list_methods(void)
-{
-    for (size_t i = 0; i < tsgd_n_methods; i++)
-        tsgd_help_item(stdout, tsgd_methods[i]->name, tsgd_methods[i]->summary, INDENT);
-}
-
-static void list_partitions(void)
-{
-    for (size_t i = 0; i < tsgd_n_rules; i++)
-        tsgd_help_item(stdout, tsgd_rules[i].usage, tsgd_rules[i].summary, INDENT);
-}
-
-static const struct {
-    const char *name, *option;
-    void (*print)(void);
-} kinds[] = {
-    {"models", "--model", list_models},
-    {"data", "--data", list_data},
-    {"topologies", "--topology", list_topologies},
-    {"methods", "--method", list_methods},
-    {"partitions", "--partition", list_partitions},
-};
-enum { KINDS = sizeof kinds / sizeof *kinds };
 
 enum tsgd_exit tsgd_cmd_list(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
@@ -62,12 +85,12 @@ enum tsgd_exit tsgd_cmd_list(const struct tsgd_command *self, const struct tsgd_
     bool found = !wanted;
     struct tsgd_error err;
     for (size_t i = 0; i < KINDS; i++) {
-        names[i] = kinds[i].name;
+        names[i] = tsgd_list_kinds[i].name;
         if (wanted && strcmp(wanted, names[i]))
             continue;
         found = true;
-        printf("%s%s (%s)\n", !wanted && i > 0 ? "\n" : "", kinds[i].name, kinds[i].option);
-        kinds[i].print();
+        fputs(!wanted && i > 0 ? "\n" : "", stdout);
+        print_kind(&tsgd_list_kinds[i]);
     }
     if (!found) {
         tsgd_unknown_name("list", wanted, names, KINDS, &err);

@@ -29,7 +29,7 @@ struct tsgd_command {
     size_t min_operands, max_operands;
     const char *usage;              /* what follows the name: "[OPTION]..." */
     const char *summary;            /* for the list of commands */
-    const char *about, *closing;    /* text of its help before and after the options; or NULL */
+    const char *about, *closing;    /* of its help (cli/page.h), before and after the options; or NULL */
     enum tsgd_exit (*run)(const struct tsgd_command *self, const struct tsgd_cli *cli);
 };
 
@@ -40,11 +40,19 @@ extern const size_t tsgd_n_commands;
  * NULL. The only place that prints errors.                                                      */
 void tsgd_complain(const struct tsgd_command *command, const struct tsgd_error *err);
 
-void tsgd_help(FILE *out, const struct tsgd_command *command);
+/* What --help prints, or, with all options, --help-all. */
+void tsgd_help(FILE *out, const struct tsgd_command *command, bool all);
 void tsgd_help_overview(FILE *out);
 
-/* A name, and from column `indent` on what it means, wrapped to the page. */
-void tsgd_help_item(FILE *out, const char *name, const char *text, int indent);
+/* What the command says of an option: its help, and what stands in for it if it is not given. */
+const char *tsgd_help_of(const struct tsgd_command *command, const struct tsgd_setting *option);
+const char *tsgd_unset_of(const struct tsgd_command *command, const struct tsgd_setting *option);
+
+/* The manual page (cli/man.c); NULL: that of the program. */
+void tsgd_man(FILE *out, const struct tsgd_command *command);
+
+/* What makes a shell, "bash" or "zsh", complete (cli/completion.c). */
+void tsgd_completion(FILE *out, const char *shell);
 
 enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd_cli *cli);
 enum tsgd_exit tsgd_cmd_tune(const struct tsgd_command *self, const struct tsgd_cli *cli);

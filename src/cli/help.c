@@ -1,30 +1,13 @@
 /* What --help prints: the options, from their table, between what the command says of itself. */
 #include "cli/command.h"
+#include "cli/page.h"
 
 #include <string.h>
 
-enum { PAGE = 96, INDENT = 27 };        /* columns; where the descriptions of options start */
+/* Where the descriptions of options, and of commands, start; with how many options a command shows
+ * only the common ones.                                                                         */
+enum { INDENT = 27, COMMANDS_INDENT = 13, MANY = 20 };
 
-void tsgd_help_item(FILE *out, const char *name, const char *text, int indent)
-{
-    int column = fprintf(out, "  %s", name);
-    if (column + 2 > indent)
-        column = fprintf(out, "\n") - 1;
-    fprintf(out, "%*s", indent - column, "");
-    column = indent;
-    for (const char *p = text; *p; p += strspn(p, " ")) {
-        int n = (int)strcspn(p, " ");
-        if (p > text && column + 1 + n > PAGE)
-            column = fprintf(out, "\n%*s", indent, "") - 1;
-        else if (p > text)
-            column += fprintf(out, " ");
-        column += fprintf(out, "%.*s", n, p);
-        p += n;
-    }
-    fputc('\n', out);
-}
-
-/* What a command says of an option in place of the table, or NULL. */
 static const struct tsgd_option_help *own_help(const struct tsgd_command *command, const char *name)
 {
     for (const struct tsgd_option_help *h = command->own_help; h && h->name; h++)
@@ -33,36 +16,73 @@ static const struct tsgd_option_help *own_help(const struct tsgd_command *comman
     return NULL;
 }
 
+const char *tsgd_help_of(const struct tsgd_command *command, const struct tsgd_setting *option)
+{
+    const struct tsgd_option_help *own = own_help(command, option->name);
+    return own && own->help ? own->help : option->help;
+}
+
+const char *tsgd_unset_of(const struct tsgd_command *command, const struct tsgd_setting *option)
+{
+    const struct tsgd_option_help *own = own_help(command, option->name);
+    return own && own->unset ? own->unset :
+           option->default_text ? option->default_text : option->unset;
+}
+
 static void print_option(FILE *out, const struct tsgd_command *command,
                          const struct tsgd_setting *o)
 {
     char name[64], text[640];
-    const struct tsgd_option_help *own = own_help(command, o->name);
-    const char *value = own && own->unset ? own->unset :
-                        o->default_text ? o->default_text : o->unset;
     snprintf(name, sizeof name, "--%s%s%s", o->name, o->argument ? " " : "",
              o->argument ? o->argument : "");
-    snprintf(text, sizeof text, "%s [%s]", own && own->help ? own->help : o->help, value);
-    tsgd_help_item(out, name, text, INDENT);
+    snprintf(text, sizeof text, "%s [%s]", tsgd_help_of(command, o), tsgd_unset_of(command, o));
+    tsgd_page_item(out, name, text, INDENT);
 }
 
-void tsgd_help(FILE *out, const struct tsgd_command *command)
+static size_t count_options(const struct tsgd_command *command)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < TSGD_SETTINGS; i++)
+        n += !!(tsgd_setting_rows[i].commands & command->options);
+    return n;
+}
+
+/* Under their headings, or the common ones without. */
+static void print_options(FILE *out, const struct tsgd_command *command, bool all)
 {
     const char *group = "";
-    fprintf(out, "usage: telesgd %s %s\n", command->name, command->usage);
-    if (command->about)
-        fprintf(out, "\n%s", command->about);
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
-        const struct tsgd_setting *o = &tsgd_setting_rows[i].shown;
-        if (!(tsgd_setting_rows[i].commands & command->options))
+        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+        if (!(row->commands & command->options) || (!all && !(row->commands & TSGD_FOR_MOST)))
             continue;
-        if (strcmp(group, o->group))
-            fprintf(out, "\n%s\n", o->group);
-        group = o->group;
-        print_option(out, command, o);
+        if (all && strcmp(group, row->shown.group))
+            fprintf(out, "\n%s\n", row->shown.group);
+        group = row->shown.group;
+        print_option(out, command, &row->shown);
     }
-    if (command->closing)
-        fprintf(out, "\n%s", command->closing);
+}
+
+void tsgd_help(FILE *out, const struct tsgd_command *command, bool all)
+{
+    size_t options = count_options(command);
+    bool few = options <= MANY;
+    char text[160];
+    fprintf(out, "usage: telesgd %s %s\n", command->name, command->usage);
+    if (command->about) {
+        fputc('\n', out);
+        tsgd_page_print(out, command->about);
+    }
+    if (!all && !few)
+        fprintf(out, "\nOptions that most runs need\n");
+    print_options(out, command, all || few);
+    if (!all && !few) {
+        snprintf(text, sizeof text, "'telesgd %s --help-all' tells of all %zu options, with examples "
+                 "and exit codes; so does 'man telesgd-%s'.", command->name, options, command->name);
+        fputc('\n', out);
+        tsgd_page_wrap(out, text, (int)strlen(text), 0, 0);
+    } else if (command->closing) {
+        tsgd_page_print(out, command->closing);
+    }
 }
 
 void tsgd_help_overview(FILE *out)
@@ -71,8 +91,9 @@ void tsgd_help_overview(FILE *out)
                  "Trains models by decentralized SGD with TELEPORTATION on one machine.\n\n"
                  "Commands\n");
     for (size_t i = 0; i < tsgd_n_commands; i++)
-        tsgd_help_item(out, tsgd_commands[i].name, tsgd_commands[i].summary, 13);
+        tsgd_page_item(out, tsgd_commands[i].name, tsgd_commands[i].summary, COMMANDS_INDENT);
     fputc('\n', out);
-    tsgd_help_item(out, "--help", "this text; telesgd COMMAND --help tells more", 13);
-    tsgd_help_item(out, "--version", "version, compiler and matrix kernels", 13);
+    tsgd_page_item(out, "--help", "this text; telesgd COMMAND --help tells more, --help-all all",
+                   COMMANDS_INDENT);
+    tsgd_page_item(out, "--version", "version, compiler and matrix kernels", COMMANDS_INDENT);
 }

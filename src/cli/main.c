@@ -12,48 +12,50 @@
 static enum tsgd_exit run_help(const struct tsgd_command *self, const struct tsgd_cli *cli);
 
 static const char train_about[] =
-    "Trains a model on --nodes participants, each with its own share of the data. Each round,\n"
-    "--active of them take a step on a row of parameters (a token) and mix it over --topology;\n"
-    "with method teleport the tokens then move on to other nodes. Defaults are in [brackets].\n";
+    "Trains a model on --nodes participants, each with its own share of the data. Each round, "
+    "--active of them take a step on a row of parameters (a token) and mix it over --topology; with "
+    "method teleport the tokens then move on to other nodes. Defaults are in [brackets].\n";
 
 static const char train_closing[] =
-    "Settings file (--config)\n"
-    "  Lines 'name = value' with the names above, without --; flags are true or false. A line\n"
-    "  that starts with # or ; is a comment, and so is what follows a ; after a space.\n"
-    "\n"
-    "Examples\n"
-    "  a first run, on data that are part of the program:\n"
+    "# Settings file (--config)\n"
+    "Lines 'name = value' with the names of the options, without --; flags are true or false. A line "
+    "that starts with # or ; is a comment, and so is what follows a ; after a space. --dry-run prints "
+    "such a file. The log of an earlier run (--log) may stand in its place: then what changes the "
+    "result is as it was there, and the run is repeated; what the command line says wins.\n"
+    "# Examples\n"
+    "A first run, on data that are part of the program:\n"
     "    telesgd train --data digits --model mlp:64 --nodes 25 --active 4 --rounds 500\n"
-    "  LeNet on 100 nodes, 8 of them active each round, in a ring:\n"
+    "LeNet on 100 nodes, 8 of them active each round, in a ring:\n"
     "    telesgd train --data fashion-mnist --model lenet --nodes 100 --active 8 \\\n"
     "      --lr 0.05 --rounds 2000\n"
-    "  plain D-SGD on 25 nodes with very different data, with a log and the result kept:\n"
+    "Plain D-SGD on 25 nodes with very different data, with a log and the result kept:\n"
     "    telesgd train --method dsgd --nodes 25 --data fashion-mnist --model lenet \\\n"
     "      --partition dirichlet:0.1 --momentum 0.9 --lr 0.01 --rounds 1000 \\\n"
     "      --log dsgd.jsonl --save dsgd.safetensors\n"
-    "  settings from a file, another seed, an end at 80 % accuracy:\n"
+    "Settings from a file, another seed, an end at 80 % accuracy:\n"
     "    telesgd train --config paper.ini --seed 3 --until 'test_accuracy>=0.8'\n"
-    "\n"
-    "Exit codes\n"
-    "  0    done, also when --until ended it\n"
-    "  1    reading, writing or memory failed during the training\n"
-    "  2    an option, input or output is wrong: nothing was trained, no file touched\n"
-    "  3    the training diverged: a loss was not finite; nothing was saved\n"
-    "  130  interrupted by SIGINT or SIGTERM; --log and --save hold what there was by then\n";
+    "The run of a log once more:\n"
+    "    telesgd train --config dsgd.jsonl\n"
+    "# Exit codes\n"
+    "= 0\tdone, also when --until ended it\n"
+    "= 1\treading, writing or memory failed during the training\n"
+    "= 2\tan option, input or output is wrong: nothing was trained, no file touched\n"
+    "= 3\tthe training diverged: a loss was not finite; nothing was saved\n"
+    "= 130\tinterrupted by SIGINT or SIGTERM; --log and --save hold what there was by then\n";
 
 static const char tune_about[] =
-    "Searches the number of active nodes k (Algorithm 2 of the paper): k = 1, 2, 4, .. train side\n"
-    "by side for --rounds rounds, on disjoint sets of nodes, then the largest power of two alone if\n"
-    "the nodes do not suffice for all at once. The least loss on validation samples wins\n"
-    "(quadratics: the least grad_norm2), and its parameters are trained already. Several step sizes\n"
-    "(--lr-grid) are tried for every k, in as few passes as the nodes have room for.\n";
+    "Searches the number of active nodes k (Algorithm 2 of the paper): k = 1, 2, 4, .. train side by "
+    "side for --rounds rounds, on disjoint sets of nodes, then the largest power of two alone if the "
+    "nodes do not suffice for all at once. The least loss on validation samples wins (quadratics: the "
+    "least grad_norm2), and its parameters are trained already. Several step sizes (--lr-grid) are "
+    "tried for every k, in as few passes as the nodes have room for.\n";
 
 static const char tune_closing[] =
-    "Examples\n"
-    "    telesgd tune --data digits --model mlp:64 --nodes 25 --rounds 300 --save best.safetensors\n"
+    "# Examples\n"
+    "    telesgd tune --data digits --model mlp:64 --nodes 25 --rounds 300 --save k.safetensors\n"
     "    telesgd tune --model quadratic --nodes 100 --rounds 2000 --lr-grid 0.1,0.01,0.001\n"
-    "\n"
-    "Exit codes as of 'telesgd train'; 3: every candidate diverged.\n";
+    "# Exit codes\n"
+    "As of 'telesgd train'; 3: every candidate diverged.\n";
 
 static const struct tsgd_option_help tune_options[] = {
     {"progress", NULL,
@@ -62,12 +64,12 @@ static const struct tsgd_option_help tune_options[] = {
 };
 
 static const char eval_about[] =
-    "Measures parameters that 'telesgd train --save' wrote, on the test samples of --data. The\n"
-    "file says which model it is.\n";
+    "Measures parameters that 'telesgd train --save' wrote, on the test samples of --data. The file "
+    "says which model it is.\n";
 
 static const char eval_closing[] =
-    "Example\n"
-    "  telesgd eval --init lenet.safetensors --data fashion-mnist\n";
+    "# Example\n"
+    "    telesgd eval --init lenet.safetensors --data fashion-mnist\n";
 
 static const struct tsgd_option_help eval_options[] = {
     {"init", "must be given",
@@ -77,38 +79,41 @@ static const struct tsgd_option_help eval_options[] = {
 };
 
 static const char compare_about[] =
-    "Prints a table of the runs whose logs ('telesgd train --log LOG') are given: how far they\n"
-    "came, how good they are, what they sent. A run is named by method, k of n, topology, and\n"
-    "every other setting of the result in which it differs from another run; equal names are\n"
-    "numbered. Of a search ('telesgd tune --log LOG') it shows the chosen k and step size; the\n"
-    "seconds alone are those of the whole search.\n"
-    "\n"
-    "With several logs a second table shows the test accuracy (quadratics: grad_norm2) of each\n"
-    "after the same numbers of gradients, as far as the shortest run came (one that diverged is\n"
-    "not waited for):\n"
-    "  75.84 %   an evaluation was made after exactly so many gradients\n"
-    "  ~75.84 %  interpolated between the evaluations just before and just after: the accuracy\n"
-    "            linearly, grad_norm2 linearly in its logarithm\n"
-    "  -         before the first evaluation or after the last, or between two of which one found\n"
-    "            grad_norm2 = 0\n"
+    "Prints a table of the runs whose logs ('telesgd train --log LOG') are given: how far they came, "
+    "how good they are, what they sent. A run is named by method, k of n, topology, and every other "
+    "setting of the result in which it differs from another run; equal names are numbered. Of a "
+    "search ('telesgd tune --log LOG') it shows the chosen k and step size; the seconds alone are "
+    "those of the whole search.\n"
+    "With several logs a second table shows the test accuracy (quadratics: grad_norm2) of each after "
+    "the same numbers of gradients, as far as the shortest run came (one that diverged is not waited "
+    "for):\n"
+    "= 75.84 %\tan evaluation was made after exactly so many gradients\n"
+    "= ~75.84 %\tinterpolated between the evaluations just before and just after: the accuracy "
+    "linearly, grad_norm2 linearly in its logarithm\n"
+    "= -\tbefore the first evaluation or after the last, or between two of which one found "
+    "grad_norm2 = 0\n"
     "A search measures test accuracy only at its end.\n";
 
 static const char topology_about[] =
-    "Tells how fast the tokens of a graph (telesgd list topologies) come to agree: how many\n"
-    "neighbours one reads in a round, after how many rounds the graph repeats, the spectral gap\n"
-    "1 - sigma^2 (sigma: the second largest singular value) of round 0 and of a whole period, and\n"
-    "after how many rounds everybody holds the exact mean.\n";
+    "Tells how fast the tokens of a graph (telesgd list topologies) come to agree: how many neighbours "
+    "one reads in a round, after how many rounds the graph repeats, the spectral gap 1 - sigma^2 "
+    "(sigma: the second largest singular value) of round 0 and of a whole period, and after how many "
+    "rounds everybody holds the exact mean.\n";
 
 static const char topology_closing[] =
-    "Examples\n"
-    "  telesgd topology base:1 --active 25\n"
-    "  telesgd topology torus --active 12 --dot | dot -Tsvg > torus.svg\n";
+    "# Examples\n"
+    "    telesgd topology base:1 --active 25\n"
+    "    telesgd topology torus --active 12 --dot | dot -Tsvg > torus.svg\n";
 
 static const struct tsgd_option_help topology_options[] = {
     {"active", "must be given", "tokens that mix"},
     {"seed", NULL, "of graphs that are drawn, regular and er; the same as of a training"},
     {NULL, NULL, NULL},
 };
+
+static const char help_about[] =
+    "Tells how to use a command, or which there are; prints the manual pages and the completion for a "
+    "shell that 'make install' puts in place.\n";
 
 const struct tsgd_command tsgd_commands[] = {
     {
@@ -171,9 +176,11 @@ const struct tsgd_command tsgd_commands[] = {
     },
     {
         .name = "help",
+        .options = TSGD_FOR_HELP,
         .max_operands = 1,
-        .usage = "[COMMAND]",
+        .usage = "[COMMAND] [OPTION]...",
         .summary = "how to use a command",
+        .about = help_about,
         .run = run_help,
     },
 };
@@ -206,15 +213,23 @@ static enum tsgd_exit run_help(const struct tsgd_command *self, const struct tsg
 {
     struct tsgd_error err;
     const struct tsgd_command *command = NULL;
-    if (cli->n_operands == 0) {
-        tsgd_help_overview(stdout);
-        return TSGD_EXIT_DONE;
-    }
-    if (find_command(&command, cli->operand[0], &err)) {
+    const struct tsgd_settings *s = cli->settings;
+    bool named = cli->n_operands > 0;
+    enum tsgd_status st = named ? find_command(&command, cli->operand[0], &err) : TSGD_OK;
+    if (st == TSGD_OK && s->completion && (named || s->man))
+        st = tsgd_fail(&err, TSGD_EINVAL, "--completion: stands alone; it is for all commands");
+    if (st != TSGD_OK) {
         tsgd_complain(self, &err);
         return TSGD_EXIT_USAGE;
     }
-    tsgd_help(stdout, command);
+    if (s->completion)
+        tsgd_completion(stdout, s->completion);
+    else if (s->man)
+        tsgd_man(stdout, command);
+    else if (named)
+        tsgd_help(stdout, command, false);
+    else
+        tsgd_help_overview(stdout);
     return TSGD_EXIT_DONE;
 }
 
@@ -244,7 +259,7 @@ static enum tsgd_exit run_command(const char *name, int argc, char **argv)
         tsgd_complain(command, &err);
         code = TSGD_EXIT_USAGE;
     } else if (cli.help) {
-        tsgd_help(stdout, command);
+        tsgd_help(stdout, command, cli.help == TSGD_HELP_ALL);
     } else {
         code = command->run(command, &cli);
     }

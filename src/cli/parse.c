@@ -80,7 +80,11 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
     TRY(TSGD_NEW(&out->operand, (size_t)argc, "arguments", err));
     for (int i = 0; i < argc; i++) {
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            out->help = true;
+            out->help = TSGD_HELP_SHORT;
+            goto done;
+        }
+        if (!strcmp(argv[i], "--help-all")) {
+            out->help = TSGD_HELP_ALL;
             goto done;
         }
         if (argv[i][0] != '-' || !argv[i][1])

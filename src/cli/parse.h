@@ -9,7 +9,7 @@
 
 struct tsgd_cli {
     struct tsgd_settings *settings;
-    bool help;                      /* --help was among the options: nothing else counts */
+    enum { TSGD_HELP_NOT, TSGD_HELP_SHORT, TSGD_HELP_ALL } help;    /* asked for: nothing else counts */
     char **operand;                 /* point into argv */
     size_t n_operands;
 };

@@ -71,6 +71,7 @@ static const char *const needs[TSGD_OWNERS] = {
 #define TUNE TSGD_FOR_TUNE
 #define EVAL TSGD_FOR_EVAL
 #define TOPOLOGY TSGD_FOR_TOPOLOGY
+#define HELP TSGD_FOR_HELP
 #define COMMON TSGD_FOR_MOST
 
 const struct tsgd_setting_row tsgd_setting_rows[TSGD_SETTINGS] = {

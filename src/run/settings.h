@@ -76,7 +76,8 @@ enum {
     TSGD_FOR_TUNE = 2,
     TSGD_FOR_EVAL = 4,
     TSGD_FOR_TOPOLOGY = 8,
-    TSGD_FOR_MOST = 16
+    TSGD_FOR_HELP = 16,
+    TSGD_FOR_MOST = 32
 };
 
 /* A row of run/settings_list.h. */

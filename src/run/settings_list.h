@@ -235,6 +235,11 @@ SETTING(matrix, "matrix", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGR
 SETTING(json, "json", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         EVAL | TOPOLOGY,
         "print one JSON object instead of text")
+SETTING(man, "man", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, HELP,
+        "print the manual page of the command, or of the program, for man")
+SETTING(completion, "completion", CHOICE, "SHELL", ONE_OF("bash|zsh"), UNSET("none"), ABOUT_OUTPUT,
+        PROGRAM, OUTPUT, HELP,
+        "print what makes this shell complete commands, options and values")
 
 SETTING(seed, "seed", COUNT, "N", ANYTHING, IS("0"), ABOUT_MACHINE, RUN, RESULT,
         TRAIN | TUNE | EVAL | TOPOLOGY,
