@@ -210,7 +210,7 @@ void tsgd_config_write(FILE *out, const struct tsgd_settings *s, const struct ts
         if (value && !fits(row->name, value))
             value = asked->text[i];
         if (!value)
-            fprintf(out, "# %s: %s\n", row->name, row->unset ? row->unset : "does not apply");
+            fprintf(out, "# %s =\n", row->name);
         else if (fits(row->name, value))
             fprintf(out, "%s = %s\n", row->name, value);
         else

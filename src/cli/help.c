@@ -67,7 +67,8 @@ void tsgd_help(FILE *out, const struct tsgd_command *command, bool all)
     size_t options = count_options(command);
     bool few = options <= MANY;
     char text[160];
-    fprintf(out, "usage: telesgd %s %s\n", command->name, command->usage);
+    snprintf(text, sizeof text, "usage: telesgd %s %s", command->name, command->usage);
+    tsgd_page_wrap(out, text, (int)strlen(text), 0, 7);
     if (command->about) {
         fputc('\n', out);
         tsgd_page_print(out, command->about);
@@ -87,9 +88,9 @@ void tsgd_help(FILE *out, const struct tsgd_command *command, bool all)
 
 void tsgd_help_overview(FILE *out)
 {
-    fprintf(out, "usage: telesgd COMMAND [ARGUMENT]...\n\n"
-                 "Trains models by decentralized SGD with TELEPORTATION on one machine.\n\n"
-                 "Commands\n");
+    fputs("usage: telesgd COMMAND [ARGUMENT]...\n\n", out);
+    tsgd_page_print(out, "Trains models by decentralized SGD with TELEPORTATION on one machine.\n"
+                         "# Commands\n");
     for (size_t i = 0; i < tsgd_n_commands; i++)
         tsgd_page_item(out, tsgd_commands[i].name, tsgd_commands[i].summary, COMMANDS_INDENT);
     fputc('\n', out);

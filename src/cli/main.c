@@ -17,11 +17,11 @@ static const char train_about[] =
     "method teleport the tokens then move on to other nodes. Defaults are in [brackets].\n";
 
 static const char train_closing[] =
-    "# Settings file (--config)\n"
-    "Lines 'name = value' with the names of the options, without --; flags are true or false. A line "
-    "that starts with # or ; is a comment, and so is what follows a ; after a space. --dry-run prints "
-    "such a file. The log of an earlier run (--log) may stand in its place: then what changes the "
-    "result is as it was there, and the run is repeated; what the command line says wins.\n"
+    "# Settings files\n"
+    "--config reads lines 'name = value' with the names of the options, without --; flags are true or "
+    "false. A line that starts with # or ; is a comment, and so is what follows a ; after a space. "
+    "--dry-run prints such a file. The log of an earlier run (--log) may stand in its place: then "
+    "what changes the result is as it was there, and the run is repeated.\n"
     "# Examples\n"
     "A first run, on data that are part of the program:\n"
     "    telesgd train --data digits --model mlp:64 --nodes 25 --active 4 --rounds 500\n"
@@ -169,7 +169,7 @@ const struct tsgd_command tsgd_commands[] = {
     {
         .name = "list",
         .max_operands = 1,
-        .usage = "[models|data|topologies|methods|partitions]",
+        .usage = "[models | data | topologies | methods | partitions]",
         .summary = "what --model, --data, --topology, --method and --partition can be",
         .about = "Prints the values of one option, or of all these options.\n",
         .run = tsgd_cmd_list,

@@ -264,4 +264,5 @@ SETTING(isa, "isa", TEXT, "NAME", ANYTHING, UNSET("the widest that the CPU has")
         "rounding")
 SETTING(config, "config", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_MACHINE, PROGRAM, OUTPUT,
         TRAIN | TUNE,
-        "read settings from FILE; what the command line says wins")
+        "read settings from FILE, lines name = value or the log of an earlier run; what the "
+        "command line says wins")

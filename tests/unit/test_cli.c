@@ -2,14 +2,13 @@
  * printed, wrote and returned.                                                                  */
 #include "base/cpu.h"
 #include "base/text.h"
+#include "program.h"
+#include "run/settings.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <jansson.h>
-#include <limits.h>
 #include <math.h>
 #include <pty.h>
 #include <signal.h>
@@ -20,192 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TINY "train --data digits --model logistic --nodes 20 --active 4 --threads 2"
-#define ALL "train --data digits --model logistic --nodes 9 --rounds 10"
-#define QUAD "train --model quadratic --nodes 20 --active 4 --lr 0.01 --threads 2"
-#define QUIET " --progress off"
-
-/* What a test has read; freed when it is over. */
-static char *texts[32];
-static json_t *arrays[16];
-static size_t n_texts, n_arrays;
-
-static char folder[] = "/tmp/telesgd-cli-XXXXXX";
-static char program[PATH_MAX];
-
-/* The program lies beside the program of the tests. */
-static void enter_folder(void)
-{
-#ifdef TSGD_PROGRAM
-    cr_assert(realpath(TSGD_PROGRAM, program) != NULL, "no program at " TSGD_PROGRAM);
-#else
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 16);
-    cr_assert(n > 0);
-    program[n] = 0;
-    strcpy(strrchr(program, '/'), "/telesgd");
-#endif
-    cr_assert(access(program, X_OK) == 0, "%s is not built", program);
-    cr_assert(mkdtemp(folder) != NULL && chdir(folder) == 0);
-}
-
-static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)
-{
-    (void)s, (void)type, (void)at;
-    return remove(path);
-}
-
-static void leave_folder(void)
-{
-    cr_assert(chdir("/") == 0);
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    while (n_texts)
-        free(texts[--n_texts]);
-    while (n_arrays)
-        json_decref(arrays[--n_arrays]);
-}
-
 TestSuite(cli, .init = enter_folder, .fini = leave_folder, .timeout = 240);
-
-/* ---- running it ---- */
-
-struct result {
-    int code;                   /* -1: killed by a signal */
-    char *out, *err;
-};
-
-/* Replaces the process by the program; words are separated by spaces. */
-static void become(const char *words)
-{
-    char *text = strdup(words), *argv[64] = {program};
-    int n = 1;
-    for (char *rest = text, *w; (w = strsep(&rest, " ")) && n < 63;) {
-        if (*w)
-            argv[n++] = w;
-    }
-    signal(SIGINT, SIG_DFL);    /* whoever started the tests may have had it ignored */
-    execv(program, argv);
-    _exit(127);
-}
-
-static pid_t start(int out, int err, rlim_t file_size, const char *words)
-{
-    pid_t child = fork();
-    cr_assert(child >= 0);
-    if (child == 0) {
-        struct rlimit limit = {file_size, file_size};
-        signal(SIGXFSZ, SIG_IGN);
-        setrlimit(RLIMIT_FSIZE, &limit);
-        dup2(out, STDOUT_FILENO);
-        dup2(err, STDERR_FILENO);
-        become(words);
-    }
-    return child;
-}
-
-static int code_of(pid_t child)
-{
-    int status;
-    cr_assert(waitpid(child, &status, 0) == child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static char *keep(char *text)
-{
-    cr_assert(n_texts < sizeof texts / sizeof *texts);
-    return texts[n_texts++] = text;
-}
-
-/* All that is left to read of f, which is closed. */
-static char *contents(FILE *f)
-{
-    char *text = NULL;
-    size_t room = 0;
-    if (getdelim(&text, &room, 0, f) < 0)
-        text[0] = 0;
-    fclose(f);
-    return keep(text);
-}
-
-static char *read_file(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    cr_assert(f != NULL, "no file %s", path);
-    return contents(f);
-}
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-    cr_assert(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
-}
-
-static struct result run_limited(rlim_t file_size, const char *words)
-{
-    FILE *out = tmpfile(), *err = tmpfile();
-    cr_assert(out && err);
-    int code = code_of(start(fileno(out), fileno(err), file_size, words));
-    rewind(out);
-    rewind(err);
-    return (struct result){code, contents(out), contents(err)};
-}
-
-static struct result run(const char *words)
-{
-    return run_limited(RLIM_INFINITY, words);
-}
-
-static void expect_code(const struct result *r, int code)
-{
-    cr_assert(r->code == code, "code %d, want %d; stdout: %s stderr: %s", r->code, code, r->out,
-              r->err);
-}
-
-static int count_files(void)
-{
-    int n = 0;
-    DIR *d = opendir(".");
-    cr_assert(d != NULL);
-    for (struct dirent *e; (e = readdir(d));)
-        n += e->d_name[0] != '.';
-    closedir(d);
-    return n;
-}
-
-/* JSON lines as an array of objects; fails the test if one is not. */
-static json_t *parse_lines(const char *text)
-{
-    json_t *lines = json_array();
-    json_error_t why;
-    cr_assert(n_arrays < sizeof arrays / sizeof *arrays);
-    arrays[n_arrays++] = lines;
-    while (*text) {
-        size_t n = strcspn(text, "\n");
-        cr_assert(text[n] == '\n', "the last line is cut: %s", text);
-        json_t *line = json_loadb(text, n, 0, &why);
-        cr_assert(json_is_object(line), "not a JSON object: %.*s", (int)n, text);
-        json_array_append_new(lines, line);
-        text += n + 1;
-    }
-    return lines;
-}
-
-static json_t *last_line(const json_t *lines)
-{
-    return json_array_get(lines, json_array_size(lines) - 1);
-}
-
-static double number(const json_t *line, const char *name)
-{
-    const json_t *value = json_object_get(line, name);
-    cr_assert(json_is_number(value), "no number %s", name);
-    return json_number_value(value);
-}
-
-static bool has_type(const json_t *line, const char *type)
-{
-    const char *found = json_string_value(json_object_get(line, "type"));
-    return found && !strcmp(found, type);
-}
 
 /* The config line of a quiet run with these further words. */
 static json_t *config_with(const char *words)
@@ -414,6 +228,27 @@ Test(cli, without_a_command_the_usage_goes_to_stderr)
     cr_expect(!*r.out);
 }
 
+Test(cli, a_model_and_data_alone_are_trained_and_the_defaults_are_told)
+{
+    struct result r = run("train --data digits --model logistic --threads 2");
+    expect_code(&r, 0);
+    cr_expect(!strncmp(r.err, "telesgd: by default --nodes 100 --active 8 --rounds 2000\n", 57), "%s",
+              r.err);
+    cr_expect(strstr(r.out, "teleport: 8 of 100 nodes active") && strstr(r.out, " 2,000 rounds"));
+    r = run("train --data digits --model logistic --threads 2 --nodes 5 --rounds 3");
+    expect_code(&r, 0);
+    cr_expect(strncmp(r.err, "telesgd", 7) && strstr(r.out, "teleport: 5 of 5"), "%s", r.err);
+    r = run("train --data digits --model logistic --threads 2 --method dsgd --rounds 3");
+    expect_code(&r, 0);
+    cr_expect(!strncmp(r.err, "telesgd: by default --nodes 100\n", 32), "%s", r.err);
+    r = run("train --model quadratic --lr 0.01 --samples 900" QUIET);
+    expect_code(&r, 0);
+    cr_expect(!*r.err && strstr(r.out, " 904 samples"), "%s%s", r.err, r.out);
+    r = run("tune --model quadratic --lr 0.01 --rounds 3");
+    expect_code(&r, 0);
+    cr_expect(!strncmp(r.err, "telesgd: by default --nodes 100\n", 32), "%s", r.err);
+}
+
 Test(cli, a_wrong_option_says_where_the_help_is)
 {
     struct result r = run(TINY " --lr 0");
@@ -436,7 +271,8 @@ Test(cli, threads_that_cannot_be_had_are_a_failed_start)
     write_file("l", "old\n");
     cr_assert(setrlimit(RLIMIT_AS, &limit) == 0);
     struct result r = run("train --data digits --model logistic --method dsgd --nodes 400"
-                          QUIET " --threads 400 --rounds 2 --log l --save-split s --save p");
+                          QUIET " --threads 400 --rounds 2 --log l --save-split s --save p "
+                          "--force");
     expect_code(&r, 2);
     cr_expect(strstr(r.err, "of 400 cannot be started"), "%s", r.err);
     cr_expect(!strcmp(read_file("l"), "old\n") && count_files() == 1);
@@ -488,7 +324,7 @@ Test(cli, a_file_of_the_data_set_is_not_overwritten_by_an_output)
     for (int i = 0; i < 8; i++) {
         char words[256];
         snprintf(words, sizeof words, TINY " --rounds 1 --data %s%s --%s link",
-                 i < 4 ? "idx:" : "mnist --data-dir ", folder, outputs[i % 4]);
+                 i < 4 ? "idx:" : "mnist --data-dir ", ".", outputs[i % 4]);
         struct result r = run(words);
         expect_code(&r, 2);
         cr_expect(strstr(r.err, "'link' is a file of --data"), "%s", r.err);
@@ -638,64 +474,7 @@ Test(cli, the_last_of_a_repeated_option_wins)
     cr_expect(number(config_with("--lr 0.5 --lr 0.125"), "lr") == 0.125);
 }
 
-/* ---- help ---- */
-
-static const char *const options[] = {
-    "data", "data-dir", "subset", "partition", "split", "save-split", "allow-empty", "split-seed",
-    "normalize", "augment",
-    "model", "init", "dim", "zeta2", "sigma2", "conditioning", "x0", "method", "nodes", "active",
-    "topology", "lazy", "allow-disconnected", "availability", "availability-trace", "offline",
-    "gossip", "link-cost", "tau", "link-topology", "link-seconds", "bandwidth", "port", "compute-seconds",
-    "batch", "lr", "schedule", "warmup",
-    "momentum", "nesterov", "momentum-home", "weight-decay", "local-steps", "step-parts", "order", "rounds",
-    "samples", "until", "eval-every", "eval-at-start", "final-average",
-    "eval", "seed", "threads", "pin", "save", "log",
-    "progress", "config", "dry-run", "show-placement", "trace", "trace-layers", "trace-events",
-};
-
-Test(cli, help_of_train_lists_every_option)
-{
-    struct result r = run("train --help");
-    expect_code(&r, 0);
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        char line[64];
-        snprintf(line, sizeof line, "\n  --%s ", options[i]);
-        cr_expect(strstr(r.out, line), "no%s", line);
-    }
-    cr_expect(!*r.err);
-}
-
-Test(cli, help_of_train_tells_defaults_examples_and_exit_codes)
-{
-    struct result r = run("train --help");
-    cr_expect(strstr(r.out, "samples in a minibatch; always 1 with --model quadratic [32]"));
-    cr_expect(strstr(r.out, "step size [0.1]"));
-    cr_expect(strstr(r.out, "\nExamples\n") && strstr(r.out, "\nExit codes\n"));
-}
-
-static const char *const pages[] = {"train --help", "tune --help", "eval --help",
-                                    "topology --help", "compare --help", "list --help",
-                                    "help", "list"};
-
-ParameterizedTestParameters(cli, pages_fit_100_columns)
-{
-    return rows(sizeof pages / sizeof *pages);
-}
-
-ParameterizedTest(size_t *row, cli, pages_fit_100_columns)
-{
-    struct result r = run(pages[*row]);
-    expect_code(&r, 0);
-    for (const char *line = r.out; *line; line += strcspn(line, "\n") + 1)
-        cr_expect(strcspn(line, "\n") <= 100, "%s: %.120s", pages[*row], line);
-}
-
-Test(cli, help_of_a_command_is_its_help_option)
-{
-    struct result a = run("help eval"), b = run("eval --help");
-    expect_code(&a, 0);
-    cr_expect(!strcmp(a.out, b.out) && strstr(a.out, "--init FILE"));
-}
+/* ---- list ---- */
 
 Test(cli, version_names_the_kernels)
 {
@@ -902,8 +681,11 @@ Test(cli, the_config_line_holds_every_setting)
                                        "memory_bytes", "tokens"};
     const json_t *c = config_with("");
     cr_expect(has_type(c, "config"));
-    for (size_t i = 0; strcmp(options[i], "save"); i++)     /* the program's, from there on */
-        cr_expect(json_object_get(c, options[i]), "no %s", options[i]);
+    for (size_t i = 0; i < tsgd_setting_count(); i++) {
+        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+        bool wanted = (row->commands & TSGD_FOR_TRAIN) && !row->shown.of_program;
+        cr_expect(!json_object_get(c, row->shown.name) == !wanted, "%s", row->shown.name);
+    }
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         cr_expect(json_object_get(c, more[i]), "no %s", more[i]);
     cr_expect(strlen(json_string_value(json_object_get(c, "split_hash"))) == 16);
@@ -954,12 +736,56 @@ Test(cli, the_summary_line_repeats_the_last_evaluation)
 
 Test(cli, a_log_is_replaced)
 {
-    char old[20001] = "";
-    memset(old, '\n', 20000);
+    char old[20001] = "{\"type\":\"config\",";
+    memset(old + strlen(old), '\n', 20000 - strlen(old));
     write_file("l", old);
     struct result r = run(TINY QUIET " --rounds 2 --log l");
     expect_code(&r, 0);
     cr_expect(json_array_size(parse_lines(read_file("l"))) == 4);
+}
+
+static const struct { const char *option, *kind; } replaced[] = {
+    {"log", "log"}, {"save", "file of parameters"}, {"save-split", "split"}, {"trace", "trace"},
+};
+
+Test(cli, a_file_of_somebody_else_is_replaced_only_by_force)
+{
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
+        char words[256], sentence[128];
+        write_file("f", "not by telesgd\n");
+        snprintf(words, sizeof words, TINY QUIET " --rounds 2 --%s f", replaced[i].option);
+        struct result r = run(words);
+        expect_code(&r, 2);
+        snprintf(sentence, sizeof sentence, "--%s: 'f' is there, and is no %s of telesgd; want another "
+                 "name, or --force", replaced[i].option, replaced[i].kind);
+        cr_expect(strstr(r.err, sentence), "wants %s, says %s", sentence, r.err);
+        cr_expect(!strcmp(read_file("f"), "not by telesgd\n"));
+        strcat(words, " --force");
+        r = run(words);
+        expect_code(&r, 0);
+        cr_expect(strncmp(read_file("f"), "not by", 6));
+        remove("f");
+    }
+    write_file("f", "not by telesgd\n");
+    struct result r = run("tune --model quadratic --nodes 3 --rounds 2 --log f" QUIET);
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "--log: 'f' is there"), "%s", r.err);
+}
+
+Test(cli, telesgd_replaces_its_own_files_and_empty_ones_and_writes_to_devices)
+{
+    static const char *const files[] = {"l", "s", "p", "t"};
+    struct result r;
+    for (size_t i = 0; i < 4; i++)
+        write_file(files[i], "");
+    for (int i = 0; i < 2; i++) {
+        r = run(TINY QUIET " --rounds 2 --log l --save s --save-split p --trace t");
+        expect_code(&r, 0);
+    }
+    r = run(TINY QUIET " --rounds 2 --log s");
+    cr_expect(r.code == 2 && strstr(r.err, "is no log of telesgd"), "another kind: %s", r.err);
+    r = run(TINY QUIET " --rounds 2 --log /dev/null");
+    expect_code(&r, 0);
 }
 
 Test(cli, metrics_of_all_tokens_are_logged_when_asked_for)
@@ -1077,8 +903,8 @@ Test(cli, a_settings_file_normalises_and_augments)
     struct result r = run("train --config f --model logistic --nodes 9 --active 2 --rounds 10 "
                           "--dry-run");
     expect_code(&r, 0);
-    cr_expect(strstr(r.out, "\nnormalize       0.5:0.25\n"), "%s", r.out);
-    cr_expect(strstr(r.out, "\naugment         crop-flip\n"), "%s", r.out);
+    cr_expect(strstr(r.out, "\nnormalize = 0.5:0.25\n"), "%s", r.out);
+    cr_expect(strstr(r.out, "\naugment = crop-flip\n"), "%s", r.out);
 }
 
 Test(cli, eval_refuses_data_of_another_kind)
@@ -1105,8 +931,8 @@ Test(cli, a_dry_run_shows_the_settings_and_writes_nothing)
 {
     struct result r = run(TINY " --rounds 50 --dry-run --log l --save s --save-split p --trace t");
     expect_code(&r, 0);
-    cr_expect(strstr(r.out, "\neval-every      5\n") && strstr(r.out, "\nmemory  "), "%s", r.out);
-    cr_expect(strstr(r.out, "\nexpected time ") && strstr(r.out, " 200 gradients "), "%s", r.out);
+    cr_expect(strstr(r.out, "\neval-every = 5\n") && strstr(r.out, "\n# memory  "), "%s", r.out);
+    cr_expect(strstr(r.out, "\n# expected time ") && strstr(r.out, " 200 gradients "), "%s", r.out);
     cr_expect(!*r.err && count_files() == 0);
 }
 
@@ -1123,7 +949,8 @@ Test(cli, show_placement_tells_where_each_worker_runs)
               "%s", r.err);
     r = run(TINY " --rounds 2 --show-placement --dry-run");
     expect_code(&r, 0);
-    cr_expect(strstr(r.out, "memory  ") < strstr(r.out, "\nworker   CPU"), "%s", r.out);
+    const char *worker = strstr(r.out, "\n# worker   CPU");
+    cr_expect(worker && strstr(r.out, "# memory  ") < worker, "%s", r.out);
     cr_expect(!*r.err, "%s", r.err);
 }
 
@@ -1752,8 +1579,8 @@ Test(cli, a_dry_run_of_a_quadratic_speaks_of_no_samples)
 {
     struct result r = run(QUAD " --rounds 1000 --dry-run");
     expect_code(&r, 0);
-    cr_expect(strstr(r.out, "\n4 tokens of 50 parameters\n"), "%s", r.out);
-    cr_expect(strstr(r.out, "\nmemory ") && strstr(r.out, "\nexpected time "), "%s", r.out);
+    cr_expect(strstr(r.out, "\n# 4 tokens of 50 parameters\n"), "%s", r.out);
+    cr_expect(strstr(r.out, "\n# memory ") && strstr(r.out, "\n# expected time "), "%s", r.out);
     cr_expect(!strstr(r.out, "samples,") && !strstr(r.out, "inputs"), "%s", r.out);
 }
 

@@ -1,0 +1,47 @@
+/* tests/unit/program.h: the program as its users meet it: run in an empty folder, and what it printed,
+ * wrote and returned. Whatever fails here fails the test. What is read is freed when the test ends. */
+#ifndef TESTS_UNIT_PROGRAM_H
+#define TESTS_UNIT_PROGRAM_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#define TINY "train --data digits --model logistic --nodes 20 --active 4 --threads 2"
+#define ALL "train --data digits --model logistic --nodes 9 --rounds 10"
+#define QUAD "train --model quadratic --nodes 20 --active 4 --lr 0.01 --threads 2"
+#define QUIET " --progress off"
+
+/* For a suite of tests: .init and .fini. */
+void enter_folder(void);
+void leave_folder(void);
+
+struct result {
+    int code;                   /* -1: killed by a signal */
+    char *out, *err;
+};
+
+/* The words of the command line are separated by spaces. */
+struct result run(const char *words);
+struct result run_limited(rlim_t file_size, const char *words);
+void expect_code(const struct result *r, int code);
+
+/* Starts it with these streams, for the caller to await. */
+pid_t start(int out, int err, rlim_t file_size, const char *words);
+int code_of(pid_t child);
+
+char *keep(char *text);             /* frees it when the test ends */
+char *contents(FILE *f);            /* all that is left to read of f, which is closed */
+char *read_file(const char *path);
+void write_file(const char *path, const char *text);
+int count_files(void);
+
+/* JSON lines as an array of objects. */
+json_t *parse_lines(const char *text);
+json_t *last_line(const json_t *lines);
+double number(const json_t *line, const char *name);
+bool has_type(const json_t *line, const char *type);
+
+#endif
