@@ -92,6 +92,7 @@ struct tsgd_setting {
     const char *help;           /* one or two sentences */
     const char *owner;          /* what takes it: "every run", "--model quadratic", .. */
     bool changes_result;        /* other values may give other bits, not only another speed */
+    bool of_run, of_search;     /* tsgd_run_create takes it; tsgd_tune_create does */
     bool of_program;            /* an option of the program telesgd; tsgd_settings_set refuses it */
 };
 

@@ -29,7 +29,7 @@ struct tsgd_command {
     size_t min_operands, max_operands;
     const char *usage;              /* what follows the name: "[OPTION]..." */
     const char *summary;            /* for the list of commands */
-    const char *about, *closing;    /* of its help (cli/page.h), before and after the options; or NULL */
+    const char *about, *closing;    /* of its help (cli/page.h), around the options; or NULL */
     enum tsgd_exit (*run)(const struct tsgd_command *self, const struct tsgd_cli *cli);
 };
 

@@ -55,7 +55,8 @@ static void put_bash_values(FILE *out)
             put_values(out, o);
             fputs("' -- \"$cur\")); ", out);
         } else if (is_file(o) || is_folder(o)) {
-            fprintf(out, "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -%c -- \"$cur\"); ",
+            fprintf(out, "compopt -o filenames; "
+                         "mapfile -t COMPREPLY < <(compgen -%c -- \"$cur\"); ",
                     is_file(o) ? 'f' : 'd');
         }
         fputs("return ;;\n", out);

@@ -128,8 +128,8 @@ static enum tsgd_status check_command(const struct reading *r, const json_t *lin
         return tsgd_fail(r->err, TSGD_EFORMAT, "%s:1: not the config line of a log", r->path);
     if (name && !strcmp(name, r->command->name))
         return TSGD_OK;
-    return tsgd_fail(r->err, TSGD_EINVAL, "%s: is a log of 'telesgd %.40s'; want one of 'telesgd %s'",
-                     r->path, name ? name : "?", r->command->name);
+    return tsgd_fail(r->err, TSGD_EINVAL, "%s: is a log of 'telesgd %.40s'; want one of 'telesgd "
+                     "%s'", r->path, name ? name : "?", r->command->name);
 }
 
 static enum tsgd_status take_all(struct reading *r, const json_t *line, bool derived[TSGD_SETTINGS])

@@ -77,8 +77,9 @@ void tsgd_help(FILE *out, const struct tsgd_command *command, bool all)
         fprintf(out, "\nOptions that most runs need\n");
     print_options(out, command, all || few);
     if (!all && !few) {
-        snprintf(text, sizeof text, "'telesgd %s --help-all' tells of all %zu options, with examples "
-                 "and exit codes; so does 'man telesgd-%s'.", command->name, options, command->name);
+        snprintf(text, sizeof text, "'telesgd %s --help-all' tells of all %zu options, with "
+                 "examples and exit codes; so does 'man telesgd-%s'.", command->name, options,
+                 command->name);
         fputc('\n', out);
         tsgd_page_wrap(out, text, (int)strlen(text), 0, 0);
     } else if (command->closing) {

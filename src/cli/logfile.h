@@ -22,8 +22,8 @@ struct tsgd_log {
 /* "-" is the standard output. The contents stay as they are. TSGD_EIO. */
 enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct tsgd_error *err);
 
-/* Empties the file and writes the config line, with the resolved settings that the command takes, and
- * the names of those that followed from others. TSGD_EIO.                                       */
+/* Empties the file and writes the config line, with the resolved settings that the command takes,
+ * and the names of those that followed from others. TSGD_EIO.                                   */
 enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
                                 const struct tsgd_command *command, struct tsgd_error *err);
 

@@ -13,15 +13,15 @@ static enum tsgd_exit run_help(const struct tsgd_command *self, const struct tsg
 
 static const char train_about[] =
     "Trains a model on --nodes participants, each with its own share of the data. Each round, "
-    "--active of them take a step on a row of parameters (a token) and mix it over --topology; with "
-    "method teleport the tokens then move on to other nodes. Defaults are in [brackets].\n";
+    "--active of them take a step on a row of parameters (a token) and mix it over --topology; "
+    "with method teleport the tokens then move on to other nodes. Defaults are in [brackets].\n";
 
 static const char train_closing[] =
     "# Settings files\n"
-    "--config reads lines 'name = value' with the names of the options, without --; flags are true or "
-    "false. A line that starts with # or ; is a comment, and so is what follows a ; after a space. "
-    "--dry-run prints such a file. The log of an earlier run (--log) may stand in its place: then "
-    "what changes the result is as it was there, and the run is repeated.\n"
+    "--config reads lines 'name = value' with the names of the options, without --; flags are "
+    "true or false. A line that starts with # or ; is a comment, and so is what follows a ; after "
+    "a space. --dry-run prints such a file. The log of an earlier run (--log) may stand in its "
+    "place: then what changes the result is as it was there, and the run is repeated.\n"
     "# Examples\n"
     "A first run, on data that are part of the program:\n"
     "    telesgd train --data digits --model mlp:64 --nodes 25 --active 4 --rounds 500\n"
@@ -44,11 +44,11 @@ static const char train_closing[] =
     "= 130\tinterrupted by SIGINT or SIGTERM; --log and --save hold what there was by then\n";
 
 static const char tune_about[] =
-    "Searches the number of active nodes k (Algorithm 2 of the paper): k = 1, 2, 4, .. train side by "
-    "side for --rounds rounds, on disjoint sets of nodes, then the largest power of two alone if the "
-    "nodes do not suffice for all at once. The least loss on validation samples wins (quadratics: the "
-    "least grad_norm2), and its parameters are trained already. Several step sizes (--lr-grid) are "
-    "tried for every k, in as few passes as the nodes have room for.\n";
+    "Searches the number of active nodes k (Algorithm 2 of the paper): k = 1, 2, 4, .. train side "
+    "by side for --rounds rounds, on disjoint sets of nodes, then the largest power of two alone "
+    "if the nodes do not suffice for all at once. The least loss on validation samples wins "
+    "(quadratics: the least grad_norm2), and its parameters are trained already. Several step "
+    "sizes (--lr-grid) are tried for every k, in as few passes as the nodes have room for.\n";
 
 static const char tune_closing[] =
     "# Examples\n"
@@ -64,8 +64,8 @@ static const struct tsgd_option_help tune_options[] = {
 };
 
 static const char eval_about[] =
-    "Measures parameters that 'telesgd train --save' wrote, on the test samples of --data. The file "
-    "says which model it is.\n";
+    "Measures parameters that 'telesgd train --save' wrote, on the test samples of --data. The "
+    "file says which model it is.\n";
 
 static const char eval_closing[] =
     "# Example\n"
@@ -79,14 +79,14 @@ static const struct tsgd_option_help eval_options[] = {
 };
 
 static const char compare_about[] =
-    "Prints a table of the runs whose logs ('telesgd train --log LOG') are given: how far they came, "
-    "how good they are, what they sent. A run is named by method, k of n, topology, and every other "
-    "setting of the result in which it differs from another run; equal names are numbered. Of a "
-    "search ('telesgd tune --log LOG') it shows the chosen k and step size; the seconds alone are "
-    "those of the whole search.\n"
-    "With several logs a second table shows the test accuracy (quadratics: grad_norm2) of each after "
-    "the same numbers of gradients, as far as the shortest run came (one that diverged is not waited "
-    "for):\n"
+    "Prints a table of the runs whose logs ('telesgd train --log LOG') are given: how far they "
+    "came, how good they are, what they sent. A run is named by method, k of n, topology, and "
+    "every other setting of the result in which it differs from another run; equal names are "
+    "numbered. Of a search ('telesgd tune --log LOG') it shows the chosen k and step size; the "
+    "seconds alone are those of the whole search.\n"
+    "With several logs a second table shows the test accuracy (quadratics: grad_norm2) of each "
+    "after the same numbers of gradients, as far as the shortest run came (one that diverged is "
+    "not waited for):\n"
     "= 75.84 %\tan evaluation was made after exactly so many gradients\n"
     "= ~75.84 %\tinterpolated between the evaluations just before and just after: the accuracy "
     "linearly, grad_norm2 linearly in its logarithm\n"
@@ -95,10 +95,10 @@ static const char compare_about[] =
     "A search measures test accuracy only at its end.\n";
 
 static const char topology_about[] =
-    "Tells how fast the tokens of a graph (telesgd list topologies) come to agree: how many neighbours "
-    "one reads in a round, after how many rounds the graph repeats, the spectral gap 1 - sigma^2 "
-    "(sigma: the second largest singular value) of round 0 and of a whole period, and after how many "
-    "rounds everybody holds the exact mean.\n";
+    "Tells how fast the tokens of a graph (telesgd list topologies) come to agree: how many "
+    "neighbours one reads in a round, after how many rounds the graph repeats, the spectral gap 1 "
+    "- sigma^2 (sigma: the second largest singular value) of round 0 and of a whole period, and "
+    "after how many rounds everybody holds the exact mean.\n";
 
 static const char topology_closing[] =
     "# Examples\n"
@@ -112,8 +112,8 @@ static const struct tsgd_option_help topology_options[] = {
 };
 
 static const char help_about[] =
-    "Tells how to use a command, or which there are; prints the manual pages and the completion for a "
-    "shell that 'make install' puts in place.\n";
+    "Tells how to use a command, or which there are; prints the manual pages and the completion "
+    "for a shell that 'make install' puts in place.\n";
 
 const struct tsgd_command tsgd_commands[] = {
     {

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Text as roff takes it: a hyphen is a minus, a backslash is itself, and what begins a line is never
- * a request.                                                                                    */
+/* Text as roff takes it: a hyphen is a minus, a backslash is itself, and what begins a line is
+ * never a request.                                                                              */
 static void put(FILE *out, const char *text, int length)
 {
     if (length > 0 && (*text == '.' || *text == '\''))
@@ -111,9 +111,9 @@ static void put_program(FILE *out)
 {
     put_title(out, "", "decentralized SGD with TELEPORTATION on one machine");
     fputs(".B telesgd\n.I COMMAND\n[\\fIARGUMENT\\fR]...\n.SH DESCRIPTION\n", out);
-    put_text(out, "Trains models on up to a million simulated nodes, each with its own share of the "
-                  "data, of which a few are active in a round (Takezawa and Stich, ICLR 2025). The "
-                  "same settings give the same bits for any number of threads.");
+    put_text(out, "Trains models on up to a million simulated nodes, each with its own share of "
+                  "the data, of which a few are active in a round (Takezawa and Stich, ICLR 2025). "
+                  "The same settings give the same bits for any number of threads.");
     fputs("\n.SH COMMANDS\n", out);
     for (size_t i = 0; i < tsgd_n_commands; i++) {
         fprintf(out, ".TP 12\n\\fB%s\\fR\n", tsgd_commands[i].name);

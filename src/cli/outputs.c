@@ -150,8 +150,8 @@ static enum tsgd_status check_replaced(const char *path, const char *option, con
     struct stat s;
     if (!path || stat(path, &s) != 0 || !S_ISREG(s.st_mode) || s.st_size == 0 || is_own(path))
         return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is there, and is no %s of telesgd; want another name, "
-                     "or --force to replace it", option, path, kind);
+    return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is there, and is no %s of telesgd; want another "
+                     "name, or --force to replace it", option, path, kind);
 }
 
 enum tsgd_status tsgd_outputs_check_replaced(const struct tsgd_settings *s, struct tsgd_error *err)

@@ -22,15 +22,15 @@ struct tsgd_block {
 /* The line at *at, and moves on to the next; false at the end. */
 bool tsgd_block_next(struct tsgd_block *out, const char **at);
 
-/* Columns of a page on this stream: those of its terminal, else COLUMNS, else 96; from 40 to 100. */
+/* Columns of a page on this stream: its terminal's, else COLUMNS, else 96; from 40 to 100. */
 int tsgd_page_columns(FILE *out);
 
 /* Length characters of text from `column` on; further lines are indented and fit the columns. Ends
  * the last line.                                                                                */
 void tsgd_page_wrap(FILE *out, const char *text, int length, int column, int indent);
 
-/* A name, and from column `indent` on what it means, wrapped. On a narrow page the meaning begins on
- * a line of its own, further to the left.                                                       */
+/* A name, and from column `indent` on what it means, wrapped. On a narrow page the meaning begins
+ * on a line of its own, further to the left.                                                    */
 void tsgd_page_item(FILE *out, const char *name, const char *text, int indent);
 
 /* A whole text. */

@@ -9,7 +9,8 @@
 
 struct tsgd_cli {
     struct tsgd_settings *settings;
-    enum { TSGD_HELP_NOT, TSGD_HELP_SHORT, TSGD_HELP_ALL } help;    /* asked for: nothing else counts */
+    /* Where help is asked for, nothing else counts. */
+    enum { TSGD_HELP_NOT, TSGD_HELP_SHORT, TSGD_HELP_ALL } help;
     char **operand;                 /* point into argv */
     size_t n_operands;
 };
@@ -25,10 +26,10 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
                                 char **argv, struct tsgd_error *err);
 void tsgd_cli_release(struct tsgd_cli *cli);
 
-/* Reads `path` (cli/config.c): lines `name = value` with settings that the command takes; or the log
- * of an earlier run, whose config line has the settings that its result came from. `derived` marks
- * those of them that followed from others and ought to follow anew when others change. Errors as
- * parse.                                                                                        */
+/* Reads `path` (cli/config.c): lines `name = value` with settings that the command takes; or the
+ * log of an earlier run, whose config line has the settings that its result came from. `derived`
+ * marks those of them that followed from others and ought to follow anew when others change.
+ * Errors as parse.                                                                              */
 enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path,
                                   const struct tsgd_command *command, bool derived[TSGD_SETTINGS],
                                   struct tsgd_error *err);

@@ -69,10 +69,12 @@ void tsgd_report_plan(FILE *out, struct tsgd_run *run)
 }
 
 /* The system's numbers, or that it chooses. */
-static void print_place(FILE *out, const char *start, uint64_t worker, const struct tsgd_placement *p)
+static void print_place(FILE *out, const char *start, uint64_t worker,
+                        const struct tsgd_placement *p)
 {
     if (p->pinned)
-        fprintf(out, "%s%6" PRIu64 " %5u %5u %5u %5u  ", start, worker, p->cpu, p->core, p->cache, p->numa);
+        fprintf(out, "%s%6" PRIu64 " %5u %5u %5u %5u  ", start, worker, p->cpu, p->core, p->cache,
+                p->numa);
     else
         fprintf(out, "%s%6" PRIu64 " %5s %5s %5s %5s  ", start, worker, "any", "any", "any", "any");
     if (p->tokens > 1)

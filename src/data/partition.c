@@ -411,8 +411,8 @@ done:
 
 enum tsgd_status tsgd_split_write(const struct tsgd_split *s, FILE *f)
 {
-    fprintf(f, TSGD_SPLIT_HEADER "nodes=%u samples=%u hash=%016" PRIx64 "\n", s->nodes, s->start[s->nodes],
-            s->hash);
+    fprintf(f, TSGD_SPLIT_HEADER "nodes=%u samples=%u hash=%016" PRIx64 "\n", s->nodes,
+            s->start[s->nodes], s->hash);
     for (uint32_t i = 0; i < s->nodes; i++) {
         uint32_t count;
         const uint32_t *shard = tsgd_split_shard(s, i, &count);

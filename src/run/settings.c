@@ -80,7 +80,10 @@ const struct tsgd_setting_row tsgd_setting_rows[TSGD_SETTINGS] = {
         .shown.name = option, .shown.argument = meta, .shown.group = about, .shown.help = text,  \
         .shown.owner = WORDS_##whose,                                                            \
         .shown.changes_result = TSGD_EFFECT_##does == TSGD_EFFECT_RESULT,                        \
-        .shown.of_program = TSGD_OWNER_##whose == TSGD_OWNER_PROGRAM, standard, wanted,          \
+        .shown.of_program = TSGD_OWNER_##whose == TSGD_OWNER_PROGRAM,                            \
+        .shown.of_run = ((who) & TRAIN) && TSGD_OWNER_##whose != TSGD_OWNER_PROGRAM,             \
+        .shown.of_search = ((who) & TUNE) && TSGD_OWNER_##whose != TSGD_OWNER_PROGRAM,           \
+        standard, wanted,                                                                        \
         .type = TSGD_TYPE_##kind, .owner = TSGD_OWNER_##whose, .effect = TSGD_EFFECT_##does,     \
         .commands = who, .at = offsetof(struct tsgd_settings, field)},
 #include "run/settings_list.h"

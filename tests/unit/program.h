@@ -1,5 +1,6 @@
-/* tests/unit/program.h: the program as its users meet it: run in an empty folder, and what it printed,
- * wrote and returned. Whatever fails here fails the test. What is read is freed when the test ends. */
+/* tests/unit/program.h: the program as its users meet it: run in an empty folder, and what it
+ * printed, wrote and returned. Whatever fails here fails the test. What is read is freed when the
+ * test ends.                                                                                    */
 #ifndef TESTS_UNIT_PROGRAM_H
 #define TESTS_UNIT_PROGRAM_H
 

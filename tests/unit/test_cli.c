@@ -232,8 +232,8 @@ Test(cli, a_model_and_data_alone_are_trained_and_the_defaults_are_told)
 {
     struct result r = run("train --data digits --model logistic --threads 2");
     expect_code(&r, 0);
-    cr_expect(!strncmp(r.err, "telesgd: by default --nodes 100 --active 8 --rounds 2000\n", 57), "%s",
-              r.err);
+    cr_expect(!strncmp(r.err, "telesgd: by default --nodes 100 --active 8 --rounds 2000\n", 57),
+              "%s", r.err);
     cr_expect(strstr(r.out, "teleport: 8 of 100 nodes active") && strstr(r.out, " 2,000 rounds"));
     r = run("train --data digits --model logistic --threads 2 --nodes 5 --rounds 3");
     expect_code(&r, 0);
@@ -756,8 +756,8 @@ Test(cli, a_file_of_somebody_else_is_replaced_only_by_force)
         snprintf(words, sizeof words, TINY QUIET " --rounds 2 --%s f", replaced[i].option);
         struct result r = run(words);
         expect_code(&r, 2);
-        snprintf(sentence, sizeof sentence, "--%s: 'f' is there, and is no %s of telesgd; want another "
-                 "name, or --force", replaced[i].option, replaced[i].kind);
+        snprintf(sentence, sizeof sentence, "--%s: 'f' is there, and is no %s of telesgd; want "
+                 "another name, or --force", replaced[i].option, replaced[i].kind);
         cr_expect(strstr(r.err, sentence), "wants %s, says %s", sentence, r.err);
         cr_expect(!strcmp(read_file("f"), "not by telesgd\n"));
         strcat(words, " --force");

@@ -167,8 +167,8 @@ Test(pages, every_option_stands_in_the_manual_page_of_its_commands_and_nowhere_e
 /* With groff every warning counts; without it, that the requests are known ones. */
 Test(pages, manual_pages_are_set_without_a_warning)
 {
-    static const char *const requests[] = {".TH ", ".SH ", ".SS ", ".TP", ".PP", ".B ", ".BR ", ".I ",
-                                           ".EX", ".EE", ".RS ", ".RE"};
+    static const char *const requests[] = {".TH ", ".SH ", ".SS ", ".TP", ".PP", ".B ", ".BR ",
+                                           ".I ", ".EX", ".EE", ".RS ", ".RE"};
     bool groff = system("groff --version >/dev/null 2>&1") == 0;
     for (size_t c = 0; c <= COMMANDS; c++) {
         const char *page = c < COMMANDS ? output("help %s --man", commands[c].name) :
@@ -193,7 +193,8 @@ Test(pages, a_manual_page_reads_as_the_help_does)
     write_file("page.1", output("help %s --man", "train"));
     cr_assert(system("groff -man -Tascii -rLL=300n -P-cbou page.1 >text") == 0);
     const char *text = read_file("text");
-    cr_expect(strstr(text, "telesgd train --config paper.ini --seed 3 --until 'test_accuracy>=0.8'"));
+    cr_expect(strstr(text, "telesgd train --config paper.ini --seed 3 --until "
+                           "'test_accuracy>=0.8'"));
     cr_expect(strstr(text, "--data fashion-mnist --model lenet --nodes 100 --active 8 \\\n"));
     cr_expect(strstr(text, "m <- M m + g; x <- x - RATE m"), "%s", text);
 }
@@ -208,8 +209,8 @@ static char *offers(const char *const *words, size_t n)
     fputs("source ./completion 2>/dev/null\nCOMP_WORDS=(", f);
     for (size_t i = 0; i < n; i++)
         fprintf(f, "'%s' ", words[i]);
-    fprintf(f, ")\nCOMP_CWORD=%zu\n_telesgd 2>/dev/null\nprintf '%%s\\n' \"${COMPREPLY[@]}\" | sort\n",
-            n - 1);
+    fprintf(f, ")\nCOMP_CWORD=%zu\n_telesgd 2>/dev/null\n"
+               "printf '%%s\\n' \"${COMPREPLY[@]}\" | sort\n", n - 1);
     fclose(f);
     cr_assert(system("bash --norc ask >offered") == 0);
     return read_file("offered");
@@ -289,7 +290,8 @@ Test(pages, zsh_completion_names_every_option_with_its_values)
         for (size_t i = 0; i < TSGD_SETTINGS; i++) {
             const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
             char option[64], values[128] = "";
-            snprintf(option, sizeof option, "'--%s%s[", row->shown.name, row->shown.argument ? "=" : "");
+            snprintf(option, sizeof option, "'--%s%s[", row->shown.name,
+                     row->shown.argument ? "=" : "");
             for (const char *v = row->shown.choices; v && *v; v++)
                 snprintf(values + strlen(values), 3, "%c", *v == '|' ? ' ' : *v);
             const char *found = strstr(part, option);

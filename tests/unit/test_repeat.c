@@ -22,6 +22,7 @@ static const char *const runs[] = {
     "train --method qg-dsgdm --momentum 0.9" NINE "logistic",
     "train --method qg-dsgdm --momentum 0.9 --active 4" NINE "logistic",
     "train --method qg-dsgdm --momentum 0.9 --active 8" NINE "logistic",
+    "train --method qg-dsgdm --momentum 0.9 --active 9" NINE "logistic",
     "train --method walk --active 4 --local-steps 2" NINE "logistic",
     "train --method allreduce --final-average --eval tokens --until round>=6 --eval-every 3"
         NINE "logistic",
@@ -38,8 +39,8 @@ static const char *const runs[] = {
     "train --active 4 --init start" NINE "logistic",
     "train --batch 60 --step-parts 3 --active 1" NINE "logistic",
     "train --model quadratic --nodes 20 --active 4 --lr 0.01 --rounds 30",
-    "train --model quadratic --nodes 20 --lr 0.01 --rounds 30 --dim 7 --zeta2 0.3 --sigma2 0 --x0 -2"
-        " --conditioning uniform",
+    "train --model quadratic --nodes 20 --lr 0.01 --rounds 30 --dim 7 --zeta2 0.3 --sigma2 0 "
+        "--x0 -2 --conditioning uniform",
     "train --model quadratic --nodes 20 --lr 0.01 --rounds 30 --init x --dim 7",
     "tune --lr 0.05" NINE "logistic",
     "tune --lr-grid 0.1,0.030000000000000002 --validation 0.2" NINE "logistic",
@@ -175,7 +176,7 @@ Test(repeat, a_value_that_a_line_would_cut_is_not_printed_as_one)
     cr_expect(strstr(r.out, "\n# log: the value does not fit in a settings file\n"), "%s", r.out);
 }
 
-/* The numbers of 16 channels are more than a line of a settings file holds: "data" stands for them. */
+/* The numbers of 16 channels are more than a line of a settings file holds: "data" stands there. */
 Test(repeat, what_is_too_long_for_a_line_is_printed_as_it_was_asked_for)
 {
     struct result r = run("train --data blobs:200,16x2x2,4 --model logistic --nodes 4 --active 2"
@@ -184,7 +185,10 @@ Test(repeat, what_is_too_long_for_a_line_is_printed_as_it_was_asked_for)
     cr_expect(strstr(r.out, "\nnormalize = data\n"), "%s", r.out);
 }
 
-static json_t *first_line(const char *log) { return json_array_get(parse_lines(read_file(log)), 0); }
+static json_t *first_line(const char *log)
+{
+    return json_array_get(parse_lines(read_file(log)), 0);
+}
 
 Test(repeat, outputs_and_machine_settings_are_not_taken_from_a_log)
 {
@@ -195,8 +199,9 @@ Test(repeat, outputs_and_machine_settings_are_not_taken_from_a_log)
     r = run("train --config l --log m" QUIET);
     expect_code(&r, 0);
     const json_t *c = first_line("m");
-    cr_expect(json_is_null(json_object_get(c, "trace")) && json_is_false(json_object_get(c, "pin")));
-    cr_expect(json_is_null(json_object_get(c, "save-split")) && count_files() == 2);
+    cr_expect(json_is_null(json_object_get(c, "trace")) && count_files() == 2);
+    cr_expect(json_is_null(json_object_get(c, "save-split")));
+    cr_expect(json_is_false(json_object_get(c, "pin")));
 }
 
 Test(repeat, the_command_line_wins_and_what_follows_from_it_follows_anew)
@@ -207,7 +212,7 @@ Test(repeat, the_command_line_wins_and_what_follows_from_it_follows_anew)
     expect_code(&r, 0);
     const json_t *c = first_line("m");
     cr_expect(number(c, "lr") == 0.25 && number(c, "batch") == 64 && number(c, "nodes") == 30);
-    cr_expect(number(c, "seed") == 7 && number(c, "split-seed") == 7, "the split has a seed as well");
+    cr_expect(number(c, "seed") == 7 && number(c, "split-seed") == 7, "the split has a seed too");
     cr_expect(number(c, "rounds") == 20 && number(c, "eval-every") == 2);
     cr_expect(json_is_true(json_object_get(c, "eval-at-start")));
     r = run(TINY QUIET " --rounds 40 --split-seed 5 --eval-every 9 --log l");
@@ -216,7 +221,7 @@ Test(repeat, the_command_line_wins_and_what_follows_from_it_follows_anew)
     expect_code(&r, 0);
     c = first_line("m");
     cr_expect(number(c, "split-seed") == 5 && number(c, "eval-every") == 9, "these were given");
-    r = run("train --method dsgd --data digits --model logistic --nodes 9 --rounds 3 --log l" QUIET);
+    r = run("train --method dsgd --log l" NINE "logistic" QUIET);
     expect_code(&r, 0);
     r = run("train --config l --nodes 12 --log m" QUIET);
     expect_code(&r, 0);
@@ -229,8 +234,10 @@ static const struct { const char *text, *sentence; } bad[] = {
     {"{\"type\":\"config\",\"model\":\"quadratic\"}\n", "l: is a log of 'telesgd ?'"},
     {"{\"type\":\"eval\"}\n", "l:1: not the config line of a log"},
     {"{\"type\":", "l:1: is not JSON"},
-    {"{\"type\":\"config\",\"command\":\"train\",\"lr\":-1}\n", "l:1: lr: '-1' is not a number above 0"},
-    {"{\"type\":\"config\",\"command\":\"train\",\"nodes\":[]}\n", "l:1: nodes: '[]' is not a whole"},
+    {"{\"type\":\"config\",\"command\":\"train\",\"lr\":-1}\n",
+     "l:1: lr: '-1' is not a number above 0"},
+    {"{\"type\":\"config\",\"command\":\"train\",\"nodes\":[]}\n",
+     "l:1: nodes: '[]' is not a whole number"},
 };
 
 ParameterizedTestParameters(repeat, what_is_no_log_of_the_command_is_refused)
@@ -256,8 +263,8 @@ Test(repeat, a_log_of_train_is_none_of_tune)
               r.err);
 }
 
-/* Every setting can stand in a settings file: those that a run takes are accepted there by name, and
- * a wrong value is refused with the line.                                                       */
+/* Every setting can stand in a settings file: those that a run takes are accepted there by name,
+ * and a wrong value is refused with the line.                                                   */
 Test(repeat, every_option_is_a_key_of_settings_files)
 {
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {

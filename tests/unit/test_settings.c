@@ -31,7 +31,8 @@ Test(settings, every_row_says_what_it_is_whose_it_is_and_what_stands_in_for_it)
         cr_expect((row->type == TSGD_TYPE_FLAG) == (s->argument == NULL), "%s", s->name);
         cr_expect((row->type == TSGD_TYPE_CHOICE) == (s->choices != NULL), "%s", s->name);
         cr_expect(row->commands & ~(unsigned)TSGD_FOR_MOST, "%s: no command takes it", s->name);
-        cr_expect(!s->of_program || !s->changes_result, "%s", s->name);
+        bool works = s->changes_result || s->of_run || s->of_search;
+        cr_expect(!s->of_program || !works, "%s", s->name);
     }
 }
 
@@ -50,6 +51,22 @@ Test(settings, about_a_dozen_are_common)
     for (size_t i = 0; i < TSGD_SETTINGS; i++)
         common += !!(tsgd_setting_rows[i].commands & TSGD_FOR_MOST);
     cr_expect(common >= 10 && common <= 14, "%zu", common);
+}
+
+Test(settings, what_a_run_and_a_search_say_they_take_they_take)
+{
+    for (size_t i = 0; i < tsgd_setting_count(); i++) {
+        const struct tsgd_setting *s = tsgd_setting_at(i);
+        struct tsgd_settings *quadratic = settings_of("model=quadratic nodes=4 rounds=2");
+        struct tsgd_error err;
+        bool asks = s->default_text && strcmp(s->default_text, "false");
+        if (s->of_program || !asks || strcmp(s->owner, "every run"))
+            continue;
+        cr_assert(tsgd_settings_set(quadratic, s->name, s->default_text, NULL) == TSGD_OK);
+        bool run = settings_try_run(quadratic, "nodes=9 batch=1", &err) == TSGD_OK;
+        bool search = settings_try_tune(quadratic, "nodes=9 batch=1", &err) == TSGD_OK;
+        cr_expect(run == s->of_run && search == s->of_search, "%s: %s", s->name, err.text);
+    }
 }
 
 Test(settings, a_new_one_has_the_defaults_of_the_table_as_text_and_as_fields)
