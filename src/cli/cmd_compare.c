@@ -1,5 +1,5 @@
 /* telesgd compare: runs side by side, from their logs. */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include "base/mem.h"
 #include "cli/human.h"

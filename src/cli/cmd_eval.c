@@ -1,5 +1,5 @@
 /* telesgd eval: how good saved parameters are. */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include "cli/human.h"
 

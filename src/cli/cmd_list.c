@@ -1,5 +1,5 @@
 /* telesgd list: the tables of things that options choose by name. */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include "base/text.h"
 #include "cli/list.h"

@@ -1,5 +1,5 @@
 /* telesgd topology: how fast a graph mixes, or the graph itself. */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include "topology/spectrum.h"
 

@@ -1,5 +1,5 @@
 /* telesgd train: checks, trains, reports. Nothing is written before all is known to be right. */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include "cli/logfile.h"
 #include "cli/outputs.h"
@@ -112,7 +112,7 @@ static enum tsgd_exit start(const struct tsgd_command *self, const struct tsgd_s
     return TSGD_EXIT_USAGE;
 }
 
-/* Threads that no token has work for are not started; that is said, unless nothing is to be said. */
+/* Threads that no token has work for are not started; that is told, unless nothing is to be. */
 static void tell_idle_threads(const struct tsgd_settings *asked, const struct tsgd_info *info)
 {
     if (info->threads < info->resolved->threads && strcmp(asked->progress, "off"))

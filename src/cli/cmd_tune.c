@@ -1,5 +1,5 @@
 /* telesgd tune: the search for k, within 2 T rounds. */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include "base/mem.h"
 #include "cli/human.h"
@@ -51,7 +51,8 @@ static bool on_eval(const struct tsgd_candidate *c, const struct tsgd_eval *e, v
     if (w->tell)
         fprintf(stderr, "pass %llu  k=%llu  step size %g  round %llu/%llu  %s %.4g\n",
                 (unsigned long long)c->pass, (unsigned long long)c->active, c->lr,
-                (unsigned long long)e->round, (unsigned long long)w->rounds, measure_of(w), c->score);
+                (unsigned long long)e->round, (unsigned long long)w->rounds, measure_of(w),
+                c->score);
     return w->log.failure != 0;
 }
 
@@ -110,7 +111,8 @@ static void print_end(FILE *out, const struct watch *w, size_t n, const struct t
                 t->test_loss);
     fprintf(out, "spent           %s rounds in %llu passes, %s gradients, %s\n",
             tsgd_human_count(t->rounds_spent, spent), (unsigned long long)t->passes,
-            tsgd_human_count(t->gradients_spent, gradients), tsgd_human_time(t->wall_seconds, time));
+            tsgd_human_count(t->gradients_spent, gradients),
+            tsgd_human_time(t->wall_seconds, time));
     fprintf(out, "a grid search   takes %s rounds, one candidate after the other\n",
             tsgd_human_count(t->rounds_grid, grid));
     if (t->chosen && cli->settings->save)

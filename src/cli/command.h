@@ -3,7 +3,7 @@
 #ifndef TSGD_CLI_COMMAND_H
 #define TSGD_CLI_COMMAND_H
 
-#include "cli/parse.h"
+#include "base/status.h"
 
 #include <stdio.h>
 
@@ -21,6 +21,8 @@ struct tsgd_option_help {
     const char *name;
     const char *unset, *help;       /* what stands in for it; NULL: as in the table */
 };
+
+struct tsgd_cli;                    /* cli/parse.h */
 
 struct tsgd_command {
     const char *name;

@@ -1,5 +1,5 @@
 /* Completion for shells: commands, their options, and values where there is a choice. */
-#include "cli/command.h"
+#include "cli/parse.h"
 #include "cli/list.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
  * Settings files, lines `name = value` with the names of the options, are read through inih. The
  * reader below sees each line first, because inih would cut a long one and take an indented one for
  * the rest of the value before it.                                                              */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include <errno.h>
 #include <ini.h>

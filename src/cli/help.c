@@ -1,5 +1,5 @@
 /* What --help prints: the options, from their table, between what the command says of itself. */
-#include "cli/command.h"
+#include "cli/parse.h"
 #include "cli/page.h"
 
 #include <string.h>

@@ -1,22 +1,19 @@
 #include "cli/labels.h"
 
 #include "base/mem.h"
+#include "run/settings.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Fields of the config line in which two runs may differ without a word: */
+/* Settings of the result in which two runs may differ without a word: */
 static const char *const unsaid[] = {
-    "type", "version",
     /* they stand in every name, */
-    "method", "nodes", "active", "tokens", "topology",
+    "method", "nodes", "active", "topology",
     /* they say how long a run is and when it is measured, which the columns show, */
     "rounds", "samples", "until", "eval-every", "eval-at-start", "eval",
-    /* they concern the machine and its files, */
-    "data-dir", "save-split", "trace", "trace-layers", "trace-events", "threads", "gossip", "pin",
-    "isa", "cpu", "kernels", "memory_bytes",
-    /* or they follow from other settings. */
-    "split_hash", "parameters", "train_samples", "test_samples", "step_flops",
+    /* or they concern the machine. */
+    "data-dir", "isa",
 };
 
 enum { SHOWN = 40 };                /* characters that a number may take */
@@ -44,6 +41,9 @@ static bool equal(const json_t *a, const json_t *b)
 
 static bool is_unsaid(const struct tsgd_runlog *log, const char *name, const json_t *value)
 {
+    const struct tsgd_setting_row *row = tsgd_setting_find(name, ~0u);
+    if (!row || !row->shown.changes_result)
+        return true;
     for (size_t i = 0; i < sizeof unsaid / sizeof *unsaid; i++)
         if (!strcmp(name, unsaid[i]))
             return true;

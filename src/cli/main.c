@@ -1,5 +1,5 @@
 /* The program: a table of commands. */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include "base/text.h"
 #include "cli/human.h"

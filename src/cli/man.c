@@ -1,5 +1,5 @@
 /* Manual pages, in the macros of man(7), from what the help says. */
-#include "cli/command.h"
+#include "cli/parse.h"
 #include "cli/page.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The command line: which words are options, values and operands. */
-#include "cli/command.h"
+#include "cli/parse.h"
 
 #include "base/mem.h"
 

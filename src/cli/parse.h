@@ -3,6 +3,7 @@
 #ifndef TSGD_CLI_PARSE_H
 #define TSGD_CLI_PARSE_H
 
+#include "cli/command.h"
 #include "run/settings.h"
 
 #include <stdio.h>
@@ -15,8 +16,6 @@ struct tsgd_cli {
     size_t n_operands;
 };
 #define TSGD_CLI_INIT {.settings = NULL}
-
-struct tsgd_command;
 
 /* Reads the arguments that follow the command's name. Settings files are read first, wherever they
  * stand, so that the command line wins. Release `out` either way.

@@ -1,5 +1,5 @@
-/* cli/signals.h: SIGINT and SIGTERM ask a training to end; a second one ends the program. SIGPIPE is
- * ignored: a closed pipe is a write that fails.                                                 */
+/* cli/signals.h: SIGINT and SIGTERM ask a training to end; a second one ends the program. SIGPIPE
+ * is ignored: a closed pipe is a write that fails.                                              */
 #ifndef TSGD_CLI_SIGNALS_H
 #define TSGD_CLI_SIGNALS_H
 

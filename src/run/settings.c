@@ -1,6 +1,7 @@
 #include "run/settings.h"
 
 #include "base/format.h"
+#include "base/format.h"
 #include "base/mem.h"
 #include "base/text.h"
 

@@ -77,10 +77,11 @@ static enum tsgd_status resolve_tokens(struct tsgd_setup *r, struct tsgd_error *
     bool given = TSGD_GIVEN(s, active), may = m->teleports || m->may_teleport;
     unsigned long long n = s->nodes, k = s->active;
     if (given && may && k > n)
-        return tsgd_fail(err, TSGD_EINVAL, "--active: found %llu, want at most --nodes, %llu", k, n);
+        return tsgd_fail(err, TSGD_EINVAL, "--active: found %llu, want at most --nodes, %llu", k,
+                         n);
     if (given && !may && k != n)
-        return tsgd_fail(err, TSGD_EINVAL, "--active: found %llu, but with method %s all %llu nodes "
-                         "are active; leave it out", k, s->method, n);
+        return tsgd_fail(err, TSGD_EINVAL, "--active: found %llu, but with method %s all %llu "
+                         "nodes are active; leave it out", k, s->method, n);
     r->teleports = m->teleports || (m->may_teleport && given);
     r->tokens = r->teleports && k < n ? k : n;
     if (m->may_teleport && !given)      /* whether it was given says whether tokens travel */

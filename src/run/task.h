@@ -1,6 +1,6 @@
 /* run/task.h: what a run trains, ready to be trained: a problem with all that it stands on (data,
- * split and network, or the constants of a quadratic), where the tokens start, and how the result is
- * written. There is one for each kind of model, so that the rest of a run need not know the kinds.
+ * split and network, or the constants of a quadratic), where the tokens start, and how the result
+ * is written. There is one for each kind of model, so that the rest of a run need not know them.
  * Ownership: whoever creates a task frees it, after the engine that uses its problem.
  * Threads: create, write and free alone; the problem as model/problem.h says.                   */
 #ifndef TSGD_RUN_TASK_H
@@ -14,7 +14,7 @@
 
 struct tsgd_task {
     const struct tsgd_problem *problem;
-    const struct tsgd_problem *test;    /* the same, evaluated on test samples; NULL: there are none */
+    const struct tsgd_problem *test;    /* the same, evaluated on test samples; NULL: none */
     float *init;                /* x^0 of every token, problem->dim floats */
 };
 

@@ -98,7 +98,8 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(normalize(t, s, err));
     TRY(make_split(t, s, err));
     if (!isnan(s->validation))
-        TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held, err));
+        TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held,
+                                err));
     TRY(tsgd_model_build(&t->net, s->model, t->data.shape, t->data.classes, err));
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));

@@ -57,6 +57,11 @@ static void write_inputs(void)
     write_file("away", "0 0 5\n1 3 4\n");
 }
 
+static json_t *first_line(const char *log)
+{
+    return json_array_get(parse_lines(read_file(log)), 0);
+}
+
 /* What must be the same of each evaluation and of the summary, in an order of its own. */
 static char *course(const char *log)
 {
@@ -147,6 +152,19 @@ ParameterizedTest(size_t *row, repeat, what_dry_run_prints_gives_the_same_run)
         cr_expect(*line == '#' || strstr(line, " = "), "%.60s", line);
 }
 
+Test(repeat, a_log_holds_every_bit_of_a_number)
+{
+    struct result r = run(QUAD QUIET " --rounds 2 --bandwidth 123456.78901234567 --log l");
+    expect_code(&r, 0);
+    cr_expect(number(first_line("l"), "bandwidth") == 123456.78901234567);
+    r = run("train --config l --log m" QUIET);
+    expect_code(&r, 0);
+    cr_expect(number(first_line("m"), "bandwidth") == 123456.78901234567);
+    r = run(QUAD QUIET " --rounds 2 --tau 0.1e2 --link-cost preferred --log l");
+    expect_code(&r, 0);
+    cr_expect(strstr(read_file("l"), "\"lr\":0.01,"), "%s", read_file("l"));
+}
+
 Test(repeat, dry_run_names_every_setting_of_a_run)
 {
     struct result r = run(TINY " --rounds 5 --dry-run");
@@ -183,11 +201,6 @@ Test(repeat, what_is_too_long_for_a_line_is_printed_as_it_was_asked_for)
                           " --rounds 3 --normalize data --dry-run");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "\nnormalize = data\n"), "%s", r.out);
-}
-
-static json_t *first_line(const char *log)
-{
-    return json_array_get(parse_lines(read_file(log)), 0);
 }
 
 Test(repeat, outputs_and_machine_settings_are_not_taken_from_a_log)

@@ -1,7 +1,6 @@
 /* The table of settings, and settings as the library's callers use them. */
 #include <criterion/criterion.h>
 #include <ctype.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,14 +333,4 @@ Test(settings, what_is_said_not_to_change_the_result_does_not)
         tsgd_run_free(run);
     }
     remove("/dev/shm/telesgd-test-split");
-}
-
-Test(settings, numbers_do_not_depend_on_the_locale)
-{
-    if (!setlocale(LC_ALL, "de_DE.UTF-8"))
-        cr_skip_test("the locale de_DE.UTF-8 is not installed");
-    struct tsgd_settings *s = settings_of("lr=0.5 bandwidth=1.25 lr-grid=0.5,0.25");
-    cr_expect(s->lr == 0.5 && !strcmp(get(s, "lr"), "0.5"), "%s", get(s, "lr"));
-    cr_expect(!strcmp(get(s, "lr-grid"), "0.5,0.25"), "%s", get(s, "lr-grid"));
-    cr_expect(tsgd_settings_set(s, "lr", "0,5", NULL) == TSGD_EINVAL);
 }
