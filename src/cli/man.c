@@ -4,12 +4,9 @@
 
 #include <string.h>
 
-/* Text as roff takes it: a hyphen is a minus, a backslash is itself, and what begins a line is
- * never a request.                                                                              */
+/* Text as roff takes it: a hyphen is a minus, a backslash itself. No text may begin with a dot. */
 static void put(FILE *out, const char *text, int length)
 {
-    if (length > 0 && (*text == '.' || *text == '\''))
-        fputs("\\&", out);
     for (int i = 0; i < length && text[i]; i++)
         switch (text[i]) {
         case '-': fputs("\\-", out); break;

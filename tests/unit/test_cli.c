@@ -78,7 +78,8 @@ static const struct {
     {TINY " --rounds 10 --link-cost prefered", "did you mean 'preferred'?"},
     {TINY " --rounds 10 --link-cost slow-links:2", "has no share from 0 to 1"},
     {TINY " --rounds 10 --link-topology ring", "--link-topology: needs --link-cost preferred"},
-    {TINY " --rounds 10 --link-cost preferred --link-topology rign", "--link-topology, over the nodes"},
+    {TINY " --rounds 10 --link-cost preferred --link-topology rign",
+     "--link-topology, over the nodes"},
     {TINY " --rounds 10 --link-seconds -1", "--link-seconds: '-1'"},
     {TINY " --rounds 10 --bandwidth 0", "--bandwidth: '0' is not a number above 0"},
     {TINY " --rounds 10 --port serial", "--port: needs a simulated network"},
@@ -175,7 +176,8 @@ static const struct {
     {TINY " --rounds 10 --normalize 0:0", "--normalize: found '0:0', want none, data"},
     {TINY " --rounds 10 --data blobs:200,17x2x2 --normalize data", "17 channels, want at most 16"},
     {TINY " --rounds 10 --data cifar10", "--data cifar10: needs --data-dir"},
-    {TINY " --rounds 10 --data cifar10 --data-dir nowhere", "nowhere/data_batch_1.bin: cannot open"},
+    {TINY " --rounds 10 --data cifar10 --data-dir nowhere",
+     "nowhere/data_batch_1.bin: cannot open"},
     {"compare", "needs more arguments"},
     {"compare nowhere", "cannot read 'nowhere'"},
     {"topology", "needs more arguments"},
@@ -562,7 +564,8 @@ Test(cli, topology_json_is_one_object)
     json_object_foreach((json_t *)o, key, value)
         cr_expect(i < 5 && !strcmp(key, keys[i++]), "key %s", key);
     cr_expect(i == 5 && number(o, "degree") == 3 && number(o, "period") == 1);
-    cr_expect(fabs(number(o, "gap") - 0.4375) < 1e-7 && number(o, "gap_period") == number(o, "gap"));
+    cr_expect(fabs(number(o, "gap") - 0.4375) < 1e-7);
+    cr_expect(number(o, "gap_period") == number(o, "gap"));
     cr_expect(json_is_null(json_object_get(o, "exact_after")));
     r = run("topology complete --active 4 --json");
     cr_expect(number(json_array_get(parse_lines(r.out), 0), "exact_after") == 1);
@@ -582,7 +585,8 @@ Test(cli, topology_dot_draws_lines_both_ways_and_arrows_one_way)
     struct result r = run("topology star --active 3 --dot");
     expect_code(&r, 0);
     cr_expect(!strcmp(r.out, "digraph \"star\" {\n  0;\n  1;\n  2;\n"
-                             "  1 -> 0 [label=\"\", dir=none];\n  2 -> 0 [label=\"\", dir=none];\n}\n"),
+                             "  1 -> 0 [label=\"\", dir=none];\n"
+                             "  2 -> 0 [label=\"\", dir=none];\n}\n"),
               "%s", r.out);
     r = run("topology onepeer-exp --active 3 --dot");
     cr_expect(strstr(r.out, "\n  1 -> 0 [label=\"0\"];\n") &&
@@ -640,8 +644,8 @@ Test(cli, tune_shows_the_curves_and_saves_the_winner)
     struct result r = run("tune --data digits --model logistic --nodes 9 --rounds 20 "
                           "--lr-grid 0.1,0.01 --save w" QUIET);
     expect_code(&r, 0);
-    cr_expect(strstr(r.out, "validation loss after as many rounds") && strstr(r.out, "chosen"), "%s",
-              r.out);
+    cr_expect(strstr(r.out, "validation loss after as many rounds") && strstr(r.out, "chosen"),
+              "%s", r.out);
     const char *said = strstr(r.out, "test accuracy   ");
     cr_assert(said, "%s", r.out);
     struct result e = run("eval --init w --data digits");
@@ -924,8 +928,8 @@ Test(cli, eval_prints_text_for_people)
     expect_code(&r, 0);
     r = run("eval --init s --data digits");
     expect_code(&r, 0);
-    cr_expect(strstr(r.out, "logistic, 650 parameters, on 360 ") && strstr(r.out, "test accuracy"), "%s",
-              r.out);
+    cr_expect(strstr(r.out, "logistic, 650 parameters, on 360 ") &&
+              strstr(r.out, "test accuracy"), "%s", r.out);
 }
 
 Test(cli, a_dry_run_shows_the_settings_and_writes_nothing)
@@ -973,8 +977,8 @@ Test(cli, step_parts_let_more_threads_than_tokens_work_to_the_same_end)
     static const char *const threads[] = {"1", "2", "3", "8"};
     char words[200], *first = NULL;
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
-        snprintf(words, sizeof words, TINY " --rounds 40 --active 1 --batch 60 --step-parts 3 --log l"
-                 QUIET " --threads %s", threads[i]);
+        snprintf(words, sizeof words, TINY " --rounds 40 --active 1 --batch 60 --step-parts 3"
+                 " --log l" QUIET " --threads %s", threads[i]);
         struct result r = run(words);
         expect_code(&r, 0);
         cr_expect(strstr(r.out, i == 0 ? " on 1 thread\n" : i == 1 ? " on 2 threads\n" :
@@ -982,7 +986,8 @@ Test(cli, step_parts_let_more_threads_than_tokens_work_to_the_same_end)
         char *hash = strstr(strrchr(read_file("l"), '{'), "\"state_hash\"");
         cr_assert(hash != NULL);
         first = first ? first : hash;
-        cr_expect(!strncmp(hash, first, 32), "%s threads: %.32s, not %.32s", threads[i], hash, first);
+        cr_expect(!strncmp(hash, first, 32), "%s threads: %.32s, not %.32s", threads[i], hash,
+                  first);
     }
 }
 
@@ -1009,7 +1014,8 @@ Test(cli, instruction_sets_differ_in_rounding_and_threads_in_nothing)
             cr_assert(isa && hash);
             cr_expect(!strcmp(isa, sets[i]), "%s, want %s", isa, sets[i]);
             first = first ? first : hash;
-            cr_expect(!strcmp(hash, first), "%s, %d threads: %s, want %s", isa, threads, hash, first);
+            cr_expect(!strcmp(hash, first), "%s, %d threads: %s, want %s", isa, threads, hash,
+                      first);
             accuracy = accuracy < 0 ? got : accuracy;
             cr_expect(fabs(got - accuracy) <= 0.01, "%s: %g, want %g", isa, got, accuracy);
         }
@@ -1541,12 +1547,14 @@ Test(cli, a_quadratic_logs_its_gradient_and_nothing_of_samples)
 
 Test(cli, a_quadratic_stops_until_its_gradient_is_small_and_tells_it)
 {
-    struct result r = run(QUAD " --conditioning spread --rounds 5000 --eval-every 10 --progress plain "
-                          "--sigma2 0 --zeta2 0.5 --x0 -2.5 --until grad_norm2<=0.1");
+    struct result r = run(QUAD " --conditioning spread --rounds 5000 --eval-every 10 "
+                          "--progress plain --sigma2 0 --zeta2 0.5 --x0 -2.5 "
+                          "--until grad_norm2<=0.1");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "reached grad_norm2<=0.1\n"), "%s", r.out);
     cr_expect(strstr(r.out, "\ngrad_norm2 ") && strstr(r.out, "\ndistance2 "), "%s", r.out);
-    cr_expect(strstr(r.out, "topology ring; quadratic\n") && !strstr(r.out, "accuracy"), "%s", r.out);
+    cr_expect(strstr(r.out, "topology ring; quadratic\n") && !strstr(r.out, "accuracy"), "%s",
+              r.out);
     cr_expect(strstr(r.err, "grad_norm2 ") && !strstr(r.err, "accuracy"), "%s", r.err);
 }
 
@@ -1573,7 +1581,8 @@ Test(cli, eval_refuses_a_saved_quadratic)
     expect_code(&r, 0);
     r = run("eval --init x --data blobs:100,16,4");
     expect_code(&r, 2);
-    cr_expect(strstr(r.err, "x: holds parameters of model quadratic, which has no data"), "%s", r.err);
+    cr_expect(strstr(r.err, "x: holds parameters of model quadratic, which has no data"), "%s",
+              r.err);
 }
 
 Test(cli, a_dry_run_of_a_quadratic_speaks_of_no_samples)
