@@ -1,138 +1,75 @@
 /* telesgd train: checks, trains, reports. Nothing is written before all is known to be right. */
 #include "cli/parse.h"
 
-#include "cli/logfile.h"
-#include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/report.h"
-#include "cli/signals.h"
+#include "cli/session.h"
 
 #include <string.h>
 #include <unistd.h>
 
-static void stop(void *run) { tsgd_run_stop(run); }
-
-struct watch {
-    struct tsgd_log log;
+/* A run, and what is told of it. */
+struct training {
+    struct tsgd_session session;
+    struct tsgd_run *run;
     struct tsgd_progress progress;
+    struct tsgd_summary summary;
     uint64_t evaluations;
 };
 
 static bool on_eval(const struct tsgd_eval *e, void *user)
 {
-    struct watch *w = user;
-    w->evaluations++;
-    tsgd_log_eval(&w->log, e);
-    tsgd_progress_eval(&w->progress, e);
-    return w->log.failure != 0;     /* what the user asked for cannot be had any more */
+    struct training *t = user;
+    t->evaluations++;
+    tsgd_log_eval(&t->session.log, e);
+    tsgd_progress_eval(&t->progress, e);
+    return t->session.log.failure != 0;     /* what the user asked for cannot be had any more */
 }
 
-static bool log_is_stdout(const struct tsgd_settings *asked)
+static void stop(void *what) { tsgd_run_stop(((struct training *)what)->run); }
+
+static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *err)
 {
-    return asked->log && !strcmp(asked->log, "-");
+    struct training *t = what;
+    bool log_on_terminal = tsgd_session_logs_to_stdout(&t->session) && isatty(STDOUT_FILENO);
+    tsgd_progress_start(&t->progress, t->session.asked->progress, log_on_terminal, t->run);
+    enum tsgd_status st = tsgd_run_train(t->run, on_eval, t, &t->summary, err);
+    tsgd_progress_stop(&t->progress);
+    *interrupted = t->summary.interrupted;
+    return st;
 }
 
-/* Where the closing report goes; NULL: nowhere, for both streams are spoken for. */
-static FILE *report_stream(const struct tsgd_settings *asked)
+static void log_end(void *what, bool diverged)
 {
-    if (!log_is_stdout(asked))
-        return stdout;
-    return strcmp(asked->progress, "off") ? stderr : NULL;
+    struct training *t = what;
+    tsgd_log_summary(&t->session.log, &t->summary, t->evaluations > 0, diverged);
 }
 
-/* After the training: what was asked to be kept is kept, then all is told. */
-static enum tsgd_exit finish(const struct tsgd_command *self, const struct tsgd_settings *asked,
-                             struct tsgd_run *run, struct watch *w, const struct tsgd_summary *s)
+static enum tsgd_status save(void *what, const char *path, struct tsgd_error *err)
 {
-    enum tsgd_exit code = s->interrupted ? TSGD_EXIT_INTERRUPTED : TSGD_EXIT_DONE;
-    struct tsgd_error err;
-    FILE *out = report_stream(asked);
-    struct tsgd_traced traced;
-    tsgd_log_summary(&w->log, s, w->evaluations > 0, false);
-    if (asked->save && tsgd_run_save(run, asked->save, &err)) {
-        tsgd_complain(self, &err);
-        code = TSGD_EXIT_FAILED;
-    }
-    if (asked->trace && tsgd_run_save_trace(run, &traced, &err)) {
-        tsgd_complain(self, &err);
-        code = TSGD_EXIT_FAILED;
-    }
-    if (tsgd_log_close(&w->log, &err)) {
-        tsgd_complain(self, &err);
-        code = TSGD_EXIT_FAILED;
-    }
-    if (out && code != TSGD_EXIT_FAILED)
-        tsgd_report_end(out, asked, tsgd_run_info(run), s, w->evaluations > 0);
-    if (out && code != TSGD_EXIT_FAILED && asked->trace)
-        tsgd_report_trace(out, asked->trace, &traced);
-    return code;
+    return tsgd_run_save(((struct training *)what)->run, path, err);
 }
 
-static enum tsgd_exit train(const struct tsgd_command *self, const struct tsgd_settings *asked,
-                            struct tsgd_run *run, struct watch *w)
+static enum tsgd_status save_trace(void *what, struct tsgd_traced *out, struct tsgd_error *err)
 {
-    struct tsgd_summary summary = {0};
-    struct tsgd_traced traced;
-    struct tsgd_error err;
-    tsgd_progress_start(&w->progress, asked->progress,
-                        log_is_stdout(asked) && isatty(STDOUT_FILENO), run);
-    enum tsgd_status st = tsgd_run_train(run, on_eval, w, &summary, &err);
-    tsgd_progress_stop(&w->progress);
-    if (st == TSGD_OK)
-        return finish(self, asked, run, w, &summary);
-    tsgd_complain(self, &err);
-    if (st == TSGD_EDIVERGED)
-        tsgd_log_summary(&w->log, &summary, w->evaluations > 0, true);
-    if (st == TSGD_EDIVERGED && asked->trace && tsgd_run_save_trace(run, &traced, &err)) {
-        tsgd_complain(self, &err);
-        st = TSGD_EIO;
-    }
-    if (tsgd_log_close(&w->log, &err)) {
-        tsgd_complain(self, &err);
-        return TSGD_EXIT_FAILED;
-    }
-    return st == TSGD_EDIVERGED ? TSGD_EXIT_DIVERGED : TSGD_EXIT_FAILED;
+    return tsgd_run_save_trace(((struct training *)what)->run, out, err);
 }
 
-/* Opens the log and trains; a start that fails leaves no files that were not there. */
-static enum tsgd_exit start(const struct tsgd_command *self, const struct tsgd_settings *asked,
-                            struct tsgd_run *run, bool split_is_new)
+static void report(void *what, FILE *out)
 {
-    struct watch w = {.log = TSGD_LOG_INIT};
-    struct tsgd_error err;
-    enum tsgd_status st = asked->log ? tsgd_log_open(&w.log, asked->log, &err) : TSGD_OK;
-    if (st == TSGD_OK)
-        st = tsgd_log_begin(&w.log, tsgd_run_info(run), self, &err);
-    if (st == TSGD_OK)
-        return train(self, asked, run, &w);
-    tsgd_log_abandon(&w.log);
-    if (split_is_new)
-        unlink(asked->save_split);
-    tsgd_complain(self, &err);
-    return TSGD_EXIT_USAGE;
+    const struct training *t = what;
+    tsgd_report_end(out, t->session.asked, tsgd_run_info(t->run), &t->summary, t->evaluations > 0);
 }
 
-/* Threads that no token has work for are not started; that is told, unless nothing is to be. */
-static void tell_idle_threads(const struct tsgd_settings *asked, const struct tsgd_info *info)
+/* Threads that no token has work for are not started; that is said. */
+static void tell_idle_threads(const struct tsgd_info *info)
 {
-    if (info->threads < info->resolved->threads && strcmp(asked->progress, "off"))
+    if (info->threads < info->resolved->threads)
         fprintf(stderr, "telesgd: %llu of %llu threads are used, for %llu token%s%s\n",
                 (unsigned long long)info->threads, (unsigned long long)info->resolved->threads,
                 (unsigned long long)info->tokens, info->tokens == 1 ? "" : "s",
                 info->resolved->data ? "; --step-parts lets more of them share a token's step" :
                                        "");
-}
-
-static enum tsgd_status check_outputs(const struct tsgd_settings *asked, struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    TRY(tsgd_outputs_check_names(asked, err));
-    if (asked->dry_run)
-        return TSGD_OK;
-    TRY(tsgd_outputs_check_replaced(asked, err));
-    TRY(tsgd_outputs_probe(asked, err));
-done:
-    return st;
 }
 
 /* Creates a run that writes nothing, and tells what it would do. */
@@ -161,27 +98,30 @@ done:
 enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     const struct tsgd_settings *asked = cli->settings;
-    struct tsgd_run *run = NULL;
+    enum tsgd_status st = TSGD_OK;
+    enum tsgd_exit code = TSGD_EXIT_USAGE;
+    struct training t = {.run = NULL};
     struct tsgd_error err;
-    bool split_is_new = asked->save_split && access(asked->save_split, F_OK) != 0;
-    enum tsgd_exit code = TSGD_EXIT_DONE;
-    enum tsgd_status st = check_outputs(asked, &err);
-    if (st == TSGD_OK)
-        st = asked->dry_run ? dry_run(self, asked, &err) : tsgd_run_create(&run, asked, &err);
-    if (st != TSGD_OK) {
+    TRY(tsgd_session_init(&t.session, self, asked, &err));
+    if (asked->dry_run) {
+        TRY(dry_run(self, asked, &err));
+        return TSGD_EXIT_DONE;
+    }
+    TRY(tsgd_run_create(&t.run, asked, &err));
+    const struct tsgd_info *info = tsgd_run_info(t.run);
+    if (tsgd_session_tells(&t.session)) {
+        tsgd_report_defaults(stderr, asked, info);
+        tell_idle_threads(info);
+    }
+    if (asked->show_placement)
+        tsgd_report_placement(stderr, "", t.run);
+    code = tsgd_session_run(&t.session, &(struct tsgd_trainee){
+        .what = &t, .info = info, .stop = stop, .train = train, .log = log_end, .save = save,
+        .save_trace = save_trace, .report = report,
+    });
+done:
+    if (st != TSGD_OK)
         tsgd_complain(self, &err);
-        return TSGD_EXIT_USAGE;
-    }
-    if (run) {
-        if (strcmp(asked->progress, "off"))
-            tsgd_report_defaults(stderr, asked, tsgd_run_info(run));
-        tell_idle_threads(asked, tsgd_run_info(run));
-        if (asked->show_placement)
-            tsgd_report_placement(stderr, "", run);
-        tsgd_signals_catch(stop, run);
-        code = start(self, asked, run, split_is_new);
-        tsgd_signals_release();
-    }
-    tsgd_run_free(run);
+    tsgd_run_free(t.run);
     return code;
 }
