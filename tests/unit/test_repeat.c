@@ -72,9 +72,9 @@ static char *course(const char *log)
     size_t i;
     json_array_foreach(lines, i, line) {
         char name[64];
-        json_t *part = json_object();
         if (has_type(line, "config"))
             continue;
+        json_t *part = json_object();
         for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
             if (json_object_get(line, keys[k]))
                 json_object_set(part, keys[k], json_object_get(line, keys[k]));
