@@ -5,6 +5,7 @@
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
+#   make check-clang  everything compiled by clang, with the tests of what it computes
 #   make lint       columns of C, and who includes whom
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
@@ -23,6 +24,7 @@ B := build/$(VARIANT)
 OPT_release := -O3
 OPT_debug := -O0 -g3
 OPT_arm := -O2
+OPT_clang := -O2
 # Delays between the steps of the protocol, at random, in the variants that look for races.
 OPT_stress := -O3 -g -DTSGD_JITTER
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DTSGD_JITTER
@@ -40,8 +42,10 @@ MULTI := $(shell $(CC) -print-multiarch 2>/dev/null)
 BLIS ?= /usr/lib/$(MULTI)/blis-serial/libblis.a   # -lblis would load the OpenMP variant
 CPP := -Iinclude -Isrc -Itests -isystem /usr/include/$(MULTI)/blis-serial -D_GNU_SOURCE -MMD -MP $(CPPFLAGS)
 # Nobody reads errno after mathematics, and a sqrtf that sets it could not be made a vector of.
-CF := -std=c11 -fno-math-errno -Wall -Wextra -Wshadow -Wmissing-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
-LIBS := -lz -ljansson -lhwloc -lm
+# Products are contracted with sums where the code says so, and nowhere else, with any compiler.
+# A stack that ends is a crash, not wrong numbers.
+CF := -std=c11 -fno-math-errno -ffp-contract=off -fstack-clash-protection -Wall -Wextra -Wshadow -Wmissing-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
+LIBS := -lz -ljansson -lm
 REV := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 obj = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
@@ -64,8 +68,10 @@ $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c t
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
 # The assembler reads these, which -MMD does not see.
 $(B)/src/data/digits.o: $(wildcard datasets/digits/*.gz)
+# What callers of the library must have of stack is told in telesgd.h.
+$(B)/src/%.o: private CF += $(if $(filter release,$(VARIANT)),-Wframe-larger-than=24576)
 # BLIS's own header shifts into the sign of an int.
-$(B)/src/linalg/gemm.o: private CF += $(if $(filter asan,$(VARIANT)),-fno-sanitize=shift)
+$(B)/src/linalg/blocking.o: private CF += $(if $(filter asan,$(VARIANT)),-fno-sanitize=shift)
 define SIMD
 $(B)/%.$(1).o: %.c $(B)/flags
 	$$(call say,compile   )mkdir -p $$(@D) && $$(CC) $$(CPP) $$(CF) $$(ISA_$(1)) -DTSGD_ISA=$(1) -c $$< -o $$@
@@ -79,9 +85,10 @@ $(B)/flags: FORCE        # touched only when the compiler or its flags differ fr
 -include $(patsubst %.c,$(B)/%.d,$(wildcard src/*/*.c tests/*/*.c perf/*.c perf/*/*.c)) $(simd:.o=.d)
 
 # ---- what is needed, by package; the reason for each stands in the README ----
-NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev libhwloc-dev
+NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist
 NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget locales
+NEED_CLANG := $(NEED_TEST) clang
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -102,6 +109,7 @@ endef
 
 deps-run: ; $(call install,$(NEED_RUN),to build telesgd and to train on Fashion-MNIST)
 deps-test: ; $(call install,$(NEED_TEST),to build and test telesgd)
+deps-clang: ; $(call install,$(NEED_CLANG),to build telesgd with clang)
 deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 
 
@@ -118,9 +126,16 @@ check-arm: deps-arm
 	@$(MAKE) --no-print-directory CC=aarch64-linux-gnu-gcc VARIANT=arm BLIS=/dev/null build/arm/kernels
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm/kernels
 
+# All that can be compiled, and the suites that look at kernels and layers.
+CLANG_SUITES := @(isa|gemm|products|mix|normals|kernels|decode|augment|net|loss|layers|backend)/*
+check-clang: deps-clang
+	@$(MAKE) --no-print-directory CC=clang VARIANT=clang CFLAGS='$(CFLAGS) -Werror' everything
+	build/clang/unit --filter '$(CLANG_SUITES)' --jobs 2
+
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
 unit: $(B)/unit $(B)/telesgd ; LSAN_OPTIONS=suppressions=tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
+everything: $(B)/telesgd $(B)/unit $(call prog,tests/stress/stress_*.c perf/bench_*.c perf/paper/paper_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
 bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^
@@ -177,4 +192,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-arm run test check check-arm debug unit stress bench bench-compare lint mutants demo install clean
+.PHONY: FORCE deps-run deps-test deps-clang deps-arm run test check check-arm check-clang debug everything unit stress bench bench-compare lint mutants demo install clean

@@ -17,7 +17,11 @@
  *
  * Words: a node is a participant with its own data; a token is a row of parameters that travels
  * between nodes; a round is one local step of every token and one gossip step among the tokens.
- * The same settings give the same bits for any number of threads.                              */
+ * The same settings give the same bits for any number of threads.
+ *
+ * Calls need 64 KiB of the calling thread's stack, and what on_eval takes of it; the threads that a
+ * run starts have 1 MiB each. Any number of runs may exist and train at the same time, each with an
+ * isa of its own. A lack of memory is an error of create, never the end of the process.         */
 #ifndef TELESGD_H
 #define TELESGD_H
 
@@ -206,7 +210,8 @@ const struct tsgd_info *tsgd_run_info(const struct tsgd_run *run);
 /* Where a worker runs, and the tokens whose rows it keeps near. */
 struct tsgd_placement {
     bool pinned;                        /* else the system chooses, and the next four are 0 */
-    uint32_t cpu, core, cache, numa;    /* the system's number of the CPU; of the others, hwloc's */
+    uint32_t cpu, numa;                 /* the system's numbers of the CPU and its NUMA domain */
+    uint32_t core, cache;               /* the least CPU that has the same core, last-level cache */
     uint64_t first_token, tokens;
 };
 

@@ -3,6 +3,7 @@
  * each line's check is that the state after the run is the same as that of the first run.        */
 #include "bench.h"
 
+#include "linalg/isa.h"
 #include "engine/engine.h"
 #include "method/sgd.h"
 #include "scenario/rate.h"
@@ -153,7 +154,8 @@ static bool empty_steps(const char *topology, uint32_t k, uint32_t threads)
             .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}),
         };
         struct tsgd_engine_config c = {
-            .problem = &problem, .population = &p, .n_populations = 1, .teleports = true,
+            .problem = &problem, .kernels = tsgd_isa_table(0),
+            .population = &p, .n_populations = 1, .teleports = true,
             .rule = rule, .local_steps = 1, .threads = threads, .init = x,
         };
         struct tsgd_engine *e;

@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 #include "linalg/gemm.h"
-#include "linalg/isa.h"
 
+#include <blis.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,21 +15,27 @@
 struct product {
     int m, n, k;
     const char *turned;             /* which operands stand transposed */
-    float *a, *b, *c;
 };
+
+struct operands {
+    struct product of;
+    float *a, *b, *c, *scratch;
+};
+
+static struct tsgd_backend on;
 
 static const struct product products[] = {
     /* the dense layers of lenet, 32 samples: forward, weight gradient, input gradient */
-    {120, 32, 256, "", 0, 0, 0}, {84, 32, 120, "", 0, 0, 0}, {10, 32, 84, "", 0, 0, 0},
-    {120, 256, 32, "b", 0, 0, 0}, {84, 120, 32, "b", 0, 0, 0}, {10, 84, 32, "b", 0, 0, 0},
-    {256, 32, 120, "a", 0, 0, 0}, {120, 32, 84, "a", 0, 0, 0}, {84, 32, 10, "a", 0, 0, 0},
+    {120, 32, 256, ""}, {84, 32, 120, ""}, {10, 32, 84, ""},
+    {120, 256, 32, "b"}, {84, 120, 32, "b"}, {10, 84, 32, "b"},
+    {256, 32, 120, "a"}, {120, 32, 84, "a"}, {84, 32, 10, "a"},
     /* of the first layer of mlp */
-    {256, 32, 784, "", 0, 0, 0}, {256, 784, 32, "b", 0, 0, 0}, {784, 32, 256, "a", 0, 0, 0},
+    {256, 32, 784, ""}, {256, 784, 32, "b"}, {784, 32, 256, "a"},
     /* batches of other sizes, rows that end within a vector */
-    {120, 16, 256, "", 0, 0, 0}, {120, 48, 256, "", 0, 0, 0}, {120, 64, 256, "", 0, 0, 0},
-    {32, 120, 400, "", 0, 0, 0},
-    {128, 128, 128, "", 0, 0, 0}, {256, 256, 256, "", 0, 0, 0}, {512, 512, 512, "", 0, 0, 0},
-    {1024, 1024, 1024, "", 0, 0, 0},
+    {120, 16, 256, ""}, {120, 48, 256, ""}, {120, 64, 256, ""},
+    {32, 120, 400, ""},
+    {128, 128, 128, ""}, {256, 256, 256, ""}, {512, 512, 512, ""},
+    {1024, 1024, 1024, ""},
 };
 
 static float *floats(size_t n)
@@ -53,63 +59,79 @@ static struct tsgd_mat operand(const float *p, int rows, int columns, bool turne
 
 static void ours(void *arg)
 {
-    const struct product *x = arg;
-    tsgd_gemm((size_t)x->m, (size_t)x->n, (size_t)x->k,
-              operand(x->a, x->m, x->k, strchr(x->turned, 'a')),
-              operand(x->b, x->k, x->n, strchr(x->turned, 'b')), 0, x->c, (size_t)x->n);
+    const struct operands *x = arg;
+    tsgd_gemm(&on, &(struct tsgd_product){
+        .m = (size_t)x->of.m, .n = (size_t)x->of.n, .k = (size_t)x->of.k,
+        .a = operand(x->a, x->of.m, x->of.k, strchr(x->of.turned, 'a')),
+        .b = operand(x->b, x->of.k, x->of.n, strchr(x->of.turned, 'b')),
+        .c = x->c, .rsc = (size_t)x->of.n,
+    }, x->scratch);
 }
-
-void sgemm_(const char *ta, const char *tb, const int *m, const int *n, const int *k,
-            const float *alpha, const float *a, const int *lda, const float *b, const int *ldb,
-            const float *beta, float *c, const int *ldc);
 
 /* BLAS counts columns first, so its product is the transposed one. */
 static void stock(void *arg)
 {
-    const struct product *x = arg;
-    const char *ta = strchr(x->turned, 'a') ? "T" : "N", *tb = strchr(x->turned, 'b') ? "T" : "N";
+    const struct operands *x = arg;
+    const char *ta = strchr(x->of.turned, 'a') ? "T" : "N";
+    const char *tb = strchr(x->of.turned, 'b') ? "T" : "N";
     float one = 1, zero = 0;
-    sgemm_(tb, ta, &x->n, &x->m, &x->k, &one, x->b, *tb == 'T' ? &x->k : &x->n, x->a,
-           *ta == 'T' ? &x->m : &x->k, &zero, x->c, &x->n);
+    sgemm_(tb, ta, &x->of.n, &x->of.m, &x->of.k, &one, x->b, *tb == 'T' ? &x->of.k : &x->of.n, x->a,
+           *ta == 'T' ? &x->of.m : &x->of.k, &zero, x->c, &x->of.n);
 }
 
 /* Some of the elements against sums in double. */
-static bool is_right(const struct product *x)
+static bool is_right(const struct operands *x)
 {
-    struct tsgd_mat a = operand(x->a, x->m, x->k, strchr(x->turned, 'a'));
-    struct tsgd_mat b = operand(x->b, x->k, x->n, strchr(x->turned, 'b'));
-    size_t count = (size_t)x->m * (size_t)x->n;
+    struct tsgd_mat a = operand(x->a, x->of.m, x->of.k, strchr(x->of.turned, 'a'));
+    struct tsgd_mat b = operand(x->b, x->of.k, x->of.n, strchr(x->of.turned, 'b'));
+    size_t count = (size_t)x->of.m * (size_t)x->of.n;
     for (size_t e = 0; e < count; e += 1 + count / 1000) {
-        size_t i = e / (size_t)x->n, j = e % (size_t)x->n;
+        size_t i = e / (size_t)x->of.n, j = e % (size_t)x->of.n;
         double sum = 0, size = 0;
-        for (size_t p = 0; p < (size_t)x->k; p++) {
+        for (size_t p = 0; p < (size_t)x->of.k; p++) {
             double term = (double)a.p[i * a.rs + p * a.cs] * (double)b.p[p * b.rs + j * b.cs];
             sum += term;
             size += fabs(term);
         }
-        if (!(fabs((double)x->c[e] - sum) <= 1.2e-7 * (x->k + 1) * size))
+        if (!(fabs((double)x->c[e] - sum) <= 1.2e-7 * (x->of.k + 1) * size))
             return false;
     }
     return true;
 }
 
-static bool measure(struct product x)
+static bool measure(struct product of)
 {
-    x.a = floats((size_t)x.m * (size_t)x.k);
-    x.b = floats((size_t)x.k * (size_t)x.n);
-    x.c = floats((size_t)x.m * (size_t)x.n);
+    struct operands x = {.of = of};
+    x.a = floats((size_t)of.m * (size_t)of.k);
+    x.b = floats((size_t)of.k * (size_t)of.n);
+    x.c = floats((size_t)of.m * (size_t)of.n);
+    x.scratch = floats(tsgd_gemm_scratch(&on, (size_t)of.m, (size_t)of.n, (size_t)of.k));
     struct bench_time theirs = bench_run(stock, &x);
     bool ok = is_right(&x);
-    memset(x.c, -1, sizeof *x.c * (size_t)x.m * (size_t)x.n);
+    memset(x.c, -1, sizeof *x.c * (size_t)of.m * (size_t)of.n);
     struct bench_time t = bench_run(ours, &x);
     ok &= is_right(&x);
-    ok = bench_print("gemm", t, 2.0 * x.m * x.n * x.k, ok, "m=%d n=%d k=%d turned=%s kernels=%s "
-                     "of_stock=%.2f", x.m, x.n, x.k, *x.turned ? x.turned : "none",
-                     tsgd_gemm_kernels(), theirs.median / t.median);
+    ok = bench_print("gemm", t, 2.0 * of.m * of.n * of.k, ok, "m=%d n=%d k=%d turned=%s kernels=%s "
+                     "of_stock=%.2f", of.m, of.n, of.k, *of.turned ? of.turned : "none",
+                     tsgd_backend_name(&on), theirs.median / t.median);
     free(x.a);
     free(x.b);
     free(x.c);
+    free(x.scratch);
     return ok;
+}
+
+/* BLIS itself would take `generic` kernels on CPUs that are newer than BLIS. */
+static void choose_stock(void)
+{
+#if defined(__x86_64__)
+    const char *isa = on.kernels->isa;
+    char number[12];
+    int id = !strcmp(isa, "avx512") ? BLIS_ARCH_SKX : strcmp(isa, "avx2") ? BLIS_ARCH_PENRYN :
+             __builtin_cpu_is("amd") ? BLIS_ARCH_ZEN2 : BLIS_ARCH_HASWELL;
+    snprintf(number, sizeof number, "%d", id);
+    setenv("BLIS_ARCH_TYPE", number, 0);
+#endif
 }
 
 int main(int argc, char **argv)
@@ -117,13 +139,14 @@ int main(int argc, char **argv)
     struct tsgd_error err;
     const char *isa = getenv("ISA");
     bool ok = true;
-    if (tsgd_isa_init(isa, &err) != TSGD_OK || tsgd_gemm_init(&err) != TSGD_OK) {
+    if (tsgd_backend_init(&on, isa, &err) != TSGD_OK) {
         fprintf(stderr, "bench_gemm: %s\n", err.text);
         return 1;
     }
+    choose_stock();
     if (argc > 3)
         return !measure((struct product){atoi(argv[1]), atoi(argv[2]), atoi(argv[3]),
-                                         argc > 4 ? argv[4] : "", NULL, NULL, NULL});
+                                         argc > 4 ? argv[4] : ""});
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)
         ok &= measure(products[i]);
     return !ok;

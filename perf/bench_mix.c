@@ -1,9 +1,9 @@
 /* perf/bench_mix.c: gossip against what memory allows one core, measured by turns in the same run:
  * all rows where they stand (slices) against an in-place scale of as many bytes, rows one by one
- * against a triad with non-temporal stores. of_limit compares bytes a second, GBps counts those that
- * must move: slices read and write each row once, rows read one for every entry of W and write one.
- * of_ring is the time as a multiple of that of a ring of as many rows. The check compares coordinates
- * with a plain loop, bit for bit.                                                               */
+ * against a triad with non-temporal stores. of_limit compares bytes a second, GBps counts those
+ * that must move: slices read and write each row once, rows read one for every entry of W and
+ * write one. of_ring is the time as a multiple of that of a ring of as many rows. The check
+ * compares coordinates with a plain loop, bit for bit.                                          */
 #include "bench.h"
 
 #include "base/mem.h"
@@ -18,21 +18,23 @@
 enum { TURNS = 3, PROBES = 97 };
 
 struct gossip {
+    const struct tsgd_kernels *kernels;
     const struct tsgd_csr *w;
     size_t dim, stride;
     float *x, *out, *scratch;   /* out NULL: slices */
-    bool past;
+    bool bypass;
 };
 
 static void work(void *arg)
 {
     struct gossip *g = arg;
     if (!g->out) {
-        tsgd_mix_all(g->w, NULL, g->x, g->stride, 0, g->dim, g->scratch);
+        tsgd_mix_all(g->kernels, g->w, NULL, g->x, g->stride, 0, g->dim, g->scratch);
         return;
     }
     for (uint32_t a = 0; a < g->w->n; a++)
-        tsgd_mix_row(g->w, a, NULL, g->x, g->stride, g->dim, g->past, g->out + a * g->stride);
+        tsgd_mix_row(g->kernels, g->w, a, NULL, g->x, g->stride, g->dim, g->bypass,
+                     g->out + a * g->stride);
 }
 
 static float plainly(const struct gossip *g, uint32_t a, size_t j)
@@ -78,16 +80,18 @@ static struct bench_time middle(struct bench_time t[TURNS])
 }
 
 /* One case; *ring is the time of the ring, which comes first. */
-static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool past, double *ring)
+static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool bypass, double *ring)
 {
     struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
     struct bench_time t[TURNS], limit[TURNS];
     size_t stride = tsgd_round_up(dim, 16), bytes = k * stride * sizeof(float);
-    struct gossip g = {.dim = dim, .stride = stride, .past = past};
+    struct gossip g = {.dim = dim, .stride = stride, .bypass = bypass};
     void *x, *out = NULL, *scratch;
     if (tsgd_topology_build(&s, topology, k, 0, NULL) || tsgd_map(&x, bytes, "rows", NULL) ||
         (!slices && tsgd_map(&out, bytes, "rows", NULL)) ||
         tsgd_map(&scratch, tsgd_mix_scratch(k) * sizeof(float), "scratch", NULL))
+        exit(1);
+    if (tsgd_isa_find(&g.kernels, NULL, NULL))
         exit(1);
     g.w = s.w;
     g.x = x;
@@ -104,7 +108,7 @@ static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool 
     if (!strcmp(topology, "ring"))
         *ring = mid.median;
     ok = bench_print("gossip", mid, 0, ok, "way=%s past=%d topology=%s k=%u dim=%zu GBps=%.1f "
-                     "of_limit=%.2f of_ring=%.2f", slices ? "slices" : "rows", past, topology, k,
+                     "of_limit=%.2f of_ring=%.2f", slices ? "slices" : "rows", bypass, topology, k,
                      dim, moved, moved / most, mid.median / *ring);
     tsgd_unmap(x, bytes);
     tsgd_unmap(out, bytes);
@@ -119,8 +123,6 @@ int main(void)
     static const size_t dims[] = {44470, 10000000};
     bool ok = true;
     double ring = 0;
-    if (tsgd_isa_init(NULL, NULL))
-        return 1;
     for (int i = 0; i < 2; i++) {
         ok &= one("ring", 8, dims[i], true, false, &ring);
         ok &= one("ring", 8, dims[i], false, false, &ring);

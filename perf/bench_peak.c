@@ -40,8 +40,10 @@ static bool bandwidths(void)
 {
     long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
     size_t bytes = l2 > 0 ? (size_t)l2 : 1 << 20;
-    return bandwidth("L2", bytes / 2) & bandwidth("L3", 8 * bytes) &
-           bandwidth("memory", (size_t)8 * 10000000 * 4);
+    bool ok = bandwidth("L2", bytes / 2);
+    ok &= bandwidth("L3", 8 * bytes);
+    ok &= bandwidth("memory", (size_t)8 * 10000000 * 4);
+    return ok;
 }
 
 /* ---- hand-off ---- */
@@ -124,8 +126,10 @@ static bool hand_offs(void)
         printf("# hand-off: needs two processors\n");
         return true;
     }
-    bool ok = hand_off(false, cpu) & hand_off(true, cpu);
-    return ok & (sched_setaffinity(0, sizeof all, &all) == 0);
+    bool ok = hand_off(false, cpu);
+    ok &= hand_off(true, cpu);
+    ok &= sched_setaffinity(0, sizeof all, &all) == 0;
+    return ok;
 }
 
 int main(void)

@@ -3,6 +3,7 @@
  * the token's gossip and teleport. The check is that every repeat ends in the same state.       */
 #include "bench.h"
 
+#include "linalg/isa.h"
 #include "linalg/vec.h"
 #include "model/quadratic.h"
 #include "sim/settings.h"
@@ -21,7 +22,7 @@ struct work {
 static void normals(void *arg)
 {
     struct work *w = arg;
-    tsgd_rng_normals(1, TSGD_RNG_TEST, w->turn++, 0, w->grad, DIM);
+    tsgd_rng_normals(tsgd_isa_table(0), 1, TSGD_RNG_TEST, w->turn++, 0, w->grad, DIM);
 }
 
 static void gradient(void *arg)
@@ -37,7 +38,7 @@ static bool parts(void)
     const struct tsgd_conditioning *c;
     struct tsgd_error err;
     if (tsgd_conditioning_find(&c, "spread", &err) ||
-        tsgd_quadratic_init(&w.q, c, 25, DIM, 1, 1, 0, &err)) {
+        tsgd_quadratic_init(&w.q, tsgd_isa_table(0), c, 25, DIM, 1, 1, 0, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return false;
     }

@@ -3,8 +3,6 @@
 #include "bench.h"
 
 #include "base/mem.h"
-#include "linalg/gemm.h"
-#include "linalg/isa.h"
 #include "linalg/vec.h"
 #include "model/model.h"
 #include "model/supervised.h"
@@ -14,6 +12,8 @@
 #include <string.h>
 
 enum { BATCH = 32, CLASSES = 10, SAMPLES = 2000 };
+
+static struct tsgd_backend on;          /* what everything is computed with */
 
 /* A model, its data in one shard, and a row that is trained: the whole of a token's step. */
 struct step {
@@ -90,9 +90,10 @@ static bool step_init(struct step *s, const char *model, const char *shape)
         !made(tsgd_split_draw(&s->split, "iid", 1, &s->data.train, CLASSES, 0, false, 0, &err),
               &err) ||
         !made(strcmp(model, "lenet-without-groupnorm") ?
-              tsgd_model_build(&s->net, model, s->data.shape, CLASSES, &err) :
+              tsgd_model_build(&s->net, model, s->data.shape, CLASSES, &on, &err) :
               plain_lenet(&s->net, s->data.shape, &err), &err))
         return false;
+    s->net.on = on;
     tsgd_supervised_init(&s->supervised, &s->net, &s->data, &s->split, batcher, NULL, 0);
     s->w = mapped(s->net.dim);
     s->momentum = mapped(s->net.dim);
@@ -125,7 +126,7 @@ static void step(void *arg)
 {
     struct step *s = arg;
     gradient(s, s->batch++);
-    tsgd_sgd(s->w, s->momentum, s->grad, s->net.dim, 0.001f, 0.9f, false, 0);
+    tsgd_sgd(on.kernels, s->w, s->momentum, s->grad, s->net.dim, 0.001f, 0.9f, false, 0);
 }
 
 /* Along the gradient the loss must change at the rate of the gradient's length. */
@@ -160,7 +161,7 @@ static bool bench_model(const char *model, const char *shape)
         ok = gradient_is_right(&s);
         ok = bench_print("step", bench_run(step, &s), (double)s.net.step_flops * BATCH, ok,
                          "model=%s input=%s dim=%zu batch=%d isa=%s blis=%s", model, shape,
-                         s.net.dim, BATCH, tsgd_kernels->isa, tsgd_gemm_kernels());
+                         s.net.dim, BATCH, on.kernels->isa, tsgd_backend_name(&on));
     }
     step_release(&s);
     return ok;
@@ -168,21 +169,20 @@ static bool bench_model(const char *model, const char *shape)
 
 struct part {
     const struct tsgd_layer *l;
-    const float *w;
-    float *x, *y, *dy, *keep, *grad, *dx, *scratch;
+    float *x, *dy;
+    struct tsgd_layer_call call;
 };
 
 static void forward(void *arg)
 {
     struct part *p = arg;
-    p->l->ops->forward(p->l, p->w, p->x, p->y, p->keep, p->scratch, tsgd_net_ld(BATCH));
+    p->l->ops->forward(p->l, &p->call);
 }
 
 static void backward(void *arg)
 {
     struct part *p = arg;
-    p->l->ops->backward(p->l, p->w, p->x, p->y, p->dy, p->keep, p->grad, p->dx, p->scratch,
-                        tsgd_net_ld(BATCH));
+    p->l->ops->backward(p->l, &p->call);
 }
 
 static bool all_finite(const float *p, size_t n)
@@ -204,23 +204,25 @@ static bool bench_layers(const char *model, const char *shape)
     for (uint32_t i = 0; i < s.net.n_layers; i++) {
         const struct tsgd_layer *l = &s.net.layer[i];
         size_t in = tsgd_shape_size(l->in) * ld, out = tsgd_shape_size(l->out) * ld;
-        size_t own = l->ops->scratch ? l->ops->scratch(l, ld) : 0;
-        struct part p = {
-            .l = l, .w = s.w + l->offset, .x = floats(in), .y = floats(out), .dy = floats(out),
-            .keep = floats(l->keep * ld), .grad = s.grad, .dx = l->offset ? floats(in) : NULL,
-            .scratch = floats(own),
+        size_t own = l->ops->scratch ? l->ops->scratch(l, &on, ld) : 0;
+        struct part p = {.l = l, .x = floats(in), .dy = floats(out)};
+        struct tsgd_layer_call *c = &p.call;
+        *c = (struct tsgd_layer_call){
+            .on = &on, .ld = ld, .w = s.w + l->offset, .x = p.x, .y = floats(out),
+            .keep = floats(l->keep * ld), .dy = p.dy, .dw = s.grad,
+            .dx = l->offset ? floats(in) : NULL, .scratch = floats(own),
         };
         double flops = l->ops->flops ? (double)l->ops->flops(l) * BATCH : 0;
         randomise(p.x, in, 2 * i);
         randomise(p.dy, out, 2 * i + 1);
         struct bench_time t = bench_run(forward, &p);
-        ok &= bench_print("layer", t, flops, all_finite(p.y, out),
+        ok &= bench_print("layer", t, flops, all_finite(c->y, out),
                           "model=%s layer=%u kind=%s pass=forward", model, i, l->ops->name);
         t = bench_run(backward, &p);
-        ok &= bench_print("layer", t, p.dx ? 2 * flops : flops,
-                          !p.dx || all_finite(p.dx, in),
+        ok &= bench_print("layer", t, c->dx ? 2 * flops : flops,
+                          !c->dx || all_finite(c->dx, in),
                           "model=%s layer=%u kind=%s pass=backward", model, i, l->ops->name);
-        free(p.x), free(p.y), free(p.dy), free(p.keep), free(p.dx), free(p.scratch);
+        free(p.x), free(p.dy), free(c->y), free(c->keep), free(c->dx), free(c->scratch);
     }
     step_release(&s);
     return ok;
@@ -235,8 +237,7 @@ int main(int argc, char **argv)
     };
     struct tsgd_error err;
     bool ok = true;
-    if (!made(tsgd_isa_init(argc > 1 ? argv[1] : NULL, &err), &err) ||
-        !made(tsgd_gemm_init(&err), &err))
+    if (!made(tsgd_backend_init(&on, argc > 1 ? argv[1] : NULL, &err), &err))
         return 1;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         ok &= bench_model(models[i].model, models[i].shape);

@@ -1,6 +1,6 @@
 /* What the machine itself can do: multiply-adds from registers, and bytes moved, by the widest
- * vectors it has. One function per instruction set, compiled for it whatever the rest is compiled for, and
- * chosen when the program runs: so a share of the peak means the same for every build.          */
+ * vectors it has. One function per instruction set, compiled for it whatever the rest is compiled
+ * for, and chosen when the program runs: so a share of the peak means the same for every build.  */
 #include "bench.h"
 
 #include "base/mem.h"
@@ -19,19 +19,41 @@ struct bandwidth {
     size_t n;                   /* floats, a multiple of 16 */
 };
 
+/* What compilers call differently: an unrolled loop, contraction in one function, and a store that
+ * bypasses the cache (non-temporal).                                                            */
+#if defined(__clang__)
+#define UNROLL_24 _Pragma("unroll 24")
+#define UNROLL_4 _Pragma("unroll 4")
+#define CONTRACTS
+#define CONTRACT _Pragma("clang fp contract(fast)")
+#define STREAM_sse(p, v) __builtin_nontemporal_store(v, (vec_sse *)(p))
+#define STREAM_avx2(p, v) __builtin_nontemporal_store(v, (vec_avx2 *)(p))
+#define STREAM_avx512(p, v) __builtin_nontemporal_store(v, (vec_avx512 *)(p))
+#else
+#define UNROLL_24 _Pragma("GCC unroll 24")
+#define UNROLL_4 _Pragma("GCC unroll 4")
+#define CONTRACTS __attribute__((optimize("fp-contract=fast")))
+#define CONTRACT
+#define STREAM_sse __builtin_ia32_movntps
+#define STREAM_avx2 __builtin_ia32_movntps256
+#define STREAM_avx512 __builtin_ia32_movntps512
+#endif
+
 /* `sums` independent chains: enough to hide the latency of a multiply-add, few enough for the
- * registers of the instruction set. fp-contract: the only code here that wants a * b + c as one instruction. */
+ * registers of the instruction set. Contraction: the only code here that wants a * b + c as one
+ * instruction.                                                                                  */
 #define LIMITS(isa, target, width, sums, stream)                                                \
     typedef float vec_##isa __attribute__((vector_size(4 * (width)), may_alias));               \
-    target __attribute__((optimize("fp-contract=fast"))) static void peak_##isa(void *arg)      \
+    target CONTRACTS static void peak_##isa(void *arg)                                          \
     {                                                                                           \
+        CONTRACT                                                                                \
         vec_##isa sum[sums], a = {0}, b, total = {0};                                           \
         a += *(const volatile float *)arg;                                                      \
         b = 1 - a;                                                                              \
-        _Pragma("GCC unroll 24") for (int i = 0; i < (sums); i++) sum[i] = b * (float)i;        \
+        UNROLL_24 for (int i = 0; i < (sums); i++) sum[i] = b * (float)i;                       \
         for (int step = 0; step < STEPS; step++)                                                \
-            _Pragma("GCC unroll 24") for (int i = 0; i < (sums); i++) sum[i] = sum[i] * a + b;  \
-        _Pragma("GCC unroll 24") for (int i = 0; i < (sums); i++) total += sum[i];              \
+            UNROLL_24 for (int i = 0; i < (sums); i++) sum[i] = sum[i] * a + b;                 \
+        UNROLL_24 for (int i = 0; i < (sums); i++) total += sum[i];                             \
         *(volatile vec_##isa *)sink = total;                                                    \
     }                                                                                           \
     target static void scale_##isa(void *arg)                                                   \
@@ -39,7 +61,7 @@ struct bandwidth {
         const struct bandwidth *w = arg;                                                        \
         vec_##isa *a = (vec_##isa *)w->a;                                                       \
         for (size_t i = 0; i < w->n / (width); i += 16 / (width))                               \
-            _Pragma("GCC unroll 4") for (size_t j = i; j < i + 16 / (width); j++) a[j] *= 0.999f; \
+            UNROLL_4 for (size_t j = i; j < i + 16 / (width); j++) a[j] *= 0.999f;              \
     }                                                                                           \
     target static void triad_##isa(void *arg)                                                   \
     {                                                                                           \
@@ -47,7 +69,7 @@ struct bandwidth {
         vec_##isa *a = (vec_##isa *)w->a;                                                       \
         const vec_##isa *b = (const vec_##isa *)w->b, *c = (const vec_##isa *)w->c;             \
         for (size_t i = 0; i < w->n / (width); i += 16 / (width))                               \
-            _Pragma("GCC unroll 4") for (size_t j = i; j < i + 16 / (width); j++)               \
+            UNROLL_4 for (size_t j = i; j < i + 16 / (width); j++)                              \
                 a[j] = b[j] + 0.5f * c[j];                                                      \
     }                                                                                           \
     target static void triad_nt_##isa(void *arg)                                                \
@@ -55,18 +77,18 @@ struct bandwidth {
         const struct bandwidth *w = arg;                                                        \
         const vec_##isa *b = (const vec_##isa *)w->b, *c = (const vec_##isa *)w->c;             \
         for (size_t i = 0; i < w->n / (width); i += 16 / (width))                               \
-            _Pragma("GCC unroll 4") for (size_t j = i; j < i + 16 / (width); j++)               \
+            UNROLL_4 for (size_t j = i; j < i + 16 / (width); j++)                              \
                 stream(w->a + j * (width), b[j] + 0.5f * c[j]);                                 \
         fence();                                                                                \
     }
 
 #if defined(__x86_64__)
 static void fence(void) { __builtin_ia32_sfence(); }
-LIMITS(sse, __attribute__((target("no-avx"))), 4, 12, __builtin_ia32_movntps)
-LIMITS(avx2, __attribute__((target("avx2,fma"))), 8, 12, __builtin_ia32_movntps256)
-LIMITS(avx512, __attribute__((target("avx512f,fma"))), 16, 24, __builtin_ia32_movntps512)
+LIMITS(sse, __attribute__((target("no-avx"))), 4, 12, STREAM_sse)
+LIMITS(avx2, __attribute__((target("avx2,fma"))), 8, 12, STREAM_avx2)
+LIMITS(avx512, __attribute__((target("avx512f,fma"))), 16, 24, STREAM_avx512)
 #else
-/* No store past the cache that C can ask for. */
+/* C cannot ask for a store that bypasses the cache. */
 static void fence(void) {}
 static inline void store(float *to, float __attribute__((vector_size(16))) v)
 {

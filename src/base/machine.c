@@ -3,22 +3,107 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 
-#include <hwloc.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-/* hwloc's number of the last cache that the CPU has, on its way out to memory; 0 without any. */
-static uint32_t last_cache(hwloc_obj_t pu)
+enum { TEXT = 4096, NO_NUMBER = -1 };
+
+/* A small file below sys, without the line's end; "" where there is none. Takes no memory. */
+__attribute__((format(printf, 3, 4)))
+static void read_text(char out[TEXT], const char *sys, const char *path, ...)
 {
-    uint32_t found = 0;
-    for (hwloc_obj_t o = pu->parent; o; o = o->parent)
-        if (hwloc_obj_type_is_dcache(o->type))
-            found = o->logical_index;
-    return found;
+    char below[128], whole[TEXT];
+    va_list arguments;
+    va_start(arguments, path);
+    vsnprintf(below, sizeof below, path, arguments);
+    va_end(arguments);
+    out[0] = 0;
+    int n = snprintf(whole, sizeof whole, "%s/devices/system/%s", sys, below);
+    int f = n < (int)sizeof whole ? open(whole, O_RDONLY | O_CLOEXEC) : -1;
+    if (f < 0)
+        return;
+    ssize_t bytes = read(f, out, TEXT - 1);
+    out[bytes > 0 ? bytes : 0] = 0;
+    out[strcspn(out, "\n")] = 0;
+    close(f);
 }
 
-static uint32_t core_of(hwloc_topology_t t, hwloc_obj_t pu)
+static const char *number(const char *text, int64_t *out)
 {
-    hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, pu);
-    return core ? core->logical_index : pu->logical_index;
+    *out = *text >= '0' && *text <= '9' ? 0 : NO_NUMBER;
+    for (; *text >= '0' && *text <= '9' && *out < UINT32_MAX; text++)
+        *out = 10 * *out + (*text - '0');
+    return text;
+}
+
+/* Whether a list such as "0-3,8" has n in it, and, in *first, what it begins with. */
+static bool lists(const char *text, uint32_t n, int64_t *first)
+{
+    bool found = false;
+    int64_t low, high;
+    number(text, first);
+    for (;; text++) {
+        text = number(text, &low);
+        high = low;
+        if (*text == '-')
+            text = number(text + 1, &high);
+        found |= low != NO_NUMBER && low <= n && n <= high;
+        if (*text != ',')
+            return found;
+    }
+}
+
+/* The first of the CPUs in this list, or `otherwise` where it is none of CPU `os`. */
+static uint32_t first_of(const char *text, uint32_t os, uint32_t otherwise)
+{
+    int64_t first;
+    return lists(text, os, &first) ? (uint32_t)first : otherwise;
+}
+
+static uint32_t core_of(const char *sys, uint32_t os)
+{
+    char text[TEXT];
+    read_text(text, sys, "cpu/cpu%u/topology/thread_siblings_list", os);
+    return first_of(text, os, os);
+}
+
+/* Of the highest level; caches of instructions do not count. */
+static uint32_t cache_of(const char *sys, uint32_t os)
+{
+    char text[TEXT];
+    uint32_t found = 0;
+    int64_t level, highest = 0;
+    for (int i = 0; ; i++) {
+        read_text(text, sys, "cpu/cpu%u/cache/index%d/level", os, i);
+        number(text, &level);
+        if (level == NO_NUMBER)
+            return found;
+        read_text(text, sys, "cpu/cpu%u/cache/index%d/type", os, i);
+        if (level <= highest || !strcmp(text, "Instruction"))
+            continue;
+        highest = level;
+        read_text(text, sys, "cpu/cpu%u/cache/index%d/shared_cpu_list", os, i);
+        found = first_of(text, os, 0);
+    }
+}
+
+static uint32_t domain_of(const char *sys, uint32_t os)
+{
+    enum { MOST = 1024 };
+    char online[TEXT], text[TEXT];
+    int64_t ignored;
+    read_text(online, sys, "node/online");
+    for (uint32_t node = 0; node < MOST && online[0]; node++) {
+        if (!lists(online, node, &ignored))
+            continue;
+        read_text(text, sys, "node/node%u/cpulist", node);
+        if (lists(text, os, &ignored))
+            return node;
+    }
+    return 0;
 }
 
 static int in_order(const void *a, const void *b)
@@ -33,60 +118,34 @@ static int in_order(const void *a, const void *b)
     return x->os < y->os ? -1 : x->os > y->os;
 }
 
-/* What the topology does not know, because nothing could be found out, is still a CPU. */
-static struct tsgd_cpu describe(hwloc_topology_t t, uint32_t os)
+enum tsgd_status tsgd_machine_describe(struct tsgd_machine *out, const char *sys,
+                                       const uint32_t *os, uint32_t n, struct tsgd_error *err)
 {
-    hwloc_obj_t pu = t ? hwloc_get_pu_obj_by_os_index(t, os) : NULL;
-    if (!pu)
-        return (struct tsgd_cpu){.os = os, .core = os};
-    int numa = pu->nodeset ? hwloc_bitmap_first(pu->nodeset) : 0;
-    return (struct tsgd_cpu){.os = os, .core = core_of(t, pu), .cache = last_cache(pu),
-                             .numa = numa < 0 ? 0 : (uint32_t)numa};
-}
-
-/* Numbers of the CPUs to use: this thread's, or all of a machine that hwloc only imagines. */
-static enum tsgd_status numbers(uint32_t **out, uint32_t *n, hwloc_topology_t t,
-                                struct tsgd_error *err)
-{
-    bool imagined = t && !hwloc_topology_is_thissystem(t);
-    uint32_t count = imagined ? (uint32_t)hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_PU) :
-                                tsgd_cpu_list(NULL, 0);
-    enum tsgd_status st = TSGD_NEW(out, count, "list of CPUs", err);
+    struct tsgd_cpu *cpu = NULL;
+    enum tsgd_status st = TSGD_NEW(&cpu, n, "list of CPUs", err);
     if (st != TSGD_OK)
         return st;
-    *n = count;
-    if (!imagined)
-        tsgd_cpu_list(*out, count);
-    for (uint32_t i = 0; imagined && i < count; i++)
-        (*out)[i] = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, i)->os_index;
+    for (uint32_t i = 0; i < n; i++)
+        cpu[i] = (struct tsgd_cpu){.os = os[i], .core = core_of(sys, os[i]),
+                                   .cache = cache_of(sys, os[i]), .numa = domain_of(sys, os[i])};
+    qsort(cpu, n, sizeof *cpu, in_order);
+    for (uint32_t i = 1; i < n; i++)
+        if (cpu[i].core == cpu[i - 1].core)
+            cpu[i].rank = cpu[i - 1].rank + 1;
+    *out = (struct tsgd_machine){cpu, n};
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_machine_init(struct tsgd_machine *out, struct tsgd_error *err)
+enum tsgd_status tsgd_machine_init(struct tsgd_machine *out, const char *sys,
+                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_machine m = TSGD_MACHINE_INIT;
-    hwloc_topology_t t = NULL;
-    uint32_t *os = NULL;
-    if (hwloc_topology_init(&t) == 0 && hwloc_topology_load(t)) {
-        hwloc_topology_destroy(t);
-        t = NULL;
-    }
-    TRY(numbers(&os, &m.n, t, err));
-    TRY(TSGD_NEW(&m.cpu, m.n, "list of CPUs", err));
-    for (uint32_t i = 0; i < m.n; i++)
-        m.cpu[i] = describe(t, os[i]);
-    qsort(m.cpu, m.n, sizeof *m.cpu, in_order);
-    for (uint32_t i = 1; i < m.n; i++)
-        if (m.cpu[i].core == m.cpu[i - 1].core)
-            m.cpu[i].rank = m.cpu[i - 1].rank + 1;
-    *out = m;
-    m = (struct tsgd_machine)TSGD_MACHINE_INIT;
+    uint32_t *os = NULL, n = tsgd_cpu_list(NULL, 0);
+    TRY(TSGD_NEW(&os, n, "list of CPUs", err));
+    tsgd_cpu_list(os, n);
+    TRY(tsgd_machine_describe(out, sys, os, n, err));
 done:
-    tsgd_machine_release(&m);
     free(os);
-    if (t)
-        hwloc_topology_destroy(t);
     return st;
 }
 

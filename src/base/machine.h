@@ -1,6 +1,5 @@
-/* base/machine.h: the CPUs that this process may use, and what they share, as hwloc finds it.
- * HWLOC_SYNTHETIC and HWLOC_XMLFILE, hwloc's own variables, put another machine in its place; all of
- * that one's CPUs count as allowed, and pinning to those that are not there fails.
+/* base/machine.h: the CPUs that this process may use, and what they share, as Linux tells it below
+ * /sys/devices/system.
  * Ownership: whoever inits it releases it. One thread.                                          */
 #ifndef TSGD_BASE_MACHINE_H
 #define TSGD_BASE_MACHINE_H
@@ -9,7 +8,9 @@
 
 struct tsgd_cpu {
     uint32_t os;                /* the system's number, as in /proc/cpuinfo */
-    uint32_t core, cache, numa; /* its core, last-level cache and NUMA domain, as hwloc numbers them */
+    uint32_t core, cache;       /* the least number of a CPU that has the same core, or the same
+                                 * last-level cache */
+    uint32_t numa;              /* the system's number of its NUMA domain */
     uint32_t rank;              /* 0 for a core's first hardware thread, 1 for its sibling, .. */
 };
 
@@ -19,9 +20,16 @@ struct tsgd_machine {
 };
 #define TSGD_MACHINE_INIT {NULL, 0}
 
-/* Of the CPUs that the calling thread may use now. Where hwloc finds nothing, they form one domain
- * with one cache, a core each. On error *out is untouched. TSGD_ENOMEM.                         */
-enum tsgd_status tsgd_machine_init(struct tsgd_machine *out, struct tsgd_error *err);
+/* Of the CPUs that the calling thread may use now. sys: "/sys", or a folder laid out like it. What
+ * the system does not tell counts as one domain with one cache, a core for each CPU. On error *out
+ * is untouched. TSGD_ENOMEM.                                                                    */
+enum tsgd_status tsgd_machine_init(struct tsgd_machine *out, const char *sys,
+                                   struct tsgd_error *err);
+
+/* The same for these CPUs, `os` in any order. */
+enum tsgd_status tsgd_machine_describe(struct tsgd_machine *out, const char *sys,
+                                       const uint32_t *os, uint32_t n, struct tsgd_error *err);
+
 void tsgd_machine_release(struct tsgd_machine *m);
 
 #endif

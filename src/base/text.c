@@ -66,19 +66,20 @@ bool tsgd_parse_list(const char *text, uint64_t *out, size_t max, size_t *count)
 /* Edits (insert, delete, replace, swap of neighbours) between a and b, both at most 63 long. */
 static size_t edits(const char *a, const char *b)
 {
-    size_t d[65][65], n = strlen(a), m = strlen(b);
+    uint8_t d[65][65];                  /* no text needs more edits than 2 * 63 */
+    size_t n = strlen(a), m = strlen(b);
     for (size_t i = 0; i <= n; i++)
         for (size_t j = 0; j <= m; j++) {
             if (!i || !j) {
-                d[i][j] = i + j;
+                d[i][j] = (uint8_t)(i + j);
                 continue;
             }
-            size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
             best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
             best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 best = d[i - 2][j - 2] + 1 < best ? d[i - 2][j - 2] + 1 : best;
-            d[i][j] = best;
+            d[i][j] = (uint8_t)best;
         }
     return d[n][m];
 }

@@ -3,8 +3,7 @@
 
 #include "base/text.h"
 #include "cli/human.h"
-#include "linalg/gemm.h"
-#include "linalg/isa.h"
+#include "linalg/backend.h"
 
 #include <errno.h>
 #include <string.h>
@@ -236,12 +235,13 @@ static enum tsgd_exit run_help(const struct tsgd_command *self, const struct tsg
 static enum tsgd_exit print_version(void)
 {
     struct tsgd_error err;
-    if (tsgd_isa_init(NULL, &err) || tsgd_gemm_init(&err)) {
+    struct tsgd_backend on;
+    if (tsgd_backend_init(&on, NULL, &err)) {
         tsgd_complain(NULL, &err);
         return TSGD_EXIT_USAGE;
     }
     printf("telesgd %s\ncompiler %s\nkernels %s\nBLIS kernels %s\n", TELESGD_VERSION, __VERSION__,
-           tsgd_kernels->isa, tsgd_gemm_kernels());
+           on.kernels->isa, tsgd_backend_name(&on));
     return TSGD_EXIT_DONE;
 }
 

@@ -86,8 +86,7 @@ typedef uint8_t block __attribute__((vector_size(BLOCK)));
 
 static inline block reversed(block b)
 {
-    const block order = {15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
-    return __builtin_shuffle(b, order);
+    return __builtin_shufflevector(b, b, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
 }
 
 static void flip_row(uint8_t *row, size_t width)

@@ -37,6 +37,7 @@ enum tsgd_gossip {
 
 struct tsgd_engine_config {
     const struct tsgd_problem *problem;
+    const struct tsgd_kernels *kernels; /* what rows are stepped, mixed and measured with */
     const struct tsgd_population *population;
     uint32_t n_populations;
     bool teleports;             /* holders are drawn anew each round, distinct over all populations; else

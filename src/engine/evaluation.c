@@ -131,7 +131,7 @@ static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint6
     }
     if (p->copy[i & 1])
         memcpy(p->copy[i & 1] + b * arena->stride, x, dim * sizeof *x);
-    r->square += tsgd_fold(p->sum[i & 1], x, ref, dim);
+    r->square += tsgd_fold(e->s->c.kernels, p->sum[i & 1], x, ref, dim);
     tsgd_jitter(w, false);
     p->hash[b] = tsgd_hash(x, dim * sizeof *x);
     r->loss += arena->tally[a].loss;
@@ -145,8 +145,8 @@ static void fold_finish(struct evaluation *e, uint32_t q, uint64_t i)
     struct evaluated_pop *p = &e->pop[q];
     struct record *r = &p->record[i % RECORDS];
     uint32_t k = e->s->pop[q].c.k;
-    double shift = tsgd_fold_finish(p->mean[i & 1], p->sum[i & 1], p->ref[i & 1], e->s->arena.dim,
-                                    k);
+    double shift = tsgd_fold_finish(e->s->c.kernels, p->mean[i & 1], p->sum[i & 1],
+                                    p->ref[i & 1], e->s->arena.dim, k);
     r->square = r->square / k - shift;
     r->square = r->square < 0 ? 0 : r->square;
     p->state_hash[i & 1] = tsgd_hash(p->hash, k * sizeof *p->hash);

@@ -1,5 +1,6 @@
 #include "engine/placement.h"
 
+#include <errno.h>
 #include <string.h>
 
 void tsgd_place_workers(const struct tsgd_machine *m, uint32_t n, uint32_t *cpu)
@@ -30,6 +31,6 @@ void tsgd_place_workers(const struct tsgd_machine *m, uint32_t n, uint32_t *cpu)
 enum tsgd_status tsgd_pin_refused(uint32_t worker, const struct tsgd_cpu *cpu, int why,
                                   struct tsgd_error *err)
 {
-    return tsgd_fail(err, TSGD_EINVAL, "--pin: worker %u cannot be kept on CPU %u: %s; leave --pin "
-                     "out", worker, cpu->os, strerror(why));
+    return tsgd_fail(err, why == ENOMEM ? TSGD_ENOMEM : TSGD_EINVAL, "--pin: worker %u cannot be "
+                     "kept on CPU %u: %s; leave --pin out", worker, cpu->os, strerror(why));
 }

@@ -10,6 +10,7 @@
 #define TSGD_ENGINE_RULE_H
 
 #include "base/status.h"
+#include "simd/kernels.h"
 
 #define TSGD_MAX_ROWS 4
 
@@ -44,6 +45,7 @@ struct tsgd_rule {
                   const struct tsgd_step *s);
     float momentum, decay;
     bool nesterov;
+    const struct tsgd_kernels *kernels;     /* the engine fills them in, from its configuration */
 };
 
 /* E >= 1 and R: how many rows a rule has. */

@@ -103,7 +103,8 @@ void tsgd_slice_run(struct slices *l, struct worker *w, uint32_t q, uint64_t sli
     tsgd_begin(w, &tsgd_activity_slice, q, t - 1, (uint32_t)(slice % p->slices));
     TSGD_PROBE3(slice__begin, q, t - 1, slice % p->slices);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        tsgd_mix_all(tsgd_schedule_at(pop->c.mixing, t - 1), absent ? absent + pop->first : NULL,
+        tsgd_mix_all(s->c.kernels, tsgd_schedule_at(pop->c.mixing, t - 1),
+                     absent ? absent + pop->first : NULL,
                      tsgd_arena_row(&s->arena, t, i, pop->first), s->arena.stride, from, to,
                      w->strip);
     for (uint32_t b = 0; s->c.rule.mixed && b < pop->c.k; b++)

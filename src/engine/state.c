@@ -18,12 +18,13 @@ enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_con
 {
     struct state s = {.c = *c, .start = out->start, .holding = out->holding};
     size_t tokens = tsgd_config_tokens(c), dim = c->problem->dim;
+    s.c.rule.kernels = c->kernels;
     s.tokens = (uint32_t)tokens;
     s.workers = tsgd_engine_workers(c->problem, tokens, c->threads);
     s.exchanged = tsgd_rule_exchanged(&c->rule);
     s.own = tsgd_rule_own(&c->rule);
     s.sliced = tsgd_engine_slices(c);
-    s.bypass = tsgd_mix_past(dim, tsgd_mul(tsgd_mul(tokens, 8 * (size_t)s.exchanged), dim));
+    s.bypass = tsgd_mix_bypass(dim, tsgd_mul(tsgd_mul(tokens, 8 * (size_t)s.exchanged), dim));
     enum tsgd_status st = take(&s, err);
     *out = s;
     if (st != TSGD_OK || s.holding.counts)

@@ -31,7 +31,7 @@ struct state {
     uint32_t exchanged, own;    /* rows of the rule */
     uint64_t start;             /* the first round */
     bool sliced;                /* gossip goes by slices */
-    bool bypass;                /* mixed rows are written around the cache */
+    bool bypass;                /* mixed rows are written with stores that bypass the cache */
     uint32_t *pop_of;           /* [tokens] */
     struct pop *pop;
     struct tsgd_holding holding;

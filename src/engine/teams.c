@@ -125,8 +125,8 @@ static void update_range(const struct teams *m, struct worker *w, struct team *t
     for (uint32_t q = 0; q < p->parts; q++) {
         uint32_t count = p->ops->part_count(p, v->node, batch_of(v), q);
         if (count)
-            tsgd_weigh(w->grad, t->grad + q * m->s->arena.stride + from, n, (float)count / all,
-                       q > 0);
+            tsgd_weigh(c->kernels, w->grad, t->grad + q * m->s->arena.stride + from, n,
+                       (float)count / all, q > 0);
     }
     struct tsgd_rows rows = tsgd_rows_from(&v->rows, from);
     c->rule.step(&c->rule, &rows, w->grad, n, &v->step);

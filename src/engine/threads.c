@@ -24,7 +24,7 @@ static enum tsgd_status place(struct threads *t, struct tsgd_error *err)
     enum tsgd_status st = TSGD_OK;
     struct tsgd_machine m = TSGD_MACHINE_INIT;
     uint32_t *cpu = NULL;
-    TRY(tsgd_machine_init(&m, err));
+    TRY(tsgd_machine_init(&m, "/sys", err));
     TRY(TSGD_NEW(&cpu, t->s->workers, "workers", err));
     TRY(TSGD_HOLD(&t->holding, &t->cpu, t->s->workers, "workers", err));
     tsgd_place_workers(&m, t->s->workers, cpu);
@@ -135,11 +135,15 @@ static enum tsgd_status pin_caller(struct threads *t, struct tsgd_error *err)
     return why ? tsgd_pin_refused(0, &t->cpu[0], why, err) : TSGD_OK;
 }
 
+/* Of a thread. Most of it is for on_eval, which workers call. */
+enum { STACK = 1 << 20 };
+
 static enum tsgd_status start_one(struct threads *t, uint32_t i, void *(*main)(void *),
                                   struct tsgd_error *err)
 {
     pthread_attr_t attr;
     pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK);
     int why = t->cpu ? tsgd_cpu_pin(&attr, t->cpu[i].os) : 0;
     if (why == 0)
         why = pthread_create(&t->thread[i], &attr, main, &t->worker[i]);

@@ -96,7 +96,7 @@ void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t
     tsgd_begin(w, &tsgd_activity_mix, a, t - 1, slot->node[a]);
     TSGD_PROBE3(mix__begin, a, t - 1, w->id);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        tsgd_mix_row(tsgd_schedule_at(p->c.mixing, t - 1), a - p->first,
+        tsgd_mix_row(s->c.kernels, tsgd_schedule_at(p->c.mixing, t - 1), a - p->first,
                      slot->absent ? slot->absent + p->first : NULL,
                      tsgd_arena_row(&s->arena, t - 1, i, p->first), s->arena.stride, s->arena.dim,
                      s->bypass, tsgd_arena_row(&s->arena, t, i, a));

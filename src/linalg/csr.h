@@ -16,13 +16,14 @@ struct tsgd_csr {
     uint32_t n;
     uint32_t *ptr, *col, *tptr, *tcol;
     float *val;
-    bool uniform;               /* n > 1, every entry is there, all are equal: each row is the plain mean,
-                                 * and may be computed as such (linalg/mix.h); whoever wants the other
-                                 * form clears it                                                */
+    bool uniform;               /* n > 1 and all entries are there and equal: each row is the plain
+                                 * mean, and may be computed as such (linalg/mix.h); whoever wants
+                                 * the other form clears it                                      */
 };
 #define TSGD_CSR_INIT {0, NULL, NULL, NULL, NULL, NULL, false}
 
-/* From `count` entries in any order; equal places add up. Sorts `entries`. An entry of zero stays. */
+/* From `count` entries in any order; equal places add up. Sorts `entries`. An entry of zero
+ * stays.                                                                                        */
 enum tsgd_status tsgd_csr_build(struct tsgd_csr *out, uint32_t n, struct tsgd_entry *entries,
                                 size_t count, struct tsgd_error *err);
 
@@ -38,7 +39,7 @@ void tsgd_csr_release(struct tsgd_csr *m);
 /* Sums in double. */
 double tsgd_csr_row_sum(const struct tsgd_csr *m, uint32_t row);
 
-/* Entries beside the diagonal. */
+/* Entries off the diagonal. */
 size_t tsgd_csr_off_diagonal(const struct tsgd_csr *m);
 
 #endif

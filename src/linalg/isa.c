@@ -22,15 +22,12 @@ static bool avx512(void)
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
-#define NARROWEST tsgd_kernels_sse4
 #define ISAS(X) X(sse4) X(avx2) X(avx512)
 #elif defined(__aarch64__)
 static bool neon(void) { return true; }
-#define NARROWEST tsgd_kernels_neon
 #define ISAS(X) X(neon)
 #else
 static bool plain(void) { return true; }
-#define NARROWEST tsgd_kernels_plain
 #define ISAS(X) X(plain)
 #endif
 
@@ -47,8 +44,6 @@ static const struct {
 };
 enum { N = sizeof isas / sizeof *isas };
 
-const struct tsgd_kernels *tsgd_kernels = &NARROWEST;
-
 const struct tsgd_kernels *tsgd_isa_table(size_t i)
 {
     for (size_t j = 0; j < N; j++)
@@ -57,7 +52,8 @@ const struct tsgd_kernels *tsgd_isa_table(size_t i)
     return NULL;
 }
 
-enum tsgd_status tsgd_isa_init(const char *name, struct tsgd_error *err)
+enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name,
+                               struct tsgd_error *err)
 {
     const struct tsgd_kernels *t, *best = NULL;
     const char *names[N];
@@ -73,6 +69,6 @@ enum tsgd_status tsgd_isa_init(const char *name, struct tsgd_error *err)
                              name, names[n - 1]);
     if (!best)
         return tsgd_unknown_name("--isa", name, names, n, err);
-    tsgd_kernels = best;
+    *out = best;
     return TSGD_OK;
 }

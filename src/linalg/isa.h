@@ -1,20 +1,17 @@
-/* linalg/isa.h: which instruction set the kernels of simd/ are run in. */
+/* linalg/isa.h: the instruction sets that the kernels of simd/ were compiled for. */
 #ifndef TSGD_LINALG_ISA_H
 #define TSGD_LINALG_ISA_H
 
 #include "base/status.h"
 #include "simd/kernels.h"
 
-/* The kernels in use: the narrowest that this build has until tsgd_isa_init. Written there alone,
- * before threads start.                                                                         */
-extern const struct tsgd_kernels *tsgd_kernels;
+/* The kernels for an instruction set: `name` ("sse4", "avx2", ..), or, when it is NULL, the widest
+ * that the CPU has. On error *out is untouched. TSGD_EINVAL: no such instruction set in this build,
+ * or the CPU lacks it; the sentence lists those that would do. Any thread.                      */
+enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name,
+                               struct tsgd_error *err);
 
-/* Chooses: `name` ("sse4", "avx2", ..), or, when it is NULL, the widest that the CPU has.
- * TSGD_EINVAL: no such instruction set in this build, or the CPU lacks it; the sentence lists those
- * that would do. May be called again, while no kernel runs.                                     */
-enum tsgd_status tsgd_isa_init(const char *name, struct tsgd_error *err);
-
-/* Table i of those that this CPU can run, the narrowest first; NULL past the last. For tests and
+/* Table i of those that this CPU can run, the narrowest first; NULL after the widest. For tests and
  * benchmarks.                                                                                   */
 const struct tsgd_kernels *tsgd_isa_table(size_t i);
 

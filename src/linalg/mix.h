@@ -8,27 +8,30 @@
  * whether they are mixed one by one or all at once.
  *
  * Rows: row b at rows + b * stride, on a cache line; stride and `from` are multiples of 16, and so
- * much of a row is mixed, padding included. absent[b] (absent may be NULL) cuts all links of row b: a cut
- * link's weight moves to the diagonal, so a row without links stays as it is. With any row absent,
- * a uniform matrix too is mixed in the difference form.                                         */
+ * much of a row is mixed, padding included. absent[b] (absent may be NULL) cuts all links of row
+ * b: a cut link's weight moves to the diagonal, so a row without links stays as it is. With any
+ * row absent, a uniform matrix too is mixed in the difference form.                             */
 #ifndef TSGD_LINALG_MIX_H
 #define TSGD_LINALG_MIX_H
 
 #include "linalg/csr.h"
+#include "simd/kernels.h"
 
-/* Whether rows should be written past the cache: a row of `dim` floats would be gone from a core's
- * own cache before it is used again, and `bytes` of rows from the shared one. Ask once, at start. */
-bool tsgd_mix_past(size_t dim, size_t bytes);
+/* Whether rows should be written with stores that bypass the cache (non-temporal): a row of `dim`
+ * floats would leave a core's own cache before it is used again, and `bytes` of rows the shared
+ * one. Ask once, at start.                                                                      */
+bool tsgd_mix_bypass(size_t dim, size_t bytes);
 
-/* One row into another place: row a of m. out is none of the rows. past: the stores go past the
- * cache; all are done when this returns, so that a release store tells of them too.             */
-void tsgd_mix_row(const struct tsgd_csr *m, uint32_t a, const bool *absent, const float *rows,
-                  size_t stride, size_t dim, bool past, float *restrict out);
+/* One row into another place: row a of m. out is none of the rows. bypass: with stores that bypass
+ * the cache; they are complete when this returns, so that a release store publishes them too.   */
+void tsgd_mix_row(const struct tsgd_kernels *k, const struct tsgd_csr *m, uint32_t a,
+                  const bool *absent, const float *rows, size_t stride, size_t dim, bool bypass,
+                  float *restrict out);
 
 /* All rows where they stand, in the columns from .. to - 1: each float is read and written once,
  * however many neighbours a row has. scratch: tsgd_mix_scratch(m->n) floats, on a cache line.   */
-void tsgd_mix_all(const struct tsgd_csr *m, const bool *absent, float *rows, size_t stride,
-                  size_t from, size_t to, float *restrict scratch);
+void tsgd_mix_all(const struct tsgd_kernels *k, const struct tsgd_csr *m, const bool *absent,
+                  float *rows, size_t stride, size_t from, size_t to, float *restrict scratch);
 
 size_t tsgd_mix_scratch(uint32_t k);
 

@@ -4,36 +4,38 @@
 #define TSGD_LINALG_VEC_H
 
 #include "base/rng.h"
-#include "linalg/isa.h"
+#include "simd/kernels.h"
 
 /* SGD with L2 weight decay and momentum in PyTorch's form (torch.optim.SGD, dampening 0):
  *     g <- g + decay * x;  m <- momentum * m + g;  x <- x - eta * m
  * or, with nesterov, x <- x - eta * (g + momentum * m). m may be NULL when momentum is 0.       */
-static inline void tsgd_sgd(float *restrict x, float *restrict m, const float *restrict g,
-                            size_t dim, float eta, float momentum, bool nesterov, float decay)
+static inline void tsgd_sgd(const struct tsgd_kernels *k, float *restrict x, float *restrict m,
+                            const float *restrict g, size_t dim, float eta, float momentum,
+                            bool nesterov, float decay)
 {
-    tsgd_kernels->sgd(x, m, g, dim, eta, momentum, nesterov, decay);
+    k->sgd(x, m, g, dim, eta, momentum, nesterov, decay);
 }
 
 /* sum[j] = weight * x[j], or, with add, sum[j] += weight * x[j]. */
-static inline void tsgd_weigh(float *restrict sum, const float *restrict x, size_t n, float weight,
-                              bool add)
+static inline void tsgd_weigh(const struct tsgd_kernels *k, float *restrict sum,
+                              const float *restrict x, size_t n, float weight, bool add)
 {
-    tsgd_kernels->weigh(sum, x, n, weight, add);
+    k->weigh(sum, x, n, weight, add);
 }
 
 /* sum[j] += x[j] - ref[j]; returns the sum of (x[j] - ref[j])^2. */
-static inline double tsgd_fold(double *restrict sum, const float *restrict x,
-                               const float *restrict ref, size_t dim)
+static inline double tsgd_fold(const struct tsgd_kernels *k, double *restrict sum,
+                               const float *restrict x, const float *restrict ref, size_t dim)
 {
-    return tsgd_kernels->fold(sum, x, ref, dim);
+    return k->fold(sum, x, ref, dim);
 }
 
 /* mean[j] = ref[j] + sum[j] / count; returns the sum of (sum[j] / count)^2. */
-static inline double tsgd_fold_finish(float *restrict mean, const double *restrict sum,
-                                      const float *restrict ref, size_t dim, double count)
+static inline double tsgd_fold_finish(const struct tsgd_kernels *k, float *restrict mean,
+                                      const double *restrict sum, const float *restrict ref,
+                                      size_t dim, double count)
 {
-    return tsgd_kernels->fold_finish(mean, sum, ref, dim, count);
+    return k->fold_finish(mean, sum, ref, dim, count);
 }
 
 /* out[n] standard normals in single precision from the stream (seed, purpose, a, b), at about two
@@ -41,10 +43,11 @@ static inline double tsgd_fold_finish(float *restrict mean, const double *restri
  * any larger n; n is at most 2^34. Box-Muller on 31 and 32 bits: values lie within 6.66 (beyond it
  * a normal has 3 in 10^11), and come within 1e-6 of the exact transform of the same words but for
  * pairs whose radius r is below 0.03, which are off by up to the least of 3e-8 / r and 4e-4.    */
-static inline void tsgd_rng_normals(uint64_t seed, enum tsgd_purpose purpose, uint32_t a,
-                                    uint64_t b, float *out, size_t n)
+static inline void tsgd_rng_normals(const struct tsgd_kernels *k, uint64_t seed,
+                                    enum tsgd_purpose purpose, uint32_t a, uint64_t b, float *out,
+                                    size_t n)
 {
-    tsgd_kernels->normals(seed, tsgd_rng_tag(purpose, b), a, (uint32_t)b, out, n);
+    k->normals(seed, tsgd_rng_tag(purpose, b), a, (uint32_t)b, out, n);
 }
 
 #endif

@@ -8,27 +8,28 @@
 static void step_plain(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
                        size_t dim, const struct tsgd_step *s)
 {
-    tsgd_sgd(rows->exchanged[0], NULL, grad, dim, s->eta, 0, false, r->decay);
+    tsgd_sgd(r->kernels, rows->exchanged[0], NULL, grad, dim, s->eta, 0, false, r->decay);
 }
 
 static void step_token(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
                        size_t dim, const struct tsgd_step *s)
 {
-    tsgd_sgd(rows->exchanged[0], rows->own[0], grad, dim, s->eta, r->momentum, r->nesterov,
-             r->decay);
+    tsgd_sgd(r->kernels, rows->exchanged[0], rows->own[0], grad, dim, s->eta, r->momentum,
+             r->nesterov, r->decay);
 }
 
 static void step_node(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
                       size_t dim, const struct tsgd_step *s)
 {
-    tsgd_sgd(rows->exchanged[0], rows->node, grad, dim, s->eta, r->momentum, r->nesterov, r->decay);
+    tsgd_sgd(r->kernels, rows->exchanged[0], rows->node, grad, dim, s->eta, r->momentum,
+             r->nesterov, r->decay);
 }
 
 static void step_mixed(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
                        size_t dim, const struct tsgd_step *s)
 {
-    tsgd_sgd(rows->exchanged[0], rows->exchanged[1], grad, dim, s->eta, r->momentum, r->nesterov,
-             r->decay);
+    tsgd_sgd(r->kernels, rows->exchanged[0], rows->exchanged[1], grad, dim, s->eta, r->momentum,
+             r->nesterov, r->decay);
 }
 
 enum tsgd_status tsgd_sgd_rule(struct tsgd_rule *out, const char *home, double momentum,

@@ -1,9 +1,7 @@
-/* The shortcut of a residual network (He et al. 2016): x plus the earlier activation `from`. Where x
- * has half its height and width, every second row and column of `from` counts; where x has more
- * channels, zeros stand in for those missing, half of them in front and half behind: option A. */
+/* The shortcut of a residual network (He et al. 2016): x plus the earlier activation `from`. Where
+ * x has half its height and width, every second row and column of `from` counts; where x has more
+ * channels, zeros stand in for those missing, half of them in front and half behind: option A.  */
 #include "model/layer.h"
-
-#include "linalg/isa.h"
 
 #include <string.h>
 
@@ -25,21 +23,16 @@ static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
     return TSGD_OK;
 }
 
-static void forward(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                    float *keep, float *scratch, size_t ld)
+static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    (void)w, (void)keep, (void)scratch;
-    if (y != x)
-        memcpy(y, x, tsgd_shape_size(l->in) * ld * sizeof *y);
+    if (c->y != c->x)
+        memcpy(c->y, c->x, tsgd_shape_size(l->in) * c->ld * sizeof *c->y);
 }
 
-static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                     size_t ld)
+static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    (void)w, (void)x, (void)y, (void)keep, (void)dw, (void)scratch;
-    if (dx && dx != dy)
-        memcpy(dx, dy, tsgd_shape_size(l->in) * ld * sizeof *dx);
+    if (c->dx && c->dx != c->dy)
+        memcpy(c->dx, c->dy, tsgd_shape_size(l->in) * c->ld * sizeof *c->dx);
 }
 
 static bool halves(const struct tsgd_layer *l)
@@ -60,28 +53,30 @@ static size_t meets(const struct tsgd_layer *l, size_t i, size_t j)
     return (c * l->from.height + 2 * r) * l->from.width + 2 * j;
 }
 
-static void join(const struct tsgd_layer *l, const float *from, float *y, size_t ld)
+static void join(const struct tsgd_layer *l, const struct tsgd_kernels *k, const float *from,
+                 float *y, size_t ld)
 {
     size_t rows = (size_t)l->from.channels * l->in.height, width = l->in.width;
     y += front(l, ld);
     if (!halves(l))
-        tsgd_kernels->add(from, y, rows * width * ld);
+        k->add(from, y, rows * width * ld);
     else
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < width; j++)
-                tsgd_kernels->add(from + meets(l, i, j) * ld, y + (i * width + j) * ld, ld);
+                k->add(from + meets(l, i, j) * ld, y + (i * width + j) * ld, ld);
 }
 
-static void join_back(const struct tsgd_layer *l, const float *dy, float *dfrom, size_t ld)
+static void join_back(const struct tsgd_layer *l, const struct tsgd_kernels *k, const float *dy,
+                      float *dfrom, size_t ld)
 {
     size_t rows = (size_t)l->from.channels * l->in.height, width = l->in.width;
     dy += front(l, ld);
     if (!halves(l))
-        tsgd_kernels->add(dy, dfrom, rows * width * ld);
+        k->add(dy, dfrom, rows * width * ld);
     else
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < width; j++)
-                tsgd_kernels->add(dy + (i * width + j) * ld, dfrom + meets(l, i, j) * ld, ld);
+                k->add(dy + (i * width + j) * ld, dfrom + meets(l, i, j) * ld, ld);
 }
 
 const struct tsgd_layer_ops tsgd_layer_add = {

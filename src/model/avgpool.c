@@ -10,33 +10,28 @@ static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
     return TSGD_OK;
 }
 
-static void forward(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                    float *keep, float *scratch, size_t ld)
+static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    size_t area = (size_t)l->in.height * l->in.width;
-    (void)w, (void)keep, (void)scratch;
-    for (size_t c = 0; c < l->in.channels; c++)
+    size_t area = (size_t)l->in.height * l->in.width, ld = c->ld;
+    for (size_t m = 0; m < l->in.channels; m++)
         for (size_t s = 0; s < ld; s += TSGD_LANES) {
-            const float *pixel = x + c * area * ld + s;
+            const float *pixel = c->x + m * area * ld + s;
             float sum[TSGD_LANES] = {0};
             for (size_t p = 0; p < area; p++)
                 for (int i = 0; i < TSGD_LANES; i++)
                     sum[i] += pixel[p * ld + i];
             for (int i = 0; i < TSGD_LANES; i++)
-                y[c * ld + s + i] = sum[i] / (float)area;
+                c->y[m * ld + s + i] = sum[i] / (float)area;
         }
 }
 
-static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                     size_t ld)
+static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    size_t area = (size_t)l->in.height * l->in.width;
-    (void)w, (void)x, (void)y, (void)keep, (void)dw, (void)scratch;
-    for (size_t c = 0; dx && c < l->in.channels; c++)
+    size_t area = (size_t)l->in.height * l->in.width, ld = c->ld;
+    for (size_t m = 0; c->dx && m < l->in.channels; m++)
         for (size_t p = 0; p < area; p++)
             for (size_t s = 0; s < ld; s++)
-                dx[(c * area + p) * ld + s] = dy[c * ld + s] / (float)area;
+                c->dx[(m * area + p) * ld + s] = c->dy[m * ld + s] / (float)area;
 }
 
 const struct tsgd_layer_ops tsgd_layer_avgpool = {

@@ -1,11 +1,10 @@
 /* A convolution with square kernels, zero padding and a stride; the kernels of simd/ compute it
- * directly. A ReLU and a 2x2 max-pooling that follow are done while a tile of the output is still in
- * registers (see net.c): the layer's output is then what comes out of those, and backward first
+ * directly. A ReLU and a 2x2 max-pooling that follow are done while a tile of the output is still
+ * in registers (see net.c): the layer's output is then what comes out of those, and backward first
  * brings the gradient back through them.                                                        */
 #include "model/layer.h"
 
 #include "base/mem.h"
-#include "linalg/isa.h"
 
 static struct tsgd_conv dims(const struct tsgd_layer *l, size_t ld)
 {
@@ -54,10 +53,10 @@ static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
 }
 
 /* The gradient before pooling, and what the kernel wants. */
-static size_t scratch_floats(const struct tsgd_layer *l, size_t ld)
+static size_t scratch_floats(const struct tsgd_layer *l, const struct tsgd_backend *on, size_t ld)
 {
     struct tsgd_conv d = dims(l, ld);
-    size_t one = tsgd_kernels->conv_weight_scratch(&d), other = tsgd_kernels->conv_scratch(&d);
+    size_t one = on->kernels->conv_weight_scratch(&d), other = on->kernels->conv_scratch(&d);
     return tsgd_add(l->pool ? tsgd_mul(unpooled(l), ld) : 0, one > other ? one : other);
 }
 
@@ -66,36 +65,35 @@ static size_t weights(const struct tsgd_layer *l)
     return (size_t)l->units * l->in.channels * l->window * l->window;
 }
 
-static void forward(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                    float *keep, float *scratch, size_t ld)
+static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    struct tsgd_conv d = dims(l, ld);
-    const float *bias = l->no_bias ? NULL : w + weights(l);
+    struct tsgd_conv d = dims(l, c->ld);
+    const float *bias = l->no_bias ? NULL : c->w + weights(l);
     if (l->pool)
-        tsgd_kernels->conv_relu_pool(&d, w, bias, x, y, (uint16_t *)keep);
+        c->on->kernels->conv_relu_pool(&d, c->w, bias, c->x, c->y, (uint16_t *)c->keep);
     else
-        tsgd_kernels->conv_forward(&d, w, bias, x, y, scratch);
+        c->on->kernels->conv_forward(&d, c->w, bias, c->x, c->y, c->scratch);
 }
 
-static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                     size_t ld)
+static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    struct tsgd_conv d = dims(l, ld);
-    float *dbias = l->no_bias ? NULL : dw + weights(l);
-    (void)y;
-    if (l->pool && !dx && dbias &&
-        tsgd_kernels->conv_pooled_gradient(&d, x, dy, (const uint16_t *)keep, dw, dbias, scratch))
+    const struct tsgd_kernels *k = c->on->kernels;
+    struct tsgd_conv d = dims(l, c->ld);
+    const uint16_t *won = (const uint16_t *)c->keep;
+    const float *dy = c->dy;
+    float *dbias = l->no_bias ? NULL : c->dw + weights(l), *scratch = c->scratch;
+    if (l->pool && !c->dx && dbias &&
+        k->conv_pooled_gradient(&d, c->x, dy, won, c->dw, dbias, scratch))
         return;
     if (l->pool) {
-        tsgd_kernels->conv_unpool(&d, dy, (const uint16_t *)keep, scratch, dbias);
+        k->conv_unpool(&d, dy, won, scratch, dbias);
         dy = scratch;
-        scratch += unpooled(l) * ld;
+        scratch += unpooled(l) * c->ld;
         dbias = NULL;
     }
-    tsgd_kernels->conv_weight_gradient(&d, x, dy, dw, dbias, scratch);
-    if (dx)
-        tsgd_kernels->conv_input_gradient(&d, w, dy, dx, scratch);
+    k->conv_weight_gradient(&d, c->x, dy, c->dw, dbias, scratch);
+    if (c->dx)
+        k->conv_input_gradient(&d, c->w, dy, c->dx, scratch);
 }
 
 static uint64_t flops(const struct tsgd_layer *l)

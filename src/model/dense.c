@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "linalg/gemm.h"
-#include "linalg/isa.h"
 
 static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
@@ -23,37 +22,49 @@ static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
 
 static size_t row(size_t in) { return tsgd_round_up(in, TSGD_LANES); }
 
-/* backward's transpose of x, and dy behind the ReLU */
-static size_t scratch_floats(const struct tsgd_layer *l, size_t ld)
-{
-    size_t in = tsgd_shape_size(l->in), out = l->relu ? l->units : 0;
-    return tsgd_mul(tsgd_add(row(in), out), ld);
-}
-
-static void forward(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                    float *keep, float *scratch, size_t ld)
+/* A product's own scratch, then backward's transpose of x, and dy behind the ReLU. The three
+ * products of a layer are equally large.                                                        */
+static size_t product_floats(const struct tsgd_layer *l, const struct tsgd_backend *on, size_t ld)
 {
     size_t in = tsgd_shape_size(l->in), out = l->units;
-    (void)keep, (void)scratch;
-    tsgd_gemm(out, ld, in, (struct tsgd_mat){w, in, 1}, (struct tsgd_mat){x, ld, 1}, 0, y, ld);
-    tsgd_kernels->add_bias(y, w + in * out, out, ld, l->relu);
+    size_t one = tsgd_gemm_scratch(on, out, ld, in), other = tsgd_gemm_scratch(on, out, in, ld);
+    size_t third = tsgd_gemm_scratch(on, in, ld, out);
+    one = one > other ? one : other;
+    return tsgd_round_up(one > third ? one : third, TSGD_LANES);
 }
 
-static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                     size_t ld)
+static size_t scratch_floats(const struct tsgd_layer *l, const struct tsgd_backend *on, size_t ld)
 {
-    size_t in = tsgd_shape_size(l->in), out = l->units, far = row(in);
-    float *t = scratch, *masked = scratch + far * ld;
-    (void)keep;
-    tsgd_kernels->bias_gradient(l->relu ? y : NULL, dy, out, ld, masked, dw + in * out);
-    dy = l->relu ? masked : dy;
+    size_t in = tsgd_shape_size(l->in), out = l->relu ? l->units : 0;
+    return tsgd_add(tsgd_mul(tsgd_add(row(in), out), ld), product_floats(l, on, ld));
+}
+
+static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
+{
+    size_t in = tsgd_shape_size(l->in), out = l->units;
+    tsgd_gemm(c->on, &(struct tsgd_product){
+        .m = out, .n = c->ld, .k = in, .a = {c->w, in, 1}, .b = {c->x, c->ld, 1},
+        .c = c->y, .rsc = c->ld,
+    }, c->scratch);
+    c->on->kernels->add_bias(c->y, c->w + in * out, out, c->ld, l->relu);
+}
+
+static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
+{
+    size_t in = tsgd_shape_size(l->in), out = l->units, ld = c->ld, far = row(in);
+    float *t = c->scratch + product_floats(l, c->on, ld), *masked = t + far * ld;
+    const float *dy = l->relu ? masked : c->dy;
+    c->on->kernels->bias_gradient(l->relu ? c->y : NULL, c->dy, out, ld, masked, c->dw + in * out);
     /* Rows of a product are vectors: transposed first, x is read once and in order. */
-    tsgd_kernels->transpose(x, in, ld, t, far);
-    tsgd_gemm(out, in, ld, (struct tsgd_mat){dy, ld, 1}, (struct tsgd_mat){t, far, 1}, 0, dw, in);
-    if (dx)
-        tsgd_gemm(in, ld, out, (struct tsgd_mat){w, 1, in}, (struct tsgd_mat){dy, ld, 1}, 0, dx,
-                  ld);
+    c->on->kernels->transpose(c->x, in, ld, t, far);
+    tsgd_gemm(c->on, &(struct tsgd_product){
+        .m = out, .n = in, .k = ld, .a = {dy, ld, 1}, .b = {t, far, 1}, .c = c->dw, .rsc = in,
+    }, c->scratch);
+    if (c->dx)
+        tsgd_gemm(c->on, &(struct tsgd_product){
+            .m = in, .n = ld, .k = out, .a = {c->w, 1, in}, .b = {dy, ld, 1},
+            .c = c->dx, .rsc = ld,
+        }, c->scratch);
 }
 
 static uint64_t flops(const struct tsgd_layer *l)

@@ -3,8 +3,6 @@
  * ReLU that follows is done at once.                                                            */
 #include "model/layer.h"
 
-#include "linalg/isa.h"
-
 static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
     uint32_t c = l->in.channels;
@@ -35,22 +33,17 @@ static struct tsgd_groupnorm dims(const struct tsgd_layer *l, size_t ld)
     };
 }
 
-static void forward(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                    float *keep, float *scratch, size_t ld)
+static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    struct tsgd_groupnorm d = dims(l, ld);
-    (void)scratch;
-    tsgd_kernels->groupnorm_forward(&d, w, w + l->in.channels, x, y, keep);
+    struct tsgd_groupnorm d = dims(l, c->ld);
+    c->on->kernels->groupnorm_forward(&d, c->w, c->w + l->in.channels, c->x, c->y, c->keep);
 }
 
-static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                     size_t ld)
+static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    struct tsgd_groupnorm d = dims(l, ld);
-    (void)y, (void)scratch;
-    tsgd_kernels->groupnorm_backward(&d, w, w + l->in.channels, x, dy, keep, dw,
-                                     dw + l->in.channels, dx);
+    struct tsgd_groupnorm d = dims(l, c->ld);
+    c->on->kernels->groupnorm_backward(&d, c->w, c->w + l->in.channels, c->x, c->dy, c->keep, c->dw,
+                                       c->dw + l->in.channels, c->dx);
 }
 
 const struct tsgd_layer_ops tsgd_layer_groupnorm = {

@@ -2,7 +2,7 @@
  * Samples are innermost: an activation is [features][ld], ld = the batch rounded up to TSGD_LANES,
  * features in channel-major (C, H, W) order. So every operation is a vector of samples, and the
  * kernels of simd/ that do the work have no remainders.
- * Lanes past the batch hold finite numbers; their gradients are zero, so they add nothing to dw.
+ * Lanes beyond the batch hold finite numbers; their gradients are zero, so they add nothing to dw.
  * Activations, scratch and keep start on a cache line.
  * A layer keeps no state between calls: one net serves every thread while the weights travel.
  * Read-only after shape(). forward and backward never allocate, lock, print or fail.            */
@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "data/dataset.h"
+#include "linalg/backend.h"
 
 #define TSGD_LANES 16
 
@@ -24,32 +25,44 @@ struct tsgd_tensor {
 
 struct tsgd_layer;
 
+/* What a pass of a layer works on. Forward reads w, x and writes y, keep; backward reads w, x, y,
+ * dy, keep and writes dw, dx.                                                                   */
+struct tsgd_layer_call {
+    const struct tsgd_backend *on;
+    size_t ld;
+    const float *w;             /* [params] */
+    const float *x;             /* [in][ld] */
+    float *y;                   /* [out][ld] */
+    float *keep;                /* [l->keep][ld]: what backward needs beside x and y */
+    const float *dy;            /* [out][ld] */
+    float *dw;                  /* [params], overwritten */
+    float *dx;                  /* [in][ld], overwritten; NULL: not wanted (the first layer) */
+    float *scratch;
+};
+
 struct tsgd_layer_ops {
     const char *name;           /* "dense", "conv", .. */
     bool in_place;              /* y may be x, and dx may be dy: backward looks at y, not x */
-    bool takes_relu;            /* it can do a ReLU that follows */
-    bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, when it pads nothing */
+    bool takes_relu;            /* it can apply a ReLU that follows it */
+    bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, if it has no padding */
     bool reads_y;               /* backward looks at y: the next layer may not write there */
-    /* Reads l->in, l->from and the settings; fills l->out, l->params, l->tensors, l->keep, zero before.
-     * TSGD_EINVAL: the input does not suit the layer, or a setting is out of range.             */
+    /* Reads l->in, l->from and the settings; fills l->out, l->params, l->tensors, l->keep, zero
+     * before. TSGD_EINVAL: the input does not suit the layer, or a setting is out of range.     */
     enum tsgd_status (*shape)(struct tsgd_layer *l, struct tsgd_error *err);
     /* PyTorch's default initialisation, into w[params]; NULL: no parameters. */
     void (*init)(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng);
     /* Floats of scratch that forward and backward need for up to ld lanes; NULL: none. */
-    size_t (*scratch)(const struct tsgd_layer *l, size_t ld);
-    /* keep [l->keep][ld] carries what backward needs beside x and y. */
-    void (*forward)(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                    float *keep, float *scratch, size_t ld);
-    /* Overwrites dw[params] and dx [in][ld]; skips dx when it is NULL (the first layer). */
-    void (*backward)(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                     size_t ld);
+    size_t (*scratch)(const struct tsgd_layer *l, const struct tsgd_backend *on, size_t ld);
+    void (*forward)(const struct tsgd_layer *l, const struct tsgd_layer_call *c);
+    void (*backward)(const struct tsgd_layer *l, const struct tsgd_layer_call *c);
     /* Of a layer with a second input, an earlier activation from [l->from][ld]; NULL for others.
-     * join, after forward: adds to y what the layer makes of `from`. join_back adds to dfrom what
-     * of dy is due there; so that dy is still there, such a layer's backward copies it, and does
-     * nothing when dx is dy.                                                                    */
-    void (*join)(const struct tsgd_layer *l, const float *from, float *y, size_t ld);
-    void (*join_back)(const struct tsgd_layer *l, const float *dy, float *dfrom, size_t ld);
+     * join, after forward: adds to y what the layer makes of `from`. join_back adds to dfrom the
+     * gradient that dy passes to `from`. It runs after backward and needs dy unchanged, so the
+     * backward of such a layer copies dy to dx, and does nothing when dx is dy.                 */
+    void (*join)(const struct tsgd_layer *l, const struct tsgd_kernels *k, const float *from,
+                 float *y, size_t ld);
+    void (*join_back)(const struct tsgd_layer *l, const struct tsgd_kernels *k, const float *dy,
+                      float *dfrom, size_t ld);
     /* Floating-point operations of forward for one sample, 2 for each multiply-add; backward
      * counts as many for the weights and as many for the input. NULL: none (only products
      * count).                                                                                   */
@@ -63,12 +76,12 @@ struct tsgd_layer {
     uint32_t units;             /* outputs of dense, output channels of conv */
     uint32_t window;            /* side of a convolution kernel or pooling window */
     uint32_t pad;               /* of a convolution: zeros around every side of the input */
-    uint32_t stride;            /* of a convolution: pixels between windows; 0: shape() makes it 1 */
+    uint32_t stride;            /* of a convolution: from window to window; 0: shape() makes it 1 */
     bool no_bias;               /* of a convolution */
     uint32_t groups;            /* of a group normalisation */
     uint32_t skip;              /* of a join: from is the input of the layer `skip` before it */
     /* what tsgd_net_init adds */
-    bool relu, pool;            /* this layer does the ReLU, and the 2x2 max-pooling, that followed it */
+    bool relu, pool;            /* it applies the ReLU, and the 2x2 max-pooling, that followed */
     uint32_t stream;            /* of its random initialisation: its place in the model's list */
     struct tsgd_shape in, from, out;
     size_t offset, params;      /* place in the flat row, floats */

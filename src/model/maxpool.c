@@ -3,8 +3,6 @@
  * comparing x with y, so no indices are stored.                                                 */
 #include "model/layer.h"
 
-#include "linalg/isa.h"
-
 static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
     uint32_t k = l->window;
@@ -20,22 +18,17 @@ static struct tsgd_pool dims(const struct tsgd_layer *l, size_t ld)
     return (struct tsgd_pool){l->in.channels, l->in.height, l->in.width, l->window, ld};
 }
 
-static void forward(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                    float *keep, float *scratch, size_t ld)
+static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    struct tsgd_pool d = dims(l, ld);
-    (void)w, (void)keep, (void)scratch;
-    tsgd_kernels->maxpool(&d, x, y);
+    struct tsgd_pool d = dims(l, c->ld);
+    c->on->kernels->maxpool(&d, c->x, c->y);
 }
 
-static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                     size_t ld)
+static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    struct tsgd_pool d = dims(l, ld);
-    (void)w, (void)keep, (void)dw, (void)scratch;
-    if (dx)
-        tsgd_kernels->maxpool_gradient(&d, x, y, dy, dx);
+    struct tsgd_pool d = dims(l, c->ld);
+    if (c->dx)
+        c->on->kernels->maxpool_gradient(&d, c->x, c->y, c->dy, c->dx);
 }
 
 const struct tsgd_layer_ops tsgd_layer_maxpool = {

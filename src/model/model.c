@@ -35,7 +35,8 @@ done:
 }
 
 enum tsgd_status tsgd_model_build(struct tsgd_net *out, const char *model, struct tsgd_shape in,
-                                  uint32_t classes, struct tsgd_error *err)
+                                  uint32_t classes, const struct tsgd_backend *on,
+                                  struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_model *m = NULL;
@@ -44,6 +45,7 @@ enum tsgd_status tsgd_model_build(struct tsgd_net *out, const char *model, struc
     if (!m->build)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--model: found '%s', want a network", model));
     TRY(m->build(out, spec.arg, in, classes, err));
+    out->on = *on;
 done:
     return st;
 }

@@ -33,10 +33,11 @@ extern const size_t tsgd_n_models;
 enum tsgd_status tsgd_model_find(const struct tsgd_model **out, struct tsgd_spec *spec,
                                  const char *model, struct tsgd_error *err);
 
-/* Looks the network `model` up and builds it. On error *out is untouched. TSGD_EINVAL: as find, not
- * a network, or as build. TSGD_ENOMEM.                                                          */
+/* Looks the network `model` up and builds it, to compute with `on`. On error *out is untouched.
+ * TSGD_EINVAL: as find, not a network, or as build. TSGD_ENOMEM.                                */
 enum tsgd_status tsgd_model_build(struct tsgd_net *out, const char *model, struct tsgd_shape in,
-                                  uint32_t classes, struct tsgd_error *err);
+                                  uint32_t classes, const struct tsgd_backend *on,
+                                  struct tsgd_error *err);
 
 /* For models: refuses an argument where there is none to take. */
 enum tsgd_status tsgd_model_no_arg(const char *name, const char *arg, struct tsgd_error *err);

@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "base/trace.h"
-#include "model/loss.h"
 
 #include <string.h>
 
@@ -45,7 +44,7 @@ static size_t place_activations(struct tsgd_net *net)
     return end;
 }
 
-/* The first area that nobody uses, for one user; counts how many areas there have been. */
+/* Takes the first free area, for one user; *areas is the most that were ever in use. */
 static size_t take(uint32_t *users, size_t *areas)
 {
     size_t a = 0;
@@ -138,7 +137,8 @@ static bool follows(const struct tsgd_layer *layers, uint32_t n, uint32_t i,
 }
 
 /* Copies the layers, of which some take in a ReLU, or a ReLU and a 2x2 max-pooling, that follow
- * them; returns how many are left. What lies between such layers, nobody may join.              */
+ * them; returns how many are left. An activation that so disappears must not be joined by a later
+ * layer.                                                                                        */
 static uint32_t fuse(const struct tsgd_layer *layers, uint32_t n, struct tsgd_layer *out,
                      uint32_t *moved)
 {
@@ -244,7 +244,7 @@ static size_t own_floats(const struct tsgd_net *net, size_t ld)
     size_t most = 0;
     for (uint32_t i = 0; i < net->n_layers; i++)
         if (net->layer[i].ops->scratch)
-            most = larger(most, net->layer[i].ops->scratch(&net->layer[i], ld));
+            most = larger(most, net->layer[i].ops->scratch(&net->layer[i], &net->on, ld));
     return most;
 }
 
@@ -286,14 +286,16 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint8
         const struct tsgd_layer *l = &net->layer[i];
         float *y = scratch + p[i].y * ld;
         uint64_t begin = tsgd_inner_begin();
-        l->ops->forward(l, w + l->offset, scratch + p[i].x * ld, y, scratch + p[i].keep * ld, own,
-                        ld);
+        l->ops->forward(l, &(struct tsgd_layer_call){
+            .on = &net->on, .ld = ld, .w = w + l->offset, .x = scratch + p[i].x * ld, .y = y,
+            .keep = scratch + p[i].keep * ld, .scratch = own,
+        });
         if (l->skip)
-            l->ops->join(l, scratch + p[i - l->skip].x * ld, y, ld);
+            l->ops->join(l, net->on.kernels, scratch + p[i - l->skip].x * ld, y, ld);
         end_slice(begin, &forward_slice, net, i);
     }
-    double loss = tsgd_cross_entropy(scratch + top->y * ld, labels, net->classes, batch, ld,
-                                     scratch + top->dy * ld, NULL);
+    double loss = net->on.kernels->cross_entropy(scratch + top->y * ld, labels, net->classes, batch,
+                                                 ld, scratch + top->dy * ld, NULL);
     for (uint32_t i = n; i-- > 0;) {
         const struct tsgd_layer *l = &net->layer[i];
         bool bottom = l->offset == 0;   /* nothing below has parameters */
@@ -301,12 +303,15 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint8
         if (bottom && !l->params)
             break;
         uint64_t begin = tsgd_inner_begin();
-        l->ops->backward(l, w + l->offset, scratch + p[i].x * ld, scratch + p[i].y * ld,
-                         scratch + p[i].dy * ld, scratch + p[i].keep * ld, grad + l->offset, dx,
-                         own, ld);
+        l->ops->backward(l, &(struct tsgd_layer_call){
+            .on = &net->on, .ld = ld, .w = w + l->offset, .x = scratch + p[i].x * ld,
+            .y = scratch + p[i].y * ld, .keep = scratch + p[i].keep * ld,
+            .dy = scratch + p[i].dy * ld, .dw = grad + l->offset, .dx = dx, .scratch = own,
+        });
         for (uint32_t j = i + 1; dx && j <= p[i].last; j++)
             if (net->layer[j].skip == j - i)
-                net->layer[j].ops->join_back(&net->layer[j], scratch + p[j].dy * ld, dx, ld);
+                net->layer[j].ops->join_back(&net->layer[j], net->on.kernels,
+                                             scratch + p[j].dy * ld, dx, ld);
         end_slice(begin, &backward_slice, net, i);
     }
     return loss;
@@ -321,10 +326,12 @@ double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, const uint8
     for (uint32_t i = 0; i < net->n_layers; i++) {
         const struct tsgd_layer *l = &net->layer[i];
         y = scratch + p[i].eval_y * ld;
-        l->ops->forward(l, w + l->offset, scratch + p[i].eval_x * ld, y,
-                        scratch + net->eval_keep * ld, own, ld);
+        l->ops->forward(l, &(struct tsgd_layer_call){
+            .on = &net->on, .ld = ld, .w = w + l->offset, .x = scratch + p[i].eval_x * ld, .y = y,
+            .keep = scratch + net->eval_keep * ld, .scratch = own,
+        });
         if (l->skip)
-            l->ops->join(l, scratch + p[i - l->skip].eval_x * ld, y, ld);
+            l->ops->join(l, net->on.kernels, scratch + p[i - l->skip].eval_x * ld, y, ld);
     }
-    return tsgd_cross_entropy(y, labels, net->classes, batch, ld, NULL, correct);
+    return net->on.kernels->cross_entropy(y, labels, net->classes, batch, ld, NULL, correct);
 }

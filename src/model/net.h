@@ -18,6 +18,7 @@ struct tsgd_place {
 };
 
 struct tsgd_net {
+    struct tsgd_backend on;     /* what it computes with; see tsgd_net_init */
     struct tsgd_layer *layer;
     struct tsgd_place *place;   /* one for each layer */
     size_t gradient_floats, eval_floats;    /* a lane, all places together */
@@ -32,7 +33,8 @@ struct tsgd_net {
 #define TSGD_NET_INIT {.layer = NULL}
 
 /* Takes the layers' settings (copied), works out shapes, offsets and tensor names. The last layer
- * must give `classes` outputs. On error *out is untouched. TSGD_EINVAL: a layer does not suit its
+ * must give `classes` outputs. The caller fills in `on` before it asks for scratch or computes
+ * (tsgd_model_build does). On error *out is untouched. TSGD_EINVAL: a layer does not suit its
  * input, or joins something that is not before it. TSGD_ENOMEM.                                 */
 enum tsgd_status tsgd_net_init(struct tsgd_net *out, const struct tsgd_layer *layers, uint32_t n,
                                struct tsgd_shape in, uint32_t classes, struct tsgd_error *err);
@@ -56,13 +58,13 @@ static inline size_t tsgd_net_ld(size_t batch)
     return (batch + TSGD_LANES - 1) / TSGD_LANES * TSGD_LANES;
 }
 
-/* How many parts a batch is best worked on in: as few as keep the largest activation within a MiB, so
- * that layers find in the cache what the one before wrote; 1 where 16 samples exceed that already. A
- * function of the arguments alone, not of the machine, since results depend on it.              */
+/* How many parts a batch is best worked on in: as few as keep the largest activation within a MiB,
+ * so that layers find in the cache what the one before wrote; 1 where 16 samples exceed that
+ * already. A function of the arguments alone, not of the machine, since results depend on it.   */
 uint32_t tsgd_net_parts(const struct tsgd_net *net, size_t batch);
 
 /* Both calls below take the input of a batch at the start of the scratch, [features][ld] with
- * ld = tsgd_net_ld(batch), finite in the lanes past the batch. Fill it anew before each call: the
+ * ld = tsgd_net_ld(batch), finite in the lanes beyond it. Fill it anew before each call: the
  * layers may overwrite it.                                                                      */
 
 /* Sum of the losses, and into grad[dim] the gradient of their mean. */

@@ -43,7 +43,7 @@ float tsgd_quadratic_node(const struct tsgd_quadratic *q, uint32_t node, float *
     double i = (double)node + 1;
     size_t dim = q->problem.dim;
     float s = (float)(q->zeta * q->conditioning->deviation(i, (double)dim));
-    tsgd_rng_normals(q->seed, TSGD_RNG_TARGET, node, 0, b, dim);
+    tsgd_rng_normals(q->kernels, q->seed, TSGD_RNG_TARGET, node, 0, b, dim);
     for (size_t j = 0; j < dim; j++)
         b[j] *= s;
     return (float)q->conditioning->a(i, q->problem.nodes);
@@ -89,7 +89,7 @@ static double gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, 
     const struct tsgd_quadratic *q = (const struct tsgd_quadratic *)p;
     float *target = scratch, a = tsgd_quadratic_node(q, node, target);
     if (q->noise > 0)
-        tsgd_rng_normals(q->seed, TSGD_RNG_NOISE, node, b, grad, p->dim);
+        tsgd_rng_normals(q->kernels, q->seed, TSGD_RNG_NOISE, node, b, grad, p->dim);
     else
         memset(grad, 0, p->dim * sizeof *grad);
     return 0.5 * residual(grad, x, target, p->dim, a, q->noise);
@@ -132,7 +132,7 @@ static const struct tsgd_problem_ops ops = {
     .report = report,
 };
 
-enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out,
+enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out, const struct tsgd_kernels *kernels,
                                      const struct tsgd_conditioning *conditioning, uint32_t nodes,
                                      size_t dim, double zeta2, double sigma2, uint64_t seed,
                                      struct tsgd_error *err)
@@ -142,6 +142,7 @@ enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out,
         .problem = {.ops = &ops, .dim = dim, .nodes = nodes, .eval_blocks = 1,
                     .scratch_bytes = tsgd_mul(dim, sizeof(float)), .metric = metrics,
                     .n_metrics = sizeof metrics / sizeof *metrics},
+        .kernels = kernels,
         .conditioning = conditioning,
         .seed = seed,
         .zeta = sqrt(zeta2),

@@ -1,19 +1,20 @@
-/* model/quadratic.h: the synthetic problem of Koloskova et al. (ICML 2020), whose optimum is known:
+/* model/quadratic.h: the synthetic problem of Koloskova et al. (ICML 2020), whose optimum is
+ * known:
  *     F_i(x) = 1/2 ||a_i x - b_i||^2,  b_i ~ N(0, s_i^2 I),  i = 1 .. n (node i - 1)
  *     gradient = a_i (a_i x - b_i) + N(0, sigma2/d I), the noise drawn anew for each gradient
  *     koloskova   a_i = i / sqrt n,                         s_i^2 = zeta2 / i^2
  *     spread      a_i^2 = 1/2 + (i - 1) / (n - 1),          s_i^2 = zeta2 / d
  *     uniform     a_i = 1,                                  s_i^2 = zeta2 / d
- * With n = 1, spread takes 1/2. Every a_i and b_i is rounded to single precision, and the optimum is
- * that of the rounded ones.
- * Nothing grows with n: b_i is drawn, by counters, whenever it is needed. With d = 50 that takes
- * about 0.1 us, as the noise does; reading it from rows in memory would take less (5 ns for 25 nodes,
- * 20 ns for 100,000), at 4 n d bytes.
- * Ownership: whoever inits it releases it. Threads: as model/problem.h.                          */
+ * With n = 1, spread takes 1/2. Every a_i and b_i is rounded to single precision, and the optimum
+ * is that of the rounded ones. Nothing grows with n: b_i is drawn, by counters, whenever it is
+ * needed. With d = 50 that takes about 0.1 us, as the noise does; reading it from rows in memory
+ * would take less (5 ns for 25 nodes, 20 ns for 100,000), at 4 n d bytes.
+ * Ownership: whoever inits it releases it. Threads: as model/problem.h.                         */
 #ifndef TSGD_MODEL_QUADRATIC_H
 #define TSGD_MODEL_QUADRATIC_H
 
 #include "model/problem.h"
+#include "simd/kernels.h"
 
 struct tsgd_conditioning {
     const char *name;
@@ -27,6 +28,7 @@ enum tsgd_status tsgd_conditioning_find(const struct tsgd_conditioning **out, co
 
 struct tsgd_quadratic {
     struct tsgd_problem problem;    /* first: the engine sees only this */
+    const struct tsgd_kernels *kernels;
     const struct tsgd_conditioning *conditioning;
     uint64_t seed;
     double zeta;
@@ -36,7 +38,7 @@ struct tsgd_quadratic {
 };
 
 /* Takes time O(n dim), for the optimum. On error *out is untouched. TSGD_ENOMEM. */
-enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out,
+enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out, const struct tsgd_kernels *kernels,
                                      const struct tsgd_conditioning *conditioning, uint32_t nodes,
                                      size_t dim, double zeta2, double sigma2, uint64_t seed,
                                      struct tsgd_error *err);

@@ -1,7 +1,5 @@
 #include "model/layer.h"
 
-#include "linalg/isa.h"
-
 static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
     (void)err;
@@ -9,20 +7,15 @@ static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
     return TSGD_OK;
 }
 
-static void forward(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                    float *keep, float *scratch, size_t ld)
+static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    (void)w, (void)keep, (void)scratch;
-    tsgd_kernels->relu(x, y, tsgd_shape_size(l->in) * ld);
+    c->on->kernels->relu(c->x, c->y, tsgd_shape_size(l->in) * c->ld);
 }
 
-static void backward(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                     const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                     size_t ld)
+static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    (void)w, (void)x, (void)keep, (void)dw, (void)scratch;
-    if (dx)
-        tsgd_kernels->relu_gradient(y, dy, dx, tsgd_shape_size(l->in) * ld);
+    if (c->dx)
+        c->on->kernels->relu_gradient(c->y, c->dy, c->dx, tsgd_shape_size(l->in) * c->ld);
 }
 
 const struct tsgd_layer_ops tsgd_layer_relu = {

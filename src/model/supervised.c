@@ -1,7 +1,6 @@
 #include "model/supervised.h"
 
 #include "base/mem.h"
-#include "linalg/isa.h"
 
 /* Test samples that go through the net at once: so few that its activations stay in the cache. Of
  * 16 to 256 this was the fastest for LeNet; the others do not mind.                             */
@@ -56,8 +55,8 @@ static uint32_t batch_count(const struct tsgd_problem *problem, uint32_t node, u
     return tsgd_batch_count(&p->batcher, shard, b);
 }
 
-/* Samples of a minibatch before part `part` of `parts`: whole groups of lanes, for a group costs the
- * same however few of its lanes are used; the first parts have the larger share.                */
+/* Samples of a minibatch before part `part` of `parts`: whole groups of lanes, for a group costs
+ * the same however few of its lanes are used; the first parts have the larger share.            */
 static uint32_t part_start(uint32_t count, uint32_t part, uint32_t parts)
 {
     uint64_t groups = (count + TSGD_LANES - 1) / TSGD_LANES;
@@ -160,9 +159,10 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
                           struct tsgd_batcher batcher, const uint32_t *held, uint32_t n_held)
 {
     *out = (struct tsgd_supervised){
-        .net = net, .data = data, .split = split, .batcher = batcher, .held = held, .n_held = n_held,
+        .net = net, .data = data, .split = split, .batcher = batcher, .held = held,
+        .n_held = n_held,
     };
-    tsgd_decoder_init(&out->decoder, data, batcher.augment != 0, tsgd_kernels);
+    tsgd_decoder_init(&out->decoder, data, batcher.augment != 0, net->on.kernels);
     size_t bytes = tsgd_mul(net_floats(out), sizeof(float));
     if (batcher.augment)
         bytes = tsgd_add(bytes, tsgd_add(batcher.size * sizeof(struct tsgd_view),

@@ -20,9 +20,10 @@ struct tsgd_supervised {
     uint32_t n_held;
 };
 
-/* held: may be NULL. Cannot fail; problem.scratch_bytes is SIZE_MAX when a batch is too large to count its scratch.
- * problem.parts is 1; whoever sets it to more has minibatches cut into that many parts, of whole groups
- * of TSGD_LANES samples. What it is evaluated on is cut into blocks of TSGD_EVAL_BLOCK samples.  */
+/* held: may be NULL. Cannot fail; problem.scratch_bytes is SIZE_MAX when a batch is too large to
+ * count its scratch. problem.parts is 1; whoever sets it to more has minibatches cut into that
+ * many parts, of whole groups of TSGD_LANES samples. What it is evaluated on is cut into blocks of
+ * TSGD_EVAL_BLOCK samples.                                                                      */
 #define TSGD_EVAL_BLOCK 256
 void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *net,
                           const struct tsgd_dataset *data, const struct tsgd_split *split,

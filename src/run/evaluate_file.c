@@ -1,7 +1,6 @@
 /* run/evaluate_file.c: how good saved parameters are. */
 #include "base/mem.h"
-#include "linalg/gemm.h"
-#include "linalg/isa.h"
+#include "linalg/backend.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/supervised.h"
@@ -30,14 +29,14 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     struct tsgd_split none = TSGD_SPLIT_INIT;
     struct tsgd_net net = TSGD_NET_INIT;
+    struct tsgd_backend on;
     struct tsgd_supervised s;
     struct tsgd_saved saved;
     double value[TSGD_MOST_METRICS];
     const struct tsgd_model *model = NULL;
     struct tsgd_spec spec;
     float *x = NULL;
-    TRY(tsgd_isa_init(NULL, err));
-    TRY(tsgd_gemm_init(err));
+    TRY(tsgd_backend_init(&on, NULL, err));
     TRY(tsgd_safetensors_identify(path, &saved, err));
     if (!saved.model[0])
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: does not say which model it holds, want a file that "
@@ -49,7 +48,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     TRY(tsgd_dataset_load(&d, data, data_dir, seed, err));
     TRY(check_kind(path, &saved, data, &d, err));
     d.norm = saved.norm;
-    TRY(tsgd_model_build(&net, saved.model, d.shape, d.classes, err));
+    TRY(tsgd_model_build(&net, saved.model, d.shape, d.classes, &on, err));
     TRY(tsgd_safetensors_check(path, &net, err));
     TRY(tsgd_mem_check(tsgd_mul(net.dim, 2 * sizeof *x), path, "use a smaller model", err));
     TRY(TSGD_NEW(&x, net.dim, "parameters", err));

@@ -32,7 +32,8 @@ static struct tsgd_engine_config configure(const struct tsgd_job *j,
     const struct tsgd_setup *r = j->setup;
     const struct tsgd_settings *s = r->s;
     return (struct tsgd_engine_config){
-        .problem = r->task->problem, .population = j->population, .n_populations = j->n,
+        .problem = r->task->problem, .kernels = r->on.kernels,
+        .population = j->population, .n_populations = j->n,
         .teleports = r->teleports, .presence = tsgd_churn_presence(&r->churn),
         .clock = tsgd_network_clock(&r->network), .rule = r->rule, .gossip = r->gossip,
         .local_steps = (uint32_t)s->local_steps, .seed = s->seed,

@@ -5,8 +5,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "linalg/gemm.h"
-#include "linalg/isa.h"
 
 #include <math.h>
 #include <string.h>
@@ -250,14 +248,13 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err)
     TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
     TRY(make_churn(r, mixing, err));
     TRY(make_network(r, err));
-    TRY(tsgd_isa_init(r->s->isa, err));
-    TRY(TSGD_FILL(r->s, isa, tsgd_kernels->isa, err));
-    TRY(tsgd_gemm_init(err));
+    TRY(tsgd_backend_init(&r->on, r->s->isa, err));
+    TRY(TSGD_FILL(r->s, isa, r->on.kernels->isa, err));
     if (r->s->trace) {
         TRY(tsgd_trace_create(&r->trace, r->s->trace_events, r->s->trace_layers, err));
         TRY(tsgd_mem_check(tsgd_trace_bytes(r->trace), "--trace-events", "give fewer", err));
     }
-    TRY(r->kind->create(&r->task, r->s, err));
+    TRY(r->kind->create(&r->task, r->s, &r->on, err));
 done:
     return st;
 }
@@ -331,7 +328,7 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s->threads);
     r->kind->describe(r->task, out);
     out->cpu = tsgd_cpu_name();
-    out->kernels = tsgd_gemm_kernels();
+    out->kernels = tsgd_backend_name(&r->on);
 }
 
 enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_error *err)

@@ -6,6 +6,7 @@
 #define TSGD_RUN_SETUP_H
 
 #include "engine/engine.h"
+#include "linalg/backend.h"
 #include "method/method.h"
 #include "run/task.h"
 #include "scenario/churn.h"
@@ -14,6 +15,7 @@
 
 struct tsgd_setup {
     struct tsgd_settings *s;    /* resolved: every default filled in */
+    struct tsgd_backend on;     /* what it computes with */
     unsigned owners;            /* of settings that have a meaning here: bits, 1 << TSGD_OWNER_.. */
     const struct tsgd_method *method;
     bool teleports;

@@ -84,7 +84,7 @@ done:
 }
 
 static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
-                               struct tsgd_error *err)
+                               const struct tsgd_backend *on, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct training *t = NULL;
@@ -100,7 +100,7 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     if (!isnan(s->validation))
         TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held,
                                 err));
-    TRY(tsgd_model_build(&t->net, s->model, t->data.shape, t->data.classes, err));
+    TRY(tsgd_model_build(&t->net, s->model, t->data.shape, t->data.classes, on, err));
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));
     TRY(TSGD_NEW(&t->task.init, t->net.dim, "parameters", err));

@@ -45,7 +45,7 @@ static void release(struct tsgd_task *task)
 }
 
 static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
-                               struct tsgd_error *err)
+                               const struct tsgd_backend *on, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct synthetic *t = NULL;
@@ -56,7 +56,8 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     t->x = (struct tsgd_tensor){.name = "x", .rank = 1, .extent = {(uint32_t)s->dim},
                                 .count = s->dim};
     TRY(tsgd_conditioning_find(&conditioning, s->conditioning, err));
-    TRY(tsgd_quadratic_init(&t->quadratic, conditioning, (uint32_t)s->nodes, s->dim, s->zeta2,
+    TRY(tsgd_quadratic_init(&t->quadratic, on->kernels, conditioning, (uint32_t)s->nodes,
+                            s->dim, s->zeta2,
                             s->sigma2, s->seed, err));
     TRY(TSGD_NEW(&t->task.init, s->dim, "parameters", err));
     if (s->init)

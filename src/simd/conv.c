@@ -1,7 +1,7 @@
-/* Direct convolutions, forward and the gradient of the input, which is one too: from the output back,
- * with the weights' roles exchanged. A tile of output channels and of vectors of samples stays in
- * the registers while all input channels and taps pass by. Neither pass has a tap that meets only
- * padding: the taps of a pixel are listed for its row and its column.                            */
+/* Direct convolutions, forward and the gradient of the input, which is one too: from the output
+ * back, with the weights' roles exchanged. A tile of output channels and of vectors of samples
+ * stays in the registers while all input channels and taps pass by. Neither pass has a tap that
+ * meets only padding: the taps of a pixel are listed for its row and its column.                */
 #include "simd/conv.h"
 
 #include <string.h>
@@ -11,7 +11,8 @@ struct tap {
     size_t x, w;
 };
 
-/* A run of tiles with the same taps, for a few rows of the result: rows of the result are channels. */
+/* A run of tiles with the same taps, for a few rows of the result: rows of the result are
+ * channels.                                                                                     */
 struct run {
     const struct tap *taps;
     size_t n_taps;
@@ -235,7 +236,8 @@ struct segment {
     struct reach columns;
 };
 
-/* The segments from *at on, at most `room`; *at moves on. The pixels of a segment are `every` apart. */
+/* The segments from *at on, at most `room`; *at moves on. The pixels of a segment are `every`
+ * apart.                                                                                        */
 static size_t segments(const struct axis *a, size_t every, size_t room, size_t *phase, size_t *at,
                        struct segment *out)
 {
@@ -261,14 +263,14 @@ static size_t segments(const struct axis *a, size_t every, size_t room, size_t *
     return n;
 }
 
-/* Rows of the source, copied to where their planes do not compete for the same places in the caches:
- * the last `window` of them. Row p of channel c stands at x + c * plane + p % window * line.     */
+/* The last `window` rows of the source, copied so that the planes of its channels do not fall into
+ * the same sets of the caches. Row p of channel c stands at x + c * plane + p % window * line.  */
 struct ring {
     float *x;
     size_t plane, held[TSGD_MAX_WINDOW];
 };
 
-/* Planes a multiple of this many floats apart compete. */
+/* Planes whose distance is a multiple of this many floats fall into the same sets. */
 enum { ALIAS = 1024 };
 
 static size_t ring_plane(const struct pass *p)
@@ -290,7 +292,8 @@ static void fetch(struct ring *ring, const struct pass *p, const struct reach *r
     }
 }
 
-/* A source that stays in the second-level cache while all tiles of rows look at it. */
+/* Bytes of a source, and of weights, that stay in the second-level cache while all tiles of rows
+ * read them; segments that are listed at a time.                                                */
 enum { SOURCE_STAYS = 1 << 20, WEIGHTS_STAY = 1 << 19, SEGMENTS = 32 };
 
 static bool many_weights(const struct pass *p)
@@ -318,9 +321,9 @@ static size_t list(const struct pass *p, const struct reach *rows, const struct 
     return n;
 }
 
-/* Many weights of which a tile of rows needs a short piece here and there (the gradient of the input
- * walks through them the other way) are put in the order of their use, CHUNK rows at a time:
- * panel [depth][rows][area].                                                                     */
+/* The gradient of the input reads weights in another order than they stand in: a tile of rows
+ * needs a short piece here and there. Where weights are many, they are copied in the order of
+ * their use, CHUNK rows at a time: panel [depth][rows][area].                                   */
 enum { CHUNK = MOST_2 };
 
 static bool wants_panels(const struct pass *p)
@@ -364,7 +367,7 @@ static void run_pass(const struct pass *p, const float *w, const float *bias, co
     size_t area = p->across.window * p->across.window;
     size_t every = p->across.back ? p->across.stride : 1;
     bool copy = wants_ring(p), pack = wants_panels(p);
-    /* What is looked at again and again should be what fits the cache: weights, or the source. */
+    /* The inner loop repeats over what fits the cache: the weights, or the source. */
     bool by_chunks = many_weights(p) && p->depth * x_plane * sizeof *x <= SOURCE_STAYS;
     size_t chunk = pack || by_chunks ? CHUNK : p->rows, chunks = (p->rows + chunk - 1) / chunk;
     struct ring ring = {scratch, ring_plane(p), {0}};
@@ -415,7 +418,8 @@ static struct pass backward(const struct tsgd_conv *d)
     };
 }
 
-/* Of a ring, whether this ld wants one or only a smaller one, and the panels. */
+/* Counts a ring also where this ld needs none, because a smaller one may need it; and the
+ * panels.                                                                                       */
 size_t TSGD_FN(conv_scratch)(const struct tsgd_conv *d)
 {
     struct pass f = forward(d), b = backward(d);

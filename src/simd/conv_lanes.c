@@ -81,9 +81,9 @@ UNROLL(16)
     }
 }
 
-/* Channels PAIRS at a time are looked at together, with all their taps: what one tile of theirs has
- * brought into the first-level cache, the others find there. A block is so many output rows as may
- * stay there.                                                                                   */
+/* PAIRS input channels are worked on together, with all their taps, so that a tile finds in the
+ * first-level cache what an earlier one has loaded. A block is as many output rows as stay
+ * there.                                                                                        */
 enum { BLOCK = TSGD_LANE_BLOCK };
 
 /* What all tiles of a call share. */

@@ -1,8 +1,8 @@
 /* The gradient of a convolution's weights, as products: for every tap
  *     dw[o][c][tap] = sum over pixels and samples s of dy[o][s] x[c][s shifted by the tap].
- * dy is transposed once, to vectors of VL output channels for one sample of one pixel, so that lanes
- * are never added up. A tile of input channels by vectors of output channels stays in registers
- * while the samples pass by; pixels whose tap meets padding are left out.                        */
+ * dy is transposed once, to vectors of VL output channels for one sample of one pixel, so that
+ * lanes are never added up. A tile of input channels by vectors of output channels stays in
+ * registers while the samples pass by; pixels whose tap meets padding are left out.             */
 #include "simd/conv.h"
 
 /* A tile's sums: `outer` by `inner` places in x by `vectors` vectors of output channels. */
@@ -11,9 +11,9 @@ struct tile {
     size_t x_outer, x_inner;
     const float *g;             /* + vector * g_vector + sample * VL */
     size_t g_vector;
-    size_t lines, runs, samples;    /* samples that follow one another, runs of them, rows of those */
+    size_t samples, runs, lines;    /* in a run one after another, runs in a line, lines */
     size_t x_run, g_run, x_line, g_line;
-    float *sum;                 /* + outer * sum_outer + inner * sum_inner + vector * VL; added to */
+    float *sum;                 /* + outer * sum_outer + inner * sum_inner + vector * VL */
     size_t sum_outer, sum_inner;
 };
 
@@ -111,7 +111,7 @@ static struct shape shape(const struct tsgd_conv *d, size_t vectors)
                   (struct shape){one, MOST(one), 1, 1};
 }
 
-/* t [panels][samples][VL] from dy [channels][samples]; channels past the last are 0. */
+/* t [panels][samples][VL] from dy [channels][samples]; channels after the last are 0. */
 static void panels(const float *dy, size_t channels, size_t samples, float *t)
 {
     for (size_t o = 0; o < channels; o += VL)
@@ -142,7 +142,7 @@ UNROLL(16)
         }
 }
 
-/* Samples of a block, which the second-level cache keeps from tap to tap. */
+/* Samples in a block: the second-level cache keeps them from one tap to the next. */
 enum { BLOCK = 2048 };
 
 /* Input rows of some channels, `plane` floats from one channel to the next. */
@@ -151,8 +151,8 @@ struct source {
     size_t plane, first;        /* first: the number of the row that stands at x */
 };
 
-/* Planes a multiple of this apart compete for the same lines of the first-level cache, which has
- * about as many places for each as a tile has channels.                                         */
+/* Planes whose distance is a multiple of this many floats fall into the same sets of the
+ * first-level cache, each of which holds about as many lines as a tile has channels.            */
 enum { ALIAS = 1024, FEW = 4 };
 
 static bool collide(const struct tsgd_conv *d)

@@ -5,20 +5,20 @@
 
 #include <string.h>
 
-/* Wide registers take four times as many bytes of each sample; two lanes at a time would leave too
- * few of AVX2's for what is being dealt.                                                        */
+/* With AVX-512 a register takes four lanes of 16 bytes from each sample. With AVX2 two lanes at a
+ * time would leave too few registers for the transpose.                                         */
 enum { SAMPLES = 16, LANE = 16, BYTES = VL == 16 ? 4 * LANE : LANE };
 typedef uint8_t vb __attribute__((vector_size(BYTES)));
 
 /* Deals the bytes of two registers out in turn, as every instruction set can within lanes of 16
- * bytes: the lower halves of the lanes.                                                         */
-#define PAIR(o) o, o + BYTES
+ * bytes: the lower halves of the lanes (from byte 0 on), or the upper ones (from byte 8 on).    */
+#define PAIR(o) (o), (o) + BYTES
 #define DEAL(o) PAIR(o), PAIR(o + 1), PAIR(o + 2), PAIR(o + 3), PAIR(o + 4), PAIR(o + 5), \
                 PAIR(o + 6), PAIR(o + 7)
 #if defined(__AVX512F__)
-static const vb lower = {DEAL(0), DEAL(16), DEAL(32), DEAL(48)};
+#define HALVES(o) DEAL(o), DEAL(o + 16), DEAL(o + 32), DEAL(o + 48)
 #else
-static const vb lower = {DEAL(0)};
+#define HALVES(o) DEAL(o)
 #endif
 
 /* In each lane a 16 x 16 matrix: four times over, rows i and i + 8 are dealt out in turn like two
@@ -28,8 +28,9 @@ INLINE void transpose_bytes(vb row[SAMPLES])
     vb dealt[SAMPLES];
     for (int pass = 0; pass < 4; pass++) {
         for (int i = 0; i < SAMPLES / 2; i++) {
-            dealt[2 * i] = __builtin_shuffle(row[i], row[i + SAMPLES / 2], lower);
-            dealt[2 * i + 1] = __builtin_shuffle(row[i], row[i + SAMPLES / 2], lower + 8);
+            vb a = row[i], b = row[i + SAMPLES / 2];
+            dealt[2 * i] = __builtin_shufflevector(a, b, HALVES(0));
+            dealt[2 * i + 1] = __builtin_shufflevector(a, b, HALVES(8));
         }
         memcpy(row, dealt, sizeof dealt);
     }
@@ -76,7 +77,7 @@ INLINE void tile(const uint8_t *const from[SAMPLES], size_t f, const struct tsgd
 void TSGD_FN(decode)(const uint8_t *const from[16], size_t n, const struct tsgd_line *line,
                      size_t ld, float *x)
 {
-    const struct tsgd_line l = *line;   /* x might be where line is, for all that C knows */
+    const struct tsgd_line l = *line;   /* a copy, which writing to x cannot change */
     size_t f = 0;
     for (; f + BYTES <= n; f += BYTES)
         tile(from, f, &l, ld, x);

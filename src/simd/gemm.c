@@ -1,4 +1,4 @@
-/* Products C = alpha A B + beta C. C is computed in tiles that stay in registers while the inner
+/* Products C = A B + beta C. C is computed in tiles that stay in registers while the inner
  * dimension passes: some rows of one to three vectors; A's elements are broadcast from where they
  * stand, the vectors are pieces of rows of B. Where B's rows are not contiguous, or end within a
  * vector, a panel of its columns is copied first.
@@ -6,7 +6,8 @@
  * scaled and added to C: the same whatever tile it falls into.                                   */
 #include "simd/simd.h"
 
-/* Half of SSE's sixteen registers go to operands: it multiplies into a register of its own. */
+/* Sums of a tile: as many as the register file holds beside the operands. SSE has no multiply-add,
+ * so products take registers too, and half of its sixteen remain.                               */
 #if defined(__AVX512F__) || defined(__aarch64__)
 enum { TILE = 24 };
 #elif defined(__AVX2__)
@@ -90,11 +91,11 @@ INLINE vf quads(const float *p, size_t step)
 
 /* What a shuffle of each quad by itself looks like. */
 #if defined(__AVX512F__)
-#define EACH_QUAD(f) (vi){f(0), f(4), f(8), f(12)}
+#define EACH_QUAD(f) f(0), f(4), f(8), f(12)
 #elif defined(__AVX2__)
-#define EACH_QUAD(f) (vi){f(0), f(4)}
+#define EACH_QUAD(f) f(0), f(4)
 #else
-#define EACH_QUAD(f) (vi){f(0)}
+#define EACH_QUAD(f) f(0)
 #endif
 #define QUAD_LOW(i) i, VL + i, i + 1, VL + i + 1
 #define QUAD_HIGH(i) i + 2, VL + i + 2, i + 3, VL + i + 3
@@ -106,13 +107,15 @@ INLINE void turn(const float *p, size_t step, float *to, size_t width, size_t la
 {
     vf x0 = quads(p, 4 * step), x1 = quads(p + step, 4 * step);
     vf x2 = quads(p + 2 * step, 4 * step), x3 = quads(p + 3 * step, 4 * step);
-    vf a = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_LOW));
-    vf b = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_LOW));
-    vf c = __builtin_shuffle(x0, x1, EACH_QUAD(QUAD_HIGH));
-    vf d = __builtin_shuffle(x2, x3, EACH_QUAD(QUAD_HIGH));
+    vf a = __builtin_shufflevector(x0, x1, EACH_QUAD(QUAD_LOW));
+    vf b = __builtin_shufflevector(x2, x3, EACH_QUAD(QUAD_LOW));
+    vf c = __builtin_shufflevector(x0, x1, EACH_QUAD(QUAD_HIGH));
+    vf d = __builtin_shufflevector(x2, x3, EACH_QUAD(QUAD_HIGH));
     vf row[4] = {
-        __builtin_shuffle(a, b, EACH_QUAD(LOW_PAIR)), __builtin_shuffle(a, b, EACH_QUAD(HIGH_PAIR)),
-        __builtin_shuffle(c, d, EACH_QUAD(LOW_PAIR)), __builtin_shuffle(c, d, EACH_QUAD(HIGH_PAIR)),
+        __builtin_shufflevector(a, b, EACH_QUAD(LOW_PAIR)),
+        __builtin_shufflevector(a, b, EACH_QUAD(HIGH_PAIR)),
+        __builtin_shufflevector(c, d, EACH_QUAD(LOW_PAIR)),
+        __builtin_shufflevector(c, d, EACH_QUAD(HIGH_PAIR)),
     };
     UNROLL(4)
     for (int r = 0; r < 4; r++)
@@ -124,10 +127,10 @@ INLINE void turn(const float *p, size_t step, float *to, size_t width, size_t la
 
 /* `lanes` columns of a panel, k rows; the matrix has the first n of them, (r, i) at
  * from[r * rs + i * cs]. The others are zeros.                                                   */
-INLINE void pack_lanes(size_t lanes, size_t n, size_t k, const float *from, size_t rs, size_t cs,
-                       float *to, size_t width)
+INLINE void pack_lanes(size_t lanes, size_t n, size_t k, struct tsgd_mat m, float *to, size_t width)
 {
-    size_t r = 0;
+    const float *from = m.p;
+    size_t r = 0, rs = m.rs, cs = m.cs;
     if (cs == 1) {
         if (n == VL && lanes == VL)
             for (; r < k; r++)
@@ -144,14 +147,14 @@ INLINE void pack_lanes(size_t lanes, size_t n, size_t k, const float *from, size
             to[r * width + i] = i < n ? from[r * rs + i * cs] : 0;
 }
 
-void TSGD_FN(gemm_pack)(size_t width, size_t n, size_t k, const float *from, size_t rs, size_t cs,
-                        float *to)
+void TSGD_FN(gemm_pack)(size_t width, size_t n, size_t k, struct tsgd_mat from, float *to)
 {
     for (size_t i = 0; i < width; i += VL) {
         size_t lanes = width - i < VL ? width - i : VL;
         size_t have = n <= i ? 0 : n - i < lanes ? n - i : lanes;
         if (have)
-            pack_lanes(lanes, have, k, from + i * cs, rs, cs, to + i, width);
+            pack_lanes(lanes, have, k, (struct tsgd_mat){from.p + i * from.cs, from.rs, from.cs},
+                       to + i, width);
         else
             for (size_t r = 0; r < k; r++)
                 for (size_t j = 0; j < lanes; j++)
@@ -161,13 +164,22 @@ void TSGD_FN(gemm_pack)(size_t width, size_t n, size_t k, const float *from, siz
 
 /* ---- tiles ---- */
 
-#define TILE_ARGUMENTS \
-    size_t k, const float *a, size_t ars, size_t acs, const float *b, size_t brs, float alpha, \
-    float beta, float *c, size_t crs, size_t last
+/* A tile's operands: `across` vectors of C's rows, of which the last has `last` lanes; B's rows are
+ * brs floats apart.                                                                              */
+struct tile {
+    size_t k, last;
+    const float *a, *b;
+    size_t ars, acs, brs;
+    float beta;
+    float *c;
+    size_t crs;
+};
 
-/* `across` vectors in each of `rows` rows of C, the last of them with `last` lanes. */
-INLINE void tile(const int rows, const int across, TILE_ARGUMENTS)
+INLINE void tile(const int rows, const int across, const struct tile *t)
 {
+    const float *a = t->a, *b = t->b, beta = t->beta;
+    const size_t k = t->k, ars = t->ars, acs = t->acs, brs = t->brs, crs = t->crs, last = t->last;
+    float *c = t->c;
     vf sum[TILE];
     UNROLL(24)
     for (int i = 0; i < rows * across; i++)
@@ -198,7 +210,7 @@ INLINE void tile(const int rows, const int across, TILE_ARGUMENTS)
         for (int v = 0; v < across; v++) {
             float *to = c + i * crs + v * VL;
             bool part = v == across - 1 && last < VL;
-            vf x = all(alpha) * sum[i * across + v];
+            vf x = sum[i * across + v];
             if (beta != 0)
                 x = madd(all(beta), part ? load_part(to, last) : loadu(to), x);
             if (part)
@@ -226,60 +238,70 @@ INLINE void tile(const int rows, const int across, TILE_ARGUMENTS)
 #endif
 
 #define DEFINE(across, rows) \
-    static void tile_##across##_##rows(TILE_ARGUMENTS) \
-    { tile(rows, across, k, a, ars, acs, b, brs, alpha, beta, c, crs, last); }
+    static void tile_##across##_##rows(const struct tile *t) { tile(rows, across, t); }
 LIST(DEFINE)
 
 /* [vectors across][rows] */
-static void (*const tiles[ACROSS + 1][TALL + 1])(TILE_ARGUMENTS) = {
+static void (*const tiles[ACROSS + 1][TALL + 1])(const struct tile *) = {
 #define ENTRY(across, rows) [across][rows] = tile_##across##_##rows,
     LIST(ENTRY)
 };
 
-/* All rows of a panel of C, in tiles of about the same height. */
-static void sweep(size_t m, size_t across, TILE_ARGUMENTS)
+/* All m rows of a panel of C, in tiles of about the same height. */
+static void sweep(size_t m, size_t across, struct tile t)
 {
     size_t most = across == 1 ? TALL : TILE / across, count = (m + most - 1) / most;
     for (; count > 0; count--) {
         size_t rows = (m + count - 1) / count;
-        tiles[across][rows](k, a, ars, acs, b, brs, alpha, beta, c, crs, last);
+        tiles[across][rows](&t);
         m -= rows;
-        a += rows * ars;
-        c += rows * crs;
+        t.a += rows * t.ars;
+        t.c += rows * t.crs;
     }
 }
 
-void TSGD_FN(gemm)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t ars,
-                   size_t acs, const float *b, size_t brs, size_t bcs, float beta, float *c,
-                   size_t crs)
+size_t TSGD_FN(gemm_panel)(void)
 {
-    _Alignas(64) float panel[DEPTH * ACROSS * VL];
-    size_t blocks = (k + DEPTH - 1) / DEPTH;
+    return (size_t)DEPTH * ACROSS * VL;
+}
+
+void TSGD_FN(gemm)(const struct tsgd_product *p, float *panel)
+{
+    size_t k = p->k, n = p->n, blocks = (k + DEPTH - 1) / DEPTH;
+    const float *a = p->a.p, *b = p->b.p;
+    float beta = p->beta;
     for (; blocks > 0; blocks--) {
         size_t depth = (k + blocks - 1) / blocks, across;
         for (size_t j = 0; j < n; j += across * VL) {
             size_t vectors = (n - j + VL - 1) / VL;
             across = vectors % 2 && vectors >= 3 ? 3 : vectors < 2 ? 1 : 2;
             size_t have = n - j < across * VL ? n - j : across * VL;
-            const float *rows = b + j * bcs;
-            size_t stride = brs, last = have - (across - 1) * VL;
-            if (bcs != 1 || (!MASKS && last < VL)) {
-                TSGD_FN(gemm_pack)(across * VL, have, depth, rows, brs, bcs, panel);
-                rows = panel;
-                stride = across * VL;
+            struct tile t = {
+                .k = depth, .last = have - (across - 1) * VL,
+                .a = a, .ars = p->a.rs, .acs = p->a.cs,
+                .b = b + j * p->b.cs, .brs = p->b.rs,
+                .beta = beta, .c = p->c + j, .crs = p->rsc,
+            };
+            if (p->b.cs != 1 || (!MASKS && t.last < VL)) {
+                TSGD_FN(gemm_pack)(across * VL, have, depth,
+                                   (struct tsgd_mat){t.b, p->b.rs, p->b.cs}, panel);
+                t.b = panel;
+                t.brs = across * VL;
             }
-            sweep(m, across, depth, a, ars, acs, rows, stride, alpha, beta, c + j, crs, last);
+            sweep(p->m, across, t);
         }
         k -= depth;
-        a += depth * acs;
-        b += depth * brs;
+        a += depth * p->a.cs;
+        b += depth * p->b.rs;
         beta = 1;
     }
 }
 
-void TSGD_FN(gemm_tile)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t acs,
-                        const float *b, size_t brs, float beta, float *c, size_t crs)
+void TSGD_FN(gemm_tile)(const struct tsgd_product *p)
 {
-    size_t across = (n + VL - 1) / VL;
-    tiles[across][m](k, a, 1, acs, b, brs, alpha, beta, c, crs, n - (across - 1) * VL);
+    size_t across = (p->n + VL - 1) / VL;
+    tiles[across][p->m](&(struct tile){
+        .k = p->k, .last = p->n - (across - 1) * VL, .a = p->a.p, .ars = 1, .acs = p->a.cs,
+        .b = p->b.p, .brs = p->b.rs, .beta = p->beta, .c = p->c, .crs = p->rsc,
+    });
 }

@@ -1,10 +1,10 @@
-/* simd/kernels.h: the inner loops of everything, as one table of functions for each instruction set;
- * linalg/isa.h chooses one at start. Kernels take pointers, sizes and strides, are called by any
- * number of threads, never allocate, lock, print or fail. On one instruction set the same arguments
- * give the same bits; between instruction sets results differ in rounding, where list.h does not
- * say otherwise.
+/* simd/kernels.h: the inner loops of everything, as one table of functions for each instruction
+ * set; linalg/isa.h chooses one at start. Kernels take pointers, sizes and strides, are called by
+ * any number of threads, never allocate, lock, print or fail. On one instruction set the same
+ * arguments give the same bits; between instruction sets results differ in rounding, where list.h
+ * does not say otherwise.
  *
- * Activations are [features][ld], samples innermost, ld a multiple of 16, on a cache line.       */
+ * Activations are [features][ld], samples innermost, ld a multiple of 16, on a cache line.      */
 #ifndef TSGD_SIMD_KERNELS_H
 #define TSGD_SIMD_KERNELS_H
 
@@ -18,8 +18,9 @@ struct tsgd_line {
     float zero, high, low, mean, scale;
 };
 
-/* A mixing matrix as linalg/csr.h has it, and its rows, stride floats apart, a multiple of 16. Links of
- * rows with absent[b] are left out; absent may be NULL. uniform: every row becomes the mean.      */
+/* A mixing matrix as linalg/csr.h has it, and its rows, stride floats apart, a multiple of 16.
+ * Links of rows with absent[b] are left out; absent may be NULL. uniform: every row becomes the
+ * mean.                                                                                         */
 struct tsgd_mix {
     uint32_t k;
     const uint32_t *ptr, *col;
@@ -46,6 +47,23 @@ struct tsgd_groupnorm {
 /* A pooling of [channels][height][width][ld] by squares of window x window that do not overlap. */
 struct tsgd_pool {
     size_t channels, height, width, window, ld;
+};
+
+/* A matrix: element (i, j) stands at p[i * rs + j * cs], strides in floats. A transpose is the
+ * two strides swapped.                                                                           */
+struct tsgd_mat {
+    const float *p;
+    size_t rs, cs;
+};
+
+/* A product C = A B + beta C. A is m x k, B is k x n, C is m x n at c, its rows contiguous and rsc
+ * floats apart.                                                                                  */
+struct tsgd_product {
+    size_t m, n, k;
+    struct tsgd_mat a, b;
+    float beta;
+    float *c;
+    size_t rsc;
 };
 
 struct tsgd_kernels {

@@ -20,17 +20,18 @@ KERNEL(void, normals, (uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, 
 KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd_line *line,
                       size_t ld, float *x))
 
-/* ---- gossip (linalg/mix.h says what it computes): the same bits on every instruction set. n floats
- * of a row, a multiple of 16; rows start on a cache line ---- */
+/* ---- gossip (linalg/mix.h says what it computes): the same bits on every instruction set ---- */
 
-/* Row a into another place; past: with stores that go past the cache, all done at the end. */
+/* n floats of a row, a multiple of 16; rows start on a cache line. */
+/* Row a into another place; bypass: with stores that bypass the cache (non-temporal), all of which
+ * are complete at the end.                                                                      */
 KERNEL(void, mix_row, (const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
-                       float *restrict out, bool past))
-/* All rows where they stand, `pitch` columns at a time in pool [k][pitch], pitch a multiple of 16. */
+                       float *restrict out, bool bypass))
+/* All rows where they stand, `pitch` columns at a time in pool [k][pitch], a multiple of 16. */
 KERNEL(void, mix_all, (const struct tsgd_mix *d, float *rows, size_t n, float *restrict pool,
                        size_t pitch))
 
-/* ---- convolutions, direct: no lowered copy of the input; taps that meet the padding are left out ---- */
+/* ---- convolutions, direct: no lowered copy of the input; taps on padding are left out ---- */
 
 /* Floats of scratch for a convolution's forward pass and input gradient; enough for smaller ld. */
 KERNEL(size_t, conv_scratch, (const struct tsgd_conv *d))
@@ -45,8 +46,8 @@ KERNEL(void, conv_forward, (const struct tsgd_conv *d, const float *w, const flo
 KERNEL(void, conv_relu_pool, (const struct tsgd_conv *d, const float *w, const float *bias,
                               const float *x, float *y, uint16_t *won))
 
-/* The gradient dp of what conv_relu_pool gave, put where the largest pixels were: dy is 0 elsewhere.
- * dbias [out_c], its sums, unless it is NULL.                                                    */
+/* The gradient dp of what conv_relu_pool gave, put where the largest pixels were: dy is 0
+ * elsewhere. dbias [out_c], its sums, unless it is NULL.                                        */
 KERNEL(void, conv_unpool, (const struct tsgd_conv *d, const float *dp, const uint16_t *won,
                            float *dy, float *dbias))
 
@@ -58,8 +59,9 @@ KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, co
  * conv_weight_scratch floats.                                                                    */
 KERNEL(void, conv_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,
                                     float *dw, float *dbias, float *scratch))
-/* conv_unpool and conv_weight_gradient in one, for a layer whose input needs no gradient: dy is never
- * written as a whole. dbias not NULL. False, and nothing done, where the two calls are as good.  */
+/* conv_unpool and conv_weight_gradient in one, for a layer whose input needs no gradient: dy is
+ * never written as a whole. dbias not NULL. False, and nothing done, where the two calls are as
+ * good.                                                                                         */
 KERNEL(bool, conv_pooled_gradient, (const struct tsgd_conv *d, const float *x, const float *dp,
                                     const uint16_t *won, float *dw, float *dbias, float *scratch))
 KERNEL(size_t, conv_weight_scratch, (const struct tsgd_conv *d))
@@ -100,26 +102,28 @@ KERNEL(void, add_bias, (float *y, const float *bias, size_t rows, size_t ld, boo
  * which is also written to masked.                                                               */
 KERNEL(void, bias_gradient, (const float *y, const float *dy, size_t rows, size_t ld, float *masked,
                              float *dbias))
-/* t [ld][row] from x [rows][ld], row at least rows rounded up to 16; what is beyond rows is
- * no use to anybody.                                                                             */
+/* t [ld][row] from x [rows][ld], row at least rows rounded up to 16; columns of t from `rows` on
+ * receive numbers without a meaning.                                                             */
 KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_t row))
 
-/* ---- softmax cross-entropy (model/loss.h says what it does) ---- */
+/* ---- softmax cross-entropy over logits [classes][ld]; only `batch` lanes are looked at ---- */
+
+/* The sum of the losses in double, samples in order. dlogits (may be NULL) [classes][ld]: the
+ * gradient of the mean over the batch, zero in the other lanes. correct (may be NULL): samples
+ * whose label's logit is the largest, the first of equals counting. If a logit is not
+ * finite, neither is the sum.                                                                   */
 KERNEL(double, cross_entropy, (const float *logits, const uint8_t *labels, size_t classes,
                                size_t batch, size_t ld, float *dlogits, uint32_t *correct))
 
+/* ---- products, C = A B + beta C (linalg/gemm.h says which product goes to which of these). beta 0
+ * overwrites, whatever C held. m, n, k >= 1; nothing outside the matrices is read. ---- */
 
-/* ---- products, C = alpha A B + beta C; linalg/gemm.c hands them to BLIS. A is m x k, element (i, j)
- * at a[i * ars + j * acs], B is k x n, C is m x n with rows crs floats apart. beta 0 overwrites.
- * m, n, k >= 1; nothing outside the matrices is read. ---- */
-/* The whole product. */
-KERNEL(void, gemm, (size_t m, size_t n, size_t k, float alpha, const float *a, size_t ars,
-                    size_t acs, const float *b, size_t brs, size_t bcs, float beta, float *c,
-                    size_t crs))
-/* A tile of one: A's columns are contiguous and acs apart, B's rows are whole vectors and brs apart;
- * m is at most 12 and n 32 with AVX-512 and NEON (8), 6 and 16 with AVX2, 4 and 8 with SSE.        */
-KERNEL(void, gemm_tile, (size_t m, size_t n, size_t k, float alpha, const float *a, size_t acs,
-                         const float *b, size_t brs, float beta, float *c, size_t crs))
-/* A panel, to[r][width]: (r, i) is from[r * rs + i * cs] for i < n, then zeros; k rows. */
-KERNEL(void, gemm_pack, (size_t width, size_t n, size_t k, const float *from, size_t rs, size_t cs,
-                         float *to))
+/* The whole product. panel: gemm_panel() floats on a cache line, where pieces of B are laid out. */
+KERNEL(void, gemm, (const struct tsgd_product *p, float *panel))
+KERNEL(size_t, gemm_panel, (void))
+/* One tile of a product: columns of A are contiguous (a.rs = 1), rows of B too (b.cs = 1), and are
+ * padded to whole vectors. m is at most 12 and n 32 with AVX-512 and NEON (there 8), 6 and 16 with
+ * AVX2, 4 and 8 with SSE.                                                                        */
+KERNEL(void, gemm_tile, (const struct tsgd_product *p))
+/* Lays a panel out, to[r][width]: element (r, i) of `from` for i < n, then zeros; k rows. */
+KERNEL(void, gemm_pack, (size_t width, size_t n, size_t k, struct tsgd_mat from, float *to))

@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* exp x for x <= 0, within 2 units in the last place; 0 below -87. Cephes' polynomial on
- * [-ln 2 / 2, ln 2 / 2]. NaN gives anything.                                                    */
+ * [-ln 2 / 2, ln 2 / 2]. For NaN the result is unspecified.                                     */
 INLINE vf exponential(vf x)
 {
     const float rounds = 0x1.8p23f;     /* added and taken away again, rounds to an integer */

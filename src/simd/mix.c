@@ -1,20 +1,21 @@
-/* Gossip (linalg/mix.h says what it computes). Four vectors of a row stay in the registers while its
- * neighbours pass by. Nothing is contracted: the bits are the same on every instruction set.     */
+/* Gossip (linalg/mix.h says what it computes). Four vectors of a row stay in the registers while
+ * its neighbours pass by. Nothing is contracted: the bits are the same on every instruction
+ * set.                                                                                          */
 #include "simd/simd.h"
 
 enum { STRIP = 4 };             /* vectors */
-enum { AHEAD = 256 };           /* columns that memory is given to bring a row's next floats */
+enum { AHEAD = 256 };           /* a row's floats are prefetched this many columns ahead */
 
-INLINE void put(float *to, vf x, const bool past)
+INLINE void put(float *to, vf x, const bool bypass)
 {
-    if (past)
+    if (bypass)
         stream(to, x);
     else
         store(to, x);
 }
 
 INLINE void mix(const struct tsgd_mix *d, uint32_t a, const bool *absent, const float *rows,
-                size_t stride, const int vectors, float *out, const bool past)
+                size_t stride, const int vectors, float *out, const bool bypass)
 {
     const float *self = rows + a * stride;
     uint32_t end = d->ptr[a + !(absent && absent[a])];
@@ -24,8 +25,9 @@ UNROLL(4)
         own[v] = sum[v] = load(self + v * VL);
     for (uint32_t i = d->ptr[a]; i < end; i++) {
         uint32_t b = d->col[i];
-        /* A term that is to be left out adds -w * 0: -0, which changes no sum. That needs no branch,
-         * and where the row itself stands in the list could not be foretold. */
+        /* A term that is to be left out adds -w * 0, which is -0 and changes no sum. A branch
+         * would be slower: the row itself may stand anywhere in the list, so no CPU could predict
+         * it.                                                                                   */
         bool out_of_it = b == a || (absent && absent[b]);
         const float *x = absent && out_of_it ? self : rows + b * stride;
         vf w = all(out_of_it ? -d->val[i] : d->val[i]);
@@ -35,7 +37,7 @@ UNROLL(4)
     }
 UNROLL(4)
     for (int v = 0; v < vectors; v++)
-        put(out + v * VL, sum[v], past);
+        put(out + v * VL, sum[v], bypass);
 }
 
 INLINE void mean(const struct tsgd_mix *d, const float *rows, size_t stride, const int vectors,
@@ -56,7 +58,7 @@ UNROLL(4)
         out[v] = first[v] + all(d->val[0]) * sum[v];
 }
 
-/* Strips, then the vectors that they leave. */
+/* The body for strips of STRIP vectors, then for each vector that remains. */
 #define STRIPS(j, n, body)                                                                       \
     do {                                                                                         \
         size_t j = 0;                                                                            \
@@ -67,11 +69,11 @@ UNROLL(4)
     } while (0)
 
 INLINE void row(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t stride, size_t n,
-                float *out, const bool past)
+                float *out, const bool bypass)
 {
-#define MIX(j, vectors) mix(d, a, NULL, rows + (j), stride, vectors, out + (j), past)
+#define MIX(j, vectors) mix(d, a, NULL, rows + (j), stride, vectors, out + (j), bypass)
 #define MIX_PRESENT(j, vectors)                                                                  \
-    mix(d, a, d->absent, rows + (j), stride, vectors, out + (j), past)
+    mix(d, a, d->absent, rows + (j), stride, vectors, out + (j), bypass)
     if (d->absent)
         STRIPS(j, n, MIX_PRESENT);
     else
@@ -81,33 +83,33 @@ INLINE void row(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t 
 }
 
 INLINE void mean_to_one(const struct tsgd_mix *d, const float *rows, size_t n, float *out,
-                        const bool past)
+                        const bool bypass)
 {
     vf m[STRIP];
 #define MEAN(j, vectors)                                                                         \
     do {                                                                                         \
         mean(d, rows + (j), d->stride, vectors, m);                                              \
         for (int v = 0; v < (vectors); v++)                                                      \
-            put(out + (j) + v * VL, m[v], past);                                                 \
+            put(out + (j) + v * VL, m[v], bypass);                                                 \
     } while (0)
     STRIPS(j, n, MEAN);
 #undef MEAN
 }
 
 void TSGD_FN(mix_row)(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
-                      float *restrict out, bool past)
+                      float *restrict out, bool bypass)
 {
-    if (d->uniform && past)
+    if (d->uniform && bypass)
         mean_to_one(d, rows, n, out, true);
     else if (d->uniform)
         mean_to_one(d, rows, n, out, false);
-    else if (past)
+    else if (bypass)
         row(d, a, rows, d->stride, n, out, true);
     else
         row(d, a, rows, d->stride, n, out, false);
     /* Such stores are not ordered by the release store that publishes the row: without this fence a
      * neighbour, or the next holder, could read what stood there before. */
-    if (past)
+    if (bypass)
         stream_end();
 }
 
@@ -120,8 +122,8 @@ INLINE void gather(const struct tsgd_mix *d, const float *rows, size_t n, float 
             store(pool + b * pitch + j, load(rows + b * d->stride + j));
 }
 
-/* Asks for n floats that will be needed soon, while there is something to compute: asked for all at
- * once they would wait for each other, and the computing for them.                               */
+/* Prefetches n floats that will be needed soon. The calls are spread over the computation: made
+ * all at once, they would wait for each other, and the computation for them.                    */
 INLINE void ask_for(const float *x, size_t n)
 {
     for (size_t j = 0; j < n; j += 16)
@@ -147,7 +149,7 @@ INLINE void mean_to_all(const struct tsgd_mix *d, const float *pool, size_t pitc
 #undef MEAN
 }
 
-/* Row a reads nobody but itself. */
+/* Row a has no neighbour, so it keeps its value. */
 static bool stays(const struct tsgd_mix *d, uint32_t a)
 {
     uint32_t first = d->ptr[a];

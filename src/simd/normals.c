@@ -50,7 +50,7 @@ static void philox(uint32_t out[4][LANES], uint64_t seed, uint32_t first, uint32
         wide c[4] = {even + (first + l), zero + a, zero + b, zero + purpose};
         wide d[4] = {even + (first + l + 1), zero + a, zero + b, zero + purpose};
         uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-#pragma GCC unroll 10
+UNROLL(10)
         for (int i = 0; i < 10; i++) {
             one_round(c, k0, k1);
             one_round(d, k0, k1);

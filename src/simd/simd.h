@@ -1,11 +1,12 @@
-/* simd/simd.h: the vectors that kernels are written in. Every file of this folder but the headers is
- * compiled once for each instruction set, TSGD_ISA naming it, and says what it does once, in GCC's
- * vector extensions; what they lack (a multiply-add, a store past the cache) stands here.
+/* simd/simd.h: the vectors that kernels are written in. Every file of this folder but the headers
+ * is compiled once for each instruction set, TSGD_ISA naming it, and says what it does once, in
+ * GCC's vector extensions; what they lack (a multiply-add, a store that bypasses the cache) stands
+ * here.
  *
  * Activations are [features][ld] with ld a multiple of 16 (see model/layer.h), so a vector of any
- * width holds one feature of neighbouring samples and no kernel has a remainder.
- * Multiplications and additions are contracted where madd() says so and nowhere else: kernels whose
- * bits must be the same on every instruction set do without it.                                  */
+ * width holds one feature of neighbouring samples and no kernel has a remainder. Multiplications
+ * and additions are contracted where madd() says so and nowhere else: kernels whose bits must be
+ * the same on every instruction set do without it.                                              */
 #ifndef TSGD_SIMD_SIMD_H
 #define TSGD_SIMD_SIMD_H
 
@@ -17,7 +18,8 @@
 #include <arm_neon.h>
 #endif
 
-/* VL floats in a vector; SUMS independent sums that fit the registers beside what feeds them. */
+/* VL: floats in a vector. SUMS: accumulators, as many as the register file holds beside the
+ * operands of a multiply-add.                                                                   */
 #if defined(__AVX512F__)
 enum { VL = 16, SUMS = 24 };
 #elif defined(__AVX2__)
@@ -42,7 +44,11 @@ typedef float vf_unaligned __attribute__((vector_size(4 * VL), aligned(4), may_a
 
 #define INLINE static inline __attribute__((always_inline))
 #define TSGD_TEXT(x) #x
+#if defined(__clang__)
+#define UNROLL(n) _Pragma(TSGD_TEXT(unroll n))
+#else
 #define UNROLL(n) _Pragma(TSGD_TEXT(GCC unroll n))
+#endif
 
 INLINE vf load(const float *p) { return *(const vf *)p; }
 INLINE vf loadu(const float *p) { return *(const vf_unaligned *)p; }
@@ -160,8 +166,8 @@ INLINE vm mask_of(uint16_t bits)
 #endif
 }
 
-/* A store that does not fetch the line into the cache first. It is not ordered with other stores:
- * call stream_end before telling anybody.                                                       */
+/* A store that bypasses the cache (non-temporal). It is not ordered with other stores: call
+ * stream_end before another thread is told of it.                                               */
 INLINE void stream(float *p, vf x)
 {
 #if defined(__AVX512F__)
@@ -182,25 +188,25 @@ INLINE void stream_end(void)
 #endif
 }
 
-/* {f(0, n), f(1, n), ..}, for constant shuffles. */
+/* f(0, n), f(1, n), ..: for __builtin_shufflevector, the lane that each lane comes from. */
 #define LANES_4(f, n) f(0, n), f(1, n), f(2, n), f(3, n)
 #define LANES_8(f, n) LANES_4(f, n), f(4, n), f(5, n), f(6, n), f(7, n)
 #define LANES_16(f, n) LANES_8(f, n), f(8, n), f(9, n), f(10, n), f(11, n), f(12, n), f(13, n), \
     f(14, n), f(15, n)
 #if defined(__AVX512F__)
-#define LANES(f, n) ((vi){LANES_16(f, n)})
+#define LANES(f, n) LANES_16(f, n)
 #elif defined(__AVX2__)
-#define LANES(f, n) ((vi){LANES_8(f, n)})
+#define LANES(f, n) LANES_8(f, n)
 #else
-#define LANES(f, n) ((vi){LANES_4(f, n)})
+#define LANES(f, n) LANES_4(f, n)
 #endif
 
-/* Vectors hold runs of n partial sums. The sums of halves of the runs of a, then those of b: vectors
- * of runs of n / 2.                                                                              */
+/* One step of adding up lanes. Vectors a and b hold runs of n partial sums; the result holds a run
+ * of n / 2 for each run of a and then for each of b: its first half plus its second half.       */
 #define FIRST_HALF(l, n) (l / (VL / 2) * VL + l % (VL / 2) / (n / 2) * n + l % (VL / 2) % (n / 2))
 #define SECOND_HALF(l, n) (FIRST_HALF(l, n) + n / 2)
-#define HALVE(a, b, n) (__builtin_shuffle(a, b, LANES(FIRST_HALF, n)) +                          \
-                        __builtin_shuffle(a, b, LANES(SECOND_HALF, n)))
+#define HALVE(a, b, n) (__builtin_shufflevector(a, b, LANES(FIRST_HALF, n)) +                    \
+                        __builtin_shufflevector(a, b, LANES(SECOND_HALF, n)))
 
 /* The sums of the lanes of VL vectors, in order, in one vector. */
 INLINE vf add_lanes(vf x[VL])
@@ -231,8 +237,8 @@ INLINE void transpose(vf x[VL])
     for (int i = 0; i < VL; i++)                                                                 \
         if (!(i & n)) {                                                                          \
             vf a = x[i], b = x[i + n];                                                           \
-            x[i] = __builtin_shuffle(a, b, LANES(LOW, n));                                       \
-            x[i + n] = __builtin_shuffle(a, b, LANES(HIGH, n));                                  \
+            x[i] = __builtin_shufflevector(a, b, LANES(LOW, n));                                 \
+            x[i + n] = __builtin_shufflevector(a, b, LANES(HIGH, n));                            \
         }
     SWAP(1)
     SWAP(2)

@@ -260,7 +260,9 @@ static bool holds(uint32_t number, char text[KERNELS_TEXT])
         for (int end = 0; good && end < 2; end++) {
             struct guard g = {.at_end = end}, h = {.at_end = end};
             good = plain(k, &t, &g, text) && (t.n_p == 0 || pooled(k, &t, &h, text));
-            if ((!guard_release(&g) | !guard_release(&h)) && good) {
+            bool inside = guard_release(&g);
+            inside &= guard_release(&h);
+            if (!inside && good) {
                 snprintf(text, KERNELS_TEXT, "written outside an array");
                 good = false;
             }

@@ -272,13 +272,12 @@ static bool transposed(const struct tsgd_kernels *k, uint32_t r, struct guard *g
 
 struct product {
     size_t m, n, k, ars, acs, brs, bcs, crs, a_size, b_size, c_size;
-    float alpha, beta, *a, *b, *c, *want;
+    float beta, *a, *b, *c, *want;
 };
 
 static void multiply(struct product *p, uint32_t *r)
 {
     static const float factors[] = {1, -2, 0};
-    p->alpha = factors[kernels_draw(r, 2)];
     p->beta = factors[kernels_draw(r, 3)];
     p->a_size = (p->m - 1) * p->ars + (p->k - 1) * p->acs + 1;
     p->b_size = (p->k - 1) * p->brs + (p->n - 1) * p->bcs + 1;
@@ -293,7 +292,7 @@ static void multiply(struct product *p, uint32_t *r)
             float sum = 0, *c = &p->want[i * p->crs + j];
             for (size_t l = 0; l < p->k; l++)
                 sum += p->a[i * p->ars + l * p->acs] * p->b[l * p->brs + j * p->bcs];
-            *c = p->alpha * sum + p->beta * *c;
+            *c = sum + p->beta * *c;
         }
 }
 
@@ -330,8 +329,10 @@ static bool gemm(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char
     p.crs = p.n + kernels_draw(&r, 4);
     multiply(&p, &r);
     float *c = before(&p, g);
-    k->gemm(p.m, p.n, p.k, p.alpha, copy(g, p.a, p.a_size, 4), p.ars, p.acs,
-            copy(g, p.b, p.b_size, 4), p.brs, p.bcs, p.beta, c, p.crs);
+    k->gemm(&(struct tsgd_product){
+        .m = p.m, .n = p.n, .k = p.k, .a = {copy(g, p.a, p.a_size, 4), p.ars, p.acs},
+        .b = {copy(g, p.b, p.b_size, 4), p.brs, p.bcs}, .beta = p.beta, .c = c, .rsc = p.crs,
+    }, floats(g, k->gemm_panel(), 64));
     return settled(&p, c, text);
 }
 
@@ -353,8 +354,10 @@ static bool gemm_tile(const struct tsgd_kernels *k, uint32_t r, struct guard *g,
     multiply(&p, &r);
     float *c = before(&p, g), *b = kernels_zeros(p.k * n, sizeof *b);
     memcpy(b, p.b, p.b_size * sizeof *b);       /* all of its last row can be read */
-    k->gemm_tile(p.m, p.n, p.k, p.alpha, copy(g, p.a, p.a_size, 4), p.acs, copy(g, b, p.k * n, 4),
-                 n, p.beta, c, p.crs);
+    k->gemm_tile(&(struct tsgd_product){
+        .m = p.m, .n = p.n, .k = p.k, .a = {copy(g, p.a, p.a_size, 4), 1, p.acs},
+        .b = {copy(g, b, p.k * n, 4), n, 1}, .beta = p.beta, .c = c, .rsc = p.crs,
+    });
     free(b);
     return settled(&p, c, text);
 }
@@ -368,7 +371,7 @@ static bool gemm_pack(const struct tsgd_kernels *k, uint32_t r, struct guard *g,
     size_t size = (deep - 1) * rs + (n - 1) * cs + 1;
     float *from = kernels_uniform(&r, size), *to = floats(g, deep * width, 4);
     bool good = true;
-    k->gemm_pack(width, n, deep, copy(g, from, size, 4), rs, cs, to);
+    k->gemm_pack(width, n, deep, (struct tsgd_mat){copy(g, from, size, 4), rs, cs}, to);
     for (size_t i = 0; good && i < deep * width; i++) {
         float want = i % width < n ? from[i / width * rs + i % width * cs] : 0;
         good = kernels_equal("panel", &to[i], &want, 1, text);

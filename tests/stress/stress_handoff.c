@@ -2,6 +2,7 @@
  * delays between its steps (in builds with TSGD_JITTER), every topology, sizes, methods, several
  * populations; every run must match the sequential simulator bit for bit, and never hang.
  *     stress_handoff [ROUNDS [SEEDS]]                                                           */
+#include "linalg/isa.h"
 #include "method/method.h"
 #include "sim/graphs.h"
 #include "sim/sim.h"
@@ -149,7 +150,8 @@ static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, u
     struct tsgd_churn away = churn(lcg(&s), nodes, !teleports && tsgd_schedule_symmetric(&w));
     struct tsgd_network net = network(lcg(&s));
     struct tsgd_engine_config c = {
-        .problem = &toy.problem, .population = &p, .n_populations = 1,
+        .problem = &toy.problem, .kernels = tsgd_isa_table(0),
+        .population = &p, .n_populations = 1,
         .teleports = teleports, .presence = tsgd_churn_presence(&away),
         .clock = tsgd_network_clock(&net),
         .rule = m ? rule_of(m, lcg(&s)) : sgd(lcg(&s)),
@@ -194,7 +196,8 @@ static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
     toy.problem.parts = (uint32_t)seed % 3;
     struct tsgd_network net = network(lcg(&s));
     struct tsgd_engine_config c = {
-        .problem = &toy.problem, .population = p, .n_populations = 4, .teleports = true,
+        .problem = &toy.problem, .kernels = tsgd_isa_table(0),
+        .population = p, .n_populations = 4, .teleports = true,
         .presence = tsgd_churn_presence(&away), .clock = tsgd_network_clock(&net),
         .rule = sgd(lcg(&s)), .local_steps = 1, .seed = seed, .threads = threads, .init = init,
         .final_average = seed % 3 == 0,
@@ -222,7 +225,8 @@ static int far_apart(uint32_t threads, uint64_t rounds, uint64_t seed)
     struct tsgd_population p = {.k = K, .mixing = &w, .rounds = 4 * rounds,
                                 .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1})};
     struct tsgd_engine_config c = {
-        .problem = &toy.problem, .population = &p, .n_populations = 1,
+        .problem = &toy.problem, .kernels = tsgd_isa_table(0),
+        .population = &p, .n_populations = 1,
         .presence = tsgd_churn_presence(&away),
         .rule = sgd(0), .local_steps = 1, .seed = seed, .threads = threads, .init = init,
     };

@@ -5,6 +5,7 @@
  * asleep, they did.
  *     stress_sleep [SECONDS]                                                                    */
 #include "base/clock.h"
+#include "linalg/isa.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 #include "method/sgd.h"
@@ -37,7 +38,8 @@ static struct end train(const char *topology, uint32_t k, uint32_t threads, uint
         .rounds = rounds, .eval_every = rounds / 3 + 1,
     };
     struct tsgd_engine_config c = {
-        .problem = &toy.problem, .population = &p, .n_populations = 1, .teleports = true,
+        .problem = &toy.problem, .kernels = tsgd_isa_table(0),
+        .population = &p, .n_populations = 1, .teleports = true,
         .rule = l, .local_steps = 1, .seed = 5, .threads = threads, .patience = patience,
         .init = init,
         .gossip = slices ? TSGD_GOSSIP_SLICES : TSGD_GOSSIP_ROWS,

@@ -1,6 +1,4 @@
 /* A batch of any size gives the mean of its samples' own gradients, on every instruction set. */
-#include "linalg/gemm.h"
-#include "linalg/isa.h"
 #include "model/model.h"
 #include "twin.h"
 
@@ -18,11 +16,12 @@ struct fixture {
     double *sum, loss;
 };
 
-static void setup(struct fixture *f, const char *model, struct tsgd_shape in)
+static void setup(struct fixture *f, const char *model, struct tsgd_shape in, const char *isa)
 {
     struct tsgd_rng rng = tsgd_rng(11, TSGD_RNG_TEST, 0, 0);
     *f = (struct fixture){.features = tsgd_shape_size(in)};
-    cr_assert(tsgd_model_build(&f->net, model, in, CLASSES, NULL) == TSGD_OK);
+    struct tsgd_backend on = twin_on(isa);
+    cr_assert(tsgd_model_build(&f->net, model, in, CLASSES, &on, NULL) == TSGD_OK);
     f->w = twin_floats(f->net.dim);
     f->x = twin_floats(MOST * f->features);
     f->one = twin_floats(f->net.dim);
@@ -52,13 +51,13 @@ static void compare(struct fixture *f, const char *model, size_t batch)
 {
     double loss = gradient(f, 0, batch, f->grad), most = 0;
     cr_assert(fabs(loss - f->loss) < 1e-5 * f->loss, "%s, %s, batch %zu: loss %.9g, want %.9g",
-              model, tsgd_kernels->isa, batch, loss, f->loss);
+              model, f->net.on.kernels->isa, batch, loss, f->loss);
     for (size_t j = 0; j < f->net.dim; j++)
         most = fmax(most, fabs(f->sum[j] / (double)batch));
     for (size_t j = 0; j < f->net.dim; j++) {
         double want = f->sum[j] / (double)batch;
         cr_assert(fabs((double)f->grad[j] - want) < 1e-4 * most, "%s, %s, batch %zu, parameter "
-                  "%zu: %.9g, want %.9g", model, tsgd_kernels->isa, batch, j, (double)f->grad[j],
+                  "%zu: %.9g, want %.9g", model, f->net.on.kernels->isa, batch, j, (double)f->grad[j],
                   want);
     }
 }
@@ -76,19 +75,14 @@ enum { NETS = sizeof nets / sizeof *nets };
 
 ParameterizedTestParameters(batch_sizes, all_give_the_mean_of_single_samples)
 {
-    size_t tables = 0;
-    while (tsgd_isa_table(tables))
-        tables++;
-    return twin_rows(tables * NETS);
+    return twin_rows(twin_isas() * NETS);
 }
 
 ParameterizedTest(size_t *row, batch_sizes, all_give_the_mean_of_single_samples, .timeout = 300)
 {
     const char *model = nets[*row % NETS].model;
     struct fixture f;
-    cr_assert(tsgd_isa_init(tsgd_isa_table(*row / NETS)->isa, NULL) == TSGD_OK);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    setup(&f, model, nets[*row % NETS].in);
+    setup(&f, model, nets[*row % NETS].in, tsgd_isa_table(*row / NETS)->isa);
     for (size_t batch = 1; batch <= MOST; batch++) {
         f.loss += gradient(&f, batch - 1, 1, f.one);
         for (size_t j = 0; j < f.net.dim; j++)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "linalg/isa.h"
 #include "method/sgd.h"
 #include "scenario/churn.h"
 #include "sim/graphs.h"
@@ -155,7 +156,8 @@ static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t n
                                     .eta = tsgd_rate_step_size(&s->rate), .rounds = 60,
                                     .eval_every = 7, .eval_at_start = true};
     s->c = (struct tsgd_engine_config){
-        .problem = &s->toy.problem, .population = &s->p, .n_populations = 1, .teleports = true,
+        .problem = &s->toy.problem, .kernels = tsgd_isa_table(0),
+        .population = &s->p, .n_populations = 1, .teleports = true,
         .presence = tsgd_churn_presence(&s->churn), .local_steps = 1, .seed = 9, .threads = 3,
         .init = s->init,
     };

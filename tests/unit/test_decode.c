@@ -143,7 +143,7 @@ Test(decode, pixels_and_steps_lie_on_a_line)
     for (enum table t = PIXELS; t <= CURVED; t++) {
         struct tsgd_decoder decoder;
         struct tsgd_dataset d = make((struct tsgd_shape){1, 8, 8}, t, false);
-        tsgd_decoder_init(&decoder, &d, false, tsgd_kernels);
+        tsgd_decoder_init(&decoder, &d, false, tsgd_isa_table(0));
         cr_expect(decoder.straight == (t != CURVED));
         tsgd_dataset_release(&d);
     }

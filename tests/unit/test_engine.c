@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "linalg/isa.h"
 #include "method/method.h"
 #include "scenario/churn.h"
 #include "sim/graphs.h"
@@ -34,7 +35,8 @@ static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t n
                                     .eta = tsgd_rate_step_size(&s->rate), .rounds = 60,
                                     .eval_every = 7, .eval_at_start = true};
     s->c = (struct tsgd_engine_config){
-        .problem = &s->toy.problem, .population = &s->p, .n_populations = 1, .teleports = true,
+        .problem = &s->toy.problem, .kernels = tsgd_isa_table(0),
+        .population = &s->p, .n_populations = 1, .teleports = true,
         .local_steps = 1, .seed = 9, .threads = 2, .init = s->init,
     };
     cr_assert(tsgd_sgd_rule(&s->c.rule, "token", 0.9, false, 1e-4, NULL) == TSGD_OK);

@@ -1,5 +1,5 @@
+#include "linalg/blocking.h"
 #include "linalg/gemm.h"
-#include "linalg/isa.h"
 #include "sim/ref.h"
 #include "twin.h"
 
@@ -11,7 +11,8 @@
 
 /* A product of random shape, strides and transposes against the naive one, with the bound that
  * sums of k rounded terms obey. C starts as NaN where beta is 0, and its padding must stay.     */
-static void compare(struct tsgd_rng *rng, size_t m, size_t n, size_t k)
+static void compare(const struct tsgd_backend *on, struct tsgd_rng *rng, size_t m, size_t n,
+                    size_t k)
 {
     size_t lda = (m > k ? m : k) + tsgd_rng_below(rng, 3);
     size_t ldb = (n > k ? n : k) + tsgd_rng_below(rng, 3), rsc = n + tsgd_rng_below(rng, 3);
@@ -29,7 +30,12 @@ static void compare(struct tsgd_rng *rng, size_t m, size_t n, size_t k)
         if (!add && j % rsc < n)
             c[j] = NAN;
     }
-    tsgd_gemm(m, n, k, (struct tsgd_mat){a, ars, acs}, (struct tsgd_mat){b, brs, bcs}, add, c, rsc);
+    float *scratch = twin_floats(tsgd_gemm_scratch(on, m, n, k));
+    tsgd_gemm(on, &(struct tsgd_product){
+        .m = m, .n = n, .k = k, .a = {a, ars, acs}, .b = {b, brs, bcs}, .beta = add, .c = c,
+        .rsc = rsc,
+    }, scratch);
+    free(scratch);
     tsgd_ref_gemm(m, n, k, a, ars, acs, b, brs, bcs, add, want, rsc);
     for (size_t j = 0; j < na; j++)
         a[j] = fabsf(a[j]);
@@ -48,21 +54,6 @@ static void compare(struct tsgd_rng *rng, size_t m, size_t n, size_t k)
     free(size);
 }
 
-/* The instruction sets that this machine has; the test runs once with each. */
-static size_t isas(void)
-{
-    size_t n = 0;
-    while (tsgd_isa_table(n))
-        n++;
-    return n;
-}
-
-static void use_isa(size_t i)
-{
-    cr_assert(tsgd_isa_init(tsgd_isa_table(i)->isa, NULL) == TSGD_OK);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-}
-
 ParameterizedTestParameters(gemm, agrees_with_the_naive_product)
 {
     return twin_rows(8);
@@ -71,10 +62,10 @@ ParameterizedTestParameters(gemm, agrees_with_the_naive_product)
 ParameterizedTest(size_t *row, gemm, agrees_with_the_naive_product, .timeout = 120)
 {
     struct tsgd_rng rng = tsgd_rng(1, TSGD_RNG_TEST, (uint32_t)*row, 0);
-    for (size_t i = 0; i < isas(); i++) {
-        use_isa(i);
+    for (size_t i = 0; i < twin_isas(); i++) {
+        struct tsgd_backend on = twin_on(tsgd_isa_table(i)->isa);
         for (int trial = 0; trial < (TWIN_SLOW ? 20 : 200); trial++)
-            compare(&rng, 1 + tsgd_rng_below(&rng, 70), 1 + tsgd_rng_below(&rng, 70),
+            compare(&on, &rng, 1 + tsgd_rng_below(&rng, 70), 1 + tsgd_rng_below(&rng, 70),
                     1 + tsgd_rng_below(&rng, 70));
     }
 }
@@ -82,22 +73,56 @@ ParameterizedTest(size_t *row, gemm, agrees_with_the_naive_product, .timeout = 1
 Test(gemm, large_products_agree_too, .timeout = 120)
 {
     struct tsgd_rng rng = tsgd_rng(2, TSGD_RNG_TEST, 0, 0);
-    for (size_t i = 0; i < isas(); i++) {
-        use_isa(i);
+    for (size_t i = 0; i < twin_isas(); i++) {
+        struct tsgd_backend on = twin_on(tsgd_isa_table(i)->isa);
         for (int trial = 0; trial < (TWIN_SLOW ? 2 : 4); trial++)
-            compare(&rng, 210 + tsgd_rng_below(&rng, 100), 210 + tsgd_rng_below(&rng, 100),
+            compare(&on, &rng, 210 + tsgd_rng_below(&rng, 100), 210 + tsgd_rng_below(&rng, 100),
                     210 + tsgd_rng_below(&rng, 700));
     }
 }
 
-/* Beyond 2^27 multiply-adds BLIS packs the operands and calls a micro-kernel for each tile. */
+/* Beyond 2^27 multiply-adds operands are packed and a micro-kernel computes each tile. */
 Test(gemm, packed_products_agree_too, .timeout = 240)
 {
     struct tsgd_rng rng = tsgd_rng(4, TSGD_RNG_TEST, 0, 0);
-    for (size_t i = 0; i < isas() && !TWIN_SLOW; i++) {
-        use_isa(i);
-        compare(&rng, 515 + tsgd_rng_below(&rng, 20), 515 + tsgd_rng_below(&rng, 70),
+    for (size_t i = 0; i < 2 * twin_isas() && !TWIN_SLOW; i++) {
+        struct tsgd_backend on = twin_on(tsgd_isa_table(i / 2)->isa);
+        if (i % 2)
+            on.blocking = tsgd_blocking_own(on.kernels);
+        compare(&on, &rng, 515 + tsgd_rng_below(&rng, 20), 515 + tsgd_rng_below(&rng, 70),
                 515 + tsgd_rng_below(&rng, 20));
+    }
+}
+
+/* Longer than a block in every direction, so that blocks are cut and added up; only some elements
+ * are compared, with sums in double.                                                            */
+Test(gemm, products_of_several_blocks_agree_too, .timeout = 240)
+{
+    enum { M = 800, N = 4200, K = 530, TRIED = 997 };
+    struct tsgd_rng rng = tsgd_rng(9, TSGD_RNG_TEST, 0, 0);
+    float *a = twin_floats(M * K), *b = twin_floats(K * N), *c = twin_floats(M * N);
+    twin_random(&rng, a, M * K);
+    twin_random(&rng, b, K * N);
+    for (size_t i = 0; i < 2 * twin_isas() && !TWIN_SLOW; i++) {
+        struct tsgd_backend on = twin_on(tsgd_isa_table(i / 2)->isa);
+        if (i % 2)
+            on.blocking = tsgd_blocking_own(on.kernels);
+        float *scratch = twin_floats(tsgd_gemm_scratch(&on, M, N, K));
+        memset(c, -1, (size_t)M * N * sizeof *c);
+        tsgd_gemm(&on, &(struct tsgd_product){
+            .m = M, .n = N, .k = K, .a = {a, K, 1}, .b = {b, N, 1}, .c = c, .rsc = N,
+        }, scratch);
+        for (size_t e = 0; e < (size_t)M * N; e += TRIED) {
+            double sum = 0, size = 0;
+            for (size_t p = 0; p < K; p++) {
+                double term = (double)a[e / N * K + p] * (double)b[p * N + e % N];
+                sum += term;
+                size += fabs(term);
+            }
+            cr_assert(fabs((double)c[e] - sum) <= (K + 1) * (double)FLT_EPSILON * size, "%s, %s: "
+                      "element %zu", on.kernels->isa, tsgd_backend_name(&on), e);
+        }
+        free(scratch);
     }
 }
 
@@ -106,61 +131,73 @@ Test(gemm, rows_of_b_may_overlap, .timeout = 60)
     float a[2 * 3], b[8], c[2 * 4];
     double want[2 * 4];
     struct tsgd_rng rng = tsgd_rng(3, TSGD_RNG_TEST, 0, 0);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
+    struct tsgd_backend on = twin_on(NULL);
     twin_random(&rng, a, 6);
     twin_random(&rng, b, 8);
-    tsgd_gemm(2, 4, 3, (struct tsgd_mat){a, 3, 1}, (struct tsgd_mat){b, 2, 1}, 0, c, 4);
+    tsgd_gemm(&on, &(struct tsgd_product){
+        .m = 2, .n = 4, .k = 3, .a = {a, 3, 1}, .b = {b, 2, 1}, .c = c, .rsc = 4,
+    }, twin_floats(tsgd_gemm_scratch(&on, 2, 4, 3)));
     tsgd_ref_gemm(2, 4, 3, a, 3, 1, b, 2, 1, 0, want, 4);
     for (int j = 0; j < 8; j++)
         cr_assert(fabs((double)c[j] - want[j]) <= 12 * FLT_EPSILON, "at %d", j);
 }
 
-static enum tsgd_status init_with(const char *type, struct tsgd_error *err)
+static enum tsgd_status init_with(const char *type, struct tsgd_backend *on, struct tsgd_error *err)
 {
     setenv("BLIS_ARCH_TYPE", type, 1);
-    return tsgd_gemm_init(err);
+    return tsgd_backend_init(on, NULL, err);
 }
 
 #if defined(__x86_64__)
-Test(gemm, kernels_are_not_the_generic_ones_where_there_is_avx2, .timeout = 60)
+/* The list of what the variable may be, with the number of each, stands in the error. */
+static void every_set(void (*check)(struct tsgd_backend *on, const char *name))
 {
-    unsetenv("BLIS_ARCH_TYPE");
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        cr_assert(strcmp(tsgd_gemm_kernels(), "generic") != 0);
+    struct tsgd_error err;
+    struct tsgd_backend on;
+    cr_assert(init_with("999", &on, &err) == TSGD_EINVAL);
+    char *at = strstr(err.text, "one of ");
+    cr_assert(at, "%s", err.text);
+    for (at += strlen("one of "); at; at = strchr(at, ',') ? strchr(at, ',') + 2 : NULL) {
+        char name[32], number[8];
+        cr_assert(sscanf(at, "%7[0-9] (%31[a-z0-9])", number, name) == 2, "%s", at);
+        cr_assert(init_with(number, &on, NULL) == TSGD_OK, "%s", number);
+        check(&on, name);
+    }
+}
+
+static void has_the_name(struct tsgd_backend *on, const char *name)
+{
+    cr_expect(!strcmp(tsgd_backend_name(on), name), "%s, want %s", tsgd_backend_name(on), name);
+}
+
+Test(gemm, the_user_s_kernel_set_wins, .timeout = 60)
+{
+    every_set(has_the_name);
+}
+
+static void agrees(struct tsgd_backend *on, const char *name)
+{
+    struct tsgd_rng rng = tsgd_rng(8, TSGD_RNG_TEST, 0, 0);
+    (void)name;
+    if (!TWIN_SLOW)
+        compare(on, &rng, 530, 517, 540);
+}
+
+Test(gemm, the_user_s_kernel_sets_agree_with_the_naive_product, .timeout = 240)
+{
+    every_set(agrees);
 }
 
 Test(gemm, a_kernel_set_that_the_cpu_cannot_run_is_refused, .timeout = 60)
 {
     struct tsgd_error err;
+    struct tsgd_backend on;
     if (__builtin_cpu_supports("avx512f"))
         cr_skip_test("this CPU can run all that the test could ask for");
-    cr_assert(init_with("0", &err) == TSGD_EINVAL);
+    cr_assert(init_with("0", &on, &err) == TSGD_EINVAL);
     cr_assert(strstr(err.text, "(skx)"), "%s", err.text);
 }
 #endif
-
-Test(gemm, the_environment_is_left_as_it_was, .timeout = 60)
-{
-    unsetenv("BLIS_ARCH_TYPE");
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    cr_assert(!getenv("BLIS_ARCH_TYPE"));
-}
-
-/* The number of `generic` differs between versions of BLIS: the error of a wrong one tells it. */
-Test(gemm, the_user_s_kernel_set_wins, .timeout = 60)
-{
-    struct tsgd_error err;
-    char number[8] = "";
-    cr_assert(init_with("999", &err) == TSGD_EINVAL);
-    const char *name = strstr(err.text, " (generic)");
-    cr_assert(name, "%s", err.text);
-    while (name[-1] != ' ')
-        name--;
-    snprintf(number, sizeof number, "%.*s", (int)strspn(name, "0123456789"), name);
-    cr_assert(init_with(number, &err) == TSGD_OK, "%s", err.text);
-    cr_assert(!strcmp(tsgd_gemm_kernels(), "generic"), "%s", tsgd_gemm_kernels());
-}
 
 static const char *const wrong[] = {"", "haswell", "-1", "7 ", "999", "99999999999999999999"};
 
@@ -172,6 +209,7 @@ ParameterizedTestParameters(gemm, a_wrong_kernel_set_is_refused)
 ParameterizedTest(size_t *row, gemm, a_wrong_kernel_set_is_refused, .timeout = 60)
 {
     struct tsgd_error err;
-    cr_assert(init_with(wrong[*row], &err) == TSGD_EINVAL);
+    struct tsgd_backend on;
+    cr_assert(init_with(wrong[*row], &on, &err) == TSGD_EINVAL);
     cr_assert(strstr(err.text, "BLIS_ARCH_TYPE") && strstr(err.text, wrong[*row]), "%s", err.text);
 }

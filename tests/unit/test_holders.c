@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linalg/isa.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 #include "method/sgd.h"
@@ -48,7 +49,8 @@ static void record(uint64_t seed, uint32_t k, uint32_t threads)
         .rounds = ROUNDS,
     };
     struct tsgd_engine_config c = {
-        .problem = &toy.problem, .population = &all, .n_populations = 1, .teleports = true,
+        .problem = &toy.problem, .kernels = tsgd_isa_table(0),
+        .population = &all, .n_populations = 1, .teleports = true,
         .local_steps = 1, .seed = seed, .threads = threads, .init = &x0,
     };
     cr_assert(tsgd_sgd_rule(&c.rule, "token", 0, false, 0, NULL) == TSGD_OK);

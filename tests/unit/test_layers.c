@@ -1,6 +1,4 @@
 /* Every layer of the table, over random shapes and batches, against naive double. */
-#include "linalg/gemm.h"
-#include "linalg/isa.h"
 #include "twin.h"
 
 #include <criterion/criterion.h>
@@ -13,12 +11,14 @@ enum { TRIALS = TWIN_SLOW ? 5 : 30 };
 
 static const size_t batches[] = {1, 5, 16, 17, 32};
 
-/* Kernels of table i from here on; false past the last. */
+/* What all fixtures compute with, from instruction set i on; false after the last. */
+static struct tsgd_backend on;
+
 static bool use(size_t i)
 {
     const struct tsgd_kernels *k = tsgd_isa_table(i);
     if (k)
-        cr_assert(tsgd_isa_init(k->isa, NULL) == TSGD_OK && tsgd_gemm_init(NULL) == TSGD_OK);
+        on = twin_on(k->isa);
     return k;
 }
 
@@ -81,7 +81,6 @@ static void settle(struct fixture *f, const struct tsgd_layer_ops *ops, size_t t
 static void setup(struct fixture *f, size_t row, float past)
 {
     struct tsgd_rng rng = tsgd_rng(4, TSGD_RNG_TEST, (uint32_t)row, 0);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
     settle(f, tsgd_layers[row % tsgd_n_layers], row / tsgd_n_layers, &rng);
     f->w = twin_floats(f->l.params);
     f->dw = twin_floats(f->l.params);
@@ -95,7 +94,7 @@ static void setup(struct fixture *f, size_t row, float past)
     f->ldx = twin_floats(f->ld * f->in);
     f->ldy = twin_floats(f->ld * f->out);
     f->keep = twin_floats(f->ld * f->l.keep);
-    f->scratch = twin_floats(f->l.ops->scratch ? f->l.ops->scratch(&f->l, f->ld) : 0);
+    f->scratch = twin_floats(f->l.ops->scratch ? f->l.ops->scratch(&f->l, &on, f->ld) : 0);
     f->w2 = twin_doubles(f->l.params);
     f->x2 = twin_doubles(f->batch * f->in);
     f->from2 = twin_doubles(f->batch * f->from);
@@ -120,11 +119,21 @@ static void teardown(struct fixture *f)
     free(f->lfrom), free(f->ldfrom), free(f->from2);
 }
 
+static struct tsgd_layer_call call(const struct fixture *f)
+{
+    return (struct tsgd_layer_call){
+        .on = &on, .ld = f->ld, .w = f->w, .x = f->lx, .y = f->ly, .keep = f->keep, .dy = f->ldy,
+        .dw = f->dw, .dx = f->ldx, .scratch = f->scratch,
+    };
+}
+
 static void forward_to(struct fixture *f, float *ly)
 {
-    f->l.ops->forward(&f->l, f->w, f->lx, ly, f->keep, f->scratch, f->ld);
+    struct tsgd_layer_call c = call(f);
+    c.y = ly;
+    f->l.ops->forward(&f->l, &c);
     if (f->l.ops->join)
-        f->l.ops->join(&f->l, f->lfrom, ly, f->ld);
+        f->l.ops->join(&f->l, on.kernels, f->lfrom, ly, f->ld);
 }
 
 static void forward(struct fixture *f)
@@ -134,10 +143,10 @@ static void forward(struct fixture *f)
 
 static void backward(struct fixture *f)
 {
-    f->l.ops->backward(&f->l, f->w, f->lx, f->ly, f->ldy, f->keep, f->dw, f->ldx, f->scratch,
-                       f->ld);
+    struct tsgd_layer_call c = call(f);
+    f->l.ops->backward(&f->l, &c);
     if (f->l.ops->join)
-        f->l.ops->join_back(&f->l, f->ldy, f->ldfrom, f->ld);
+        f->l.ops->join_back(&f->l, on.kernels, f->ldy, f->ldfrom, f->ld);
 }
 
 /* Sample s through the twin, into y2. */
@@ -339,7 +348,10 @@ ParameterizedTest(size_t *row, layers, no_input_gradient_changes_no_weight_gradi
         float *dw = twin_floats(f.l.params);
         forward(&f);
         backward(&f);
-        f.l.ops->backward(&f.l, f.w, f.lx, f.ly, f.ldy, f.keep, dw, NULL, f.scratch, f.ld);
+        struct tsgd_layer_call c = call(&f);
+        c.dw = dw;
+        c.dx = NULL;
+        f.l.ops->backward(&f.l, &c);
         cr_assert(!memcmp(dw, f.dw, f.l.params * sizeof *dw), "%s", f.l.ops->name);
         free(dw);
         teardown(&f);
@@ -362,7 +374,10 @@ ParameterizedTest(size_t *row, layers, working_in_place_changes_no_bit, .timeout
         if (ops->in_place) {
             forward_to(&f, f.lx);
             cr_assert(!memcmp(f.lx, f.ly, f.ld * f.in * sizeof *f.lx), "%s forward", ops->name);
-            ops->backward(&f.l, f.w, f.lx, f.lx, f.ldy, f.keep, f.dw, f.ldy, f.scratch, f.ld);
+            struct tsgd_layer_call c = call(&f);
+            c.y = f.lx;
+            c.dx = f.ldy;
+            ops->backward(&f.l, &c);
             cr_assert(!memcmp(f.ldy, f.ldx, f.ld * f.in * sizeof *f.ldx), "%s backward", ops->name);
         }
         teardown(&f);
@@ -372,13 +387,15 @@ ParameterizedTest(size_t *row, layers, working_in_place_changes_no_bit, .timeout
 Test(layers, the_first_of_equal_maxima_gets_the_gradient)
 {
     struct tsgd_layer l = {.ops = &tsgd_layer_maxpool, .window = 2, .in = {1, 2, 2}};
-    float x[4 * 16] = {0}, y[16], dy[16], dx[4 * 16], scratch[16];
+    _Alignas(64) float x[4 * 16] = {0}, y[16], dy[16], dx[4 * 16];
     cr_assert(l.ops->shape(&l, NULL) == TSGD_OK);
     x[1 * 16] = x[2 * 16] = 5;
     for (int s = 0; s < 16; s++)
         dy[s] = 3;
-    l.ops->forward(&l, NULL, x, y, NULL, scratch, 16);
-    l.ops->backward(&l, NULL, x, y, dy, NULL, NULL, dx, scratch, 16);
+    struct tsgd_backend widest = twin_on(NULL);
+    struct tsgd_layer_call c = {.on = &widest, .ld = 16, .x = x, .y = y, .dy = dy, .dx = dx};
+    l.ops->forward(&l, &c);
+    l.ops->backward(&l, &c);
     cr_assert(dx[0] == 0 && dx[16] == 3 && dx[32] == 0 && dx[48] == 0, "sample 0");
     cr_assert(dx[1] == 3 && dx[17] == 0 && dx[33] == 0 && dx[49] == 0, "sample 1");
 }
@@ -412,9 +429,9 @@ Test(layers, scratch_is_enough_for_smaller_batches)
     struct tsgd_layer l = {.ops = &tsgd_layer_conv, .name = "conv", .units = 16, .window = 5,
                            .in = {6, 12, 12}};
     size_t most = 0;
-    cr_assert(l.ops->shape(&l, NULL) == TSGD_OK);
+    cr_assert(use(0) && l.ops->shape(&l, NULL) == TSGD_OK);
     for (size_t ld = 16; ld <= 1024; ld += 16) {
-        size_t n = l.ops->scratch(&l, ld);
+        size_t n = l.ops->scratch(&l, &on, ld);
         cr_assert(n >= most, "%zu lanes need %zu, fewer %zu", ld, n, most);
         most = n;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "linalg/isa.h"
 #include "method/method.h"
 #include "sim/bowl.h"
 #include "sim/sim.h"
@@ -58,7 +59,8 @@ static void run(struct course *r)
         .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = r->lr}),
     };
     struct tsgd_engine_config c = {
-        .problem = &bowl.problem, .population = &p, .n_populations = 1,
+        .problem = &bowl.problem, .kernels = tsgd_isa_table(0),
+        .population = &p, .n_populations = 1,
         .teleports = r->active < r->nodes, .local_steps = r->local_steps, .seed = 3, .threads = 2,
         .init = init,
     };

@@ -1,6 +1,5 @@
 /* Whole models against their twins in double, and what the table says of them. Inputs are random,
  * since equal pixels would tie in the pooling windows and have no derivative.                   */
-#include "linalg/gemm.h"
 #include "sim/ref.h"
 #include "model/model.h"
 #include "twin.h"
@@ -251,7 +250,8 @@ ParameterizedTest(size_t *row, models, what_cannot_be_built_is_refused)
 {
     struct tsgd_net net = TSGD_NET_INIT;
     struct tsgd_error err;
-    cr_assert(tsgd_model_build(&net, wrong[*row].model, wrong[*row].in, CLASSES, &err) ==
+    struct tsgd_backend on = twin_on(NULL);
+    cr_assert(tsgd_model_build(&net, wrong[*row].model, wrong[*row].in, CLASSES, &on, &err) ==
               TSGD_EINVAL);
     cr_assert(strstr(err.text, wrong[*row].says), "%s", err.text);
     cr_assert(!net.layer);

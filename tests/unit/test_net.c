@@ -1,6 +1,4 @@
-#include "linalg/gemm.h"
 #include "sim/ref.h"
-#include "model/loss.h"
 #include "twin.h"
 
 #include <criterion/criterion.h>
@@ -25,9 +23,9 @@ static struct tsgd_net make(void)
 {
     struct tsgd_net net;
     struct tsgd_error err;
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
     cr_assert(tsgd_net_init(&net, chain, N_CHAIN, (struct tsgd_shape){2, 7, 6}, CLASSES, &err) ==
               TSGD_OK, "%s", err.text);
+    net.on = twin_on(NULL);
     return net;
 }
 
@@ -122,20 +120,16 @@ static enum tsgd_status same_shape(struct tsgd_layer *l, struct tsgd_error *err)
     return TSGD_OK;
 }
 
-static void negate(const struct tsgd_layer *l, const float *w, const float *x, float *y,
-                   float *keep, float *scratch, size_t ld)
+static void negate(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    (void)w, (void)keep, (void)scratch;
-    for (size_t j = 0; j < tsgd_shape_size(l->in) * ld; j++)
-        y[j] = -x[j];
+    for (size_t j = 0; j < tsgd_shape_size(l->in) * c->ld; j++)
+        c->y[j] = -c->x[j];
 }
 
-static void negate_back(const struct tsgd_layer *l, const float *w, const float *x, const float *y,
-                        const float *dy, const float *keep, float *dw, float *dx, float *scratch,
-                        size_t ld)
+static void negate_back(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    (void)x, (void)y, (void)dw;
-    negate(l, w, dy, dx, (float *)keep, scratch, ld);
+    for (size_t j = 0; j < tsgd_shape_size(l->in) * c->ld; j++)
+        c->dx[j] = -c->dy[j];
 }
 
 /* Behind pooling, which finds its winners again in its output. ReLU would not tell: it only
@@ -146,7 +140,6 @@ Test(net, what_a_layer_needs_again_is_not_overwritten, .timeout = 60)
     static const uint8_t labels[BATCH] = {3, 0, 4, 1};
     float *grad[2], x[BATCH * FEATURES];
     struct tsgd_rng rng = tsgd_rng(14, TSGD_RNG_TEST, 0, 0);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
     twin_random(&rng, x, BATCH * FEATURES);
     for (int in_place = 0; in_place < 2; in_place++) {
         const struct tsgd_layer_ops ops = {.name = "negate", .in_place = in_place,
@@ -156,6 +149,7 @@ Test(net, what_a_layer_needs_again_is_not_overwritten, .timeout = 60)
         struct tsgd_net net;
         cr_assert(tsgd_net_init(&net, layers, 4, (struct tsgd_shape){2, 7, 6}, CLASSES, NULL) ==
                   TSGD_OK);
+        net.on = twin_on(NULL);
         float *scratch = twin_floats(tsgd_net_scratch(&net, BATCH, true));
         float *w = twin_floats(net.dim);
         grad[in_place] = twin_floats(net.dim);
@@ -265,26 +259,26 @@ static void draw(float z[SAMPLES * LOGITS], uint8_t labels[SAMPLES], float lanes
 
 Test(loss, agrees_with_double)
 {
-    float z[SAMPLES * LOGITS], lanes[LOSS_LD * LOGITS];
+    _Alignas(64) float z[SAMPLES * LOGITS], lanes[LOSS_LD * LOGITS];
     double z2[SAMPLES * LOGITS], want = 0;
     uint8_t labels[SAMPLES];
     draw(z, labels, lanes);
     twin_widen(z, SAMPLES * LOGITS, z2);
     for (int s = 0; s < SAMPLES; s++)
         want += tsgd_ref_cross_entropy(LOGITS, z2 + s * LOGITS, labels[s]);
-    double loss = tsgd_cross_entropy(lanes, labels, LOGITS, SAMPLES, LOSS_LD, NULL, NULL);
+    double loss = twin_on(NULL).kernels->cross_entropy(lanes, labels, LOGITS, SAMPLES, LOSS_LD, NULL, NULL);
     cr_assert(fabs(loss - want) < 4 * FLT_EPSILON * want, "%.9g, want %.9g", loss, want);
 }
 
 Test(loss, gradient_agrees_with_double_and_is_zero_past_the_batch)
 {
-    float z[SAMPLES * LOGITS], lanes[LOSS_LD * LOGITS], d[LOSS_LD * LOGITS];
+    _Alignas(64) float z[SAMPLES * LOGITS], lanes[LOSS_LD * LOGITS], d[LOSS_LD * LOGITS];
     double z2[SAMPLES * LOGITS], want;
     uint8_t labels[SAMPLES];
     draw(z, labels, lanes);
     twin_widen(z, SAMPLES * LOGITS, z2);
     memset(d, 0xff, sizeof d);
-    tsgd_cross_entropy(lanes, labels, LOGITS, SAMPLES, LOSS_LD, d, NULL);
+    twin_on(NULL).kernels->cross_entropy(lanes, labels, LOGITS, SAMPLES, LOSS_LD, d, NULL);
     for (size_t s = 0; s < LOSS_LD; s++)
         for (size_t c = 0; c < LOGITS; c++) {
             want = 0;
@@ -299,11 +293,11 @@ Test(loss, gradient_agrees_with_double_and_is_zero_past_the_batch)
 
 Test(loss, the_first_of_equal_logits_counts)
 {
-    float z[3 * 16] = {0};
+    _Alignas(64) float z[3 * 16] = {0};
     uint8_t labels[] = {0, 0, 1, 2};
     uint32_t correct;
     z[2 * 16 + 3] = 1;
-    tsgd_cross_entropy(z, labels, 3, 4, 16, NULL, &correct);
+    twin_on(NULL).kernels->cross_entropy(z, labels, 3, 4, 16, NULL, &correct);
     cr_assert(correct == 3, "%u", correct);
 }
 
@@ -316,9 +310,9 @@ ParameterizedTestParameters(loss, a_logit_that_is_not_finite_shows)
 
 ParameterizedTest(size_t *row, loss, a_logit_that_is_not_finite_shows)
 {
-    float z[3 * 16] = {0};
+    _Alignas(64) float z[3 * 16] = {0};
     uint8_t labels[] = {0, 1};
     z[*row / 3 * 16 + 1] = broken[*row % 3];
-    double loss = tsgd_cross_entropy(z, labels, 3, 2, 16, NULL, NULL);
+    double loss = twin_on(NULL).kernels->cross_entropy(z, labels, 3, 2, 16, NULL, NULL);
     cr_assert(!isfinite(loss), "%g", loss);
 }

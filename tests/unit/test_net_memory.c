@@ -1,7 +1,5 @@
 /* Whole nets between pages that nobody may touch, on every instruction set: the scratch that a net
  * asks for is enough, and neither weights, labels nor gradient are left.                         */
-#include "linalg/gemm.h"
-#include "linalg/isa.h"
 #include "model/model.h"
 #include "sim/guard.h"
 #include "twin.h"
@@ -14,14 +12,6 @@ enum { CLASSES = 10, MOST = 257, MODELS = 3 };
 static const struct { const char *model; struct tsgd_shape in; } nets[MODELS] = {
     {"lenet", {1, 16, 17}}, {"mlp:20,12", {1, 5, 5}}, {"resnet20", {3, 8, 9}},
 };
-
-static size_t all_rows(void)
-{
-    size_t sets = 0;
-    while (tsgd_isa_table(sets))
-        sets++;
-    return sets * MODELS;
-}
 
 /* A gradient, then an evaluation; at_end: the pages lie behind the arrays, else before them. */
 static void between_walls(const struct tsgd_net *net, const float *weights, const float *x,
@@ -48,7 +38,7 @@ static void between_walls(const struct tsgd_net *net, const float *weights, cons
 
 ParameterizedTestParameters(net_memory, nets_stay_in_what_they_are_given)
 {
-    return twin_rows(all_rows());
+    return twin_rows(twin_isas() * MODELS);
 }
 
 ParameterizedTest(size_t *row, net_memory, nets_stay_in_what_they_are_given, .timeout = 120)
@@ -57,9 +47,8 @@ ParameterizedTest(size_t *row, net_memory, nets_stay_in_what_they_are_given, .ti
     struct tsgd_rng rng = tsgd_rng(21, TSGD_RNG_TEST, 0, 0);
     struct tsgd_shape in = nets[*row % MODELS].in;
     struct tsgd_net net;
-    cr_assert(tsgd_isa_init(tsgd_isa_table(*row / MODELS)->isa, NULL) == TSGD_OK);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    cr_assert(tsgd_model_build(&net, nets[*row % MODELS].model, in, CLASSES, NULL) == TSGD_OK);
+    struct tsgd_backend on = twin_on(tsgd_isa_table(*row / MODELS)->isa);
+    cr_assert(tsgd_model_build(&net, nets[*row % MODELS].model, in, CLASSES, &on, NULL) == TSGD_OK);
     float *w = twin_floats(net.dim), *x = twin_floats(MOST * tsgd_shape_size(in));
     tsgd_net_random(&net, 1, w);
     twin_random(&rng, x, MOST * tsgd_shape_size(in));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linalg/isa.h"
 #include "linalg/vec.h"
 
 /* What the row should hold: block c of the stream gives normals 64 (c / 16) + c % 16, and 16, 32
@@ -32,7 +33,7 @@ Test(normals, agree_with_the_transform_in_double_of_the_same_words, .timeout = 6
     for (uint32_t i = 0; i < 100; i++) {
         uint64_t seed = 0x123456789abcdefu * (i + 1);
         uint64_t b = (uint64_t)i << 40 | (uint32_t)~i;
-        tsgd_rng_normals(seed, TSGD_RNG_TEST, i, b, z, 64 * 20);
+        tsgd_rng_normals(tsgd_isa_table(0), seed, TSGD_RNG_TEST, i, b, z, 64 * 20);
         exact(seed, i, b, want, radius, 20);
         for (size_t j = 0; j < 64 * 20; j++)
             cr_assert(fabs((double)z[j] - want[j]) <= fmin(1e-6 + 3e-8 / radius[j], 4e-4),
@@ -43,10 +44,10 @@ Test(normals, agree_with_the_transform_in_double_of_the_same_words, .timeout = 6
 Test(normals, a_shorter_row_is_the_start_of_a_longer_one)
 {
     float longest[200], z[200];
-    tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 2, longest, 200);
+    tsgd_rng_normals(tsgd_isa_table(0), 5, TSGD_RNG_TEST, 1, 2, longest, 200);
     for (size_t n = 0; n < 200; n++) {
         z[n] = 77;
-        tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 2, z, n);
+        tsgd_rng_normals(tsgd_isa_table(0), 5, TSGD_RNG_TEST, 1, 2, z, n);
         cr_assert(memcmp(z, longest, n * sizeof *z) == 0, "%zu of them", n);
         cr_assert(z[n] == 77.0f, "%zu of them: wrote behind", n);
     }
@@ -55,14 +56,14 @@ Test(normals, a_shorter_row_is_the_start_of_a_longer_one)
 Test(normals, every_part_of_the_name_of_a_stream_matters)
 {
     float z[8][64];
-    tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 2, z[0], 64);
-    tsgd_rng_normals(6, TSGD_RNG_TEST, 1, 2, z[1], 64);
-    tsgd_rng_normals(5 + (1ull << 32), TSGD_RNG_TEST, 1, 2, z[2], 64);
-    tsgd_rng_normals(5, TSGD_RNG_NOISE, 1, 2, z[3], 64);
-    tsgd_rng_normals(5, TSGD_RNG_TEST, 2, 2, z[4], 64);
-    tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 1, z[5], 64);
-    tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 2 + (1ull << 32), z[6], 64);
-    tsgd_rng_normals(5, TSGD_RNG_TEST, 1, 2 + (1ull << 51), z[7], 64);
+    tsgd_rng_normals(tsgd_isa_table(0), 5, TSGD_RNG_TEST, 1, 2, z[0], 64);
+    tsgd_rng_normals(tsgd_isa_table(0), 6, TSGD_RNG_TEST, 1, 2, z[1], 64);
+    tsgd_rng_normals(tsgd_isa_table(0), 5 + (1ull << 32), TSGD_RNG_TEST, 1, 2, z[2], 64);
+    tsgd_rng_normals(tsgd_isa_table(0), 5, TSGD_RNG_NOISE, 1, 2, z[3], 64);
+    tsgd_rng_normals(tsgd_isa_table(0), 5, TSGD_RNG_TEST, 2, 2, z[4], 64);
+    tsgd_rng_normals(tsgd_isa_table(0), 5, TSGD_RNG_TEST, 1, 1, z[5], 64);
+    tsgd_rng_normals(tsgd_isa_table(0), 5, TSGD_RNG_TEST, 1, 2 + (1ull << 32), z[6], 64);
+    tsgd_rng_normals(tsgd_isa_table(0), 5, TSGD_RNG_TEST, 1, 2 + (1ull << 51), z[7], 64);
     for (int i = 0; i < 8; i++)
         for (int j = 0; j < i; j++)
             for (int l = 0; l < 64; l++)
@@ -84,7 +85,7 @@ static float *draws(void)
     float *z = malloc((size_t)DRAWS * sizeof *z);
     cr_assert(z != NULL);
     for (uint32_t i = 0; i < ROWS; i++)
-        tsgd_rng_normals(1, TSGD_RNG_TEST, i / 100, i % 100, z + (size_t)i * WIDTH, WIDTH);
+        tsgd_rng_normals(tsgd_isa_table(0), 1, TSGD_RNG_TEST, i / 100, i % 100, z + (size_t)i * WIDTH, WIDTH);
     return z;
 }
 

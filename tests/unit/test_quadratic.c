@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linalg/isa.h"
 #include "model/quadratic.h"
 #include "sim/graphs.h"
 #include "sim/settings.h"
@@ -21,7 +22,7 @@ static struct tsgd_quadratic make(const char *rule, uint32_t nodes, size_t dim, 
     struct tsgd_quadratic q;
     const struct tsgd_conditioning *c;
     cr_assert(tsgd_conditioning_find(&c, rule, NULL) == TSGD_OK);
-    cr_assert(tsgd_quadratic_init(&q, c, nodes, dim, zeta2, sigma2, 3, NULL) == TSGD_OK);
+    cr_assert(tsgd_quadratic_init(&q, tsgd_isa_table(0), c, nodes, dim, zeta2, sigma2, 3, NULL) == TSGD_OK);
     return q;
 }
 
@@ -287,7 +288,8 @@ ParameterizedTest(size_t *row, quadratic, every_topology_matches_the_simulator_f
             .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.02}),
         };
         struct tsgd_engine_config c = {
-            .problem = &q.problem, .population = &p, .n_populations = 1, .teleports = i >= 12,
+            .problem = &q.problem, .kernels = tsgd_isa_table(0),
+            .population = &p, .n_populations = 1, .teleports = i >= 12,
             .local_steps = 1 + i % 2, .seed = i, .threads = threads, .init = x,
         };
         cr_assert(tsgd_sgd_rule(&c.rule, "token", i % 3 ? 0.5 : 0, false, 0, NULL) == TSGD_OK);

@@ -14,7 +14,8 @@ static struct tsgd_net build(const char *model, struct tsgd_shape in, uint32_t c
 {
     struct tsgd_net net;
     struct tsgd_error err;
-    cr_assert(tsgd_model_build(&net, model, in, classes, &err) == TSGD_OK, "%s", err.text);
+    struct tsgd_backend on = twin_on(NULL);
+    cr_assert(tsgd_model_build(&net, model, in, classes, &on, &err) == TSGD_OK, "%s", err.text);
     return net;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linalg/isa.h"
 #include "scenario/simclock.h"
 #include "sim/graphs.h"
 #include "sim/sim.h"
@@ -202,7 +203,8 @@ ParameterizedTest(size_t *row, simclock, every_topology_rule_and_port_matches_th
             .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}),
         };
         struct tsgd_engine_config c = {
-            .problem = &toy.problem, .population = &p, .n_populations = 1,
+            .problem = &toy.problem, .kernels = tsgd_isa_table(0),
+            .population = &p, .n_populations = 1,
             .clock = tsgd_network_clock(&n), .teleports = nodes > k || i & 2,
             .local_steps = 1 + i % 2, .seed = i,
             .threads = 2, .init = init,

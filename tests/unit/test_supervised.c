@@ -1,6 +1,5 @@
 /* The problem the engine sees, over a small data set and a split made by hand. */
 #include "base/mem.h"
-#include "linalg/gemm.h"
 #include "model/model.h"
 #include "model/supervised.h"
 #include "twin.h"
@@ -37,7 +36,6 @@ static void fill(struct tsgd_samples *s, uint32_t count, struct tsgd_rng *rng)
 static void setup(struct fixture *f, struct tsgd_batcher batcher)
 {
     struct tsgd_rng rng = tsgd_rng(13, TSGD_RNG_TEST, 0, 0);
-    struct tsgd_error err;
     uint8_t *scratch = NULL;
     f->data = (struct tsgd_dataset){.shape = {2, 3, 4}, .classes = CLASSES};
     for (int b = 0; b < 256; b++)
@@ -46,9 +44,7 @@ static void setup(struct fixture *f, struct tsgd_batcher batcher)
         owned[i] = TRAIN - 1 - i;
     fill(&f->data.train, TRAIN, &rng);
     fill(&f->data.test, TEST, &rng);
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    cr_assert(tsgd_model_build(&f->net, "mlp:9", f->data.shape, CLASSES, &err) == TSGD_OK, "%s",
-              err.text);
+    f->net = twin_model("mlp:9", f->data.shape, CLASSES);
     tsgd_supervised_init(&f->p, &f->net, &f->data, &split, batcher, NULL, 0);
     f->w = twin_floats(f->net.dim);
     tsgd_net_random(&f->net, 5, f->w);

@@ -250,7 +250,10 @@ Test(trace, a_token_is_one_flow_from_its_first_slice_to_its_last)
 static uint32_t layers(void)
 {
     struct tsgd_net net;
-    cr_assert(tsgd_model_build(&net, "mlp:8", (struct tsgd_shape){1, 1, 12}, 4, NULL) == TSGD_OK);
+    struct tsgd_backend on;
+    struct tsgd_shape in = {1, 1, 12};
+    cr_assert(tsgd_backend_init(&on, NULL, NULL) == TSGD_OK);
+    cr_assert(tsgd_model_build(&net, "mlp:8", in, 4, &on, NULL) == TSGD_OK);
     uint32_t n = net.n_layers;
     tsgd_net_release(&net);
     return n;

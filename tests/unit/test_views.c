@@ -1,8 +1,6 @@
 /* What training makes of augmented images: gradients against those of images that were padded,
  * cropped and flipped beforehand.                                                               */
 #include "base/mem.h"
-#include "linalg/gemm.h"
-#include "linalg/isa.h"
 #include "model/model.h"
 #include "model/supervised.h"
 #include "twin.h"
@@ -59,8 +57,7 @@ static void setup(struct fixture *f, enum tsgd_order order, uint32_t size)
     f->batcher.augment = TSGD_AUGMENT_CROP_FLIP;
     for (uint32_t i = 0; i < TRAIN; i++)
         owned[i] = TRAIN - 1 - i;
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK && tsgd_isa_init(NULL, NULL) == TSGD_OK);
-    cr_assert(tsgd_model_build(&f->net, "mlp:9", f->data.shape, CLASSES, NULL) == TSGD_OK);
+    f->net = twin_model("mlp:9", f->data.shape, CLASSES);
     tsgd_supervised_init(&f->plain, &f->net, &f->data, &split, plain, NULL, 0);
     tsgd_supervised_init(&f->augmented, &f->net, &f->data, &split, f->batcher, NULL, 0);
     tsgd_supervised_init(&f->twin, &f->net, &f->changed, &split, plain, NULL, 0);

@@ -1,5 +1,4 @@
 /* vgg11 and resnet20: spelled out in double, counted by hand, and trained for a few rounds. */
-#include "linalg/gemm.h"
 #include "model/model.h"
 #include "sim/ref.h"
 #include "sim/settings.h"

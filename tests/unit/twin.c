@@ -1,7 +1,6 @@
 #include "twin.h"
 
 #include "base/mem.h"
-#include "linalg/gemm.h"
 #include "model/model.h"
 #include "sim/ref.h"
 
@@ -131,11 +130,27 @@ struct criterion_test_params twin_rows(size_t n)
     return cr_make_param_array(size_t, row, n, free_rows);
 }
 
+struct tsgd_backend twin_on(const char *isa)
+{
+    struct tsgd_backend on;
+    struct tsgd_error err;
+    cr_assert(tsgd_backend_init(&on, isa, &err) == TSGD_OK, "%s", err.text);
+    return on;
+}
+
+size_t twin_isas(void)
+{
+    size_t n = 0;
+    while (tsgd_isa_table(n))
+        n++;
+    return n;
+}
+
 struct tsgd_net twin_model(const char *model, struct tsgd_shape in, uint32_t classes)
 {
     struct tsgd_net net;
     struct tsgd_error err;
-    cr_assert(tsgd_gemm_init(NULL) == TSGD_OK);
-    cr_assert(tsgd_model_build(&net, model, in, classes, &err) == TSGD_OK, "%s", err.text);
+    struct tsgd_backend on = twin_on(NULL);
+    cr_assert(tsgd_model_build(&net, model, in, classes, &on, &err) == TSGD_OK, "%s", err.text);
     return net;
 }

@@ -3,6 +3,7 @@
 #ifndef TSGD_TESTS_TWIN_H
 #define TSGD_TESTS_TWIN_H
 
+#include "linalg/backend.h"
 #include "model/net.h"
 
 #include <criterion/criterion.h>
@@ -37,7 +38,13 @@ void twin_lanes(const float *x, size_t count, size_t features, size_t ld, float 
 /* Parameters 0 .. n-1 for a parameterised test. */
 struct criterion_test_params twin_rows(size_t n);
 
-/* The model for such inputs, ready to be computed with; the caller releases it. */
+/* To compute with that instruction set; NULL: with the widest of this machine. */
+struct tsgd_backend twin_on(const char *isa);
+
+/* How many instruction sets this machine has (linalg/isa.h). */
+size_t twin_isas(void);
+
+/* The model for such inputs on the widest instruction set; the caller releases it. */
 struct tsgd_net twin_model(const char *model, struct tsgd_shape in, uint32_t classes);
 
 #endif

@@ -1,0 +1,25 @@
+/* linalg/backend.h: what a run computes with: the kernels of one instruction set, and how it does
+ * products that exceed the caches. Two runs of one process may use different ones at the same time.
+ * Ownership: a plain value that points to constants; copy it, there is nothing to release.
+ * Threads: read-only after init.                                                                */
+#ifndef TSGD_LINALG_BACKEND_H
+#define TSGD_LINALG_BACKEND_H
+
+#include "linalg/isa.h"
+
+struct tsgd_backend {
+    const struct tsgd_kernels *kernels;
+    const struct tsgd_blocking *blocking;   /* of large products; linalg/blocking.h */
+};
+
+/* isa: as tsgd_isa_find takes it. Allocates nothing, changes no state of the process. On error
+ * *out is untouched. TSGD_EINVAL: as tsgd_isa_find, or the environment variable BLIS_ARCH_TYPE is
+ * set to something else than a kernel set of linalg/blocking.h that this CPU can run.           */
+enum tsgd_status tsgd_backend_init(struct tsgd_backend *out, const char *isa,
+                                   struct tsgd_error *err);
+
+/* What large products are done with, for logs: a kernel set of BLIS ("zen2", "penryn", ..), or
+ * "own".                                                                                        */
+const char *tsgd_backend_name(const struct tsgd_backend *b);
+
+#endif
