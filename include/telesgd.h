@@ -297,13 +297,13 @@ void tsgd_tune_free(struct tsgd_tune *t);
 
 /* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote (it names
  * its model), on the test samples of `data`. Uses one thread.                                  */
-struct tsgd_evaluation {
+struct tsgd_evaluated {
     char model[64];
     uint64_t parameters, test_samples;
     double test_loss, test_accuracy;
 };
 enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const char *data_dir,
-                                    uint64_t seed, struct tsgd_evaluation *out,
+                                    uint64_t seed, struct tsgd_evaluated *out,
                                     struct tsgd_error *err);
 
 #ifdef __cplusplus

@@ -34,15 +34,15 @@ static inline const uint32_t *tsgd_split_shard(const struct tsgd_split *s, uint3
  * subset > 0 takes the first `subset` samples of a seeded shuffle (an error if there are fewer).
  * A node without samples is an error that names the node and the remedy, unless allow_empty.
  * On error *out is untouched. TSGD_EINVAL: rule, argument, nodes or subset; TSGD_ENOMEM.        */
-enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *rule, uint32_t nodes,
+enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *partition, uint32_t nodes,
                                  const struct tsgd_samples *train, uint32_t classes,
                                  uint64_t subset, bool allow_empty, uint64_t seed,
                                  struct tsgd_error *err);
 
 /* Names and usage lines of the rules, for help and for nearest-name errors. */
-struct tsgd_rule_info { const char *name, *usage, *summary; };
-extern const struct tsgd_rule_info tsgd_rules[];
-extern const size_t tsgd_n_rules;
+struct tsgd_partition { const char *name, *usage, *summary; };
+extern const struct tsgd_partition tsgd_partitions[];
+extern const size_t tsgd_n_partitions;
 
 /* The start of a split file. */
 #define TSGD_SPLIT_HEADER "# telesgd split "

@@ -12,7 +12,7 @@ struct tsgd_engine;
 /* Tokens that gossip among themselves, with their own length and step size. */
 struct tsgd_population {
     uint32_t k;
-    const struct tsgd_schedule *mixing;
+    const struct tsgd_mixing *mixing;
     struct tsgd_step_size eta;
     uint64_t rounds;            /* ends after this many, */
     uint64_t samples;           /* or after the round in which this many samples are used; 0: no such end */

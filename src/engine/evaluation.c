@@ -111,7 +111,7 @@ bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded)
         return false;                   /* its buffers are still being measured */
     uint64_t round = round_of(p, i);
     uint64_t word = tsgd_seq_load(&e->s->arena.seq[pop->first + b]);
-    if (round == e->s->start && tsgd_seq_phase(word) == 2 * round)
+    if (round == e->s->first_round && tsgd_seq_phase(word) == 2 * round)
         return !tsgd_seq_busy(word);    /* a busy one is still being filled */
     return tsgd_seq_phase(word) >= 2 * round;
 }
@@ -302,7 +302,7 @@ static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
 {
     struct evaluated_pop *p = &e->pop[q];
     struct pop *pop = &e->s->pop[q];
-    bool finite, last = p->record[i % RECORDS].due.last;
+    bool finite, last = p->record[i % RECORDS].due.ends;
     struct tsgd_eval eval = report(e, q, i, &finite);
     enum tsgd_verdict verdict = TSGD_GO_ON;
     if (!finite)

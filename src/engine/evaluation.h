@@ -16,7 +16,7 @@ struct due {
     uint64_t round, samples, gradients, bytes_gossip, bytes_teleport;
     double sim_seconds;
     float eta;                  /* of the last completed round */
-    bool last;                  /* the population ends here, as planned */
+    bool ends;                  /* the population ends here, as planned */
 };
 
 /* One evaluation. The planner fills it before it counts it in `evals`; the fold adds to it. */

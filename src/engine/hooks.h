@@ -53,7 +53,7 @@ struct tsgd_clock_ops {
     /* What token a does in its next round: it visits a node and takes so many gradients, or it sits
      * the round out where it is (before its first visit: at node a), with its links cut or not.  */
     void (*visit)(void *clock, uint32_t a, uint32_t node, uint32_t gradients);
-    void (*rest)(void *clock, uint32_t a, bool cut);
+    void (*rest)(void *clock, uint32_t a, bool isolated);
     /* Runs that round of tokens first .. first + w->n - 1, which mix by w. */
     void (*round)(void *clock, const struct tsgd_csr *w, uint32_t first);
     /* When the last of tokens first .. first + k - 1 ended its last mix; 0 before the first round. */

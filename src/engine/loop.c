@@ -81,7 +81,7 @@ void *tsgd_loop(void *worker)
         tsgd_track_touch(w->track);
     if (!tsgd_threads_await(&w->e->threads))
         return NULL;
-    w->last = tsgd_ticks();
+    w->ended_at = tsgd_ticks();
     tsgd_trace_inner = w->track && tsgd_trace_is_inner(w->e->state.c.trace) ? w->track : NULL;
     tsgd_start_fill(&w->e->start, w);
     work(w);

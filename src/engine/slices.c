@@ -14,14 +14,14 @@ enum { SLICE_BYTES = 256 << 10, FOR_EACH_WORKER = 4, GRAIN = 512 };
 
 /* ---- what it takes ---- */
 
-static void cut(const struct state *s, uint32_t q, struct sliced_pop *p)
+static void divide(const struct state *s, uint32_t q, struct sliced_pop *p)
 {
     size_t dim = s->arena.dim, column = (size_t)s->pop[q].c.k * s->exchanged * sizeof(float);
     size_t floats = dim / (FOR_EACH_WORKER * s->workers) + 1;
     floats = floats < SLICE_BYTES / column ? SLICE_BYTES / column : floats;
     p->slice_floats = s->workers == 1 ? dim : tsgd_round_up(floats, GRAIN);
     p->slices = (uint32_t)((dim - 1) / p->slice_floats + 1);
-    atomic_init(&p->next_slice, s->start * p->slices);
+    atomic_init(&p->next_slice, s->first_round * p->slices);
 }
 
 enum tsgd_status tsgd_slices_init(struct slices *l, struct state *s, struct planner *planner,
@@ -35,7 +35,7 @@ enum tsgd_status tsgd_slices_init(struct slices *l, struct state *s, struct plan
         return TSGD_OK;
     TRY(TSGD_HOLD(&l->holding, &l->pop, s->c.n_populations, "slices", err));
     for (uint32_t q = 0; l->pop && q < s->c.n_populations; q++)
-        cut(s, q, &l->pop[q]);
+        divide(s, q, &l->pop[q]);
 done:
     return st;
 }
@@ -103,7 +103,7 @@ void tsgd_slice_run(struct slices *l, struct worker *w, uint32_t q, uint64_t sli
     tsgd_begin(w, &tsgd_activity_slice, q, t - 1, (uint32_t)(slice % p->slices));
     TSGD_PROBE3(slice__begin, q, t - 1, slice % p->slices);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        tsgd_mix_all(tsgd_schedule_at(pop->c.mixing, t - 1), absent ? absent + pop->first : NULL,
+        tsgd_mix_all(tsgd_mixing_at(pop->c.mixing, t - 1), absent ? absent + pop->first : NULL,
                      tsgd_arena_row(&s->arena, t, i, pop->first), s->arena.stride, from, to,
                      w->strip);
     for (uint32_t b = 0; s->c.rule.mixed && b < pop->c.k; b++)

@@ -29,7 +29,7 @@ struct state {
     struct tsgd_arena arena;
     uint32_t tokens, workers;
     uint32_t exchanged, own;    /* rows of the rule */
-    uint64_t start;             /* the first round */
+    uint64_t first_round;       /* that this engine runs */
     bool sliced;                /* gossip goes by slices */
     bool bypass;                /* mixed rows are written around the cache */
     uint32_t *pop_of;           /* [tokens] */
@@ -42,8 +42,8 @@ struct state {
     uint64_t start_ns;
 };
 
-/* out->start and out->holding are set already; a holding that counts only tells what it would take.
- * TSGD_ENOMEM.                                                                                  */
+/* Requires out->first_round and out->holding to be set. A holding that counts only tells what would
+ * be taken. TSGD_ENOMEM.                                                                        */
 enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_config *c,
                                  struct tsgd_error *err);
 void tsgd_state_release(struct state *s);

@@ -50,7 +50,7 @@ void tsgd_worker_record(struct worker *w, const struct activity *a, uint64_t now
             .text = a->spent == WAIT_TIME && w->sleeps > w->slept ? "slept" : NULL,
         };
     w->slept = w->sleeps;
-    w->event.begin = w->last;
+    w->event.begin = w->ended_at;
     w->event.end = now;
     tsgd_track_add(w->track, &w->event);
     w->event.kind = NULL;

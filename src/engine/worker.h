@@ -47,7 +47,7 @@ struct worker {
     float *grad;                /* a row for a gradient */
     float *strip;               /* where slices are mixed; only with those */
     void *scratch;              /* the problem's */
-    uint64_t last;              /* ticks when the last activity ended */
+    uint64_t ended_at;          /* ticks when the last activity ended */
     uint64_t ticks[N_TIMES];
     uint64_t trained_at;        /* ticks when the last step or mix ended */
     uint64_t steals, sleeps;
@@ -79,16 +79,16 @@ static inline void tsgd_begin(struct worker *w, const struct activity *a, uint32
 static inline void tsgd_end(struct worker *w, const struct activity *a)
 {
     uint64_t now = tsgd_ticks();
-    w->ticks[a->spent] += now - w->last;
+    w->ticks[a->spent] += now - w->ended_at;
     if (a->spent == STEP_TIME || a->spent == MIX_TIME)
         w->trained_at = now;            /* perhaps for the last time: then only evaluation is left */
     if (tsgd_is_traced(w))
         tsgd_worker_record(w, a, now);
-    w->last = now;
+    w->ended_at = now;
 }
 
 /* Ends whatever lies before an activity that the account does not tell apart, for the trace alone. */
-static inline void tsgd_cut(struct worker *w)
+static inline void tsgd_end_other(struct worker *w)
 {
     if (tsgd_is_traced(w))
         tsgd_end(w, &tsgd_activity_other);

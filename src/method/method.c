@@ -82,7 +82,7 @@ enum tsgd_status tsgd_method_rule(struct tsgd_rule *out, const struct tsgd_metho
 }
 
 enum tsgd_status tsgd_method_check_mixing(const struct tsgd_method *m,
-                                          const struct tsgd_schedule *mixing, const char *topology,
+                                          const struct tsgd_mixing *mixing, const char *topology,
                                           struct tsgd_error *err)
 {
     const double margin = 1e-6;         /* as right as the eigenvalue is */
@@ -106,7 +106,7 @@ enum tsgd_status tsgd_method_check_mixing(const struct tsgd_method *m,
 
 /* What rounds all tokens alike moves their mean, and a rule that feeds on differences between rounds
  * adds that up: D2 on the complete graph then stopped 7e-3 from the optimum, not below 1e-5.     */
-void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_schedule *mixing)
+void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_mixing *mixing)
 {
     for (uint32_t i = 0; m->rule && i < mixing->period; i++)
         mixing->w[i].uniform = false;

@@ -50,11 +50,11 @@ enum tsgd_status tsgd_method_rule(struct tsgd_rule *out, const struct tsgd_metho
 /* TSGD_EINVAL: the method diverges with these matrices, whatever the step size; the sentence says
  * what is wrong with `topology`. TSGD_ENOMEM.                                                   */
 enum tsgd_status tsgd_method_check_mixing(const struct tsgd_method *m,
-                                          const struct tsgd_schedule *mixing, const char *topology,
+                                          const struct tsgd_mixing *mixing, const char *topology,
                                           struct tsgd_error *err);
 
 /* Lets the matrices be applied in the form that the method's rule needs; the engine's caller sees to
  * it before the engine is made.                                                                 */
-void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_schedule *mixing);
+void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_mixing *mixing);
 
 #endif

@@ -23,7 +23,7 @@ static enum tsgd_status check_kind(const char *path, const struct tsgd_saved *sa
 }
 
 enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const char *data_dir,
-                                    uint64_t seed, struct tsgd_evaluation *out,
+                                    uint64_t seed, struct tsgd_evaluated *out,
                                     struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;

@@ -1,8 +1,9 @@
 /* scenario/churn.h: which nodes are there in which round.
  *   --availability P          each node in each round with probability P, independently: a draw from
  *                             (seed, round, node), so no memory, whatever n is
- *   --availability-trace FILE a node that FILE names is there in rounds from <= t < to of its spans; a
- *                             node that it does not name is always there. 32 bytes a span.
+ *   --availability-trace FILE a node that FILE names is there in rounds from <= t < to of its
+ *                             intervals; a node that it does not name is always there. An interval
+ *                             takes 32 bytes.
  * A token whose node is away takes no step and stays with its last holder. Whether its row still gossips
  * is --offline: hold (it does) or isolate (its links of that round are cut, and their weight moves to
  * the diagonals of both ends, which keeps a symmetric W doubly stochastic).
@@ -12,7 +13,7 @@
 
 #include "engine/hooks.h"
 
-struct tsgd_span {
+struct tsgd_interval {
     uint32_t node;
     uint64_t from, to, line;    /* line: of the file, for its errors */
 };
@@ -22,8 +23,8 @@ struct tsgd_churn {
     bool isolate;               /* links of a token whose node is away are cut; only with fixed holders */
     double share;
     uint64_t seed;
-    struct tsgd_span *span;     /* [spans] by node, then from; NULL: `share` decides */
-    size_t spans;
+    struct tsgd_interval *interval;     /* [intervals] by node, then from; NULL: `share` decides */
+    size_t intervals;
 };
 #define TSGD_CHURN_INIT {false, false, 1, 0, NULL, 0}
 
@@ -36,7 +37,7 @@ struct tsgd_churn_options {
     uint64_t seed;
     const char *method, *topology;      /* as errors name them */
     bool teleports;             /* the method's tokens do */
-    const struct tsgd_schedule *mixing; /* what they mix by */
+    const struct tsgd_mixing *mixing; /* what they mix by */
 };
 
 /* TSGD_EINVAL: isolate with tokens that travel or with a matrix that is not symmetric, a trace that
@@ -45,7 +46,7 @@ enum tsgd_status tsgd_churn_make(struct tsgd_churn *out, const struct tsgd_churn
                                  struct tsgd_error *err);
 
 /* Lines `node from to` of whole numbers; # begins a comment. `nodes` is the number of nodes.
- * TSGD_EFORMAT: missing fields, from > to, spans of a node that overlap, no such node.          */
+ * TSGD_EFORMAT: missing fields, from > to, intervals of a node that overlap, no such node.      */
 enum tsgd_status tsgd_churn_read(struct tsgd_churn *out, const char *path, uint32_t nodes,
                                  struct tsgd_error *err);
 void tsgd_churn_release(struct tsgd_churn *c);

@@ -17,19 +17,19 @@
 struct tsgd_network;
 
 /* One way to say which links are slow; the rows stand in network.c. */
-struct tsgd_link_rule {
+struct tsgd_link_cost {
     const char *name;
     bool takes_share;           /* :P */
     bool (*slow)(const struct tsgd_network *n, uint32_t from, uint32_t to);
 };
-extern const struct tsgd_link_rule tsgd_link_rules[];
-extern const size_t tsgd_n_link_rules;
+extern const struct tsgd_link_cost tsgd_link_costs[];
+extern const size_t tsgd_n_link_costs;
 
 struct tsgd_network {
     bool on;                    /* there is a simulated clock */
-    const struct tsgd_link_rule *rule;  /* NULL: no link is slow */
+    const struct tsgd_link_cost *link_cost;     /* NULL: no link is slow */
     double share, tau;
-    struct tsgd_schedule links; /* of rule preferred, over the nodes */
+    struct tsgd_mixing links; /* of preferred, over the nodes */
     double link_seconds, bandwidth;     /* bytes a second; INFINITY: bytes cost nothing */
     double step_seconds, sigma;
     bool serial;                /* a node receives one transfer after the other */

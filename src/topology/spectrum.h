@@ -22,7 +22,7 @@ struct tsgd_spectrum {
 };
 
 /* TSGD_ENOMEM. */
-enum tsgd_status tsgd_spectrum(struct tsgd_spectrum *out, const struct tsgd_schedule *s,
+enum tsgd_status tsgd_spectrum(struct tsgd_spectrum *out, const struct tsgd_mixing *s,
                                struct tsgd_error *err);
 
 #endif
