@@ -36,8 +36,8 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     return got;
 }
 
-/* Waits a little for work that is not there, the longer the more looks have been empty; true: a last
- * look before it slept has found some.                                                          */
+/* Waits a little, the longer the more looks have found nothing. True: the last look, before it
+ * would have slept, has found a task.                                                           */
 static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t patience)
 {
     if (*idle == 0)

@@ -75,8 +75,8 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s, struct evaluation *evaluation,
-                                   struct tsgd_error *err)
+enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
+                                   struct evaluation *evaluation, struct tsgd_error *err)
 {
     uint64_t row = 4 * (uint64_t)s->c.problem->dim;
     p->s = s;
@@ -94,7 +94,7 @@ enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s, struct ev
         const struct tsgd_mixing *mixing = s->pop[q].c.mixing;
         for (uint32_t r = 0; r < mixing->period; r++)
             p->pop[q].gossip[r] = tsgd_csr_off_diagonal(&mixing->w[r]) * row * s->exchanged;
-        if (s->c.rule.asks_gradients)   /* their mean: a ring carries 2 (k - 1) / k rows from each */
+        if (s->c.rule.asks_gradients)   /* their mean, by a ring: 2 (k - 1) / k rows from each */
             p->pop[q].bytes_gossip = 2 * ((uint64_t)s->pop[q].c.k - 1) * row;
     }
     atomic_init(&p->planned.word, 2 * s->first_round);
@@ -108,7 +108,8 @@ void tsgd_planner_release(struct planner *p)
     tsgd_holding_release(&p->holding);
 }
 
-/* Not the last visitors: what R4 asks of rounds before the first holds from the start. */
+/* The last visitors need not be remembered: what R4 asks of rounds before the first holds from the
+ * start.                                                                                        */
 void tsgd_planner_memory(struct planner *p, tsgd_memory_fn *each, void *user)
 {
     uint32_t nodes = p->s->c.problem->nodes;
@@ -226,8 +227,9 @@ static void visit(struct planner *p, struct planned_pop *d, struct slot *s, uint
     }
 }
 
-/* Bytes that the cut links of the round would have carried. W is symmetric: a cut link is missed at
- * both ends, by the row of the end that is absent when the other one is not.                    */
+/* Bytes that the round's cut links would have carried. W is symmetric, so a cut link saves two
+ * transfers, one each way: both are counted at the end that is absent, or one at each end if both
+ * are.                                                                                          */
 static uint64_t bytes_cut(const struct planner *p, const struct pop *pop, const struct slot *s,
                           uint64_t t)
 {
@@ -258,8 +260,8 @@ static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool ends
     };
 }
 
-/* Relaxed, both: they carry no data, and when they are seen changes only where a run that is cut
- * short ends.                                                                                   */
+/* Relaxed, both: they carry no data, and when they are seen changes only in which round a stopped
+ * run ends.                                                                                     */
 static bool stop_asked(const struct state *s)
 {
     return atomic_load_explicit(&s->stop, memory_order_relaxed) ||

@@ -58,7 +58,7 @@ static bool has_data(const struct tsgd_problem *p, uint32_t node)
     return p->ops->batch_count(p, node, 0) > 0;
 }
 
-/* Of the token's first minibatch at x^0. Holders are fixed: token a is at node a. */
+/* The gradient of the token's first minibatch at x^0. Holders are fixed: token a is at node a. */
 static void first_gradient(const struct state *s, struct worker *w, uint32_t a)
 {
     const struct tsgd_problem *p = s->c.problem;
@@ -97,7 +97,7 @@ void tsgd_start_fill(struct start *f, struct worker *w)
 {
     const struct state *s = f->s;
     const struct tsgd_rule *rule = &s->c.rule;
-    bool fills = w->id == 0 || w[-1].lo != w->lo;       /* of the workers that share these tokens */
+    bool fills = w->id == 0 || w[-1].lo != w->lo;       /* the first worker with these tokens */
     for (uint32_t a = w->lo; a < w->hi && fills; a++) {
         clear(s, a);
         if (f->after)

@@ -32,7 +32,8 @@ bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t)
     if (!tsgd_seq_reached(&k->planner->planned, t + 1))
         return false;
     uint64_t eval = atomic_load_explicit(&slot->eval[q], memory_order_relaxed);
-    if (eval && !tsgd_evaluation_has_passed(k->evaluation, q, a - s->pop[q].first, eval - 1)) /* R3 */
+    if (eval &&                                                                         /* R3 */
+        !tsgd_evaluation_has_passed(k->evaluation, q, a - s->pop[q].first, eval - 1))
         return false;
     if (!s->c.rule.node)
         return true;
