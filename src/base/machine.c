@@ -33,7 +33,7 @@ static int in_order(const void *a, const void *b)
     return x->os < y->os ? -1 : x->os > y->os;
 }
 
-/* What the topology does not know, because nothing could be found out, is still a CPU. */
+/* A CPU that hwloc knows nothing about is described as a core of its own. */
 static struct tsgd_cpu describe(hwloc_topology_t t, uint32_t os)
 {
     hwloc_obj_t pu = t ? hwloc_get_pu_obj_by_os_index(t, os) : NULL;

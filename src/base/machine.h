@@ -1,6 +1,6 @@
 /* base/machine.h: the CPUs that this process may use, and what they share, as hwloc finds it.
- * HWLOC_SYNTHETIC and HWLOC_XMLFILE, hwloc's own variables, put another machine in its place; all of
- * that one's CPUs count as allowed, and pinning to those that are not there fails.
+ * HWLOC_SYNTHETIC and HWLOC_XMLFILE, hwloc's own variables, put another machine in its place; all
+ * of that one's CPUs count as allowed, and pinning to those that are not there fails.
  * Ownership: whoever inits it releases it. One thread.                                          */
 #ifndef TSGD_BASE_MACHINE_H
 #define TSGD_BASE_MACHINE_H
@@ -9,7 +9,8 @@
 
 struct tsgd_cpu {
     uint32_t os;                /* the system's number, as in /proc/cpuinfo */
-    uint32_t core, cache, numa; /* its core, last-level cache and NUMA domain, as hwloc numbers them */
+    uint32_t core, cache, numa; /* its core, last-level cache and NUMA domain, as hwloc numbers
+                                 * them */
     uint32_t rank;              /* 0 for a core's first hardware thread, 1 for its sibling, .. */
 };
 
