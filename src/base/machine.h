@@ -9,8 +9,7 @@
 
 struct tsgd_cpu {
     uint32_t os;                /* the system's number, as in /proc/cpuinfo */
-    uint32_t core, cache, numa; /* its core, last-level cache and NUMA domain, as hwloc numbers
-                                 * them */
+    uint32_t core, cache, numa; /* hwloc's numbers of core, last-level cache, NUMA domain */
     uint32_t rank;              /* 0 for a core's first hardware thread, 1 for its sibling, .. */
 };
 

@@ -5,9 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Half-rounds of the permutation. On more than SMALL samples, 6 leave no trace in the joint law of
- * three positions over a million keys, and 8 leave a margin. On a handful of samples 16 would not
- * do, and with two odd sides half of all orders never come up; a shuffle is quick there.        */
+/* Half-rounds of the permutation. With more than SMALL samples, 6 are enough that the joint
+ * distribution of three positions over a million keys cannot be told from that of a shuffle; 8
+ * leave a margin. With a handful of samples even 16 are too few, and with two odd sides half of all
+ * orders never come up; there a shuffle is quick.                                               */
 enum { ROUNDS = 8, SMALL = 128 };
 
 enum tsgd_status tsgd_order_parse(enum tsgd_order *out, const char *name, struct tsgd_error *err)

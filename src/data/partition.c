@@ -12,14 +12,14 @@
 #include <math.h>
 #include <string.h>
 
-/* What a rule works on. It puts pool[samples] into the order of the nodes, and says in
+/* What a partition works on. It puts pool[samples] into the order of the nodes, and says in
  * start[nodes+1] where each node's part begins.                                                 */
 struct draw {
     const char *arg;
     uint32_t nodes, samples, classes;
     const uint8_t *label;       /* of sample number s */
     uint32_t *pool, *start;
-    uint32_t *other;            /* [samples], for the rule's own use */
+    uint32_t *other;            /* [samples], for the partition's own use */
     uint64_t seed;
 };
 
@@ -249,7 +249,7 @@ enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *partition, 
     if (nodes > d.samples && !allow_empty)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--nodes: %u nodes cannot share %u samples; use at most %u "
                       "--nodes, more samples, or --allow-empty", nodes, d.samples, d.samples));
-    /* the split; what a rule works with, the most for dirichlet; the copy that is hashed */
+    /* The split, what drawing it takes (most for dirichlet), and the copy that is hashed. */
     bytes = tsgd_add(tsgd_mul(train->count, 4 * sizeof(uint32_t)),
                      tsgd_mul(nodes, 2 * sizeof(uint32_t) + sizeof(double)));
     TRY(tsgd_mem_check(bytes, "--partition", "use fewer --nodes or samples", err));
