@@ -83,8 +83,8 @@ static enum tsgd_status read_line(struct reader *r, char *text, struct tsgd_erro
     if (n == 0)
         return TSGD_OK;
     if (n != 3)
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: found %zu fields, want three: node from "
-                         "to", r->path, line, n);
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: found %zu fields, want three: node "
+                         "from to", r->path, line, n);
     if (number[0] >= r->nodes)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: found node %llu, want 0 to %u", r->path,
                          line, (unsigned long long)number[0], r->nodes - 1);
@@ -137,8 +137,8 @@ static enum tsgd_status check_overlaps(const struct reader *r, struct tsgd_error
             a = b;
             b = c;
         }
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: node %u from %llu to %llu overlaps line "
-                         "%llu, from %llu to %llu", r->path, (unsigned long long)b->line, b->node,
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: node %u from %llu to %llu overlaps "
+                         "line %llu, from %llu to %llu", r->path, (unsigned long long)b->line, b->node,
                          (unsigned long long)b->from, (unsigned long long)b->to,
                          (unsigned long long)a->line, (unsigned long long)a->from,
                          (unsigned long long)a->to);
@@ -179,8 +179,8 @@ void tsgd_churn_release(struct tsgd_churn *c)
 static enum tsgd_status check_isolate(const struct tsgd_churn_options *o, struct tsgd_error *err)
 {
     if (o->teleports)
-        return tsgd_fail(err, TSGD_EINVAL, "--offline isolate: is for methods whose tokens stay with "
-                         "their nodes; %s never chooses a node that is away", o->method);
+        return tsgd_fail(err, TSGD_EINVAL, "--offline isolate: is for methods whose tokens stay "
+                         "with their nodes; %s never chooses a node that is away", o->method);
     if (!tsgd_mixing_symmetric(o->mixing))
         return tsgd_fail(err, TSGD_EINVAL, "--offline isolate: needs symmetric weights, so that a "
                          "cut link costs both ends the same; topology %s is directed", o->topology);

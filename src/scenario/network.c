@@ -119,7 +119,8 @@ static enum tsgd_status parse_compute(struct tsgd_network *n, const char *text,
     if (ok)
         return TSGD_OK;
     return tsgd_fail(err, TSGD_EINVAL, "--compute-seconds: '%.80s' is not SECONDS or "
-                     "SECONDS:lognormal:SIGMA, with SECONDS from 0 up and SIGMA from 0 to 10", text);
+                     "SECONDS:lognormal:SIGMA, with SECONDS from 0 up and SIGMA from 0 to 10",
+                     text);
 }
 
 enum tsgd_status tsgd_network_make(struct tsgd_network *out, const struct tsgd_network_options *o,
