@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Parameters and data must be of one kind. */
+/* Parameters and data must agree on the shape of a sample and on the number of classes. */
 static enum tsgd_status check_kind(const char *path, const struct tsgd_saved *saved,
                                    const char *data, const struct tsgd_dataset *d,
                                    struct tsgd_error *err)

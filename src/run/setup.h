@@ -42,6 +42,7 @@ void tsgd_setup_release(struct tsgd_setup *r);
 enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
                                    const struct tsgd_mixing **out, struct tsgd_error *err);
 
+/* Fills in what callers are told. engine_bytes: what tsgd_engine_bytes says. */
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out);
 
