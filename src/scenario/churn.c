@@ -138,8 +138,8 @@ static enum tsgd_status check_overlaps(const struct reader *r, struct tsgd_error
             b = c;
         }
         return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: node %u from %llu to %llu overlaps "
-                         "line %llu, from %llu to %llu", r->path, (unsigned long long)b->line, b->node,
-                         (unsigned long long)b->from, (unsigned long long)b->to,
+                         "line %llu, from %llu to %llu", r->path, (unsigned long long)b->line,
+                         b->node, (unsigned long long)b->from, (unsigned long long)b->to,
                          (unsigned long long)a->line, (unsigned long long)a->from,
                          (unsigned long long)a->to);
     }
