@@ -36,7 +36,7 @@ extern "C" {
 #define TELESGD_VERSION "0.1.0"
 
 /* Every function that can fail returns one of these; the text of the error is one sentence that
- * names the file or setting, the value found and the value wanted. Code, name, meaning.        */
+ * names the file or setting, the value found and the value wanted. Code, name, meaning.         */
 #define TSGD_STATUS_LIST(X)                                                   \
     X(0, OK, "success")                                                       \
     X(1, EINVAL, "a setting is wrong, or settings contradict each other")     \
@@ -51,6 +51,7 @@ enum tsgd_status {
 #undef TSGD_STATUS_ENUM
 };
 
+/* Filled in by a call that fails. Every call takes NULL in its place. */
 struct tsgd_error {
     enum tsgd_status status;
     char text[1024];
@@ -96,7 +97,7 @@ struct tsgd_setting {
     const char *help;           /* one or two sentences */
     const char *owner;          /* what takes it: "every run", "--model quadratic", .. */
     bool changes_result;        /* other values may give other bits, not only another speed */
-    bool of_run, of_search;     /* tsgd_run_create takes it; tsgd_tune_create does */
+    bool of_run, of_search;     /* whether tsgd_run_create, and tsgd_tune_create, take it */
     bool of_program;            /* an option of the program telesgd; tsgd_settings_set refuses it */
 };
 
@@ -110,18 +111,19 @@ const struct tsgd_setting *tsgd_setting_at(size_t i);
  * A run is created, trained once, asked for its results, and freed. A call that comes out of this
  * order does nothing and returns TSGD_EINVAL with a sentence, or NULL where it returns a pointer.
  * Its threads exist from create on, in the process that created it: after a fork the child may only
- * free it, and is told so if it trains.                                                         */
+ * free it, and is told so if it trains.
+ * Threads: one at a time, any one; tsgd_run_stop and tsgd_run_progress also during the training. */
 
 /* One evaluation, of x^t after gossip. A metric that does not apply is NaN. */
 struct tsgd_eval {
     uint64_t round;             /* completed rounds */
     uint64_t samples;           /* data points used in gradients so far */
     uint64_t gradients;         /* minibatch gradients taken so far */
-    uint64_t bytes_gossip;      /* bytes a network would have carried for gossip so far */
+    uint64_t bytes_gossip;      /* bytes that a network would have carried for gossip so far */
     uint64_t bytes_teleport;    /* and for rows that changed their holder */
-    double sim_seconds;         /* what it would have taken on the simulated network */
+    double sim_seconds;         /* seconds that it would have taken on the simulated network */
     double wall_seconds;        /* since the training started */
-    double train_loss;          /* sample mean of the losses before the step, since the last evaluation */
+    double train_loss;          /* mean over the samples since the last evaluation, before steps */
     double test_loss;           /* of xbar, the mean of the tokens */
     double test_accuracy;       /* share of test samples classified right, 0 to 1 */
     double validation_loss;     /* of xbar, on the samples that a search holds out */
@@ -141,7 +143,7 @@ struct tsgd_eval {
 /* A trace that was written. */
 struct tsgd_traced {
     uint64_t events;
-    uint64_t lost;              /* came when their worker's room was used up: the file ends earlier */
+    uint64_t lost;              /* came after their worker's room was used up; not written */
 };
 
 struct tsgd_summary {
@@ -153,7 +155,7 @@ struct tsgd_summary {
     double share_eval;
     double share_wait;
     double share_other;         /* planning, claiming, looking for work */
-    uint64_t steals;            /* tasks run away from their home worker */
+    uint64_t steals;            /* token tasks run by another worker than the token's own */
     uint64_t sleeps;            /* times a worker slept for lack of work */
     bool interrupted;           /* ended early, by tsgd_run_stop or an on_eval that said so */
     bool has_until, reached;    /* a condition was given; it was met */
@@ -171,16 +173,17 @@ struct tsgd_info {
     uint32_t channels, height, width, classes;
     uint64_t step_flops;            /* of one full minibatch: forward, weight and input gradients */
     uint64_t memory_bytes;          /* estimate: data, rows, mixing matrices, scratch */
-    uint64_t split_hash;
+    uint64_t split_hash;            /* XXH3-64, as in split files; 0 without data */
     const char *cpu;                /* the processor's name */
     const char *kernels;            /* BLIS's kernel set */
 };
 
 struct tsgd_run;
 
-/* Called in round order, once for a round, by one worker at a time, while the others train on;
- * `eval` is valid during the call. Return true to end the training after the rounds that are under
- * way. With final_average the last round's evaluation is that of the average.                   */
+/* Called in round order, once for a round, by one worker at a time, in its own thread, while the
+ * others train on; it may call tsgd_run_stop and tsgd_run_progress, and `eval` is valid during the
+ * call. Return true to end the training after the rounds that are under way. With final_average the
+ * last round's evaluation is that of the average.                                               */
 typedef bool tsgd_eval_fn(const struct tsgd_eval *eval, void *user);
 
 /* Checks the settings, reads the data, draws the split, allocates everything. All that can fail,
@@ -190,21 +193,23 @@ typedef bool tsgd_eval_fn(const struct tsgd_eval *eval, void *user);
 enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
                                  struct tsgd_error *err);
 
-/* Runs the training in the calling thread and threads-1 more; returns when it has ended. Once a run:
- * TSGD_EINVAL if it was trained before, or the process has forked since create. TSGD_EDIVERGED: a
- * loss was not finite; `summary` says where. on_eval and summary may be NULL.                   */
+/* Runs the training in the calling thread and threads-1 more; returns when it has ended. Once a
+ * run: TSGD_EINVAL if it was trained before, or the process has forked since create.
+ * TSGD_EDIVERGED: a loss was not finite; `summary` says where. on_eval and summary may be NULL. */
 enum tsgd_status tsgd_run_train(struct tsgd_run *run, tsgd_eval_fn *on_eval, void *user,
                                 struct tsgd_summary *summary, struct tsgd_error *err);
 
-/* Asks a training to end early, also one that has not begun; from any thread or a signal handler. */
+/* Asks a training to end early, also before it begins; from any thread or a signal handler. */
 void tsgd_run_stop(struct tsgd_run *run);
 
 /* Rounds planned so far: how far the training has come; from any thread. */
 uint64_t tsgd_run_progress(const struct tsgd_run *run);
 
-/* Times a few gradient steps; the seconds one takes on one thread. Before tsgd_run_train. */
+/* Times gradient steps for about 0.2 s in the calling thread; returns the seconds that one takes,
+ * or NaN without memory for it. Only before tsgd_run_train.                                     */
 double tsgd_run_step_seconds(struct tsgd_run *run);
 
+/* What create has found out. */
 const struct tsgd_info *tsgd_run_info(const struct tsgd_run *run);
 
 /* Where a worker runs, and the tokens whose rows it keeps near. */
@@ -215,26 +220,27 @@ struct tsgd_placement {
     uint64_t first_token, tokens;
 };
 
-/* Of a worker, 0 to info->threads - 1; the first is the thread that calls tsgd_run_train. TSGD_EINVAL:
- * there is no such worker.                                                                      */
+/* Of a worker, 0 to info->threads - 1; the first is the thread that calls tsgd_run_train.
+ * TSGD_EINVAL: there is no such worker.                                                         */
 enum tsgd_status tsgd_run_place(const struct tsgd_run *run, uint64_t worker,
                                 struct tsgd_placement *out, struct tsgd_error *err);
 
-/* After training: parameters of token `a`, 0 to info->tokens - 1; info->parameters floats, which belong
- * to the run. NULL: it has not been trained, it diverged, or there is no such token.            */
+/* After training: parameters of token `a`, 0 to info->tokens - 1; info->parameters floats, which
+ * belong to the run. NULL: it has not been trained, it diverged, or there is no such token.     */
 const float *tsgd_run_token(const struct tsgd_run *run, uint64_t a);
 
 /* After training: the mean of the tokens; as tsgd_run_token. */
 const float *tsgd_run_mean(const struct tsgd_run *run);
 
 /* After training: writes the mean as a safetensors file, through a temporary file and a rename.
- * The tensors' names and shapes are those of the PyTorch modules in the README. TSGD_EINVAL: there is
- * no result, because it was not trained or diverged. TSGD_EIO.                                  */
-enum tsgd_status tsgd_run_save(const struct tsgd_run *run, const char *path, struct tsgd_error *err);
+ * The tensors' names and shapes are those of the PyTorch modules in the README. TSGD_EINVAL: there
+ * is no result, because it was not trained or diverged. TSGD_EIO.                               */
+enum tsgd_status tsgd_run_save(const struct tsgd_run *run, const char *path,
+                               struct tsgd_error *err);
 
 /* After training, also one that diverged: writes the file of the setting "trace", through a
- * temporary file and a rename. `out` may be NULL. TSGD_EINVAL: it was not trained, or the setting was
- * not set. TSGD_EIO.                                                                            */
+ * temporary file and a rename. `out` may be NULL. TSGD_EINVAL: it was not trained, or the setting
+ * was not set. TSGD_EIO.                                                                        */
 enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *run, struct tsgd_traced *out,
                                      struct tsgd_error *err);
 
@@ -246,8 +252,8 @@ void tsgd_run_free(struct tsgd_run *run);
  * Populations of k = 1, 2, 4, .., 2^(q-1) tokens, q = floor(log2(n + 1)), train side by side for T
  * rounds on disjoint sets of active nodes, then k = 2^q alone if there are as many nodes. The least
  * loss on samples held out from training (quadratics: grad_norm2) wins; its parameters are trained
- * already. With step sizes to choose from, every pair (k, step size) is a population; as many as have
- * room among the n nodes train side by side, the largest first.                                 */
+ * already. With step sizes to choose from, every pair (k, step size) is a population; as many as
+ * have room among the n nodes train side by side, the largest first.                            */
 
 /* One population. */
 struct tsgd_candidate {
@@ -255,12 +261,12 @@ struct tsgd_candidate {
     double lr;
     uint64_t pass;              /* trained in this one of `passes`, from 1 */
     struct tsgd_eval last;      /* its last evaluation; test_* do not apply */
-    double score;               /* what it is judged by: less is better; NaN before the first evaluation */
+    double score;               /* what it is judged by: less is better; NaN: not yet evaluated */
     bool diverged;              /* it produced a number that is not finite, and cannot win */
 };
 
 struct tsgd_tuning {
-    const struct tsgd_candidate *chosen;    /* NULL: every candidate diverged, or was interrupted early */
+    const struct tsgd_candidate *chosen;    /* NULL: all diverged, or it was interrupted early */
     uint64_t passes;
     uint64_t rounds_spent;      /* passes * T */
     uint64_t rounds_grid;       /* candidates * T: what trying one after the other takes */
@@ -282,33 +288,44 @@ typedef bool tsgd_tune_fn(const struct tsgd_candidate *c, const struct tsgd_eval
 enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_settings *settings,
                                   struct tsgd_error *err);
 
-/* Runs all passes; once, as tsgd_run_train. Candidates that diverge drop out; TSGD_EDIVERGED: all did.
- * on_eval and out may be NULL.                                                                  */
+/* Runs all passes; once, as tsgd_run_train. Candidates that diverge drop out; TSGD_EDIVERGED: all
+ * did. on_eval and out may be NULL.                                                             */
 enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void *user,
                                struct tsgd_tuning *out, struct tsgd_error *err);
 
-/* All candidates, in order of k, then of the step sizes as given. */
+/* All candidates, in order of k, then of the step sizes as given, and their number. They belong to
+ * the search.                                                                                   */
 const struct tsgd_candidate *tsgd_tune_candidates(const struct tsgd_tune *t, size_t *n);
 
+/* As for a run: of its largest pass; ends the search early; rounds of all passes so far. */
 const struct tsgd_info *tsgd_tune_info(const struct tsgd_tune *t);
-void tsgd_tune_stop(struct tsgd_tune *t);               /* as tsgd_run_stop */
-uint64_t tsgd_tune_progress(const struct tsgd_tune *t); /* rounds of all passes so far */
+void tsgd_tune_stop(struct tsgd_tune *t);
+uint64_t tsgd_tune_progress(const struct tsgd_tune *t);
 
-/* The winner's parameters. TSGD_EINVAL: none was chosen, or nothing has run. TSGD_EIO. */
-enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path, struct tsgd_error *err);
+/* Writes the winner's parameters, as tsgd_run_save does. TSGD_EINVAL: none was chosen, or nothing
+ * has run. TSGD_EIO.                                                                            */
+enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path,
+                                struct tsgd_error *err);
+
+/* As tsgd_run_save_trace. */
 enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_traced *out,
-                                      struct tsgd_error *err);      /* as tsgd_run_save_trace */
+                                      struct tsgd_error *err);
+
+/* NULL is fine. */
 void tsgd_tune_free(struct tsgd_tune *t);
 
-/* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote (it names
- * its model), on the test samples of `data`. Uses one thread.                                  */
-struct tsgd_evaluation {
+/* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote, on the test
+ * samples of `data`; in the calling thread alone. data, data_dir (may be NULL) and seed are as the
+ * settings of these names; the file says which model it holds. TSGD_EINVAL: there are no such data,
+ * or that is no network, or one for other data. TSGD_EIO, TSGD_EFORMAT: the file or the data,
+ * named. TSGD_ENOMEM. On error *out is not to be used.                                          */
+struct tsgd_evaluated {
     char model[64];
     uint64_t parameters, test_samples;
     double test_loss, test_accuracy;
 };
 enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const char *data_dir,
-                                    uint64_t seed, struct tsgd_evaluation *out,
+                                    uint64_t seed, struct tsgd_evaluated *out,
                                     struct tsgd_error *err);
 
 #ifdef __cplusplus

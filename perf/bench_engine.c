@@ -140,7 +140,7 @@ static bool empty_steps(const char *topology, uint32_t k, uint32_t threads)
 {
     static const struct tsgd_problem_ops ops = {.batch_count = one_sample, .gradient = nothing};
     struct tsgd_problem problem = {.ops = &ops, .dim = 16, .nodes = 2 * k};
-    struct tsgd_schedule mixing = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing mixing = TSGD_MIXING_INIT;
     struct tsgd_rule rule;
     double ns[REPEATS];
     float x[16] = {0};
@@ -165,7 +165,7 @@ static bool empty_steps(const char *topology, uint32_t k, uint32_t threads)
         ns[r] = o.busy_seconds * 1e9 / (double)(rounds * k);
         tsgd_engine_free(e);
     }
-    tsgd_schedule_release(&mixing);
+    tsgd_mixing_release(&mixing);
     return bench_print("empty-step", spread(ns, REPEATS), 0, true, "topology=%s k=%u threads=%u",
                        topology, k, threads);
 }

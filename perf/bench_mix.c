@@ -82,7 +82,7 @@ static struct bench_time middle(struct bench_time t[TURNS])
 /* One case; *ring is the time of the ring, which comes first. */
 static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool bypass, double *ring)
 {
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
     struct bench_time t[TURNS], limit[TURNS];
     size_t stride = tsgd_round_up(dim, 16), bytes = k * stride * sizeof(float);
     struct gossip g = {.dim = dim, .stride = stride, .bypass = bypass};
@@ -113,7 +113,7 @@ static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool 
     tsgd_unmap(x, bytes);
     tsgd_unmap(out, bytes);
     tsgd_unmap(scratch, tsgd_mix_scratch(k) * sizeof(float));
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
     return ok;
 }
 

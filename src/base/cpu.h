@@ -1,4 +1,4 @@
-/* base/cpu.h: the processor that this process may use. */
+/* base/cpu.h: the CPUs that this process may use, and the processor's name. */
 #ifndef TSGD_BASE_CPU_H
 #define TSGD_BASE_CPU_H
 
@@ -13,8 +13,8 @@ uint32_t tsgd_cpu_count(void);
 /* Their numbers, ascending, of which the first `room` go into out; returns how many there are. */
 uint32_t tsgd_cpu_list(uint32_t *out, uint32_t room);
 
-/* Keeps a thread on this one CPU: the one that will be created with `attr`, which says so if it
- * cannot be; attr NULL: the calling one. 0, or what errno would say.                            */
+/* Keeps a thread on this one CPU: the thread that will be created with `attr`, which fails with
+ * EINVAL if that cannot be; or, with attr NULL, the calling one. Returns 0 or an errno value.   */
 int tsgd_cpu_pin(pthread_attr_t *attr, uint32_t os);
 
 /* The CPUs that the calling thread may use, to be put back after it was pinned. */
@@ -26,8 +26,8 @@ struct tsgd_cpu_mask {
 bool tsgd_cpu_mask_take(struct tsgd_cpu_mask *out);     /* false: no memory; *out is untouched */
 void tsgd_cpu_mask_restore(struct tsgd_cpu_mask *m);    /* and releases it */
 
-/* "AMD EPYC 7B13"; "unknown" where the system does not say. Valid for ever; any thread, but the
- * first call from one alone.                                                                    */
+/* "AMD EPYC 7B13"; "unknown" where the system does not say. Valid for ever. Any thread may call,
+ * but the first call must be over before the next begins.                                       */
 const char *tsgd_cpu_name(void);
 
 #endif

@@ -12,7 +12,7 @@
 enum { ROOM = 40 };             /* for what a temporary name adds */
 
 /* A new file beside the target, with the mode of the one that it will replace, or else as the umask
- * has it; -1 and errno.                                                                         */
+ * has it; returns -1, with errno set, if it cannot be made.                                     */
 static int create_temp(char *temp, const char *target, const struct stat *old)
 {
     static _Atomic unsigned count;

@@ -1,5 +1,5 @@
 /* base/mem.h: aligned, overflow-checked memory.
- * Everything is zeroed, starts on a pair of cache lines (128 bytes) and is freed with free().    */
+ * Everything is zeroed, starts on a pair of cache lines (128 bytes) and is freed with free().   */
 #ifndef TSGD_BASE_MEM_H
 #define TSGD_BASE_MEM_H
 

@@ -1,6 +1,6 @@
 /* base/probe.h: static probes (USDT), for perf, bpftrace and SystemTap to attach to a program that
- * runs: provider telesgd. One costs a nop; where <sys/sdt.h> (systemtap-sdt-dev) is not there when
- * this is compiled, nothing.
+ * runs: provider telesgd. A probe costs a nop, or nothing where <sys/sdt.h> (systemtap-sdt-dev) is
+ * missing when this is compiled.
  *     round           round                   its plan is made
  *     step__begin     token, round, node      node 2^32 - 2: the token sits the round out
  *     step__end       token, round, node
@@ -8,7 +8,7 @@
  *     mix__end        token, round, worker
  *     slice__begin    population, round, slice
  *     slice__end      population, round, slice
- *     claim           kind, token or population, phase    kind as in engine/worker.c
+ *     claim           kind, token or population, phase    kind as in engine/tasks.c
  *     wait__begin     worker
  *     wait__end       worker, how often it has slept                                            */
 #ifndef TSGD_BASE_PROBE_H

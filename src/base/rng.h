@@ -17,7 +17,7 @@ enum tsgd_purpose {
     TSGD_RNG_BATCH = 3,         /* a = node, b = batch: samples drawn with replacement */
     TSGD_RNG_INIT = 4,          /* a = layer */
     TSGD_RNG_SUBSET = 5,
-    TSGD_RNG_PARTITION = 6,     /* a = what within it */
+    TSGD_RNG_PARTITION = 6,     /* a = what the draw is for, b = class (data/partition.c) */
     TSGD_RNG_SYNTH = 7,         /* a = sample, b = part */
     TSGD_RNG_EIGEN = 8,         /* the start of an eigenvalue search */
     TSGD_RNG_REGULAR = 9,       /* a = draw */

@@ -11,7 +11,8 @@
 enum tsgd_status tsgd_fail(struct tsgd_error *err, enum tsgd_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Needs a local `st` and a label `done` that releases what was taken. */
+/* Goes to the label `done`, which releases what was taken, if the call fails; its status is then in
+ * the local `st`.                                                                               */
 #define TRY(call)            \
     do {                     \
         st = (call);         \

@@ -95,7 +95,7 @@ const char *tsgd_nearest(const char *found, const char *const *names, size_t n)
             continue;
         size_t e = edits(found, names[i]);
         if (length >= 3 && !strncmp(found, names[i], length))
-            e = 1;                      /* somebody stopped typing */
+            e = 1;                      /* the beginning of a name: somebody stopped typing */
         if (e < least && e <= (length > strlen(names[i]) ? length : strlen(names[i])) / 3 + 1 &&
             e < strlen(names[i])) {
             least = e;

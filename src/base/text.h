@@ -4,8 +4,8 @@
 
 #include "base/status.h"
 
-/* A number that fills the whole text: decimal, no sign for the unsigned one, finite for the
- * other, no spaces, with a point whatever the locale. False leaves *out alone.                  */
+/* Read a decimal number that fills the whole text, without spaces: an unsigned one without a sign,
+ * or a finite one with a point whatever the locale. False: it is none, and *out is untouched.   */
 bool tsgd_parse_u64(const char *text, uint64_t *out);
 bool tsgd_parse_double(const char *text, double *out);
 
@@ -15,7 +15,7 @@ struct tsgd_spec {
     const char *arg;            /* into the text; NULL without a colon */
 };
 
-/* TSGD_EINVAL: the name is empty or absurdly long. `what` is the option's name. */
+/* TSGD_EINVAL: the name is empty or has more than 63 characters. `what` is the option's name. */
 enum tsgd_status tsgd_spec_parse(struct tsgd_spec *out, const char *text, const char *what,
                                  struct tsgd_error *err);
 

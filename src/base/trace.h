@@ -20,7 +20,7 @@
 struct tsgd_trace_kind {
     const char *name;           /* of the slice; NULL: the event's text is */
     const char *category;
-    const char *number[3];      /* names of the event's numbers; NULL: not told */
+    const char *number[3];      /* names of the event's numbers; NULL: not shown */
     bool flows;                 /* the first number is something that goes on from slice to slice:
                                  * an arrow leads from each to the next with the same number */
 };
@@ -41,8 +41,8 @@ struct tsgd_track {
 
 struct tsgd_trace;
 
-/* Empty, with tracks of `room` events to come; inner: there will be slices within slices.
- * TSGD_ENOMEM.                                                                                  */
+/* An empty trace, whose tracks will have room for `room` events each; inner: slices within slices
+ * are to be recorded too. TSGD_ENOMEM.                                                          */
 enum tsgd_status tsgd_trace_create(struct tsgd_trace **out, size_t room, bool inner,
                                    struct tsgd_error *err);
 void tsgd_trace_free(struct tsgd_trace *t);
@@ -51,13 +51,14 @@ void tsgd_trace_free(struct tsgd_trace *t);
 size_t tsgd_trace_bytes(const struct tsgd_trace *t);
 
 /* A pass begins: there are at least this many tracks afterwards, and what flows in it has nothing
- * to do with what flowed before. Tracks from before may have moved. TSGD_ENOMEM.                 */
+ * to do with what flowed before. Tracks from before may have moved. TSGD_ENOMEM.                */
 enum tsgd_status tsgd_trace_reserve(struct tsgd_trace *t, size_t tracks, struct tsgd_error *err);
 
 struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i);
 bool tsgd_trace_is_inner(const struct tsgd_trace *t);
 
-/* By its thread, before it records: has the system place the track's memory there. */
+/* Called by the track's thread before it records: the system then places the track's memory near
+ * it.                                                                                           */
 void tsgd_track_touch(struct tsgd_track *t);
 
 static inline void tsgd_track_add(struct tsgd_track *t, const struct tsgd_trace_event *event)
@@ -73,7 +74,8 @@ static inline void tsgd_track_add(struct tsgd_track *t, const struct tsgd_trace_
 /* The start of a trace file. */
 #define TSGD_TRACE_HEADER "{\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"program\":\"telesgd"
 
-/* The JSON object, with each track as thread "worker I"; errors stay with `f`. TSGD_ENOMEM. */
+/* Writes the JSON object, with each track as thread "worker I"; failed writes are left for the
+ * caller to find in `f`. TSGD_ENOMEM.                                                           */
 enum tsgd_status tsgd_trace_write(const struct tsgd_trace *t, FILE *f, struct tsgd_traced *out,
                                   struct tsgd_error *err);
 

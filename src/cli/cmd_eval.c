@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-static enum tsgd_status evaluate(const struct tsgd_settings *s, struct tsgd_evaluation *out,
+static enum tsgd_status evaluate(const struct tsgd_settings *s, struct tsgd_evaluated *out,
                                  struct tsgd_error *err)
 {
     if (!s->init)
@@ -17,7 +17,7 @@ static enum tsgd_status evaluate(const struct tsgd_settings *s, struct tsgd_eval
     return tsgd_evaluate_file(s->init, s->data, s->data_dir, s->seed, out, err);
 }
 
-static void print_text(const char *data, const struct tsgd_evaluation *e)
+static void print_text(const char *data, const struct tsgd_evaluated *e)
 {
     char parameters[TSGD_HUMAN], samples[TSGD_HUMAN];
     printf("%s, %s parameters, on %s test samples of %s\n", e->model,
@@ -28,7 +28,7 @@ static void print_text(const char *data, const struct tsgd_evaluation *e)
 }
 
 /* A number that is not finite is left out: JSON has no word for it. */
-static enum tsgd_status print_json(const struct tsgd_evaluation *e, struct tsgd_error *err)
+static enum tsgd_status print_json(const struct tsgd_evaluated *e, struct tsgd_error *err)
 {
     json_t *o = json_pack("{s:s, s:I, s:I}", "model", e->model, "parameters",
                           (json_int_t)e->parameters, "test_samples", (json_int_t)e->test_samples);
@@ -49,7 +49,7 @@ static enum tsgd_status print_json(const struct tsgd_evaluation *e, struct tsgd_
 enum tsgd_exit tsgd_cmd_eval(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     struct tsgd_error err;
-    struct tsgd_evaluation e;
+    struct tsgd_evaluated e;
     if (evaluate(cli->settings, &e, &err)) {
         tsgd_complain(self, &err);
         return TSGD_EXIT_USAGE;

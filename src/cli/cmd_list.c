@@ -51,10 +51,10 @@ static bool method(size_t i, struct tsgd_list_item *out)
 
 static bool partition(size_t i, struct tsgd_list_item *out)
 {
-    if (i >= tsgd_n_rules)
+    if (i >= tsgd_n_partitions)
         return false;
-    *out = (struct tsgd_list_item){tsgd_rules[i].name, tsgd_rules[i].usage, tsgd_rules[i].summary,
-                                   NULL};
+    *out = (struct tsgd_list_item){tsgd_partitions[i].name, tsgd_partitions[i].usage,
+                                   tsgd_partitions[i].summary, NULL};
     return true;
 }
 

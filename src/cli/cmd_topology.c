@@ -32,7 +32,7 @@ static enum tsgd_status print_json(const struct tsgd_spectrum *s, struct tsgd_er
     return TSGD_OK;
 }
 
-static void print_matrix(const struct tsgd_schedule *s)
+static void print_matrix(const struct tsgd_mixing *s)
 {
     for (uint32_t r = 0; r < s->period; r++)
         for (uint32_t a = 0; a < s->w[r].n; a++)
@@ -58,7 +58,7 @@ static bool reads(const struct tsgd_csr *w, uint32_t a, uint32_t b)
 }
 
 /* An arrow leads from who is read to who reads; a line stands for two arrows. */
-static void print_dot(const char *topology, const struct tsgd_schedule *s)
+static void print_dot(const char *topology, const struct tsgd_mixing *s)
 {
     printf("digraph \"");
     for (const char *c = topology; *c; c++)
@@ -83,7 +83,7 @@ static void print_dot(const char *topology, const struct tsgd_schedule *s)
     printf("}\n");
 }
 
-static enum tsgd_status show(const struct tsgd_cli *cli, const struct tsgd_schedule *schedule,
+static enum tsgd_status show(const struct tsgd_cli *cli, const struct tsgd_mixing *schedule,
                              struct tsgd_error *err)
 {
     const char *topology = cli->operand[0];
@@ -118,14 +118,14 @@ enum tsgd_exit tsgd_cmd_topology(const struct tsgd_command *self, const struct t
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_error err;
-    struct tsgd_schedule schedule = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing schedule = TSGD_MIXING_INIT;
     const struct tsgd_settings *s = cli->settings;
     TRY(check(s, &err));
     TRY((s->allow_disconnected ? tsgd_topology_build_parts : tsgd_topology_build)(
         &schedule, cli->operand[0], (uint32_t)s->active, s->seed, &err));
     TRY(show(cli, &schedule, &err));
 done:
-    tsgd_schedule_release(&schedule);
+    tsgd_mixing_release(&schedule);
     if (st == TSGD_OK)
         return TSGD_EXIT_DONE;
     tsgd_complain(self, &err);

@@ -6,7 +6,7 @@
  * both on bytes, so the frame is black (and normalised as black is), like torchvision's
  * RandomCrop(padding=4), RandomHorizontalFlip before ToTensor and Normalize. A view is a function
  * of (seed, node, batch, position in the batch) alone; what one augmentation does to a sample does
- * not depend on the other.                                                                       */
+ * not depend on the other.                                                                      */
 #ifndef TSGD_DATA_AUGMENT_H
 #define TSGD_DATA_AUGMENT_H
 
@@ -34,8 +34,8 @@ enum tsgd_status tsgd_augment_check(enum tsgd_augment a, struct tsgd_shape shape
 void tsgd_augment_draw(const struct tsgd_batcher *m, uint32_t node, uint64_t b, uint32_t count,
                        struct tsgd_view *out);
 
-/* One channel of a view: from, to [height][width], apart. Requires sides above TSGD_CROP_PAD where
- * the view is shifted.                                                                          */
+/* Makes one channel of a view; from and to are [height][width] and do not overlap. Requires sides
+ * above TSGD_CROP_PAD where the view is shifted.                                                */
 void tsgd_augment_plane(struct tsgd_view v, const uint8_t *from, size_t height, size_t width,
                         uint8_t *to);
 

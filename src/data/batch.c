@@ -5,9 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Half-rounds of the permutation. On more than SMALL samples, 6 leave no trace in the joint law of
- * three positions over a million keys, and 8 leave a margin. On a handful of samples 16 would not
- * do, and with two odd sides half of all orders never come up; a shuffle is quick there.        */
+/* Half-rounds of the permutation. With more than SMALL samples, 6 are enough that the joint
+ * distribution of three positions over a million keys cannot be told from that of a shuffle; 8
+ * leave a margin. With a handful of samples even 16 are too few, and with two odd sides half of all
+ * orders never come up; there a shuffle is quick.                                               */
 enum { ROUNDS = 8, SMALL = 128 };
 
 enum tsgd_status tsgd_order_parse(enum tsgd_order *out, const char *name, struct tsgd_error *err)
@@ -27,15 +28,15 @@ enum tsgd_status tsgd_order_parse(enum tsgd_order *out, const char *name, struct
 }
 
 /* Where batch b of the passes over a shard lies: `count` samples from `first` on, in `pass`. */
-struct slice {
+struct range {
     uint64_t pass;
     uint32_t first, count;
 };
 
-static struct slice slice_of(const struct tsgd_batcher *m, uint32_t shard, uint64_t b)
+static struct range range_of(const struct tsgd_batcher *m, uint32_t shard, uint64_t b)
 {
     uint32_t batches = shard / m->size + (shard % m->size != 0);
-    struct slice s = {.pass = b / batches, .first = (uint32_t)(b % batches) * m->size};
+    struct range s = {.pass = b / batches, .first = (uint32_t)(b % batches) * m->size};
     s.count = shard - s.first < m->size ? shard - s.first : m->size;
     return s;
 }
@@ -44,7 +45,7 @@ uint32_t tsgd_batch_count(const struct tsgd_batcher *m, uint32_t shard, uint64_t
 {
     if (!shard)
         return 0;
-    return m->order == TSGD_ORDER_IID ? m->size : slice_of(m, shard, b).count;
+    return m->order == TSGD_ORDER_IID ? m->size : range_of(m, shard, b).count;
 }
 
 /* A permutation of 0..m-1 that is evaluated at a point, for m > SMALL. A point of the a x b >= m
@@ -95,7 +96,7 @@ static uint32_t permute(const struct permutation *p, uint32_t x)
     return x;
 }
 
-static void epoch(struct tsgd_rng r, uint32_t shard, struct slice s, uint32_t *out)
+static void epoch(struct tsgd_rng r, uint32_t shard, struct range s, uint32_t *out)
 {
     uint32_t order[SMALL];
     struct permutation p;
@@ -114,7 +115,7 @@ static void epoch(struct tsgd_rng r, uint32_t shard, struct slice s, uint32_t *o
 uint32_t tsgd_batch_positions(const struct tsgd_batcher *m, uint32_t node, uint32_t shard,
                               uint64_t b, uint32_t *out)
 {
-    struct slice s;
+    struct range s;
     if (!shard)
         return 0;
     if (m->order == TSGD_ORDER_IID) {
@@ -123,7 +124,7 @@ uint32_t tsgd_batch_positions(const struct tsgd_batcher *m, uint32_t node, uint3
             out[i] = tsgd_rng_below(&r, shard);
         return m->size;
     }
-    s = slice_of(m, shard, b);
+    s = range_of(m, shard, b);
     if (m->order == TSGD_ORDER_SEQUENTIAL) {
         for (uint32_t i = 0; i < s.count; i++)
             out[i] = s.first + i;

@@ -1,6 +1,6 @@
 /* The binary version of CIFAR-10 (Krizhevsky 2009): records of a label byte and 3 x 32 x 32 pixels,
  * channel after channel, row after row; 10,000 of them in each of six files. A file may hold any
- * number of whole records, so that small ones of the format do as well.                         */
+ * number of whole records, so that small files in the same format can be read too.              */
 #include "data/dataset.h"
 
 #include "base/mem.h"

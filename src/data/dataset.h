@@ -2,8 +2,8 @@
  *   bytes   [count][features]   features = channels * height * width, channel-major (C, H, W)
  *   labels  [count]             0 .. classes-1
  * A byte b stands for the number value[b]: pixels are b / 255; once the data set is normalised
- * (data/normalize.h), for (value[b] - mean) / deviation of its channel. All nodes read the one copy;
- * a shard is a list of sample indices (data/partition.h).
+ * (data/normalize.h), for (value[b] - mean) / deviation of its channel. All nodes read the one
+ * copy; a shard is a list of sample indices (data/partition.h).
  * Ownership: whoever loads it releases it. Threads: read-only after load.                       */
 #ifndef TSGD_DATA_DATASET_H
 #define TSGD_DATA_DATASET_H
@@ -28,7 +28,7 @@ struct tsgd_samples {
 /* What numbers are normalised by: one mean and one deviation, above 0, for each channel. */
 #define TSGD_NORM_CHANNELS 16
 struct tsgd_norm {
-    uint32_t channels;          /* 0: they are not */
+    uint32_t channels;          /* 0: numbers are not normalised */
     float mean[TSGD_NORM_CHANNELS], deviation[TSGD_NORM_CHANNELS];
 };
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { TILE = 16, LEAST = 64 };     /* samples that the kernel takes, and the least bytes of each */
+enum { TILE = 16, LEAST = 64 };     /* samples that the kernel takes; the least bytes of each */
 
 static float number(const struct tsgd_line *l, float value)
 {

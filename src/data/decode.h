@@ -16,9 +16,10 @@ struct tsgd_decoder {
     const struct tsgd_kernels *kernels;
     uint32_t planes;            /* parts of a sample: its channels where they need telling apart */
     size_t plane;               /* bytes in a part */
-    /* Of each part's numbers. Where the 256 of the table lie on a line, as those of pixels do,
-     * arithmetic beats looking them up two to one. high has so few bits that byte * high is exact,
-     * and low is the rest of the slope: the sum is rounded once, as the table's number was.     */
+    /* How each part's bytes become numbers. Where the 256 numbers of the table lie on a line, as
+     * those of pixels do, computing them takes half the time of looking them up. high has so few
+     * bits that byte * high is exact, and low is the rest of the slope: the sum is rounded once, as
+     * the table's number was.                                                                   */
     struct tsgd_line line[TSGD_NORM_CHANNELS];
     bool straight;              /* the line gives all 256 to the bit */
 };

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* How many of `size` samples node i gives, when the nodes before it gave `given` of `seen`. */
+/* How many of its `size` samples a node gives, when the nodes before it gave `given` of `seen`. */
 static uint32_t quota(double share, uint64_t seen, uint64_t given, uint32_t size)
 {
     uint64_t due = (uint64_t)(share * (double)(seen + size) + 0.5);

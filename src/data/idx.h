@@ -6,7 +6,7 @@
 
 #include "data/dataset.h"
 
-/* Their names, to end in NULL. */
+/* Their eight names, the plain one before the .gz one; then NULL. */
 extern const char *const tsgd_idx_files[];
 
 /* The contents of one such file, plain or gzip, in memory. */

@@ -1,6 +1,6 @@
 /* data/inflate.h: bytes of a file, on disk or in memory, that may be compressed with gzip: all its
  * members, and nothing after them, which zlib's own gzread would drop without a word. What does not
- * begin as gzip does is read as it stands. Ownership: whoever opens it closes it. One thread.    */
+ * begin as gzip does is read as it stands. Ownership: whoever opens it closes it. One thread.   */
 #ifndef TSGD_DATA_INFLATE_H
 #define TSGD_DATA_INFLATE_H
 

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* What the numbers may be: whatever the byte, single precision then holds the quotient. */
+/* Bounds on means and deviations: within them single precision holds every normalised number. */
 static const double MOST = 1e6, LEAST_DEVIATION = 1e-9;
 
 static enum tsgd_status check_channels(uint32_t channels, const char *where, struct tsgd_error *err)
@@ -61,7 +61,7 @@ done:
 
 static void count_bytes(const uint8_t *bytes, size_t n, uint64_t count[256])
 {
-    uint64_t odd[256] = {0};            /* equal neighbours would wait for each other */
+    uint64_t odd[256] = {0};            /* in one table equal neighbours would wait */
     size_t i = 0;
     for (; i + 2 <= n; i += 2) {
         count[bytes[i]]++;

@@ -16,7 +16,7 @@ enum tsgd_status tsgd_norm_parse(struct tsgd_norm *out, const char *text, uint32
 enum tsgd_status tsgd_norm_measure(struct tsgd_norm *out, const struct tsgd_dataset *d,
                                    struct tsgd_error *err);
 
-/* The text that tsgd_norm_parse gives back to the bit. */
+/* Writes the text from which tsgd_norm_parse makes the same numbers, to the bit. */
 #define TSGD_NORM_TEXT (2 * TSGD_NORM_CHANNELS * 16 + 8)
 void tsgd_norm_text(const struct tsgd_norm *norm, char text[TSGD_NORM_TEXT]);
 

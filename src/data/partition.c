@@ -12,14 +12,14 @@
 #include <math.h>
 #include <string.h>
 
-/* What a rule works on. It puts pool[samples] into the order of the nodes, and says in
+/* What a partition works on. It puts pool[samples] into the order of the nodes, and says in
  * start[nodes+1] where each node's part begins.                                                 */
 struct draw {
     const char *arg;
     uint32_t nodes, samples, classes;
     const uint8_t *label;       /* of sample number s */
     uint32_t *pool, *start;
-    uint32_t *other;            /* [samples], for the rule's own use */
+    uint32_t *other;            /* [samples], for the partition's own use */
     uint64_t seed;
 };
 
@@ -30,15 +30,15 @@ enum { SHUFFLE, SHARES, SHARDS };
 static const double least_alpha = 1e-300;
 
 /* Where part i of n begins when `total` things are cut into parts that differ by at most one. */
-static uint32_t cut(uint32_t total, uint64_t i, uint64_t n)
+static uint32_t begin_of(uint32_t total, uint64_t i, uint64_t n)
 {
     return (uint32_t)((unsigned __int128)total * i / n);
 }
 
-static void cut_evenly(struct draw *d)
+static void divide_evenly(struct draw *d)
 {
     for (uint64_t i = 0; i <= d->nodes; i++)
-        d->start[i] = cut(d->samples, i, d->nodes);
+        d->start[i] = begin_of(d->samples, i, d->nodes);
 }
 
 /* Class c takes pool[begin[c]] .. pool[begin[c+1]-1] in random order. */
@@ -85,7 +85,7 @@ static enum tsgd_status draw_iid(struct draw *d, struct tsgd_error *err)
         return tsgd_fail(err, TSGD_EINVAL, "--partition iid: takes no argument, found ':%s'",
                          d->arg);
     tsgd_rng_shuffle(&r, d->pool, d->samples);
-    cut_evenly(d);
+    divide_evenly(d);
     return TSGD_OK;
 }
 
@@ -128,7 +128,7 @@ static enum tsgd_status draw_dirichlet_even(struct draw *d, struct tsgd_error *e
 {
     enum tsgd_status st = draw_dirichlet(d, err);
     if (st == TSGD_OK)
-        cut_evenly(d);
+        divide_evenly(d);
     return st;
 }
 
@@ -153,7 +153,8 @@ static enum tsgd_status draw_shards(struct draw *d, struct tsgd_error *err)
     tsgd_rng_shuffle(&r, shard, n);
     memcpy(d->other, d->pool, d->samples * sizeof *d->pool);
     for (uint32_t j = 0; j < n; j++) {
-        uint32_t from = cut(d->samples, shard[j], n), to = cut(d->samples, shard[j] + 1ull, n);
+        uint32_t from = begin_of(d->samples, shard[j], n);
+        uint32_t to = begin_of(d->samples, shard[j] + 1ull, n);
         memcpy(d->pool + filled, d->other + from, (to - from) * sizeof *d->pool);
         filled += to - from;
         d->start[j / each + 1] = filled;
@@ -163,7 +164,7 @@ done:
     return st;
 }
 
-#define RULES(X)                                                                                \
+#define PARTITIONS(X)                                                                           \
     X(iid, "iid", "iid", "a shuffle, cut into parts that differ by at most one sample")         \
     X(dirichlet, "dirichlet", "dirichlet:ALPHA",                                                \
       "each class divided over the nodes in shares drawn from Dirichlet(ALPHA)")                \
@@ -172,30 +173,30 @@ done:
     X(shards, "shards", "shards:S",                                                             \
       "sorted by label, cut into shards, S of them for each node (McMahan et al. 2017)")
 
-const struct tsgd_rule_info tsgd_rules[] = {
+const struct tsgd_partition tsgd_partitions[] = {
 #define INFO(symbol, name, usage, summary) {name, usage, summary},
-    RULES(INFO)
+    PARTITIONS(INFO)
 #undef INFO
 };
-const size_t tsgd_n_rules = sizeof tsgd_rules / sizeof *tsgd_rules;
+const size_t tsgd_n_partitions = sizeof tsgd_partitions / sizeof *tsgd_partitions;
 
-static enum tsgd_status (*const draw_rule[])(struct draw *d, struct tsgd_error *err) = {
+static enum tsgd_status (*const draw_by[])(struct draw *d, struct tsgd_error *err) = {
 #define DRAW(symbol, name, usage, summary) draw_##symbol,
-    RULES(DRAW)
+    PARTITIONS(DRAW)
 #undef DRAW
 };
 
 static enum tsgd_status find(size_t *out, const char *name, struct tsgd_error *err)
 {
-    const char *names[sizeof tsgd_rules / sizeof *tsgd_rules];
-    for (size_t i = 0; i < tsgd_n_rules; i++) {
-        names[i] = tsgd_rules[i].name;
+    const char *names[sizeof tsgd_partitions / sizeof *tsgd_partitions];
+    for (size_t i = 0; i < tsgd_n_partitions; i++) {
+        names[i] = tsgd_partitions[i].name;
         if (!strcmp(name, names[i])) {
             *out = i;
             return TSGD_OK;
         }
     }
-    return tsgd_unknown_name("--partition", name, names, tsgd_n_rules, err);
+    return tsgd_unknown_name("--partition", name, names, tsgd_n_partitions, err);
 }
 
 enum tsgd_status tsgd_split_rehash(struct tsgd_split *s, struct tsgd_error *err)
@@ -215,17 +216,18 @@ done:
     return st;
 }
 
-static enum tsgd_status check_empty(const struct draw *d, const char *rule, struct tsgd_error *err)
+static enum tsgd_status check_empty(const struct draw *d, const char *partition,
+                                    struct tsgd_error *err)
 {
     for (uint32_t i = 0; i < d->nodes; i++)
         if (d->start[i] == d->start[i + 1])
             return tsgd_fail(err, TSGD_EINVAL, "--partition: node %u has no samples (%s over %u "
                              "nodes); use fewer --nodes, a larger alpha, or --allow-empty", i,
-                             rule, d->nodes);
+                             partition, d->nodes);
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *rule, uint32_t nodes,
+enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *partition, uint32_t nodes,
                                  const struct tsgd_samples *train, uint32_t classes,
                                  uint64_t subset, bool allow_empty, uint64_t seed,
                                  struct tsgd_error *err)
@@ -236,7 +238,7 @@ enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *rule, uint3
     struct tsgd_rng r = tsgd_rng(seed, TSGD_RNG_SUBSET, 0, 0);
     struct draw d = {.nodes = nodes, .classes = classes, .label = train->labels, .seed = seed};
     size_t which = 0, bytes;
-    TRY(tsgd_spec_parse(&spec, rule, "--partition", err));
+    TRY(tsgd_spec_parse(&spec, partition, "--partition", err));
     TRY(find(&which, spec.name, err));
     if (!nodes)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--nodes: found 0, want at least 1"));
@@ -247,7 +249,7 @@ enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *rule, uint3
     if (nodes > d.samples && !allow_empty)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--nodes: %u nodes cannot share %u samples; use at most %u "
                       "--nodes, more samples, or --allow-empty", nodes, d.samples, d.samples));
-    /* the split; what a rule works with, the most for dirichlet; the copy that is hashed */
+    /* The split, what drawing it takes (most for dirichlet), and the copy that is hashed. */
     bytes = tsgd_add(tsgd_mul(train->count, 4 * sizeof(uint32_t)),
                      tsgd_mul(nodes, 2 * sizeof(uint32_t) + sizeof(double)));
     TRY(tsgd_mem_check(bytes, "--partition", "use fewer --nodes or samples", err));
@@ -261,9 +263,9 @@ enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *rule, uint3
     d.arg = spec.arg;
     d.pool = s.index;
     d.start = s.start;
-    TRY(draw_rule[which](&d, err));
+    TRY(draw_by[which](&d, err));
     if (!allow_empty)
-        TRY(check_empty(&d, rule, err));
+        TRY(check_empty(&d, partition, err));
     TRY(tsgd_split_rehash(&s, err));
     *out = s;
     s = (struct tsgd_split)TSGD_SPLIT_INIT;

@@ -2,7 +2,7 @@
  *   index   [samples]   sample numbers, node after node
  *   start   [nodes+1]   node i owns index[start[i]] .. index[start[i+1]-1]
  * Memory is 4 bytes a sample and 4 a node, whatever the model. Every sample of the pool belongs to
- * exactly one node when a rule drew the split; a split file may leave samples out.
+ * exactly one node in a split that was drawn; a split file may leave samples out.
  * Ownership: whoever builds it releases it. Threads: read-only after build.                     */
 #ifndef TSGD_DATA_PARTITION_H
 #define TSGD_DATA_PARTITION_H
@@ -25,7 +25,7 @@ static inline const uint32_t *tsgd_split_shard(const struct tsgd_split *s, uint3
     return s->index + s->start[node];
 }
 
-/* How a rule draws: fills owner order. One row each in the table in partition.c:
+/* Draws a split. `partition` is one of these, each a row of the table in partition.c:
  *   iid                 a shuffle cut into parts that differ by at most one sample
  *   dirichlet:ALPHA     for each class, shares over the nodes drawn from Dirichlet(ALPHA)
  *   dirichlet-even:ALPHA   the same draw, concatenated in node order, cut into equal parts
@@ -33,16 +33,16 @@ static inline const uint32_t *tsgd_split_shard(const struct tsgd_split *s, uint3
  *                       (McMahan et al., AISTATS 2017)
  * subset > 0 takes the first `subset` samples of a seeded shuffle (an error if there are fewer).
  * A node without samples is an error that names the node and the remedy, unless allow_empty.
- * On error *out is untouched. TSGD_EINVAL: rule, argument, nodes or subset; TSGD_ENOMEM.        */
-enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *rule, uint32_t nodes,
+ * On error *out is untouched. TSGD_EINVAL: partition, argument, nodes or subset; TSGD_ENOMEM.   */
+enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *partition, uint32_t nodes,
                                  const struct tsgd_samples *train, uint32_t classes,
                                  uint64_t subset, bool allow_empty, uint64_t seed,
                                  struct tsgd_error *err);
 
-/* Names and usage lines of the rules, for help and for nearest-name errors. */
-struct tsgd_rule_info { const char *name, *usage, *summary; };
-extern const struct tsgd_rule_info tsgd_rules[];
-extern const size_t tsgd_n_rules;
+/* Their names and usage lines, for help and for nearest-name errors. */
+struct tsgd_partition { const char *name, *usage, *summary; };
+extern const struct tsgd_partition tsgd_partitions[];
+extern const size_t tsgd_n_partitions;
 
 /* The start of a split file. */
 #define TSGD_SPLIT_HEADER "# telesgd split "

@@ -10,8 +10,8 @@ static size_t bytes(const struct tsgd_arena *a)
     return tsgd_add(words, tsgd_mul(rows, row));
 }
 
-enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, struct tsgd_holding *holding, size_t tokens,
-                                 size_t dim, uint32_t places, uint32_t exchanged,
+enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, struct tsgd_holding *holding,
+                                 size_t tokens, size_t dim, uint32_t places, uint32_t exchanged,
                                  uint32_t private_rows, struct tsgd_error *err)
 {
     struct tsgd_arena a = {.tokens = tokens, .dim = dim, .stride = tsgd_arena_stride(dim),

@@ -5,8 +5,8 @@
  *                                      places, by the parity of the round; with P = 1 it stays
  *   own       [R][tokens][stride]      fp32, private to whoever steps the token (momentum, ..)
  * Rows start on a cache line; stride >= dim counts floats; padding stays zero. Huge pages are asked
- * for; a row is first touched by the worker whose home token it is. Size: (P E + R) * tokens * stride
- * floats, however many nodes there are.
+ * for; a row is first touched by the worker whose home token it is. Size: (P E + R) * tokens *
+ * stride floats, however many nodes there are.
  * Ownership: the holding's, which is released after the workers are joined.
  * Threads: init alone; addresses from anywhere. Who may touch a row's contents, and
  * when, is decided by engine/seq.h and nothing else.                                            */
@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "engine/seq.h"
 
-/* Written by whoever steps the token; read and cleared by the fold, while R3 keeps the step away. */
+/* Written by whoever steps the token; read and cleared by the fold, when R3 keeps steps away. */
 struct tsgd_tally {
     alignas(128) double loss;
 };
@@ -34,12 +34,13 @@ struct tsgd_arena {
 static inline size_t tsgd_arena_stride(size_t dim) { return tsgd_round_up(dim, 16); }
 
 /* Maps an arena with everything zero. places: 1 or 2. On error *out is untouched. TSGD_ENOMEM. */
-enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, struct tsgd_holding *holding, size_t tokens,
-                                 size_t dim, uint32_t places, uint32_t exchanged,
+enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, struct tsgd_holding *holding,
+                                 size_t tokens, size_t dim, uint32_t places, uint32_t exchanged,
                                  uint32_t private_rows, struct tsgd_error *err);
 
 /* Exchanged row e of `token` at round t. */
-static inline float *tsgd_arena_row(const struct tsgd_arena *a, uint64_t t, uint32_t e, size_t token)
+static inline float *tsgd_arena_row(const struct tsgd_arena *a, uint64_t t, uint32_t e,
+                                    size_t token)
 {
     return a->row + (((t & (a->places - 1)) * a->exchanged + e) * a->tokens + token) * a->stride;
 }

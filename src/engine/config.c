@@ -16,11 +16,13 @@ uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint
     return (uint32_t)(threads < most ? threads : most);
 }
 
-/* Whether a population gains by slices with this many workers. With one, nobody waits; nor does
- * anybody for long where every token reads most others, or where the workers share the tokens evenly.
- * Else the round's last step keeps workers idle that by rows would be a round ahead, and so does one
- * whose worker has no CPU just then. Tokens that never mix would wait for nothing, but a single one
- * need not even be copied.                                                                      */
+/* Whether a population is faster by slices with this many workers. Slices make all workers wait for
+ * the round's last step. That costs nothing with one worker, and little where every token reads
+ * most others, as rows then wait too, or where the workers share the tokens evenly, as they then
+ * end together. Otherwise workers idle that by rows would be a round ahead; they also do where
+ * there are more workers than CPUs and the one with the last step has no CPU just then. Tokens that
+ * never mix need not wait for each other at all, but by slices a single one need not even be
+ * copied.                                                                                       */
 static bool gains(const struct tsgd_population *p, uint32_t workers)
 {
     size_t links = 0, rows = (size_t)p->k * p->mixing->period;

@@ -14,7 +14,7 @@ static enum tsgd_status init(struct tsgd_engine *e, const struct tsgd_engine_con
 {
     enum tsgd_status st = TSGD_OK;
     const struct state *after = c->after ? &c->after->state : NULL;
-    e->state.start = c->after ? tsgd_engine_rounds(c->after, 0) : 0;
+    e->state.first_round = c->after ? tsgd_engine_rounds(c->after, 0) : 0;
     TRY(tsgd_state_init(&e->state, c, err));
     TRY(tsgd_evaluation_init(&e->evaluation, &e->state, err));
     TRY(tsgd_planner_init(&e->planner, &e->state, &e->evaluation, err));
@@ -145,7 +145,7 @@ static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
 {
     const struct worker *worker = e->threads.worker;
     uint64_t diverged = NEVER;
-    uint64_t sum[N_TIMES] = {0}, total = 0, trained = 0, end = worker[0].last, only = 0;
+    uint64_t sum[N_TIMES] = {0}, total = 0, trained = 0, end = worker[0].ended_at, only = 0;
     for (uint32_t q = 0; q < e->state.c.n_populations; q++) {
         uint64_t key = atomic_load_explicit(&e->state.pop[q].diverged, memory_order_relaxed);
         diverged = key < diverged ? key : diverged;

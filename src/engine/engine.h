@@ -20,11 +20,11 @@ struct tsgd_outcome {
     uint32_t diverged_token;    /* UINT32_MAX: the evaluation of x of that round */
     double seconds;             /* wall time */
     double busy_seconds;        /* without the intervals in which only evaluation was left to do */
-    double share[5];            /* of the workers' time: step, mix, eval, wait, other; they sum to 1 */
+    double share[5];            /* of the workers' time: step, mix, eval, wait, other; sum 1 */
     uint64_t steals, sleeps;
 };
 
-/* Bytes that create would take: rows, plans, means, scratch; SIZE_MAX when they cannot be counted. */
+/* Bytes that create would take: rows, plans, means, scratch; SIZE_MAX: too many to count. */
 size_t tsgd_engine_bytes(const struct tsgd_engine_config *config);
 
 /* Copies the configuration and the populations; borrows what they point to. Requires 1 <= sum of k
@@ -34,13 +34,14 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
                                     const struct tsgd_engine_config *config,
                                     struct tsgd_error *err);
 
-/* Starts the threads, which wait for the run; the run does it otherwise. So it is known before
- * anything is written that they can be had. TSGD_ENOMEM: one cannot be started. TSGD_EINVAL: one
- * cannot be kept on its CPU.                                                                    */
+/* Starts the threads, which wait for tsgd_engine_run; without this call that one starts them.
+ * Called before files are written, it finds out in time that there are too few threads.
+ * TSGD_ENOMEM: one cannot be started. TSGD_EINVAL: one cannot be kept on its CPU.               */
 enum tsgd_status tsgd_engine_start(struct tsgd_engine *e, struct tsgd_error *err);
 
-/* Trains, in the calling thread and others; once. Errors as start; nothing has run then. With pin,
- * the calling thread may afterwards use the same CPUs as before.                                */
+/* Trains, in the calling thread and those that were started, and returns when all have ended; once
+ * an engine. Errors as tsgd_engine_start; nothing has run then. With pin, the calling thread may
+ * afterwards use the same CPUs as before.                                                       */
 enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out,
                                  struct tsgd_error *err);
 
@@ -65,6 +66,7 @@ uint64_t tsgd_engine_rounds(const struct tsgd_engine *e, uint32_t population);
 /* Whether a population diverged: it then reported no evaluation from that round on. */
 bool tsgd_engine_diverged(const struct tsgd_engine *e, uint32_t population);
 
+/* NULL is fine. */
 void tsgd_engine_free(struct tsgd_engine *e);
 
 #endif

@@ -8,7 +8,8 @@
 
 /* ---- what it takes, and what it must remember ---- */
 
-/* Blocks that one evaluation of k tokens is measured in; 64 bits, so that too many can be told. */
+/* Blocks that one evaluation of k tokens is measured in; 64 bits, so that too many for 32 can be
+ * refused.                                                                                      */
 static uint64_t count_blocks(const struct tsgd_engine_config *c, uint32_t k)
 {
     uint64_t blocks = (uint64_t)c->problem->eval_blocks * (1 + (c->eval_tokens ? k : 0));
@@ -41,7 +42,8 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_evaluation_init(struct evaluation *e, struct state *s, struct tsgd_error *err)
+enum tsgd_status tsgd_evaluation_init(struct evaluation *e, struct state *s,
+                                      struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     e->s = s;
@@ -85,8 +87,8 @@ uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due
     atomic_store_explicit(&r->round, due->round, memory_order_relaxed);
     r->due = *due;
     r->loss = r->square = 0;
-    /* Relaxed: whoever counts down to 0 has seen this, because the planned tokens' own shares of `left`
-     * are still to come.                                                                        */
+    /* Relaxed: `left` cannot come down to 0 before this is seen, because the tokens of the round
+     * that is being planned still count in it.                                                  */
     atomic_fetch_add_explicit(&e->s->left, 1, memory_order_relaxed);
     atomic_store_explicit(&p->evals, index + 1, memory_order_release);
     return index;
@@ -111,7 +113,7 @@ bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded)
         return false;                   /* its buffers are still being measured */
     uint64_t round = round_of(p, i);
     uint64_t word = tsgd_seq_load(&e->s->arena.seq[pop->first + b]);
-    if (round == e->s->start && tsgd_seq_phase(word) == 2 * round)
+    if (round == e->s->first_round && tsgd_seq_phase(word) == 2 * round)
         return !tsgd_seq_busy(word);    /* a busy one is still being filled */
     return tsgd_seq_phase(word) >= 2 * round;
 }
@@ -138,7 +140,7 @@ static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint6
     arena->tally[a].loss = 0;
 }
 
-/* All tokens are in: the mean, and ||x_a - xbar||^2 from sums around the first token, which is
+/* All tokens are folded: the mean, and ||x_a - xbar||^2 from sums around the first token, which is
  * exact when all tokens are equal.                                                              */
 static void fold_finish(struct evaluation *e, uint32_t q, uint64_t i)
 {
@@ -302,7 +304,7 @@ static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
 {
     struct evaluated_pop *p = &e->pop[q];
     struct pop *pop = &e->s->pop[q];
-    bool finite, last = p->record[i % RECORDS].due.last;
+    bool finite, last = p->record[i % RECORDS].due.ends;
     struct tsgd_eval eval = report(e, q, i, &finite);
     enum tsgd_verdict verdict = TSGD_GO_ON;
     if (!finite)

@@ -1,7 +1,8 @@
-/* engine/evaluation.h: x^t is looked at while the tokens go on. The fold reads the tokens' rows in token
- * order, each as soon as it shows 2t, and a token's step waits only for its own row (R3). Then the
- * mean is measured from a buffer of its own, in blocks that any worker takes. Two buffers: one is
- * measured while the other is folded. Sums run in token order and in block order.
+/* engine/evaluation.h: evaluations of x^t while the tokens go on. The fold adds the tokens' rows up
+ * in token order, each as soon as its token shows 2t, and a token's step waits only until its own
+ * row has been read (R3). Then the mean is measured from a buffer of its own, in blocks that any
+ * worker takes. There are two such buffers: one is measured while the other is folded. Sums run in
+ * token order and in block order, so they do not depend on timing.
  * Ownership: init takes, release gives back. Threads: each field says whose it is.              */
 #ifndef TSGD_ENGINE_EVALUATION_H
 #define TSGD_ENGINE_EVALUATION_H
@@ -16,13 +17,14 @@ struct due {
     uint64_t round, samples, gradients, bytes_gossip, bytes_teleport;
     double sim_seconds;
     float eta;                  /* of the last completed round */
-    bool last;                  /* the population ends here, as planned */
+    bool ends;                  /* the population ends here, as planned */
 };
 
 /* One evaluation. The planner fills it before it counts it in `evals`; the fold adds to it. */
 struct record {
-    _Atomic uint64_t round;     /* relaxed: readiness checks may read it too late, and then fail to
-                                 * claim; else the acquire of `evals` has ordered it              */
+    _Atomic uint64_t round;     /* relaxed: a readiness check may read that of a later evaluation,
+                                 * but then its claim fails; otherwise the acquire of `evals` has
+                                 * ordered it */
     struct due due;
     double loss, square;        /* the fold's: sums over tokens */
 };
@@ -30,20 +32,21 @@ struct record {
 /* The evaluations of a population. */
 struct evaluated_pop {
     struct tsgd_seq folded;     /* phase i * k + b: token b of evaluation i is next */
-    struct tsgd_seq evaluated;  /* phase: evaluations done; only that is used */
-    alignas(128) _Atomic uint64_t evals;        /* planned; release of the planner, acquire of the
-                                                 * fold: the record is filled before it is counted */
+    struct tsgd_seq evaluated;  /* phase: evaluations done; nobody claims it */
+    alignas(128) _Atomic uint64_t evals;        /* evaluations planned. The planner's release pairs
+                                                 * with the fold's acquire: a record is filled
+                                                 * before it is counted */
     alignas(128) _Atomic uint64_t next_block;   /* i * blocks + b: blocks handed out */
     alignas(128) _Atomic uint32_t blocks_done;  /* of the evaluation under way */
 
     struct record record[RECORDS];
-    float *ref[2], *mean[2], *copy[2];  /* by index of the evaluation: first token, mean, all tokens */
+    float *ref[2], *mean[2], *copy[2];  /* [i & 1] of evaluation i: first token, mean, all */
     double *sum[2];
     uint64_t *hash;             /* [k] the fold's; used up when the fold is complete */
     uint64_t state_hash[2];
     uint32_t blocks;            /* of one evaluation: eval_blocks for the mean and for each token */
     struct tsgd_measure *part;  /* [blocks] */
-    uint64_t samples_before;    /* the evaluator's: at the previous evaluation */
+    uint64_t samples_before;    /* samples used at the previous evaluation; for whoever reports */
     uint64_t folded_at;         /* ticks */
     uint64_t eval_only;         /* ticks in which everybody waited for a verdict */
 };
@@ -55,7 +58,8 @@ struct evaluation {
 };
 
 /* Borrows the state. With a holding that counts, only what it would take. TSGD_ENOMEM. */
-enum tsgd_status tsgd_evaluation_init(struct evaluation *e, struct state *s, struct tsgd_error *err);
+enum tsgd_status tsgd_evaluation_init(struct evaluation *e, struct state *s,
+                                      struct tsgd_error *err);
 void tsgd_evaluation_release(struct evaluation *e);
 
 /* What a stopped run must remember. */
@@ -63,8 +67,8 @@ void tsgd_evaluation_memory(struct evaluation *e, tsgd_memory_fn *each, void *us
 
 /* ---- for the planner ---- */
 
-/* Whether the next round may be planned: there is a record for an evaluation of it, and when a verdict
- * can end the run, all verdicts are in.                                                         */
+/* Whether the next round may be planned: there is a record for an evaluation of it, and when a
+ * verdict can end the run, all verdicts are in.                                                 */
 bool tsgd_evaluation_has_room(const struct evaluation *e);
 
 /* Opens an evaluation of population q; returns its index. */
@@ -82,13 +86,13 @@ static inline bool tsgd_evaluation_has_passed(const struct evaluation *e, uint32
     return !e->s->c.awaits_verdict || tsgd_seq_reached(&p->evaluated, index + 1);
 }
 
-/* ---- the tasks, of population q ---- */
+/* ---- the tasks, of population q; run requires a claim ---- */
 
 bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded);
-void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t folded);    /* claimed */
+void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t folded);
 bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block);
 bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block);
-void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t block);    /* claimed */
+void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t block);
 
 /* ---- after the run ---- */
 

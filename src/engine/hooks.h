@@ -1,5 +1,5 @@
-/* engine/hooks.h: what the engine asks of the scenario that a run plays in, without knowing it: which
- * nodes are there, how large a step is, what time it is on a simulated network.
+/* engine/hooks.h: what the engine asks of the scenario that a run plays in, without knowing it:
+ * which nodes are there, how large a step is, what time it is on a simulated network.
  * Threads: step sizes and presence are asked by any worker; a clock belongs to the planner.     */
 #ifndef TSGD_ENGINE_HOOKS_H
 #define TSGD_ENGINE_HOOKS_H
@@ -12,12 +12,13 @@ struct tsgd_step_size {
     const void *schedule;
 };
 
-/* Which nodes are there in round t. there NULL: all, always. */
+/* Which nodes are there in round t. there NULL: every node always is. */
 struct tsgd_presence {
     bool (*there)(const void *churn, uint32_t node, uint64_t t);
     const void *churn;
-    bool isolates;              /* links of a token whose node is away are cut for the round, and their
-                                 * weight stays at both ends; only with fixed holders, symmetric W */
+    bool isolates;              /* links of a token whose node is away are cut for the round, and
+                                 * their weight stays at both ends; only with fixed holders,
+                                 * symmetric W */
 };
 
 static inline bool tsgd_is_there(const struct tsgd_presence *p, uint32_t node, uint64_t t)
@@ -25,19 +26,19 @@ static inline bool tsgd_is_there(const struct tsgd_presence *p, uint32_t node, u
     return !p->there || p->there(p->churn, node, t);
 }
 
-/* A piece of memory that a stopped run must remember to be gone on with: `each` is told of one after
- * the other, always in the same order, by the part whose memory it is.                          */
+/* Told of a piece of memory that a stopped run must remember in order to go on later. Each part
+ * calls it for its own pieces, always in the same order.                                        */
 typedef void tsgd_memory_fn(void *user, const char *name, void *data, size_t bytes);
 
-/* What one transfer carries, and between how many. */
+/* What one transfer carries, and how many tokens and nodes there are. */
 struct tsgd_traffic {
     uint32_t tokens, nodes;
     uint64_t teleport_bytes;    /* of all rows that travel with a token */
     uint64_t gossip_bytes;      /* of the rows that are mixed */
 };
 
-/* A simulated clock, which follows the plan one round behind. In round order; in a round by ascending
- * first token. ops NULL: there is none.                                                         */
+/* A simulated clock, which follows the plan one round behind. Rounds are run in order, and within a
+ * round populations by ascending first token. ops NULL: there is none.                          */
 struct tsgd_clock {
     const struct tsgd_clock_ops *ops;
     const void *network;
@@ -51,12 +52,13 @@ struct tsgd_clock_ops {
     /* Bytes that create takes. */
     size_t (*bytes)(const struct tsgd_traffic *traffic);
     /* What token a does in its next round: it visits a node and takes so many gradients, or it sits
-     * the round out where it is (before its first visit: at node a), with its links cut or not.  */
+     * the round out where it is (before its first visit: at node a); isolated: its links are
+     * cut.                                                                                      */
     void (*visit)(void *clock, uint32_t a, uint32_t node, uint32_t gradients);
-    void (*rest)(void *clock, uint32_t a, bool cut);
+    void (*rest)(void *clock, uint32_t a, bool isolated);
     /* Runs that round of tokens first .. first + w->n - 1, which mix by w. */
     void (*round)(void *clock, const struct tsgd_csr *w, uint32_t first);
-    /* When the last of tokens first .. first + k - 1 ended its last mix; 0 before the first round. */
+    /* When the last of tokens first .. first + k - 1 ended its last mix; 0 before any round. */
     double (*now)(const void *clock, uint32_t first, uint32_t k);
     void (*memory)(void *clock, tsgd_memory_fn *each, void *user);
 };

@@ -36,8 +36,8 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     return got;
 }
 
-/* Waits a little for work that is not there, the longer the more looks have been empty; true: a last
- * look before it slept has found some.                                                          */
+/* Waits a little, the longer the more looks have found nothing. True: the last look, before it
+ * would have slept, has found a task.                                                           */
 static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t patience)
 {
     if (*idle == 0)
@@ -81,7 +81,7 @@ void *tsgd_loop(void *worker)
         tsgd_track_touch(w->track);
     if (!tsgd_threads_await(&w->e->threads))
         return NULL;
-    w->last = tsgd_ticks();
+    w->ended_at = tsgd_ticks();
     tsgd_trace_inner = w->track && tsgd_trace_is_inner(w->e->state.c.trace) ? w->track : NULL;
     tsgd_start_fill(&w->e->start, w);
     work(w);

@@ -1,9 +1,9 @@
-/* engine/loop.h: what a worker's thread does from the beginning of a run to its end: it looks for a ready
- * task, claims it and runs it.
+/* engine/loop.h: what a worker's thread does from the beginning of a run to its end: it looks for a
+ * ready task, claims it and runs it.
  *
  * A worker prefers its home tokens (their rows are in its cache), starting behind the one it ran
- * last; after a few empty looks it takes a ready task of anybody. Without one it pauses, then yields,
- * then sleeps (engine/sleep.h).                                                                 */
+ * last; after a few empty looks it takes a ready task of anybody. Without one it pauses, then
+ * yields, then sleeps (engine/sleep.h).                                                         */
 #ifndef TSGD_ENGINE_LOOP_H
 #define TSGD_ENGINE_LOOP_H
 

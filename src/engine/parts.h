@@ -1,4 +1,4 @@
-/* engine/parts.h: the engine, put together from its parts (engine/state.h says which is for what). */
+/* engine/parts.h: the engine, put together from its parts, which engine/state.h lists. */
 #ifndef TSGD_ENGINE_PARTS_H
 #define TSGD_ENGINE_PARTS_H
 

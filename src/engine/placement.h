@@ -6,14 +6,14 @@
 
 #include "base/machine.h"
 
-/* A CPU for each of n workers, into cpu[n], as places in m->cpu, ascending. With fewer workers than
- * CPUs, first threads of cores are taken first, from the front, so that what runs stays together;
- * with more, each CPU has as many as the others, or one more, that follow each other. It cannot
- * fail.                                                                                         */
+/* Chooses a CPU for each of n workers: worker i's is m->cpu[cpu[i]], and cpu[] ascends. With fewer
+ * workers than CPUs, the first hardware thread of every core is taken before any second one, and
+ * CPUs at the front of m->cpu before later ones, so that workers are close together. With more,
+ * workers are spread evenly, and those that share a CPU follow each other. Cannot fail.         */
 void tsgd_place_workers(const struct tsgd_machine *m, uint32_t n, uint32_t *cpu);
 
-/* The sentence, TSGD_EINVAL or TSGD_ENOMEM, when the system does not keep a worker on this CPU;
- * why: as errno.                                                                                */
+/* Returns TSGD_EINVAL, or TSGD_ENOMEM, with the sentence that the system does not keep this worker
+ * on this CPU; why: the reason, as in errno.                                                    */
 enum tsgd_status tsgd_pin_refused(uint32_t worker, const struct tsgd_cpu *cpu, int why,
                                   struct tsgd_error *err);
 

@@ -55,7 +55,7 @@ static enum tsgd_status take(struct planner *p, struct tsgd_error *err)
         struct planned_pop counted, *d = p->pop ? &p->pop[q] : &counted;
         TRY(TSGD_HOLD(&p->holding, &d->visits, nodes, "visit counts", err));
         TRY(TSGD_HOLD(&p->holding, &d->gossip, tsgd_pop_config(p->s, q)->mixing->period,
-                      "mixing schedule", err));
+                      "mixing matrices", err));
     }
     TRY(TSGD_HOLD(&p->holding, &p->undo, draws(p->s), "plan", err));
     TRY(TSGD_HOLD(&p->holding, &p->order, nodes, "plan", err));
@@ -75,8 +75,8 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s, struct evaluation *evaluation,
-                                   struct tsgd_error *err)
+enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
+                                   struct evaluation *evaluation, struct tsgd_error *err)
 {
     uint64_t row = 4 * (uint64_t)s->c.problem->dim;
     p->s = s;
@@ -91,13 +91,13 @@ enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s, struct ev
     for (uint32_t a = 0; a < s->tokens; a++)
         p->holder[a] = a;
     for (uint32_t q = 0; q < s->c.n_populations; q++) {
-        const struct tsgd_schedule *mixing = s->pop[q].c.mixing;
+        const struct tsgd_mixing *mixing = s->pop[q].c.mixing;
         for (uint32_t r = 0; r < mixing->period; r++)
             p->pop[q].gossip[r] = tsgd_csr_off_diagonal(&mixing->w[r]) * row * s->exchanged;
-        if (s->c.rule.asks_gradients)   /* their mean: a ring carries 2 (k - 1) / k rows from each */
+        if (s->c.rule.asks_gradients)   /* their mean, by a ring: 2 (k - 1) / k rows from each */
             p->pop[q].bytes_gossip = 2 * ((uint64_t)s->pop[q].c.k - 1) * row;
     }
-    atomic_init(&p->planned.word, 2 * s->start);
+    atomic_init(&p->planned.word, 2 * s->first_round);
     return TSGD_OK;
 }
 
@@ -108,7 +108,8 @@ void tsgd_planner_release(struct planner *p)
     tsgd_holding_release(&p->holding);
 }
 
-/* Not the last visitors: what R4 asks of rounds before the first holds from the start. */
+/* The last visitors need not be remembered: what R4 asks of rounds before the first holds from the
+ * start.                                                                                        */
 void tsgd_planner_memory(struct planner *p, tsgd_memory_fn *each, void *user)
 {
     uint32_t nodes = p->s->c.problem->nodes;
@@ -132,7 +133,7 @@ bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t)
     const struct state *s = p->s;
     if (tsgd_seq_load(&p->planned) != 2 * t || !tsgd_evaluation_has_room(p->evaluation))
         return false;
-    if (t - s->start < SLOTS)
+    if (t - s->first_round < SLOTS)
         return true;
     for (uint32_t i = 0, a = w->behind; i < s->tokens; i++) {           /* R5 */
         if (!tsgd_seq_reached(&s->arena.seq[a], 2 * (t - SLOTS) + 2)) {
@@ -226,12 +227,13 @@ static void visit(struct planner *p, struct planned_pop *d, struct slot *s, uint
     }
 }
 
-/* Bytes that the cut links of the round would have carried. W is symmetric: a cut link is missed at
- * both ends, by the row of the end that is absent when the other one is not.                    */
+/* Bytes that the round's cut links would have carried. W is symmetric, so a cut link saves two
+ * transfers, one each way: both are counted at the end that is absent, or one at each end if both
+ * are.                                                                                          */
 static uint64_t bytes_cut(const struct planner *p, const struct pop *pop, const struct slot *s,
                           uint64_t t)
 {
-    const struct tsgd_csr *w = tsgd_schedule_at(pop->c.mixing, t);
+    const struct tsgd_csr *w = tsgd_mixing_at(pop->c.mixing, t);
     uint64_t transfers = 0;
     if (!s->absent)
         return 0;
@@ -246,7 +248,7 @@ static uint64_t bytes_cut(const struct planner *p, const struct pop *pop, const 
 /* ---- the plan ---- */
 
 /* What is known of x^t when it is planned to be evaluated. */
-static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool last)
+static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool ends)
 {
     const struct planned_pop *d = &p->pop[q];
     const struct pop *pop = &p->s->pop[q];
@@ -254,12 +256,12 @@ static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool last
         .round = t, .samples = d->samples, .gradients = d->gradients,
         .bytes_gossip = d->bytes_gossip, .bytes_teleport = d->bytes_teleport,
         .sim_seconds = p->clock ? p->s->c.clock.ops->now(p->clock, pop->first, pop->c.k) : NAN,
-        .eta = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0), .last = last,
+        .eta = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0), .ends = ends,
     };
 }
 
-/* Relaxed, both: they carry no data, and when they are seen changes only where a run that is cut
- * short ends.                                                                                   */
+/* Relaxed, both: they carry no data, and when they are seen changes only in which round a stopped
+ * run ends.                                                                                     */
 static bool stop_asked(const struct state *s)
 {
     return atomic_load_explicit(&s->stop, memory_order_relaxed) ||
@@ -274,8 +276,8 @@ static bool any_diverged(const struct state *s)
     return false;
 }
 
-/* Round t of population q: cut when everything ends here, `stopped` when the user asked for that. */
-static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool cut, bool stopped,
+/* Round t of population q. end_all: every population ends here; stopped: because the user asked. */
+static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_all, bool stopped,
                             struct tsgd_rng *rng, uint32_t *drawn)
 {
     const struct tsgd_engine_config *c = &p->s->c;
@@ -287,12 +289,12 @@ static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool cut,
     if (d->ended)
         return;
     /* The clock goes through a round only now that no verdict can have ended the run before it. */
-    if (p->clock && t > p->s->start)
-        c->clock.ops->round(p->clock, tsgd_schedule_at(pop->c.mixing, t - 1), pop->first);
+    if (p->clock && t > p->s->first_round)
+        c->clock.ops->round(p->clock, tsgd_mixing_at(pop->c.mixing, t - 1), pop->first);
     bool over = t == pop->c.rounds || (pop->c.samples && d->samples >= pop->c.samples);
-    bool end = d->ended = over || cut;
+    bool end = d->ended = over || end_all;
     bool eval = end || (pop->c.eval_every && t % pop->c.eval_every == 0 &&
-                        (t > p->s->start || (t == 0 && pop->c.eval_at_start)));
+                        (t > p->s->first_round || (t == 0 && pop->c.eval_at_start)));
     uint64_t index = 0;
     p->interrupted |= !over && stopped;
     if (eval) {
@@ -321,15 +323,15 @@ void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
 {
     const struct state *s = p->s;
     struct tsgd_rng rng = tsgd_rng(s->c.seed, TSGD_RNG_HOLDERS, (uint32_t)t, 0);
-    bool stopped = stop_asked(s), cut = stopped || (!s->c.independent && any_diverged(s));
+    bool stopped = stop_asked(s), end_all = stopped || (!s->c.independent && any_diverged(s));
     uint32_t drawn = 0;
-    tsgd_cut(w);
+    tsgd_end_other(w);
     tsgd_begin(w, &tsgd_activity_plan, TSGD_TRACE_NONE, t, TSGD_TRACE_NONE);
     for (uint32_t q = 0; q < s->c.n_populations; q++)
-        plan_population(p, q, t, cut, stopped, &rng, &drawn);
+        plan_population(p, q, t, end_all, stopped, &rng, &drawn);
     undo_draws(p, drawn);
     TSGD_PROBE1(round, t);
-    tsgd_cut(w);
+    tsgd_end_other(w);
     tsgd_jitter(w, true);
     tsgd_seq_finish(&p->planned, t + 1);
 }

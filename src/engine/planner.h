@@ -1,6 +1,7 @@
-/* engine/planner.h: who holds which token, round after round. A plan is a task of its own, claimed on
- * `planned`, in round order; its cost is O(k), whatever n is. Only the planner ends a population,
- * or, when a run awaits verdicts, the verdict does, past which nothing is planned.
+/* engine/planner.h: who holds which token, round after round. A plan is a task of its own, claimed
+ * on `planned`, in round order; its cost is O(k), whatever n is. A population is ended by the
+ * planner alone, or, in a run that awaits verdicts, by a verdict, after which nothing is planned
+ * for it.
  * Ownership: init takes, release gives back. Threads: a plan is made by whoever has claimed it; its
  * slot is read by whoever has claimed a token.                                                  */
 #ifndef TSGD_ENGINE_PLANNER_H
@@ -13,12 +14,15 @@ enum { SLOTS = 8 };             /* plans kept: how far tokens that never meet ma
 #define AWAY (UINT32_MAX - 1)   /* in place of a node: the token sits the round out */
 
 /* The plan of one round. Written by the planner before it publishes `planned`; read by whoever has
- * claimed the token. The atomics are also read by readiness checks, before a claim, possibly too
- * late: relaxed, because the claim then fails, and else [A] on `planned` has ordered them.      */
+ * claimed the token. The atomics are also read by readiness checks, before a claim, perhaps when
+ * the slot holds a later round already. Relaxed is enough: then the claim fails, and otherwise [A]
+ * on `planned` has ordered them.                                                                */
 struct slot {
-    uint32_t *node, *visit;     /* [tokens] */
+    uint32_t *node;             /* [tokens] the holder, AWAY or NOBODY */
+    uint32_t *visit;            /* [tokens] how often the population had visited it before */
     bool *steps;                /* [tokens] takes at least one gradient step */
-    bool *absent;               /* [tokens] its links of this round are cut; NULL unless nodes isolate */
+    bool *absent;               /* [tokens] its links are cut this round; NULL unless nodes
+                                 * isolate */
     float *eta, *eta_before;    /* [populations] step sizes of this round and of the one before */
     _Atomic uint64_t *eval;     /* [populations] 1 + index of the evaluation of x^t, or 0 */
     _Atomic uint32_t *after_token;  /* [tokens] R4: the node's previous visitor ... */
@@ -39,25 +43,30 @@ struct planner {
     struct tsgd_seq planned;    /* phase = rounds planned */
     struct slot slot[SLOTS];
     struct planned_pop *pop;
-    uint32_t *order, *undo;     /* [nodes] a permutation, the identity between plans; [draws] */
-    uint32_t *holder;           /* [tokens] where the token was last; before its first visit, node a */
+    uint32_t *order;            /* [nodes] permuted by draws; the identity between plans */
+    uint32_t *undo;             /* [draws] what each draw of a plan has exchanged */
+    uint32_t *holder;           /* [tokens] where it was last; before its first visit, node a */
     uint32_t *last_token;       /* [nodes] R4: the last visitor ... */
     uint64_t *last_phase;       /* ... and 2t'+1 of its visit; only with node rows */
     void *clock;                /* NULL: there is none; one round behind the plan */
-    bool interrupted;
+    bool interrupted;           /* a stop has ended a population */
     struct tsgd_holding holding;
 };
 
 /* Borrows the others. With a holding that counts, only what it would take. TSGD_ENOMEM. */
-enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s, struct evaluation *evaluation,
-                                   struct tsgd_error *err);
+enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
+                                   struct evaluation *evaluation, struct tsgd_error *err);
 void tsgd_planner_release(struct planner *p);
 
 /* What a stopped run must remember. */
 void tsgd_planner_memory(struct planner *p, tsgd_memory_fn *each, void *user);
 
+/* Whether round t can be planned: it is the next one, there is room for an evaluation of it, and R5
+ * holds.                                                                                        */
 bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t);
-void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t);      /* claimed */
+
+/* Plans round t, which is claimed. */
+void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t);
 
 /* Plans round t if that is ready and nobody else has claimed it. */
 void tsgd_plan_try(struct planner *p, struct worker *w, uint64_t t);

@@ -1,10 +1,10 @@
-/* engine/rule.h: the update rule: what a token does with a gradient, and which rows it keeps for it.
- * A rule declares its rows by name:
+/* engine/rule.h: the update rule: what a token does with a gradient, and which rows it keeps for
+ * it. A rule declares its rows by name:
  *     exchanged   gossip mixes them by W; the first is x, the parameters
  *     own         they travel with the token but are not mixed
  *     node        one that stays with the node: memory for every node
- * Coordinates are independent of each other in everything a rule does, so its functions may be called
- * for ranges of coordinates, in any order; `dim` is then the length of the range.
+ * Coordinates are independent of each other in everything a rule does, so its functions may be
+ * called for ranges of coordinates, in any order; `dim` is then the length of the range.
  * Threads: each call is for one token, by whoever has claimed it.                               */
 #ifndef TSGD_ENGINE_RULE_H
 #define TSGD_ENGINE_RULE_H
@@ -22,18 +22,19 @@ struct tsgd_rows {
 
 /* Which step it is. */
 struct tsgd_step {
-    float eta, eta_before;      /* step sizes of this round, and of the one before (round 0: its own) */
-    uint32_t index, count;      /* local step `index` of the `count` that a token takes in a round */
+    float eta, eta_before;      /* of this round, and of the one before (round 0: its own) */
+    uint32_t index, count;      /* local step `index` of the `count` in a round */
 };
 
 struct tsgd_rule {
     const char *exchanged[TSGD_MAX_ROWS], *own[TSGD_MAX_ROWS];  /* names; NULL ends them */
     const char *node;           /* name of the row at the nodes, or NULL */
-    bool asks_gradients;        /* begins with the first gradients and their mean: one all-reduce */
+    bool asks_gradients;        /* init wants the first gradients and their mean: one all-reduce */
 
-    /* x^0 stands in exchanged[0] and all other rows are zero; NULL: they stay so. A rule that asks for
-     * gradients finds that of the token's first minibatch at x^0 in own[0] (zero at a node without
-     * data) and in `mean` the mean over the tokens whose nodes have data; else mean is NULL.    */
+    /* Fills a token's rows before the first round. x^0 stands in exchanged[0] and all other rows
+     * are zero; NULL: they stay so. A rule that asks for gradients finds that of the token's first
+     * minibatch at x^0 in own[0] (zero at a node without data) and in `mean` the mean over the
+     * tokens whose nodes have data; else mean is NULL.                                          */
     void (*init)(const struct tsgd_rule *r, const struct tsgd_rows *rows, size_t dim,
                  const float *mean);
     /* One step with the gradient at x. grad may be used as scratch. */
@@ -48,7 +49,7 @@ struct tsgd_rule {
     const struct tsgd_kernels *kernels;     /* the engine fills them in, from its configuration */
 };
 
-/* E >= 1 and R: how many rows a rule has. */
+/* How many exchanged rows (E, at least 1) and own rows (R) a rule has. */
 uint32_t tsgd_rule_exchanged(const struct tsgd_rule *r);
 uint32_t tsgd_rule_own(const struct tsgd_rule *r);
 

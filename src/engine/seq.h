@@ -16,25 +16,25 @@
  * The rules of rows. Those of gossip by slices, R6 and L1 to L4, stand in engine/slices.h; those of
  * a step that workers share, T1 to T3, in engine/teams.h.
  *
- * S1  One writer: only the thread that claimed the word writes it, until it gives it back (or, by T2,
- *     passes it on).
+ * S1  One writer: only the thread that claimed the word writes it, until it gives it back (or, by
+ *     T2, passes it on).
  * S2  A task is claimed only when it is ready, so nothing waits inside a task. Readiness:
  *     R1  mix of round t-1: every b that a reads in W_{t-1} shows at least 2t-1: its half-step is
  *         there.
  *     R2  mix of round t-1: every c that read a in W_{t-2} shows at least 2t-2: it has left the row
  *         that this mix overwrites. (For one fixed symmetric W, R1 implies it; for a directed or a
  *         changing W it does not.)
- *     R3  step of round t: if x^t is evaluated, the fold has read this token's row; when the run may
- *         end by that evaluation, its verdict is known.
+ *     R3  step of round t: if x^t is evaluated, the fold has read this token's row; when the run
+ *         may end by that evaluation, its verdict is known.
  *     R4  step of round t, momentum at the nodes: the node's previous visitor shows 2t'+1, t' the
  *         round of that visit.
  *     R5  plan of round t, R the number of plan slots: every token that runs round t-R shows
  *         2(t-R)+2: nobody reads the slot any more. The step reads it up to 2(t-R)+1, and so does
- *         the mix that follows, up to 2(t-R)+2, which asks it whose links are cut; a token that shows
- *         2(t-R)+2 has done both.
- * S3  No deadlock: everything that R1 to R6 ask for belongs to an earlier phase (R5: plan of round t
- *     counts as 2t, and R > 1; R6: a slice of round t counts as 2t+1, and only 2t+2 waits for it), so
- *     of the unfinished tasks one with the smallest phase is always ready or running.
+ *         the mix that follows, up to 2(t-R)+2, which asks it whose links are cut; a token that
+ *         shows 2(t-R)+2 has done both.
+ * S3  No deadlock: everything that R1 to R6 ask for belongs to an earlier phase (R5: plan of round
+ *     t counts as 2t, and R > 1; R6: a slice of round t counts as 2t+1, and only 2t+2 waits for
+ *     it), so of the unfinished tasks one with the smallest phase is always ready or running.
  *
  * A readiness check is monotone: once true it stays true until the word itself changes, so a check
  * before the claim is enough. It has no side effects beyond a hint at who said no, and reads only
@@ -42,7 +42,7 @@
  * claim fails.
  *
  * A run may begin at any round: then every word shows 2t of that round at first, and what the rules
- * ask of earlier rounds holds from the start.                                                    */
+ * ask of earlier rounds holds from the start.                                                   */
 #ifndef TSGD_ENGINE_SEQ_H
 #define TSGD_ENGINE_SEQ_H
 

@@ -1,11 +1,11 @@
 /* engine/sleep.h: how workers that find nothing to do sleep, and how they are woken.
  *
- * No wake-up is lost, and a publication needs no fence: whoever publishes looks for work afterwards,
- * and before it sleeps it does a read-modify-write on `sleepers` (tsgd_sleep_begin) and looks at
- * everything once more. Read-modify-writes on one word are ordered, so of the workers whose
- * publications together make a task ready, the one that comes last there sees them all, and takes
- * it. So a ready task always has somebody awake; waking a second worker, when a claimer sees more
- * than one ready task, is for speed.                                                            */
+ * No wake-up is lost, and a publication needs no fence: whoever publishes looks for work
+ * afterwards, and before it sleeps it does a read-modify-write on `sleepers` (tsgd_sleep_begin) and
+ * looks at everything once more. Read-modify-writes on one word are ordered, so of the workers
+ * whose publications together make a task ready, the one that comes last there sees them all, and
+ * takes it. So a ready task always has somebody awake; waking a second worker, when a claimer sees
+ * more than one ready task, is for speed.                                                       */
 #ifndef TSGD_ENGINE_SLEEP_H
 #define TSGD_ENGINE_SLEEP_H
 

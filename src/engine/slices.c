@@ -3,9 +3,10 @@
 #include "base/probe.h"
 #include "linalg/mix.h"
 
-/* Bytes of a slice that are worth a claim; slices of a round for each worker, so that one who comes
- * late leaves little to wait for; slices are a multiple of so many floats wide, so that no two share
- * a cache line. Where races are looked for, short rows too fall into many slices.               */
+/* A slice has at least SLICE_BYTES bytes, to be worth a claim; as long as that holds, a round has
+ * FOR_EACH_WORKER slices a worker, so that a worker that comes late leaves little to wait for.
+ * Slices are a multiple of GRAIN floats wide, so that no two share a cache line. In the variants
+ * that look for races, short rows too fall into many slices.                                    */
 #ifdef TSGD_JITTER
 enum { SLICE_BYTES = 256, FOR_EACH_WORKER = 4, GRAIN = 16 };
 #else
@@ -14,14 +15,14 @@ enum { SLICE_BYTES = 256 << 10, FOR_EACH_WORKER = 4, GRAIN = 512 };
 
 /* ---- what it takes ---- */
 
-static void cut(const struct state *s, uint32_t q, struct sliced_pop *p)
+static void divide(const struct state *s, uint32_t q, struct sliced_pop *p)
 {
     size_t dim = s->arena.dim, column = (size_t)s->pop[q].c.k * s->exchanged * sizeof(float);
     size_t floats = dim / (FOR_EACH_WORKER * s->workers) + 1;
     floats = floats < SLICE_BYTES / column ? SLICE_BYTES / column : floats;
     p->slice_floats = s->workers == 1 ? dim : tsgd_round_up(floats, GRAIN);
     p->slices = (uint32_t)((dim - 1) / p->slice_floats + 1);
-    atomic_init(&p->next_slice, s->start * p->slices);
+    atomic_init(&p->next_slice, s->first_round * p->slices);
 }
 
 enum tsgd_status tsgd_slices_init(struct slices *l, struct state *s, struct planner *planner,
@@ -35,7 +36,7 @@ enum tsgd_status tsgd_slices_init(struct slices *l, struct state *s, struct plan
         return TSGD_OK;
     TRY(TSGD_HOLD(&l->holding, &l->pop, s->c.n_populations, "slices", err));
     for (uint32_t q = 0; l->pop && q < s->c.n_populations; q++)
-        cut(s, q, &l->pop[q]);
+        divide(s, q, &l->pop[q]);
 done:
     return st;
 }
@@ -60,7 +61,8 @@ bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice)
     const struct tsgd_seq *seq = l->s->arena.seq + l->s->pop[q].first;
     uint32_t k = l->s->pop[q].c.k;
     uint64_t stepped = 2 * (slice / p->slices) + 1;
-    /* Relaxed: a hint at who was not there last time. Whatever it says, all are asked. */
+    /* Relaxed: a hint at a token that was not there last time, to be asked first. Whatever it says,
+     * all are asked.                                                                            */
     uint32_t b = atomic_load_explicit(&p->behind, memory_order_relaxed);
     for (uint32_t i = 0; i < k; i++) {                                          /* R6 */
         if (tsgd_seq_load(&seq[b]) != 2 * stepped) {
@@ -81,7 +83,7 @@ bool tsgd_slice_claim(struct slices *l, uint32_t q, uint64_t slice)
 }
 
 /* The last slice of round t-1 is mixed: every token may go on. Nobody else writes the words in the
- * meantime (S1): a sliced token that shows an odd phase and is free is claimed by no one.        */
+ * meantime (S1): a sliced token that shows an odd phase and is free is claimed by no one.       */
 static void publish(const struct slices *l, struct worker *w, uint32_t q, uint64_t t)
 {
     struct tsgd_seq *seq = l->s->arena.seq + l->s->pop[q].first;
@@ -103,7 +105,7 @@ void tsgd_slice_run(struct slices *l, struct worker *w, uint32_t q, uint64_t sli
     tsgd_begin(w, &tsgd_activity_slice, q, t - 1, (uint32_t)(slice % p->slices));
     TSGD_PROBE3(slice__begin, q, t - 1, slice % p->slices);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        tsgd_mix_all(s->c.kernels, tsgd_schedule_at(pop->c.mixing, t - 1),
+        tsgd_mix_all(s->c.kernels, tsgd_mixing_at(pop->c.mixing, t - 1),
                      absent ? absent + pop->first : NULL,
                      tsgd_arena_row(&s->arena, t, i, pop->first), s->arena.stride, from, to,
                      w->strip);

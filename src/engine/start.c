@@ -17,7 +17,7 @@ enum tsgd_status tsgd_start_init(struct start *f, struct state *s, const struct 
     pthread_cond_init(&f->all, NULL);
     f->made = true;
     for (uint32_t a = 0; a < s->tokens; a++)    /* busy: their rows have yet to be filled */
-        atomic_init(&s->arena.seq[a].word, 4 * s->start + 1);
+        atomic_init(&s->arena.seq[a].word, 4 * s->first_round + 1);
 done:
     return st;
 }
@@ -46,8 +46,8 @@ static void copy(const struct state *s, const struct state *from, uint32_t a)
 {
     size_t bytes = s->arena.stride * sizeof(float);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        memcpy(tsgd_arena_row(&s->arena, s->start, i, a),
-               tsgd_arena_row(&from->arena, s->start, i, a), bytes);
+        memcpy(tsgd_arena_row(&s->arena, s->first_round, i, a),
+               tsgd_arena_row(&from->arena, s->first_round, i, a), bytes);
     for (uint32_t i = 0; i < s->own; i++)
         memcpy(tsgd_arena_own(&s->arena, i, a), tsgd_arena_own(&from->arena, i, a), bytes);
     s->arena.tally[a] = from->arena.tally[a];
@@ -58,7 +58,7 @@ static bool has_data(const struct tsgd_problem *p, uint32_t node)
     return p->ops->batch_count(p, node, 0) > 0;
 }
 
-/* Of the token's first minibatch at x^0. Holders are fixed: token a is at node a. */
+/* The gradient of the token's first minibatch at x^0. Holders are fixed: token a is at node a. */
 static void first_gradient(const struct state *s, struct worker *w, uint32_t a)
 {
     const struct tsgd_problem *p = s->c.problem;
@@ -97,25 +97,25 @@ void tsgd_start_fill(struct start *f, struct worker *w)
 {
     const struct state *s = f->s;
     const struct tsgd_rule *rule = &s->c.rule;
-    bool first = w->id == 0 || w[-1].lo != w->lo;       /* of the workers that share these tokens */
-    for (uint32_t a = w->lo; a < w->hi && first; a++) {
+    bool fills = w->id == 0 || w[-1].lo != w->lo;       /* the first worker with these tokens */
+    for (uint32_t a = w->lo; a < w->hi && fills; a++) {
         clear(s, a);
         if (f->after)
             copy(s, f->after, a);
         else
-            memcpy(tsgd_arena_row(&s->arena, s->start, 0, a), s->c.init,
+            memcpy(tsgd_arena_row(&s->arena, s->first_round, 0, a), s->c.init,
                    s->arena.dim * sizeof(float));
         if (f->meets)
             first_gradient(s, w, a);
     }
     if (f->meets)
         meet(f);
-    for (uint32_t a = w->lo; a < w->hi && first; a++) {
+    for (uint32_t a = w->lo; a < w->hi && fills; a++) {
         if (rule->init && !f->after) {
             struct tsgd_rows rows;
-            tsgd_state_rows(s, a, s->start, &rows);
+            tsgd_state_rows(s, a, s->first_round, &rows);
             rule->init(rule, &rows, s->arena.dim, f->mean);
         }
-        tsgd_seq_finish(&s->arena.seq[a], 2 * s->start);
+        tsgd_seq_finish(&s->arena.seq[a], 2 * s->first_round);
     }
 }

@@ -1,7 +1,7 @@
-/* engine/start.h: the rows that a run begins with. Each worker fills those of its home tokens, so that
- * they lie in memory near it: with x^0, or with what an engine that ended before has left. A rule
- * that begins with the first gradients (engine/rule.h) makes the workers meet once, before the first
- * round: the last one to come adds the gradients up, in token order.
+/* engine/start.h: the rows that a run begins with. Each worker fills those of its home tokens, so
+ * that they lie in memory near it: with x^0, or with what an engine that ended before has left. A
+ * rule that begins with the first gradients (engine/rule.h) makes the workers meet once, before the
+ * first round: the last one to come adds the gradients up, in token order.
  * Ownership: init takes, release gives back.                                                    */
 #ifndef TSGD_ENGINE_START_H
 #define TSGD_ENGINE_START_H
@@ -18,7 +18,7 @@ struct start {
     float *mean;                /* [dim] that mean */
     uint32_t met;               /* workers that have come */
     pthread_mutex_t lock;       /* guards `met` and `mean` */
-    pthread_cond_t all;         /* all have */
+    pthread_cond_t all;         /* signalled when all have come */
     bool made;                  /* lock and all exist */
     struct tsgd_holding holding;
 };

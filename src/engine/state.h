@@ -1,5 +1,5 @@
-/* engine/state.h: what every part of the engine shares: the configuration, the rows, the populations,
- * how many things are left to do. What one part alone needs stands with that part:
+/* engine/state.h: what every part of the engine shares: the configuration, the rows, the
+ * populations, how many things are left to do. What one part alone needs stands with that part:
  *     planner.h      who holds which token in which round
  *     evaluation.h   x^t measured while the tokens go on
  *     visit.h        a token's stay with its holder
@@ -7,7 +7,7 @@
  *     slices.h       gossip of a whole population at once
  *     tokens.h       step and mix
  *     threads.h      the workers' threads: their start, where they run, their end
- * Each part has init, which takes what it needs, release, and what it asks and does.            */
+ * Each part has an init, which takes what it needs, a release, readiness checks and tasks.      */
 #ifndef TSGD_ENGINE_STATE_H
 #define TSGD_ENGINE_STATE_H
 
@@ -29,9 +29,10 @@ struct state {
     struct tsgd_arena arena;
     uint32_t tokens, workers;
     uint32_t exchanged, own;    /* rows of the rule */
-    uint64_t start;             /* the first round */
+    uint64_t first_round;       /* that this engine runs */
     bool sliced;                /* gossip goes by slices */
-    bool bypass;                /* mixed rows are written with stores that bypass the cache */
+    bool bypass;                /* mixed rows are written with stores that bypass the cache
+                                 * (non-temporal) */
     uint32_t *pop_of;           /* [tokens] */
     struct pop *pop;
     struct tsgd_holding holding;
@@ -42,8 +43,8 @@ struct state {
     uint64_t start_ns;
 };
 
-/* out->start and out->holding are set already; a holding that counts only tells what it would take.
- * TSGD_ENOMEM.                                                                                  */
+/* Requires out->first_round and out->holding to be set. A holding that counts only tells what would
+ * be taken. TSGD_ENOMEM.                                                                        */
 enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_config *c,
                                  struct tsgd_error *err);
 void tsgd_state_release(struct state *s);
@@ -63,7 +64,8 @@ static inline bool tsgd_state_over(const struct state *s)
     return atomic_load_explicit(&s->left, memory_order_acquire) == 0;
 }
 
-/* A loss of `token` (UINT32_MAX: the evaluation) in this round of p; the smallest place stays. */
+/* Notes that the loss of `token` (UINT32_MAX: the evaluation) in this round of p is not finite; of
+ * several the smallest (round, token) stays.                                                    */
 void tsgd_pop_diverge(struct pop *p, uint64_t round, uint32_t token);
 
 static inline bool tsgd_pop_diverged(const struct pop *p)

@@ -4,8 +4,8 @@
 
 struct task_kind {
     bool of_token;              /* else of a population, or of the whole run */
-    /* Whether it is ready. *phase: what the token's word shows; of a population, for the function to
-     * fill in, as of a part, whose word is its team's.                                          */
+    /* Whether it is ready. For a step, a mix and a plan, *phase is what the token's word shows. For
+     * a population's task, and for a part, whose word is its team's, the function fills it in. */
     bool (*ready)(struct worker *w, uint32_t id, uint64_t *phase);
     bool (*claim)(struct worker *w, uint32_t id, uint64_t phase);
     void (*run)(struct worker *w, uint32_t id, uint64_t phase);

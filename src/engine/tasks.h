@@ -1,6 +1,6 @@
-/* engine/tasks.h: the kinds of work that a worker may find. Each is a row of a table: when it is ready, how
- * it is claimed, how it is run.
- * A task is claimed only when it is ready, and looks may be late: then the claim fails.          */
+/* engine/tasks.h: the kinds of work that a worker may find. Each is a row of a table: when it is
+ * ready, how it is claimed, how it is run. A task is claimed only after a look has found it ready;
+ * when the look is out of date, the claim fails.                                                */
 #ifndef TSGD_ENGINE_TASKS_H
 #define TSGD_ENGINE_TASKS_H
 
@@ -11,7 +11,7 @@ struct task_kind;
 struct task {
     const struct task_kind *kind;
     uint32_t id;                /* token, or population */
-    uint64_t phase;             /* what its word showed when it was looked at */
+    uint64_t phase;             /* what its word showed at the look that found it */
 };
 
 /* A ready task: of a population, or of the worker's home tokens, behind the one it ran last; with

@@ -62,8 +62,8 @@ bool tsgd_part_ready(const struct teams *m, uint32_t a, uint64_t *word)
 }
 
 /* [T1] acquire, pairs with the release in open_stage: the visit, and what the stages before have
- * written, stand there for this task. Without it a part is computed at a row of the round before, or
- * a sum lacks what another worker has just put into its part.                                   */
+ * written, stand there for this task. Without it a part is computed at a row of the round before,
+ * or a sum lacks what another worker has just put into its part.                                */
 bool tsgd_part_claim(struct teams *m, uint32_t a, uint64_t word)
 {
     return atomic_compare_exchange_strong_explicit(&m->team[a].word, &word, word + 1,
@@ -167,8 +167,8 @@ void tsgd_part_run(struct teams *m, struct worker *w, uint32_t a, uint64_t word)
             update_range(m, w, t, task_of(word));
         tsgd_end(w, does);
         tsgd_jitter(w, false);
-        /* [T2] acquire and release, pairs with itself: who ends the last task sees what all the others
-         * have written, and by [T1], or by [R] of the token, shows it to whoever comes next.
+        /* [T2] acquire and release, pairs with itself: who ends the last task sees what all the
+         * others have written, and by [T1], or by [R] of the token, shows it to whoever comes next.
          * Without it the next stage, or a neighbour, reads a row that is half written.          */
         if (atomic_fetch_add_explicit(&t->done, 1, memory_order_acq_rel) + 1 == tasks(m, word) &&
             !go_on(m, w, a, word))

@@ -8,10 +8,10 @@
 
 /* ---- what a worker has to itself ---- */
 
-/* Up to a pair of cache lines. */
+/* Of a strip, rounded up to a pair of cache lines. */
 static size_t strip_bytes(size_t floats) { return tsgd_round_up(floats * sizeof(float), 128); }
 
-/* Of one worker: the gradient row, the strip, then the problem's scratch. */
+/* What one worker has: its gradient row, its strip, then the problem's scratch. */
 static size_t scratch_bytes(const struct state *s, size_t strip)
 {
     size_t grad = tsgd_mul(s->arena.stride, sizeof(float));
@@ -36,7 +36,8 @@ done:
     return st;
 }
 
-static void fill(struct threads *t, struct tsgd_engine *e, char *scratch, size_t bytes, size_t strip)
+static void fill(struct threads *t, struct tsgd_engine *e, char *scratch, size_t bytes,
+                 size_t strip)
 {
     const struct state *s = t->s;
     size_t grad = s->arena.stride * sizeof(float);

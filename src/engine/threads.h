@@ -1,7 +1,7 @@
-/* engine/threads.h: the workers and their threads: what each has to itself, where it runs, how all begin
- * together and end. Worker 0 is the thread that calls the run.
- * Ownership: init takes, release ends the threads and gives back. Threads: the caller's alone, but for
- * tsgd_threads_await.                                                                           */
+/* engine/threads.h: the workers and their threads: what each has to itself, where it runs, how all
+ * begin together and end. Worker 0 is the thread that calls the run.
+ * Ownership: init takes, release ends the threads and gives back. Threads: the caller's alone, but
+ * for tsgd_threads_await.                                                                       */
 #ifndef TSGD_ENGINE_THREADS_H
 #define TSGD_ENGINE_THREADS_H
 
@@ -23,12 +23,12 @@ struct threads {
     bool made;                  /* gate and opened exist */
     bool open, abort;           /* abort: there will be no run */
     pid_t process;              /* whose threads they are: a forked child has none of them */
-    struct tsgd_cpu_mask before;        /* the CPUs of the calling thread, until the end of the run */
+    struct tsgd_cpu_mask before;        /* the calling thread's CPUs, while it runs */
     struct tsgd_holding holding;
 };
 
-/* Borrows the state. strip: floats of a worker's strip. With a holding that counts, only what it would
- * take. TSGD_ENOMEM.                                                                            */
+/* Borrows the state. strip: floats of a worker's strip. With a holding that counts, only what it
+ * would take. TSGD_ENOMEM.                                                                      */
 enum tsgd_status tsgd_threads_init(struct threads *t, struct state *s, struct tsgd_engine *e,
                                    size_t strip, struct tsgd_error *err);
 void tsgd_threads_release(struct threads *t);
@@ -38,8 +38,8 @@ void tsgd_threads_release(struct threads *t);
 enum tsgd_status tsgd_threads_start(struct threads *t, void *(*main)(void *worker),
                                     struct tsgd_error *err);
 
-/* Puts the calling thread where worker 0 belongs, lets all go, calls main as worker 0, and joins the
- * others. TSGD_EINVAL, TSGD_ENOMEM: the calling thread cannot be kept on its CPU; nothing ran.  */
+/* Puts the calling thread where worker 0 belongs, lets all go, calls main as worker 0, and joins
+ * the others. TSGD_EINVAL, TSGD_ENOMEM: it cannot be kept on its CPU; nothing ran.              */
 enum tsgd_status tsgd_threads_run(struct threads *t, void *(*main)(void *worker),
                                   struct tsgd_error *err);
 

@@ -10,14 +10,14 @@ bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t)
     const struct state *s = k->s;
     const struct pop *p = &s->pop[s->pop_of[a]];
     const struct tsgd_seq *seq = s->arena.seq + p->first;
-    const struct tsgd_csr *w = tsgd_schedule_at(p->c.mixing, t - 1);
+    const struct tsgd_csr *w = tsgd_mixing_at(p->c.mixing, t - 1);
     uint32_t r = a - p->first;
     for (uint32_t i = w->ptr[r]; i < w->ptr[r + 1]; i++)                        /* R1 */
         if (!tsgd_seq_reached(&seq[w->col[i]], 2 * t - 1))
             return false;
     if (t < 2)
         return true;
-    w = tsgd_schedule_at(p->c.mixing, t - 2);
+    w = tsgd_mixing_at(p->c.mixing, t - 2);
     for (uint32_t i = w->tptr[r]; i < w->tptr[r + 1]; i++)                      /* R2 */
         if (!tsgd_seq_reached(&seq[w->tcol[i]], 2 * t - 2))
             return false;
@@ -32,7 +32,8 @@ bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t)
     if (!tsgd_seq_reached(&k->planner->planned, t + 1))
         return false;
     uint64_t eval = atomic_load_explicit(&slot->eval[q], memory_order_relaxed);
-    if (eval && !tsgd_evaluation_has_passed(k->evaluation, q, a - s->pop[q].first, eval - 1)) /* R3 */
+    if (eval &&                                                                         /* R3 */
+        !tsgd_evaluation_has_passed(k->evaluation, q, a - s->pop[q].first, eval - 1))
         return false;
     if (!s->c.rule.node)
         return true;
@@ -96,7 +97,7 @@ void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t
     tsgd_begin(w, &tsgd_activity_mix, a, t - 1, slot->node[a]);
     TSGD_PROBE3(mix__begin, a, t - 1, w->id);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        tsgd_mix_row(s->c.kernels, tsgd_schedule_at(p->c.mixing, t - 1), a - p->first,
+        tsgd_mix_row(s->c.kernels, tsgd_mixing_at(p->c.mixing, t - 1), a - p->first,
                      slot->absent ? slot->absent + p->first : NULL,
                      tsgd_arena_row(&s->arena, t - 1, i, p->first), s->arena.stride, s->arena.dim,
                      s->bypass, tsgd_arena_row(&s->arena, t, i, a));

@@ -1,5 +1,5 @@
-/* engine/tokens.h: the two tasks of a token, mix and step. A worker goes on from one to the other without
- * giving the token back whenever the step is ready: its row is still in the core's cache.
+/* engine/tokens.h: the two tasks of a token, mix and step. A worker goes on from one to the other
+ * without giving the token back whenever the step is ready: its row is still in the core's cache.
  * Threads: the state of a token belongs to whoever has claimed its word (engine/seq.h).         */
 #ifndef TSGD_ENGINE_TOKENS_H
 #define TSGD_ENGINE_TOKENS_H
@@ -15,12 +15,12 @@ struct tokens {
     struct teams *teams;
 };
 
-/* Mix of round t-1, which leads to 2t (R1, R2). */
+/* Mix of round t-1, which leads to 2t (R1, R2); run requires a claim. */
 bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t);
-void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);    /* claimed */
+void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);
 
-/* Step of round t, which leads to 2t+1 (R3, R4). */
+/* Step of round t, which leads to 2t+1 (R3, R4); run requires a claim. */
 bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t);
-void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);   /* claimed */
+void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);
 
 #endif

@@ -1,7 +1,7 @@
-/* engine/visit.h: a token's stay with its holder in one round: which minibatches, which rows; and the
- * rows that stay with the nodes.
- * Ownership: init takes, release gives back. Threads: a visit belongs to whoever has claimed its token;
- * a node's row is ordered by R4.                                                                */
+/* engine/visit.h: a token's stay with its holder in one round: which minibatches, which rows; and
+ * the rows that stay with the nodes.
+ * Ownership: init takes, release gives back. Threads: a visit belongs to whoever has claimed its
+ * token; a node's row is ordered by R4.                                                         */
 #ifndef TSGD_ENGINE_VISIT_H
 #define TSGD_ENGINE_VISIT_H
 
@@ -10,7 +10,7 @@
 
 struct visit {
     uint64_t round;
-    uint64_t batch;             /* the node's minibatch of its first local step */
+    uint64_t batch;             /* number of the node's minibatch for the first local step */
     uint32_t node;
     struct tsgd_step step;      /* index: the local step it is at */
     struct tsgd_rows rows;
@@ -34,8 +34,8 @@ void tsgd_visits_memory(struct visits *v, tsgd_memory_fn *each, void *user);
 /* What token a does in round t, whose plan is there; false: it takes no step. */
 bool tsgd_visit_begin(const struct visits *v, uint32_t a, uint64_t t, struct visit *out);
 
-/* The next local step, from visit->step.index on, whose minibatch holds samples; false: there is none.
- * A token at a node without data takes no step, but gossips all the same.                       */
+/* The next local step, from visit->step.index on, whose minibatch holds samples; false: there is
+ * none. A token at a node without data takes no step, but gossips all the same.                 */
 static inline bool tsgd_visit_next(const struct visits *v, struct visit *visit)
 {
     const struct tsgd_problem *p = v->s->c.problem;
@@ -53,7 +53,8 @@ static inline void tsgd_visit_end(const struct visits *v, struct worker *w, uint
     tsgd_seq_finish(&v->s->arena.seq[a], 2 * t + 1);
 }
 
-/* Coordinates from .. to - 1 of token a have been mixed in round t: what the rule does after that. */
+/* Does what the rule does after gossip, when coordinates from .. to - 1 of token a have been mixed
+ * in round t.                                                                                   */
 void tsgd_visit_mixed(const struct visits *v, uint32_t a, uint64_t t, size_t from, size_t to);
 
 /* The same rows from another coordinate on. */

@@ -6,10 +6,13 @@
 const struct activity
     tsgd_activity_step = {{"step", "step", {"token", "round", "node"}, true}, STEP_TIME},
     tsgd_activity_part = {{"step: part", "step", {"token", "round", "part"}, false}, STEP_TIME},
-    tsgd_activity_update = {{"step: update", "step", {"token", "round", "range"}, false}, STEP_TIME},
+    tsgd_activity_update = {{"step: update", "step", {"token", "round", "range"}, false},
+                            STEP_TIME},
     tsgd_activity_mix = {{"mix", "mix", {"token", "round", "node"}, true}, MIX_TIME},
-    tsgd_activity_slice = {{"mix: slice", "mix", {"population", "round", "slice"}, false}, MIX_TIME},
-    tsgd_activity_fold = {{"eval: fold", "eval", {"population", "round", "token"}, false}, EVAL_TIME},
+    tsgd_activity_slice = {{"mix: slice", "mix", {"population", "round", "slice"}, false},
+                           MIX_TIME},
+    tsgd_activity_fold = {{"eval: fold", "eval", {"population", "round", "token"}, false},
+                          EVAL_TIME},
     tsgd_activity_block = {{"eval: block", "eval", {"population", "round", "block"}, false},
                            EVAL_TIME},
     tsgd_activity_report = {{"eval: report", "eval", {"population", "round", NULL}, false},
@@ -26,7 +29,7 @@ static const struct tsgd_trace_kind unannounced[N_TIMES] = {
     [WAIT_TIME] = {"wait", "wait", {NULL, NULL, NULL}, false},
 };
 
-/* Numbers from here on stand in place of a node (engine/planner.h): the token has none. */
+/* The two largest numbers, AWAY and NOBODY of engine/planner.h, stand in place of a node. */
 enum { NO_NODES = 2 };
 
 void tsgd_worker_announce(struct worker *w, const struct activity *a, uint32_t first,
@@ -50,7 +53,7 @@ void tsgd_worker_record(struct worker *w, const struct activity *a, uint64_t now
             .text = a->spent == WAIT_TIME && w->sleeps > w->slept ? "slept" : NULL,
         };
     w->slept = w->sleeps;
-    w->event.begin = w->last;
+    w->event.begin = w->ended_at;
     w->event.end = now;
     tsgd_track_add(w->track, &w->event);
     w->event.kind = NULL;

@@ -41,19 +41,19 @@ struct tsgd_engine;
 struct worker {
     struct tsgd_engine *e;
     uint32_t id;
-    uint32_t lo, hi;            /* home tokens; one that it shares, when workers are more than tokens */
+    uint32_t lo, hi;            /* home tokens; one, shared, if workers outnumber tokens */
     uint32_t cursor;            /* the home token to look at first */
-    uint32_t behind;            /* the token that kept it from planning last (R5) */
+    uint32_t behind;            /* the token that last kept it from planning (R5) */
     float *grad;                /* a row for a gradient */
     float *strip;               /* where slices are mixed; only with those */
     void *scratch;              /* the problem's */
-    uint64_t last;              /* ticks when the last activity ended */
+    uint64_t ended_at;          /* ticks when the last activity ended */
     uint64_t ticks[N_TIMES];
     uint64_t trained_at;        /* ticks when the last step or mix ended */
     uint64_t steals, sleeps;
     struct tsgd_track *track;   /* NULL: no trace */
     struct tsgd_trace_event event;      /* of the activity that was begun; kind NULL: none */
-    uint64_t slept;             /* sleeps that the trace has told */
+    uint64_t slept;             /* sleeps that the trace has shown */
     uint64_t jitter;            /* state of the random delays */
 };
 
@@ -79,16 +79,17 @@ static inline void tsgd_begin(struct worker *w, const struct activity *a, uint32
 static inline void tsgd_end(struct worker *w, const struct activity *a)
 {
     uint64_t now = tsgd_ticks();
-    w->ticks[a->spent] += now - w->last;
+    w->ticks[a->spent] += now - w->ended_at;
     if (a->spent == STEP_TIME || a->spent == MIX_TIME)
-        w->trained_at = now;            /* perhaps for the last time: then only evaluation is left */
+        w->trained_at = now;            /* if for the last time: only evaluation is left */
     if (tsgd_is_traced(w))
         tsgd_worker_record(w, a, now);
-    w->last = now;
+    w->ended_at = now;
 }
 
-/* Ends whatever lies before an activity that the account does not tell apart, for the trace alone. */
-static inline void tsgd_cut(struct worker *w)
+/* Ends what lies before or after an activity that the account too calls other, such as planning, so
+ * that the trace shows the two apart.                                                           */
+static inline void tsgd_end_other(struct worker *w)
 {
     if (tsgd_is_traced(w))
         tsgd_end(w, &tsgd_activity_other);

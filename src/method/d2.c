@@ -4,7 +4,7 @@
  * With psi^t = x^t - eta_t g^t, and psi^{-1} = x^0, both are
  *     x^{t+1/2} = x^t + (psi^t - psi^{t-1}),
  * which is also right when the step size changes, and moves nothing once psi stands still. It
- * converges only if every eigenvalue of the symmetric W lies above -1/3, as the paper assumes.   */
+ * converges only if every eigenvalue of the symmetric W lies above -1/3, as the paper assumes.  */
 #include "method/method.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* method/method.h: training methods. One engine runs them all: a method is a rule for who holds a
- * token, a choice of mixing matrices, and an update rule.                                         */
+/* method/method.h: training methods. One engine runs them all: a method says who holds a token,
+ * which matrices tokens mix by, and which rule updates them.                                    */
 #ifndef TSGD_METHOD_METHOD_H
 #define TSGD_METHOD_METHOD_H
 
@@ -9,7 +9,8 @@
 /* One row of method/list.h. */
 struct tsgd_method {
     const char *name, *summary;
-    bool teleports;             /* each round k distinct nodes are drawn; else token a stays at node a, k = n */
+    bool teleports;             /* each round k distinct nodes are drawn; else k = n and token a
+                                 * stays at node a */
     bool may_teleport;          /* it does when --active is given, for every k */
     const char *topology;       /* the only one that the method takes; NULL: --topology decides */
 
@@ -42,19 +43,19 @@ struct tsgd_method_options {
 };
 #define TSGD_METHOD_OPTIONS_INIT {.momentum_home = "token", .local_steps = 1}
 
-/* The method's local rule with these options. TSGD_EINVAL: one that the method does not take or
- * lacks; the sentence says which.                                                               */
+/* The method's update rule with these options. TSGD_EINVAL: one of them is missing, or the method
+ * does not take it; the sentence says which.                                                    */
 enum tsgd_status tsgd_method_rule(struct tsgd_rule *out, const struct tsgd_method *m,
                                    const struct tsgd_method_options *o, struct tsgd_error *err);
 
 /* TSGD_EINVAL: the method diverges with these matrices, whatever the step size; the sentence says
  * what is wrong with `topology`. TSGD_ENOMEM.                                                   */
 enum tsgd_status tsgd_method_check_mixing(const struct tsgd_method *m,
-                                          const struct tsgd_schedule *mixing, const char *topology,
+                                          const struct tsgd_mixing *mixing, const char *topology,
                                           struct tsgd_error *err);
 
-/* Lets the matrices be applied in the form that the method's rule needs; the engine's caller sees to
- * it before the engine is made.                                                                 */
-void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_schedule *mixing);
+/* Has gossip apply the matrices in the form that the method's rule needs (linalg/mix.h). To be
+ * called before the engine is created.                                                          */
+void tsgd_method_suit_mixing(const struct tsgd_method *m, struct tsgd_mixing *mixing);
 
 #endif

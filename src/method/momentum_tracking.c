@@ -1,14 +1,16 @@
-/* Momentum Tracking (Takezawa, Bao, Niwa, Sato & Yamada, "Momentum Tracking: Momentum Acceleration for
- * Decentralized Deep Learning on Heterogeneous Data", TMLR 2023, arXiv:2209.15505, Algorithm 1):
+/* Momentum Tracking (Takezawa, Bao, Niwa, Sato & Yamada, "Momentum Tracking: Momentum Acceleration
+ * for Decentralized Deep Learning on Heterogeneous Data", TMLR 2023, arXiv:2209.15505,
+ * Algorithm 1):
  *     u_a^{t+1} = beta u_a^t + g_a^t
  *     x_a^{t+1} = sum_b W_ab x_b^t - eta_t (u_a^{t+1} - c_a^t)
  *     c_a^{t+1} = sum_b W_ab (c_b^t - u_b^{t+1}) + u_a^{t+1}
- * from u_a^0 = c_a^0 = (g_a - mean of all g) / (1 - beta), g_a the gradient of a's first minibatch at x^0.
+ * from u_a^0 = c_a^0 = (g_a - mean of all g) / (1 - beta), g_a the gradient of a's first minibatch
+ * at x^0.
  *
- * x is mixed as it was before the step, and moved afterwards by the token's own z^t = c^t - u^{t+1}. So
- * what is exchanged is x and z. c itself is not needed: after gossip c^{t+1} = sum_b W_ab z_b^t +
- * u^{t+1}, so z^{t+1} is the mixed z^t, less u^{t+2} - u^{t+1}. This difference is small where c is large,
- * so what is lost to rounding does not add up.                                                  */
+ * x is mixed as it was before the step, and moved afterwards by the token's own
+ * z^t = c^t - u^{t+1}. So what is exchanged is x and z. c itself is not needed: after gossip
+ * c^{t+1} = sum_b W_ab z_b^t + u^{t+1}, so z^{t+1} is the mixed z^t, less u^{t+2} - u^{t+1}. This
+ * difference is small where c is large, so what is lost to rounding does not add up.            */
 #include "method/method.h"
 
 enum { X, Z };                  /* exchanged rows */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Parameters and data must be of one kind. */
+/* Parameters and data must agree on the shape of a sample and on the number of classes. */
 static enum tsgd_status check_kind(const char *path, const struct tsgd_saved *saved,
                                    const char *data, const struct tsgd_dataset *d,
                                    struct tsgd_error *err)
@@ -22,7 +22,7 @@ static enum tsgd_status check_kind(const char *path, const struct tsgd_saved *sa
 }
 
 enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const char *data_dir,
-                                    uint64_t seed, struct tsgd_evaluation *out,
+                                    uint64_t seed, struct tsgd_evaluated *out,
                                     struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Of member q: its matrices, its step sizes, its length. */
+/* Makes the population of member q: its matrices, step sizes and length. */
 static enum tsgd_status make(struct tsgd_job *j, uint32_t q, struct tsgd_setup *setup,
                              const struct tsgd_member *member, struct tsgd_error *err)
 {

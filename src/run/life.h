@@ -10,7 +10,7 @@
 
 struct tsgd_life {
     _Atomic int stage;
-    pid_t process;              /* whose threads it has; a fork copies the memory, not the threads */
+    pid_t process;              /* whose threads it has; a fork copies memory, not threads */
 };
 
 void tsgd_life_create(struct tsgd_life *life);

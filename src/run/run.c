@@ -73,11 +73,11 @@ done:
 static enum tsgd_status tell_divergence(const struct tsgd_outcome *o, struct tsgd_error *err)
 {
     if (o->diverged_token == UINT32_MAX)
-        return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the evaluation after round %llu "
-                         "is not finite; try a smaller --lr or a --warmup",
+        return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the evaluation after round "
+                         "%llu is not finite; try a smaller --lr or a --warmup",
                          (unsigned long long)o->diverged_round);
-    return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the loss of token %u in round %llu "
-                     "is not finite; try a smaller --lr or a --warmup", o->diverged_token,
+    return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the loss of token %u in round "
+                     "%llu is not finite; try a smaller --lr or a --warmup", o->diverged_token,
                      (unsigned long long)o->diverged_round);
 }
 

@@ -101,12 +101,13 @@ const struct tsgd_setting_row *tsgd_setting_find(const char *name, unsigned comm
 const char *tsgd_setting_nearest(const char *name, unsigned commands);
 
 /* Gives a setting a value, also one of the program's own. `where` starts the sentence of an error:
- * "--lr" or "FILE:3: lr". TSGD_EINVAL: not such a value; TSGD_ENOMEM. On error nothing changes.  */
+ * "--lr" or "FILE:3: lr". TSGD_EINVAL: not such a value; TSGD_ENOMEM. On error nothing changes. */
 enum tsgd_status tsgd_settings_give(struct tsgd_settings *s, const struct tsgd_setting_row *row,
                                     const char *value, const char *where, struct tsgd_error *err);
 
-/* Fills in what a setting comes to that was not given, or in a form that says more; text NULL:
- * there is no value, and none was given. Errors as give.
+/* Gives a setting the value that follows from the others, or its own in a form that says more,
+ * without marking it as given. text NULL: then it has no value and counts as not given. Errors as
+ * tsgd_settings_give.
  *     TRY(TSGD_FILL(s, topology, "ring", err));                                                 */
 enum tsgd_status tsgd_settings_fill(struct tsgd_settings *s, enum tsgd_setting_id id,
                                     const char *text, struct tsgd_error *err);

@@ -213,7 +213,7 @@ done:
     return st;
 }
 
-static enum tsgd_status make_churn(struct tsgd_setup *r, const struct tsgd_schedule *mixing,
+static enum tsgd_status make_churn(struct tsgd_setup *r, const struct tsgd_mixing *mixing,
                                    struct tsgd_error *err)
 {
     const struct tsgd_settings *s = r->s;
@@ -244,7 +244,7 @@ static enum tsgd_status make_network(struct tsgd_setup *r, struct tsgd_error *er
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    const struct tsgd_schedule *mixing = NULL;
+    const struct tsgd_mixing *mixing = NULL;
     TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
     TRY(make_churn(r, mixing, err));
     TRY(make_network(r, err));
@@ -261,20 +261,20 @@ done:
 
 /* ---- mixing matrices, by the number of tokens ---- */
 
-struct tsgd_mixing {
+struct tsgd_mixing_for {
     uint64_t k;
-    struct tsgd_schedule w;
-    struct tsgd_mixing *next;
+    struct tsgd_mixing w;
+    struct tsgd_mixing_for *next;
 };
 
 static enum tsgd_status build_mixing(const struct tsgd_setup *r, uint64_t k,
-                                     struct tsgd_schedule *out, struct tsgd_error *err)
+                                     struct tsgd_mixing *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     TRY((r->s->allow_disconnected ? tsgd_topology_build_parts : tsgd_topology_build)(
         out, r->s->topology, (uint32_t)k, r->s->seed, err));
     if (r->s->lazy)
-        TRY(tsgd_schedule_lazy(out, err));
+        TRY(tsgd_mixing_lazy(out, err));
     TRY(tsgd_method_check_mixing(r->method, out, r->s->topology, err));
     tsgd_method_suit_mixing(r->method, out);
 done:
@@ -282,10 +282,10 @@ done:
 }
 
 enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
-                                   const struct tsgd_schedule **out, struct tsgd_error *err)
+                                   const struct tsgd_mixing **out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_mixing *m = r->mixing;
+    struct tsgd_mixing_for *m = r->mixing;
     while (m && m->k != k)
         m = m->next;
     if (!m) {
@@ -303,17 +303,17 @@ done:
 static size_t mixing_bytes(const struct tsgd_setup *r)
 {
     size_t bytes = 0;
-    for (const struct tsgd_mixing *m = r->mixing; m; m = m->next)
-        bytes = tsgd_add(bytes, tsgd_schedule_bytes(&m->w));
+    for (const struct tsgd_mixing_for *m = r->mixing; m; m = m->next)
+        bytes = tsgd_add(bytes, tsgd_mixing_bytes(&m->w));
     return bytes;
 }
 
 static void release_mixing(struct tsgd_setup *r)
 {
     while (r->mixing) {
-        struct tsgd_mixing *m = r->mixing;
+        struct tsgd_mixing_for *m = r->mixing;
         r->mixing = m->next;
-        tsgd_schedule_release(&m->w);
+        tsgd_mixing_release(&m->w);
         free(m);
     }
 }
@@ -352,8 +352,8 @@ enum tsgd_status tsgd_setup_save_trace(const struct tsgd_setup *r, struct tsgd_t
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
     struct tsgd_traced traced;
     if (!r->trace)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--trace: is not set, so nothing was recorded; set it before "
-                      "create"));
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--trace: is not set, so nothing was recorded; set it "
+                      "before create"));
     TRY(tsgd_outfile_open(&f, r->s->trace, "--trace", err));
     TRY(tsgd_trace_write(r->trace, f.f, out ? out : &traced, err));
     TRY(tsgd_outfile_commit(&f, err));

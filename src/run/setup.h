@@ -26,7 +26,7 @@ struct tsgd_setup {
     struct tsgd_network network;
     struct tsgd_rule rule;
     enum tsgd_gossip gossip;
-    struct tsgd_mixing *mixing; /* a list, by the number of tokens */
+    struct tsgd_mixing_for *mixing; /* a list, by the number of tokens */
     struct tsgd_trace *trace;   /* NULL: not asked for */
 };
 
@@ -42,8 +42,9 @@ void tsgd_setup_release(struct tsgd_setup *r);
 /* The mixing matrices for k tokens, built when they are first asked for; they belong to the setup.
  * TSGD_EINVAL: the topology or the method has none of this size. TSGD_ENOMEM.                   */
 enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
-                                   const struct tsgd_schedule **out, struct tsgd_error *err);
+                                   const struct tsgd_mixing **out, struct tsgd_error *err);
 
+/* Fills in what callers are told. engine_bytes: what tsgd_engine_bytes says. */
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out);
 

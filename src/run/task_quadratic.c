@@ -72,7 +72,8 @@ done:
     return st;
 }
 
-/* A coordinate takes a x - b, its square into the loss, and a r + s z; random numbers are free. */
+/* Operations of a step: each coordinate takes r = a x - b, adds r * r to the loss, and gives the
+ * gradient a r + s z. Random numbers are not counted.                                           */
 static void describe(const struct tsgd_task *task, struct tsgd_info *out)
 {
     uint64_t dim = task->problem->dim;

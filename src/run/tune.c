@@ -1,6 +1,6 @@
 /* run/tune.c: the search for k (Takezawa & Stich, ICLR 2025, Algorithm 2), and for the step size.
- * Candidates are populations; a pass is a job that trains as many of them as the nodes have room for,
- * on disjoint sets of active nodes.                                                             */
+ * Candidates are populations; a pass is a job that trains as many of them as the nodes have room
+ * for, on disjoint sets of active nodes.                                                        */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "run/job.h"
@@ -70,9 +70,9 @@ done:
     return st;
 }
 
-/* Puts each candidate into the first pass that has room. With one step size in ascending order, which
- * gives the paper's passes: all powers but perhaps the largest, then that one; with several in
- * descending order, which needs fewer.                                                          */
+/* Puts each candidate into the first pass that has room. With one step size in ascending order,
+ * which gives the paper's passes: all powers but perhaps the largest, then that one; with several
+ * in descending order, which needs fewer.                                                       */
 static enum tsgd_status pack(struct tsgd_tune *t, size_t n_lr, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -163,7 +163,7 @@ done:
     return st;
 }
 
-/* The engine measures on what the task holds out: the test samples of a run, validation samples here. */
+/* In a search the engine measures on validation samples, where a run has test samples. */
 static struct tsgd_eval on_validation(const struct tsgd_tune *t, const struct tsgd_eval *eval)
 {
     struct tsgd_eval e = *eval;
@@ -251,8 +251,8 @@ static enum tsgd_status run(struct tsgd_tune *t, struct tsgd_tuning *out, struct
     out->chosen = t->chosen;
     out->wall_seconds = (double)(tsgd_now_ns() - start) * 1e-9;
     if (!t->chosen && !out->interrupted)
-        st = tsgd_fail(err, TSGD_EDIVERGED, "every candidate diverged: the losses are not finite; try "
-                       "a smaller --lr or a --warmup");
+        st = tsgd_fail(err, TSGD_EDIVERGED, "every candidate diverged: the losses are not finite; "
+                       "try a smaller --lr or a --warmup");
 done:
     return st;
 }

@@ -14,22 +14,22 @@ bool tsgd_churn_there(const struct tsgd_churn *c, uint32_t node, uint64_t t)
 {
     if (!c->on)
         return true;
-    if (!c->span) {
+    if (!c->interval) {
         struct tsgd_rng rng = tsgd_rng(c->seed, TSGD_RNG_AVAILABLE, (uint32_t)t, node);
         return tsgd_rng_unit(&rng) < c->share;
     }
-    size_t lo = 0, hi = c->spans;       /* spans before lo begin by then, those from hi on do not */
+    size_t lo = 0, hi = c->intervals;  /* those before lo begin by then, those from hi on do not */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        const struct tsgd_span *s = &c->span[mid];
+        const struct tsgd_interval *s = &c->interval[mid];
         if (s->node < node || (s->node == node && s->from <= t))
             lo = mid + 1;
         else
             hi = mid;
     }
-    if (lo > 0 && c->span[lo - 1].node == node)
-        return t < c->span[lo - 1].to;
-    return lo == c->spans || c->span[lo].node != node;
+    if (lo > 0 && c->interval[lo - 1].node == node)
+        return t < c->interval[lo - 1].to;
+    return lo == c->intervals || c->interval[lo].node != node;
 }
 
 static bool there(const void *churn, uint32_t node, uint64_t t)
@@ -48,23 +48,24 @@ struct reader {
     const char *path;
     uint32_t nodes;
     uint64_t line;
-    struct tsgd_span *span;
+    struct tsgd_interval *interval;
     size_t count, room;
 };
 
-static enum tsgd_status add_span(struct reader *r, struct tsgd_span span, struct tsgd_error *err)
+static enum tsgd_status add_interval(struct reader *r, struct tsgd_interval interval,
+                                     struct tsgd_error *err)
 {
     if (r->count == r->room) {
         size_t room = r->room ? 2 * r->room : 64;
-        struct tsgd_span *more = room > SIZE_MAX / sizeof *more ? NULL :
-                                 realloc(r->span, room * sizeof *more);
+        struct tsgd_interval *more = room > SIZE_MAX / sizeof *more ? NULL :
+                                     realloc(r->interval, room * sizeof *more);
         if (!more)
             return tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for line %llu", r->path,
                              (unsigned long long)r->line);
-        r->span = more;
+        r->interval = more;
         r->room = room;
     }
-    r->span[r->count++] = span;
+    r->interval[r->count++] = interval;
     return TSGD_OK;
 }
 
@@ -82,8 +83,8 @@ static enum tsgd_status read_line(struct reader *r, char *text, struct tsgd_erro
     if (n == 0)
         return TSGD_OK;
     if (n != 3)
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: found %zu fields, want three: node from "
-                         "to", r->path, line, n);
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: found %zu fields, want three: node "
+                         "from to", r->path, line, n);
     if (number[0] >= r->nodes)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: found node %llu, want 0 to %u", r->path,
                          line, (unsigned long long)number[0], r->nodes - 1);
@@ -91,7 +92,8 @@ static enum tsgd_status read_line(struct reader *r, char *text, struct tsgd_erro
         return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: found from %llu to %llu, want from at "
                          "most to", r->path, line, (unsigned long long)number[1],
                          (unsigned long long)number[2]);
-    return add_span(r, (struct tsgd_span){(uint32_t)number[0], number[1], number[2], r->line}, err);
+    return add_interval(r, (struct tsgd_interval){(uint32_t)number[0], number[1], number[2],
+                                                  r->line}, err);
 }
 
 static enum tsgd_status read_lines(struct reader *r, FILE *f, struct tsgd_error *err)
@@ -116,7 +118,7 @@ done:
 
 static int by_time(const void *a, const void *b)
 {
-    const struct tsgd_span *x = a, *y = b;
+    const struct tsgd_interval *x = a, *y = b;
     if (x->node != y->node)
         return x->node < y->node ? -1 : 1;
     if (x->from != y->from)
@@ -127,17 +129,17 @@ static int by_time(const void *a, const void *b)
 static enum tsgd_status check_overlaps(const struct reader *r, struct tsgd_error *err)
 {
     for (size_t i = 1; i < r->count; i++) {
-        const struct tsgd_span *a = &r->span[i - 1], *b = &r->span[i];
+        const struct tsgd_interval *a = &r->interval[i - 1], *b = &r->interval[i];
         if (a->node != b->node || a->to <= b->from)
             continue;
         if (a->line > b->line) {        /* blame the line that came second */
-            const struct tsgd_span *c = a;
+            const struct tsgd_interval *c = a;
             a = b;
             b = c;
         }
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: node %u from %llu to %llu overlaps line "
-                         "%llu, from %llu to %llu", r->path, (unsigned long long)b->line, b->node,
-                         (unsigned long long)b->from, (unsigned long long)b->to,
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: node %u from %llu to %llu overlaps "
+                         "line %llu, from %llu to %llu", r->path, (unsigned long long)b->line,
+                         b->node, (unsigned long long)b->from, (unsigned long long)b->to,
                          (unsigned long long)a->line, (unsigned long long)a->from,
                          (unsigned long long)a->to);
     }
@@ -155,20 +157,20 @@ enum tsgd_status tsgd_churn_read(struct tsgd_churn *out, const char *path, uint3
                       strerror(errno)));
     TRY(read_lines(&r, f, err));
     if (r.count)
-        qsort(r.span, r.count, sizeof *r.span, by_time);
+        qsort(r.interval, r.count, sizeof *r.interval, by_time);
     TRY(check_overlaps(&r, err));
-    *out = (struct tsgd_churn){.on = r.count > 0, .span = r.span, .spans = r.count};
-    r.span = NULL;
+    *out = (struct tsgd_churn){.on = r.count > 0, .interval = r.interval, .intervals = r.count};
+    r.interval = NULL;
 done:
     if (f)
         fclose(f);
-    free(r.span);
+    free(r.interval);
     return st;
 }
 
 void tsgd_churn_release(struct tsgd_churn *c)
 {
-    free(c->span);
+    free(c->interval);
     *c = (struct tsgd_churn)TSGD_CHURN_INIT;
 }
 
@@ -177,9 +179,9 @@ void tsgd_churn_release(struct tsgd_churn *c)
 static enum tsgd_status check_isolate(const struct tsgd_churn_options *o, struct tsgd_error *err)
 {
     if (o->teleports)
-        return tsgd_fail(err, TSGD_EINVAL, "--offline isolate: is for methods whose tokens stay with "
-                         "their nodes; %s never chooses a node that is away", o->method);
-    if (!tsgd_schedule_symmetric(o->mixing))
+        return tsgd_fail(err, TSGD_EINVAL, "--offline isolate: is for methods whose tokens stay "
+                         "with their nodes; %s never chooses a node that is away", o->method);
+    if (!tsgd_mixing_symmetric(o->mixing))
         return tsgd_fail(err, TSGD_EINVAL, "--offline isolate: needs symmetric weights, so that a "
                          "cut link costs both ends the same; topology %s is directed", o->topology);
     return TSGD_OK;

@@ -50,19 +50,19 @@ static bool slow_end(const struct tsgd_network *n, uint32_t from, uint32_t to)
     return slow_node(n, from) || slow_node(n, to);
 }
 
-const struct tsgd_link_rule tsgd_link_rules[] = {
+const struct tsgd_link_cost tsgd_link_costs[] = {
     {"preferred", false, not_preferred},
     {"slow-links", true, slow_link},
     {"slow-nodes", true, slow_end},
 };
-const size_t tsgd_n_link_rules = sizeof tsgd_link_rules / sizeof *tsgd_link_rules;
+const size_t tsgd_n_link_costs = sizeof tsgd_link_costs / sizeof *tsgd_link_costs;
 
 double tsgd_network_transfer(const struct tsgd_network *n, uint32_t from, uint32_t to,
                              uint64_t bytes)
 {
     if (from == to)
         return 0;
-    double factor = n->rule && n->rule->slow(n, from, to) ? n->tau : 1;
+    double factor = n->link_cost && n->link_cost->slow(n, from, to) ? n->tau : 1;
     return factor * (n->link_seconds + (double)bytes / n->bandwidth);
 }
 
@@ -76,24 +76,25 @@ double tsgd_network_step(const struct tsgd_network *n, uint32_t node)
 
 /* ---- the options ---- */
 
-static enum tsgd_status parse_rule(struct tsgd_network *n, const char *text, struct tsgd_error *err)
+static enum tsgd_status parse_link_cost(struct tsgd_network *n, const char *text,
+                                        struct tsgd_error *err)
 {
     struct tsgd_spec spec;
-    const char *names[sizeof tsgd_link_rules / sizeof *tsgd_link_rules];
+    const char *names[sizeof tsgd_link_costs / sizeof *tsgd_link_costs];
     enum tsgd_status st = tsgd_spec_parse(&spec, text, "--link-cost", err);
     if (st != TSGD_OK)
         return st;
-    for (size_t i = 0; i < tsgd_n_link_rules; i++) {
-        names[i] = tsgd_link_rules[i].name;
+    for (size_t i = 0; i < tsgd_n_link_costs; i++) {
+        names[i] = tsgd_link_costs[i].name;
         if (!strcmp(spec.name, names[i]))
-            n->rule = &tsgd_link_rules[i];
+            n->link_cost = &tsgd_link_costs[i];
     }
-    if (!n->rule)
-        return tsgd_unknown_name("--link-cost", spec.name, names, tsgd_n_link_rules, err);
-    if (!n->rule->takes_share && spec.arg)
+    if (!n->link_cost)
+        return tsgd_unknown_name("--link-cost", spec.name, names, tsgd_n_link_costs, err);
+    if (!n->link_cost->takes_share && spec.arg)
         return tsgd_fail(err, TSGD_EINVAL, "--link-cost %s: takes no argument, found ':%.80s'",
                          spec.name, spec.arg);
-    if (n->rule->takes_share &&
+    if (n->link_cost->takes_share &&
         (!spec.arg || !tsgd_parse_double(spec.arg, &n->share) || n->share < 0 || n->share > 1))
         return tsgd_fail(err, TSGD_EINVAL, "--link-cost: '%.80s' has no share from 0 to 1, want "
                          "%s:P as in %s:0.2", text, spec.name, spec.name);
@@ -118,7 +119,8 @@ static enum tsgd_status parse_compute(struct tsgd_network *n, const char *text,
     if (ok)
         return TSGD_OK;
     return tsgd_fail(err, TSGD_EINVAL, "--compute-seconds: '%.80s' is not SECONDS or "
-                     "SECONDS:lognormal:SIGMA, with SECONDS from 0 up and SIGMA from 0 to 10", text);
+                     "SECONDS:lognormal:SIGMA, with SECONDS from 0 up and SIGMA from 0 to 10",
+                     text);
 }
 
 enum tsgd_status tsgd_network_make(struct tsgd_network *out, const struct tsgd_network_options *o,
@@ -128,13 +130,13 @@ enum tsgd_status tsgd_network_make(struct tsgd_network *out, const struct tsgd_n
     struct tsgd_error why;
     struct tsgd_network n = TSGD_NETWORK_INIT;
     if (o->link_cost)
-        TRY(parse_rule(&n, o->link_cost, err));
+        TRY(parse_link_cost(&n, o->link_cost, err));
     TRY(parse_compute(&n, o->compute_seconds, err));
-    if (n.rule && !n.rule->takes_share &&
+    if (n.link_cost && !n.link_cost->takes_share &&
         tsgd_topology_build(&n.links, o->link_topology, o->nodes, o->seed, &why))
         TRY(tsgd_fail(err, why.status, "--link-topology, over the nodes: %.900s", why.text));
     n.on = true;
-    n.tau = n.rule ? o->tau : 1;
+    n.tau = n.link_cost ? o->tau : 1;
     n.link_seconds = o->link_seconds;
     n.bandwidth = o->bandwidth;
     n.serial = o->serial;
@@ -148,6 +150,6 @@ done:
 
 void tsgd_network_release(struct tsgd_network *n)
 {
-    tsgd_schedule_release(&n->links);
+    tsgd_mixing_release(&n->links);
     *n = (struct tsgd_network)TSGD_NETWORK_INIT;
 }

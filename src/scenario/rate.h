@@ -1,8 +1,9 @@
-/* scenario/rate.h: the step size as a function of the round.
+/* scenario/rate.h: the step size as a function of the round (--lr, --schedule, --warmup).
  *   const                    eta
  *   cosine[:MIN]             from eta to MIN (default 0) along half a cosine over all rounds
  *   step:R1,R2,..[:FACTOR]   times FACTOR (default 0.1) from round R1 on, again from R2 on, ..
- * and before that a linear warm-up: round t < warmup takes (t + 1) / warmup of it.              */
+ * A linear warm-up takes (t + 1) / warmup of that in rounds t < warmup.
+ * Ownership: no memory of its own. Threads: read-only after parse.                              */
 #ifndef TSGD_SCENARIO_RATE_H
 #define TSGD_SCENARIO_RATE_H
 
@@ -18,7 +19,8 @@ struct tsgd_rate {
     size_t n_steps;
 };
 
-/* rounds 0 means unknown, which cosine does not accept. TSGD_EINVAL. */
+/* rounds 0: unknown, which cosine refuses. TSGD_EINVAL: no such schedule, or an argument that it
+ * cannot have.                                                                                  */
 enum tsgd_status tsgd_rate_parse(struct tsgd_rate *out, const char *schedule, double eta,
                                  uint64_t rounds, uint64_t warmup, struct tsgd_error *err);
 

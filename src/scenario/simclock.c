@@ -13,7 +13,7 @@ struct token {
     uint32_t at, to;            /* where it is, and is to be in the round to come */
     uint32_t gradients;
     bool started;               /* it has been through a round: its rows are its own */
-    bool rests, cut;
+    bool rests, isolated;
 };
 
 struct tsgd_simclock {
@@ -73,15 +73,15 @@ void tsgd_simclock_visit(struct tsgd_simclock *c, uint32_t a, uint32_t node, uin
     struct token *x = &c->token[a];
     x->to = node;
     x->gradients = gradients;
-    x->rests = x->cut = false;
+    x->rests = x->isolated = false;
 }
 
-void tsgd_simclock_rest(struct tsgd_simclock *c, uint32_t a, bool cut)
+void tsgd_simclock_rest(struct tsgd_simclock *c, uint32_t a, bool isolated)
 {
     struct token *x = &c->token[a];
     x->to = x->at;
     x->rests = true;
-    x->cut = cut;
+    x->isolated = isolated;
 }
 
 static double later(double a, double b) { return a > b ? a : b; }
@@ -126,9 +126,9 @@ static void mix(struct tsgd_simclock *c, const struct tsgd_csr *w, uint32_t firs
     struct token *all = c->token + first, *x = &all[a];
     size_t n = 0;
     x->mixed = x->stepped;
-    for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1] && !x->cut; i++) {
+    for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1] && !x->isolated; i++) {
         uint32_t b = w->col[i];
-        if (b != a && !all[b].cut)
+        if (b != a && !all[b].isolated)
             c->arrival[n++] = (struct arrival){all[b].stepped, b, all[b].at};
     }
     if (c->network->serial && n > 1)
@@ -179,7 +179,7 @@ static void visit(void *clock, uint32_t a, uint32_t node, uint32_t gradients)
     tsgd_simclock_visit(clock, a, node, gradients);
 }
 
-static void rest(void *clock, uint32_t a, bool cut) { tsgd_simclock_rest(clock, a, cut); }
+static void rest(void *clock, uint32_t a, bool isolated) { tsgd_simclock_rest(clock, a, isolated); }
 
 static void run_round(void *clock, const struct tsgd_csr *w, uint32_t first)
 {

@@ -42,7 +42,7 @@ size_t tsgd_simclock_bytes(uint32_t tokens, uint32_t nodes);
 /* What token a does in its next round: it visits a node and takes so many gradients; or it sits the
  * round out where it is (before its first visit: at node a), with its links cut or not.         */
 void tsgd_simclock_visit(struct tsgd_simclock *c, uint32_t a, uint32_t node, uint32_t gradients);
-void tsgd_simclock_rest(struct tsgd_simclock *c, uint32_t a, bool cut);
+void tsgd_simclock_rest(struct tsgd_simclock *c, uint32_t a, bool isolated);
 
 /* Runs that round of tokens first .. first + w->n - 1, which mix by w: each has visited or rested.
  * In round order; in a round by ascending first.                                                */

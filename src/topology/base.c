@@ -28,7 +28,7 @@ static void average(struct tsgd_edges *e, uint32_t round, struct set s)
 /* ---- Algorithm 1: Hyper-Hypercube, for sizes whose prime factors are at most the base ---- */
 
 /* The size as a product of as few factors, none above the base, as can be; ascending. A round
- * averages along one digit of the numbers that these factors are the radices of.               */
+ * averages along one digit of the numbers that these factors are the radices of.                */
 struct hyper {
     uint32_t rounds;
     uint32_t factor[32];
@@ -89,7 +89,7 @@ static void hyper_round(struct tsgd_edges *e, uint32_t round, struct set s, cons
 /* ---- Algorithm 2: the Simple Base-(M+1) Graph, for any size ---- */
 
 /* The size in the base's digits: part l, `count` tokens, is `digit` blocks of a power of the base;
- * digits that are zero are left out, powers descend.                                           */
+ * digits that are zero are left out, powers descend.                                            */
 struct simple {
     uint32_t base, rounds;
     bool smooth;                /* no prime factor above the base: it is one Hyper-Hypercube */

@@ -17,7 +17,7 @@ struct tsgd_edges {
     size_t count, room;
     bool no_memory;
     bool everybody;             /* the complete graph, which is not written down edge by edge */
-    bool allow_disconnected;    /* the user takes a graph that falls into parts */
+    bool allow_disconnected;    /* a graph that falls into parts is accepted */
 };
 #define TSGD_EDGES_INIT(tokens) {(tokens), 1, NULL, 0, 0, false, false, false}
 
@@ -32,7 +32,7 @@ void tsgd_edges_link(struct tsgd_edges *e, uint32_t round, uint32_t a, uint32_t 
 /* W[a][b] = 1 / n for all a and b, in the only round there is. */
 void tsgd_edges_everybody(struct tsgd_edges *e);
 
-/* Takes everything back, for another draw. */
+/* Removes all edges, for another draw. */
 void tsgd_edges_clear(struct tsgd_edges *e);
 
 /* The first token that no path, over all rounds and whichever way the edges point, joins to token

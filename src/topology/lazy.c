@@ -22,17 +22,17 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_schedule_lazy(struct tsgd_schedule *s, struct tsgd_error *err)
+enum tsgd_status tsgd_mixing_lazy(struct tsgd_mixing *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_schedule lazy = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing lazy = TSGD_MIXING_INIT;
     TRY(TSGD_NEW(&lazy.w, s->period, "--lazy", err));
     for (; lazy.period < s->period; lazy.period++)
         TRY(build(&lazy.w[lazy.period], &s->w[lazy.period], err));
-    tsgd_schedule_release(s);
+    tsgd_mixing_release(s);
     *s = lazy;
-    lazy = (struct tsgd_schedule)TSGD_SCHEDULE_INIT;
+    lazy = (struct tsgd_mixing)TSGD_MIXING_INIT;
 done:
-    tsgd_schedule_release(&lazy);
+    tsgd_mixing_release(&lazy);
     return st;
 }

@@ -39,8 +39,8 @@ static bool can_go_on(const struct graph *g, uint32_t ends)
     return false;
 }
 
-/* Joins ends at random, those that fit, and tries again with the others (Steger & Wormald 1999).
- * False: the others fit nowhere.                                                                */
+/* Joins ends at random where that is allowed, and then tries again with the ends that are left
+ * (Steger & Wormald 1999). False: those that are left cannot be joined.                         */
 static bool draw(struct graph *g, struct tsgd_rng *rng)
 {
     uint32_t ends = g->n * g->most;
@@ -77,7 +77,8 @@ static void write_down(struct tsgd_edges *e, const struct graph *g, bool complem
     }
 }
 
-/* Beyond half of all links it is those that lack which are drawn: they fit more easily. */
+/* Where each token has more than half of all links, the links that it lacks are drawn instead:
+ * being fewer, they fit more easily.                                                            */
 static enum tsgd_status draw_connected(struct tsgd_edges *e, uint32_t degree, uint64_t seed,
                                        struct tsgd_error *err)
 {

@@ -55,7 +55,7 @@ static void swap(double **x, double **y)
 }
 
 /* *x = A *x, A = P^T P, P the product of the first rounds less the mean; *y is scratch. */
-static void apply(const struct tsgd_schedule *s, uint32_t rounds, double **x, double **y)
+static void apply(const struct tsgd_mixing *s, uint32_t rounds, double **x, double **y)
 {
     uint32_t n = s->w[0].n;
     for (uint32_t r = 0; r < rounds; r++) {
@@ -144,7 +144,7 @@ static bool found(const struct tridiagonal *t, double next, double *value)
 
 /* The vectors are not kept orthogonal: that makes copies of eigenvalues appear among those of T,
  * but moves none (Paige 1980). `limit` is many times what is needed.                            */
-static enum tsgd_status gap_of(const struct tsgd_schedule *s, uint32_t rounds, double *out,
+static enum tsgd_status gap_of(const struct tsgd_mixing *s, uint32_t rounds, double *out,
                                struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -191,7 +191,7 @@ done:
 
 /* Into exact[r] whether, after round r, column `b` of the product is still 1/k throughout; anything
  * that it has been found not to be before stays false.                                          */
-static void check_column(const struct tsgd_schedule *s, uint32_t b, double **x, double **y,
+static void check_column(const struct tsgd_mixing *s, uint32_t b, double **x, double **y,
                          bool *exact)
 {
     uint32_t n = s->w[0].n;
@@ -206,7 +206,7 @@ static void check_column(const struct tsgd_schedule *s, uint32_t b, double **x, 
     }
 }
 
-static enum tsgd_status find_exact(const struct tsgd_schedule *s, uint32_t *out,
+static enum tsgd_status find_exact(const struct tsgd_mixing *s, uint32_t *out,
                                    struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -231,7 +231,7 @@ done:
     return st;
 }
 
-static uint32_t degree_of(const struct tsgd_schedule *s)
+static uint32_t degree_of(const struct tsgd_mixing *s)
 {
     uint32_t most = 0;
     for (uint32_t r = 0; r < s->period; r++)
@@ -244,7 +244,7 @@ static uint32_t degree_of(const struct tsgd_schedule *s)
     return most;
 }
 
-enum tsgd_status tsgd_spectrum(struct tsgd_spectrum *out, const struct tsgd_schedule *s,
+enum tsgd_status tsgd_spectrum(struct tsgd_spectrum *out, const struct tsgd_mixing *s,
                                struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;

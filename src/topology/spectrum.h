@@ -1,4 +1,4 @@
-/* topology/spectrum.h: how fast a schedule mixes. All of it is about the matrices as gossip applies
+/* topology/spectrum.h: how fast mixing matrices mix. All of it is about them as gossip applies
  * them, x_a + sum_b W[a][b] (x_b - x_a): weights are fp32, and what they lack to 1 is the
  * diagonal.                                                                                     */
 #ifndef TSGD_TOPOLOGY_SPECTRUM_H
@@ -22,7 +22,7 @@ struct tsgd_spectrum {
 };
 
 /* TSGD_ENOMEM. */
-enum tsgd_status tsgd_spectrum(struct tsgd_spectrum *out, const struct tsgd_schedule *s,
+enum tsgd_status tsgd_spectrum(struct tsgd_spectrum *out, const struct tsgd_mixing *s,
                                struct tsgd_error *err);
 
 #endif

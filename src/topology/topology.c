@@ -32,14 +32,14 @@ static enum tsgd_status find(const struct tsgd_topology **out, const char *name,
     return tsgd_unknown_name("--topology", name, names, tsgd_n_topologies, err);
 }
 
-static enum tsgd_status build(struct tsgd_schedule *out, const char *topology, uint32_t k,
+static enum tsgd_status build(struct tsgd_mixing *out, const char *topology, uint32_t k,
                               uint64_t seed, bool allow_disconnected, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_spec spec;
     const struct tsgd_topology *t = NULL;
     struct tsgd_edges edges = TSGD_EDGES_INIT(k);
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
     edges.allow_disconnected = allow_disconnected;
     TRY(tsgd_spec_parse(&spec, topology, "--topology", err));
     TRY(find(&t, spec.name, err));
@@ -49,20 +49,20 @@ static enum tsgd_status build(struct tsgd_schedule *out, const char *topology, u
     s.period = edges.period;
     TRY(tsgd_topology_check(&s, topology, err));
     *out = s;
-    s = (struct tsgd_schedule)TSGD_SCHEDULE_INIT;
+    s = (struct tsgd_mixing)TSGD_MIXING_INIT;
 done:
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
     tsgd_edges_release(&edges);
     return st;
 }
 
-enum tsgd_status tsgd_topology_build(struct tsgd_schedule *out, const char *topology, uint32_t k,
+enum tsgd_status tsgd_topology_build(struct tsgd_mixing *out, const char *topology, uint32_t k,
                                      uint64_t seed, struct tsgd_error *err)
 {
     return build(out, topology, k, seed, false, err);
 }
 
-enum tsgd_status tsgd_topology_build_parts(struct tsgd_schedule *out, const char *topology,
+enum tsgd_status tsgd_topology_build_parts(struct tsgd_mixing *out, const char *topology,
                                            uint32_t k, uint64_t seed, struct tsgd_error *err)
 {
     return build(out, topology, k, seed, true, err);
@@ -77,7 +77,7 @@ static enum tsgd_status check_sum(double sum, const char *topology, uint32_t rou
                      topology, what, i, round, sum);
 }
 
-enum tsgd_status tsgd_topology_check(const struct tsgd_schedule *s, const char *topology,
+enum tsgd_status tsgd_topology_check(const struct tsgd_mixing *s, const char *topology,
                                      struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -105,7 +105,7 @@ done:
     return st;
 }
 
-bool tsgd_schedule_symmetric(const struct tsgd_schedule *s)
+bool tsgd_mixing_symmetric(const struct tsgd_mixing *s)
 {
     for (uint32_t r = 0; r < s->period; r++)
         if (!tsgd_csr_symmetric(&s->w[r]))
@@ -113,7 +113,7 @@ bool tsgd_schedule_symmetric(const struct tsgd_schedule *s)
     return true;
 }
 
-size_t tsgd_schedule_bytes(const struct tsgd_schedule *s)
+size_t tsgd_mixing_bytes(const struct tsgd_mixing *s)
 {
     size_t bytes = 0;
     for (uint32_t r = 0; r < s->period; r++)
@@ -121,12 +121,12 @@ size_t tsgd_schedule_bytes(const struct tsgd_schedule *s)
     return bytes;
 }
 
-void tsgd_schedule_release(struct tsgd_schedule *s)
+void tsgd_mixing_release(struct tsgd_mixing *s)
 {
     for (uint32_t r = 0; r < s->period; r++)
         tsgd_csr_release(&s->w[r]);
     free(s->w);
-    *s = (struct tsgd_schedule)TSGD_SCHEDULE_INIT;
+    *s = (struct tsgd_mixing)TSGD_MIXING_INIT;
 }
 
 uint32_t tsgd_log2_ceil(uint32_t k)

@@ -1,19 +1,19 @@
-/* topology/topology.h: who mixes with whom. A topology gives, for k tokens, a schedule of mixing
- * matrices: round t uses w[t % period]. Row a of a matrix: a reads b with weight W[a][b]; every
- * matrix is non-negative and doubly stochastic, which the paper's analysis needs (Assumption on W)
- * and which keeps the mean of the tokens where it is.                                           */
+/* topology/topology.h: who mixes with whom. A topology gives, for k tokens, mixing matrices that
+ * repeat with a period: round t uses w[t % period]. Row a of a matrix: a reads b with weight
+ * W[a][b]; every matrix is non-negative and doubly stochastic, which the paper's analysis needs
+ * (Assumption on W) and which keeps the mean of the tokens where it is.                         */
 #ifndef TSGD_TOPOLOGY_TOPOLOGY_H
 #define TSGD_TOPOLOGY_TOPOLOGY_H
 
 #include "topology/edges.h"
 
-struct tsgd_schedule {
+struct tsgd_mixing {
     uint32_t period;
     struct tsgd_csr *w;
 };
-#define TSGD_SCHEDULE_INIT {0, NULL}
+#define TSGD_MIXING_INIT {0, NULL}
 
-static inline const struct tsgd_csr *tsgd_schedule_at(const struct tsgd_schedule *s, uint64_t round)
+static inline const struct tsgd_csr *tsgd_mixing_at(const struct tsgd_mixing *s, uint64_t round)
 {
     return &s->w[round % s->period];
 }
@@ -32,36 +32,36 @@ extern const struct tsgd_topology *const tsgd_topologies[];
 extern const size_t tsgd_n_topologies;
 
 /* Looks `topology` ("name[:arg]") up, builds it for k tokens and checks every matrix as
- * tsgd_topology_check does. On error *out is untouched. Release it with tsgd_schedule_release.  */
-enum tsgd_status tsgd_topology_build(struct tsgd_schedule *out, const char *topology, uint32_t k,
+ * tsgd_topology_check does. On error *out is untouched. Release it with tsgd_mixing_release.    */
+enum tsgd_status tsgd_topology_build(struct tsgd_mixing *out, const char *topology, uint32_t k,
                                      uint64_t seed, struct tsgd_error *err);
 
-/* The same; a graph that somebody else made may fall into parts that never mix, which
- * tsgd_topology_build refuses.                                                                  */
-enum tsgd_status tsgd_topology_build_parts(struct tsgd_schedule *out, const char *topology,
+/* The same, but the graph of a file may fall into parts that never mix, which tsgd_topology_build
+ * refuses.                                                                                      */
+enum tsgd_status tsgd_topology_build_parts(struct tsgd_mixing *out, const char *topology,
                                            uint32_t k, uint64_t seed, struct tsgd_error *err);
 
 /* Refuses a matrix with a negative weight, or a row or column that does not sum to 1 within 1e-6:
  * TSGD_EINVAL with the round and the row or column.                                             */
-enum tsgd_status tsgd_topology_check(const struct tsgd_schedule *s, const char *topology,
+enum tsgd_status tsgd_topology_check(const struct tsgd_mixing *s, const char *topology,
                                      struct tsgd_error *err);
 
-/* Every W becomes (I + W) / 2: half of a token stays where it is, eigenvalues lie in [0, 1]. Off
- * the diagonal nothing comes or goes. On error *s is as it was. TSGD_ENOMEM.                    */
-enum tsgd_status tsgd_schedule_lazy(struct tsgd_schedule *s, struct tsgd_error *err);
+/* Every W becomes (I + W) / 2: each token keeps half of itself, and the eigenvalues of a symmetric
+ * W then lie in [0, 1]. No link appears or disappears. On error *s is as it was. TSGD_ENOMEM.   */
+enum tsgd_status tsgd_mixing_lazy(struct tsgd_mixing *s, struct tsgd_error *err);
 
 /* Every matrix equals its transpose. */
-bool tsgd_schedule_symmetric(const struct tsgd_schedule *s);
+bool tsgd_mixing_symmetric(const struct tsgd_mixing *s);
 
 /* Memory that the matrices take. */
-size_t tsgd_schedule_bytes(const struct tsgd_schedule *s);
+size_t tsgd_mixing_bytes(const struct tsgd_mixing *s);
 
-void tsgd_schedule_release(struct tsgd_schedule *s);
+void tsgd_mixing_release(struct tsgd_mixing *s);
 
 /* The smallest number of bits that can count k tokens: ceil(log2 k), 0 for k = 1. */
 uint32_t tsgd_log2_ceil(uint32_t k);
 
-/* Draws of a random graph until it is connected. */
+/* How often a random graph is drawn, at most, until it is connected. */
 #define TSGD_TOPOLOGY_DRAWS 100
 
 /* Refuses an argument for a topology that takes none. */

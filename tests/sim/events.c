@@ -90,11 +90,11 @@ static double unit(uint64_t seed, enum tsgd_purpose purpose, uint32_t a, uint32_
 static bool slow(const struct tsgd_network *n, uint32_t u, uint32_t v)
 {
     uint32_t low = u < v ? u : v, high = u < v ? v : u;
-    if (!n->rule)
+    if (!n->link_cost)
         return false;
-    if (!strcmp(n->rule->name, "slow-links"))
+    if (!strcmp(n->link_cost->name, "slow-links"))
         return unit(n->seed, TSGD_RNG_SLOW_LINK, low, high) < n->share;
-    if (!strcmp(n->rule->name, "slow-nodes"))
+    if (!strcmp(n->link_cost->name, "slow-nodes"))
         return unit(n->seed, TSGD_RNG_SLOW_NODE, low, 0) < n->share ||
                unit(n->seed, TSGD_RNG_SLOW_NODE, high, 0) < n->share;
     for (uint32_t r = 0; r < n->links.period; r++)
@@ -275,7 +275,7 @@ static void make_script(struct world *w)
         last[i] = SIZE_MAX;
     for (size_t place = 0; place < places; place++) {
         size_t a = place % w->tokens, t = place / w->tokens, row = a - w->first[a];
-        const struct tsgd_schedule *s = w->c->population[w->pop[a]].mixing;
+        const struct tsgd_mixing *s = w->c->population[w->pop[a]].mixing;
         const struct tsgd_csr *m = &s->w[t % s->period];
         w->base[place] = w->n_messages;
         w->n_messages += 1 + m->ptr[row + 1] - m->ptr[row];

@@ -16,7 +16,7 @@ bool graph_exists(size_t row, uint32_t k)
     return true;
 }
 
-bool graph_build(struct tsgd_schedule *out, size_t row, uint32_t k, uint64_t seed)
+bool graph_build(struct tsgd_mixing *out, size_t row, uint32_t k, uint64_t seed)
 {
     const struct tsgd_topology *t = tsgd_topologies[row];
     struct tsgd_error err = {TSGD_OK, ""};
@@ -30,7 +30,7 @@ bool graph_build(struct tsgd_schedule *out, size_t row, uint32_t k, uint64_t see
     abort();
 }
 
-bool graph_has_spectrum(const struct tsgd_schedule *s)
+bool graph_has_spectrum(const struct tsgd_mixing *s)
 {
     const struct tsgd_csr *w = s->w;
     if (s->period > 1)

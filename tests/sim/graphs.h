@@ -11,9 +11,9 @@ bool graph_exists(size_t row, uint32_t k);
 
 /* Builds it; false: there is none, and the builder says so. A builder that does not agree with
  * graph_exists, or refuses without naming the topology, ends the program.                       */
-bool graph_build(struct tsgd_schedule *out, size_t row, uint32_t k, uint64_t seed);
+bool graph_build(struct tsgd_mixing *out, size_t row, uint32_t k, uint64_t seed);
 
 /* Whether the matrices are of the kind that D2 needs: one for all rounds, and symmetric. */
-bool graph_has_spectrum(const struct tsgd_schedule *s);
+bool graph_has_spectrum(const struct tsgd_mixing *s);
 
 #endif

@@ -220,20 +220,20 @@ static void step(struct sim *s, struct tally *y, uint32_t q, uint32_t a, uint32_
     }
 }
 
-/* Whether a node is there in round t: of a trace every span is looked at. */
+/* Whether a node is there in round t: of a trace every interval is looked at. */
 static bool present(const struct tsgd_engine_config *c, uint32_t node, uint64_t t)
 {
     const struct tsgd_churn *h = c->presence.churn;
     bool named = false, in = false;
     if (!c->presence.there)
         return true;
-    if (!h->span) {
+    if (!h->interval) {
         struct tsgd_rng rng = tsgd_rng(h->seed, TSGD_RNG_AVAILABLE, (uint32_t)t, node);
         return tsgd_rng_unit(&rng) < h->share;
     }
-    for (size_t i = 0; i < h->spans; i++) {
-        named |= h->span[i].node == node;
-        in |= h->span[i].node == node && h->span[i].from <= t && t < h->span[i].to;
+    for (size_t i = 0; i < h->intervals; i++) {
+        named |= h->interval[i].node == node;
+        in |= h->interval[i].node == node && h->interval[i].from <= t && t < h->interval[i].to;
     }
     return in || !named;
 }

@@ -61,7 +61,7 @@ mutant without-R2 src/engine/tokens.c 's/if \(t < 2\)$/if (t > 0)/' stress_hando
 mutant without-R3 src/engine/evaluation.h 's/if \(!tsgd_seq_reached\(\&p->folded, index/if (0 \&\& !tsgd_seq_reached(\&p->folded, index/' stress_handoff '100 1' stress tsan
 mutant without-verdict src/engine/evaluation.h 's/return !e->s->c.awaits_verdict/return true || !e->s->c.awaits_verdict/' stress_handoff '100 1' stress tsan
 mutant without-R4 src/engine/tokens.c 's/return before == NOBODY/return 1 || before == NOBODY/' stress_handoff '100 1' stress tsan
-mutant without-R5 src/engine/planner.c 's/if \(t - s->start < SLOTS\)$/if (1)/' stress_handoff '100 1' stress tsan
+mutant without-R5 src/engine/planner.c 's/if \(t - s->first_round < SLOTS\)$/if (1)/' stress_handoff '100 1' stress tsan
 mutant R5-before-the-mix src/engine/planner.c 's/2 \* \(t - SLOTS\) \+ 2/2 * (t - SLOTS) + 1/' stress_handoff '100 1' stress tsan
 mutant without-R6 src/engine/slices.c 's/tsgd_seq_load\(&seq\[b\]\) != 2 \* stepped/0/' stress_handoff '100 1' stress tsan
 mutant R6-asks-one src/engine/slices.c 's/i < k; i\+\+\) \{  /i < 1; i++) {  /' stress_handoff '100 1' stress tsan

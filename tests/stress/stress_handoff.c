@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 /* Schedules beyond the table: a permutation has no diagonal, and changes every round. */
-static struct tsgd_schedule permutations(uint32_t k)
+static struct tsgd_mixing permutations(uint32_t k)
 {
-    struct tsgd_schedule s = {3, calloc(3, sizeof *s.w)};
+    struct tsgd_mixing s = {3, calloc(3, sizeof *s.w)};
     struct tsgd_edges e = TSGD_EDGES_INIT(k);
     for (uint32_t r = 0; r < 3; r++)
         for (uint32_t a = 0; a < k; a++)
@@ -36,9 +36,9 @@ static bool fits(size_t topology, uint32_t k)
     return topology == tsgd_n_topologies || graph_exists(topology, k);
 }
 
-static struct tsgd_schedule schedule(size_t topology, uint32_t k)
+static struct tsgd_mixing mixing_of(size_t topology, uint32_t k)
 {
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
     if (topology == tsgd_n_topologies)
         return permutations(k);
     if (!graph_build(&s, topology, k, 1))
@@ -53,7 +53,7 @@ static uint64_t lcg(uint64_t *s)
 }
 
 static void fill(struct tsgd_population *p, struct tsgd_rate *rate, uint32_t k,
-                 const struct tsgd_schedule *mixing, uint64_t rounds, uint64_t *s)
+                 const struct tsgd_mixing *mixing, uint64_t rounds, uint64_t *s)
 {
     static const uint64_t every[] = {0, 1, 2, 7, 50};
     *rate = (struct tsgd_rate){.eta = 0.1, .warmup = lcg(s) % 3};
@@ -75,12 +75,12 @@ static struct tsgd_rule sgd(uint64_t pick)
 
 /* A method with a rule of its own, or NULL: SGD, also where the method cannot be had with these
  * matrices. Mixes lazily where it would diverge else.                                           */
-static const struct tsgd_method *method(uint64_t pick, size_t topology, struct tsgd_schedule *w)
+static const struct tsgd_method *method(uint64_t pick, size_t topology, struct tsgd_mixing *w)
 {
     const struct tsgd_method *m = tsgd_methods[pick % tsgd_n_methods];
     if (!m->rule)
         return NULL;
-    if ((m->needs_spectrum || topology == tsgd_n_topologies) && tsgd_schedule_lazy(w, NULL))
+    if ((m->needs_spectrum || topology == tsgd_n_topologies) && tsgd_mixing_lazy(w, NULL))
         abort();
     bool should = !m->needs_spectrum || graph_has_spectrum(w);
     if ((tsgd_method_check_mixing(m, w, "", NULL) == TSGD_OK) != should)
@@ -110,10 +110,10 @@ static struct tsgd_churn churn(uint64_t pick, uint32_t nodes, bool may_isolate)
     c.seed = pick;
     c.isolate = c.on && may_isolate && pick / 5 % 3;
     if (pick % 5 == 4) {                /* node 0 comes, goes and comes again */
-        c.span = calloc(2, sizeof *c.span);
-        c.span[c.spans++] = (struct tsgd_span){0, 3, 9, 1};
-        c.span[c.spans++] = nodes > 1 ? (struct tsgd_span){1, 0, 20, 2} :
-                                        (struct tsgd_span){0, 15, 70, 2};
+        c.interval = calloc(2, sizeof *c.interval);
+        c.interval[c.intervals++] = (struct tsgd_interval){0, 3, 9, 1};
+        c.interval[c.intervals++] = nodes > 1 ? (struct tsgd_interval){1, 0, 20, 2} :
+                                                (struct tsgd_interval){0, 15, 70, 2};
     }
     return c;
 }
@@ -122,7 +122,7 @@ static struct tsgd_churn churn(uint64_t pick, uint32_t nodes, bool may_isolate)
 static struct tsgd_network network(uint64_t pick)
 {
     return (struct tsgd_network){
-        .on = pick % 3, .rule = &tsgd_link_rules[1 + pick % 2], .share = 0.3, .tau = 5,
+        .on = pick % 3, .link_cost = &tsgd_link_costs[1 + pick % 2], .share = 0.3, .tau = 5,
         .link_seconds = 1, .bandwidth = 1000, .step_seconds = 0.3, .sigma = 0.5,
         .serial = pick / 6 % 2, .seed = pick,
     };
@@ -131,7 +131,7 @@ static struct tsgd_network network(uint64_t pick)
 static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, uint64_t seed)
 {
     uint64_t s = seed * 1000003 + topology * 101 + k * 7 + threads;
-    struct tsgd_schedule w = schedule(topology, k);
+    struct tsgd_mixing w = mixing_of(topology, k);
     const struct tsgd_method *m = method(lcg(&s), topology, &w);
     bool fixed = m && !m->may_teleport;
     uint32_t nodes = k + (uint32_t)(!fixed && lcg(&s) % 4 ? lcg(&s) % 60 : 0);
@@ -147,7 +147,7 @@ static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, u
     toy.empty_every = lcg(&s) % 4 ? 0 : 5;
     toy.problem.parts = (uint32_t)(seed + k + threads) % 4;
     bool teleports = nodes > k || (!fixed && lcg(&s) % 2);
-    struct tsgd_churn away = churn(lcg(&s), nodes, !teleports && tsgd_schedule_symmetric(&w));
+    struct tsgd_churn away = churn(lcg(&s), nodes, !teleports && tsgd_mixing_symmetric(&w));
     struct tsgd_network net = network(lcg(&s));
     struct tsgd_engine_config c = {
         .problem = &toy.problem, .kernels = tsgd_isa_table(0),
@@ -162,12 +162,12 @@ static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, u
     snprintf(name, sizeof name,
              "%s %s k=%u n=%u dim=%zu threads=%u rounds=%llu every=%llu there=%g%s seed=%llu",
              m ? m->name : "sgd", t, k, nodes, dim, threads, (unsigned long long)p.rounds,
-             (unsigned long long)p.eval_every, away.span ? -1 : away.share,
+             (unsigned long long)p.eval_every, away.interval ? -1 : away.share,
              away.isolate ? " isolated" : "", (unsigned long long)seed);
     alarm(120);                         /* a lost wake-up is a hang: SIGALRM ends the program */
     int bad = sim_compare(name, &c, (struct sim_end){0});
     tsgd_churn_release(&away);
-    tsgd_schedule_release(&w);
+    tsgd_mixing_release(&w);
     free(init);
     return bad;
 }
@@ -178,7 +178,7 @@ static bool small_enough(const struct tsgd_eval *e) { return e->test_loss <= 2.5
 static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
 {
     uint64_t s = seed;
-    struct tsgd_schedule w[4];
+    struct tsgd_mixing w[4];
     struct tsgd_population p[4];
     struct tsgd_rate rate[4];
     struct toy toy = toy_make(64, 25);
@@ -189,7 +189,7 @@ static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
         do
             topology = lcg(&s) % (tsgd_n_topologies + 1);
         while (!fits(topology, 1u << q));
-        w[q] = schedule(topology, 1u << q);
+        w[q] = mixing_of(topology, 1u << q);
         fill(&p[q], &rate[q], 1u << q, &w[q], rounds / 4 + lcg(&s) % rounds, &s);
     }
     struct tsgd_churn away = churn(lcg(&s), 25, false);
@@ -207,7 +207,7 @@ static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
     alarm(120);
     int bad = sim_compare(name, &c, (struct sim_end){0, verdict ? small_enough : NULL});
     for (uint32_t q = 0; q < 4; q++)
-        tsgd_schedule_release(&w[q]);
+        tsgd_mixing_release(&w[q]);
     tsgd_churn_release(&away);
     free(init);
     return bad;
@@ -218,7 +218,7 @@ static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
 static int far_apart(uint32_t threads, uint64_t rounds, uint64_t seed)
 {
     enum { K = 24 };
-    struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing w = TSGD_MIXING_INIT;
     struct toy toy = toy_make(16, K);
     float *init = toy_init(16);
     struct tsgd_churn away = {.on = true, .isolate = true, .share = 0.5, .seed = seed};
@@ -234,7 +234,7 @@ static int far_apart(uint32_t threads, uint64_t rounds, uint64_t seed)
         abort();
     alarm(120);
     int bad = sim_compare("line, isolated", &c, (struct sim_end){0});
-    tsgd_schedule_release(&w);
+    tsgd_mixing_release(&w);
     free(init);
     return bad;
 }

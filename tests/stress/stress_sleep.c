@@ -22,7 +22,7 @@ struct end {
 static struct end train(const char *topology, uint32_t k, uint32_t threads, uint32_t patience,
                         uint64_t rounds, long sleep_ns, bool slices, uint32_t parts)
 {
-    struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing w = TSGD_MIXING_INIT;
     struct tsgd_rule l;
     struct toy toy = toy_make(4, k + 3);
     float *init = toy_init(4);
@@ -50,7 +50,7 @@ static struct end train(const char *topology, uint32_t k, uint32_t threads, uint
     sim_log_release(log);
     free(log);
     free(init);
-    tsgd_schedule_release(&w);
+    tsgd_mixing_release(&w);
     return end;
 }
 

@@ -91,7 +91,7 @@ Test(churn, a_trace_says_when_its_nodes_are_there)
         cr_expect(tsgd_churn_there(&c, 4, t) == ((t >= 2 && t < 5) || t == 7 || t == 8), "4 in %d",
                   (int)t);
         cr_expect(tsgd_churn_there(&c, 2, t) == (t < 4), "2 in %d", (int)t);
-        cr_expect(!tsgd_churn_there(&c, 9, t), "an empty span: 9 is never there");
+        cr_expect(!tsgd_churn_there(&c, 9, t), "an empty interval: 9 is never there");
         for (uint32_t node = 0; node < 9; node++)
             cr_expect(node == 2 || node == 4 || tsgd_churn_there(&c, node, t), "not named: %u",
                       node);
@@ -138,7 +138,7 @@ Test(churn, a_trace_that_is_not_there_or_a_folder_is_an_io_error)
 /* ---- the engine ---- */
 
 struct setup {
-    struct tsgd_schedule mixing;
+    struct tsgd_mixing mixing;
     struct tsgd_population p;
     struct tsgd_rate rate;
     struct toy toy;
@@ -167,7 +167,7 @@ static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t n
 static void tear_down(struct setup *s)
 {
     tsgd_churn_release(&s->churn);
-    tsgd_schedule_release(&s->mixing);
+    tsgd_mixing_release(&s->mixing);
     free(s->init);
 }
 
@@ -201,7 +201,7 @@ ParameterizedTest(size_t *row, churn, every_topology_matches_the_simulator_for_a
         set_up(&s, name, 8, i & 4 ? 8 : 12);
         s.churn.share = shares[i % 4];
         s.c.teleports = s.toy.problem.nodes > 8 || i & 8;
-        s.churn.isolate = !s.c.teleports && i < 8 && tsgd_schedule_symmetric(&s.mixing);
+        s.churn.isolate = !s.c.teleports && i < 8 && tsgd_mixing_symmetric(&s.mixing);
         s.c.presence = tsgd_churn_presence(&s.churn);
         cr_expect(sim_compare(name, &s.c, (struct sim_end){0}) == 0, "%s case %d", name, i);
         tear_down(&s);
@@ -242,9 +242,9 @@ Test(churn, the_highest_token_sits_out_when_too_few_are_there, .timeout = 60)
 {
     struct setup s;
     set_up(&s, "alone", 4, 5);
-    s.churn.span = calloc(2, sizeof *s.churn.span);
-    s.churn.span[s.churn.spans++] = (struct tsgd_span){1, 0, 0, 1};
-    s.churn.span[s.churn.spans++] = (struct tsgd_span){3, 100, 200, 2};
+    s.churn.interval = calloc(2, sizeof *s.churn.interval);
+    s.churn.interval[s.churn.intervals++] = (struct tsgd_interval){1, 0, 0, 1};
+    s.churn.interval[s.churn.intervals++] = (struct tsgd_interval){3, 100, 200, 2};
     struct sim_log *got = engine_log(&s);
     cr_expect(got->eval[got->n - 1].gradients == 3 * 60);
     cr_expect(memcmp(got->x + 3 * 70, s.init, 70 * sizeof(float)) == 0);
@@ -269,9 +269,9 @@ Test(churn, isolation_preserves_the_mean_of_the_tokens, .timeout = 60)
     for (size_t row = 0; row < tsgd_n_topologies; row++) {
         struct setup s;
         struct tsgd_problem_ops ops;
-        struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
-        bool fits = graph_build(&w, row, 8, 1) && tsgd_schedule_symmetric(&w);
-        tsgd_schedule_release(&w);
+        struct tsgd_mixing w = TSGD_MIXING_INIT;
+        bool fits = graph_build(&w, row, 8, 1) && tsgd_mixing_symmetric(&w);
+        tsgd_mixing_release(&w);
         if (!fits)
             continue;
         set_up(&s, tsgd_topologies[row]->example, 8, 8);
@@ -308,8 +308,8 @@ Test(churn, an_isolated_row_neither_reads_nor_is_read, .timeout = 60)
     s.c.teleports = false;
     s.churn.isolate = true;
     s.c.presence = tsgd_churn_presence(&s.churn);
-    s.churn.span = calloc(1, sizeof *s.churn.span);
-    s.churn.span[s.churn.spans++] = (struct tsgd_span){2, 1, 9, 1};
+    s.churn.interval = calloc(1, sizeof *s.churn.interval);
+    s.churn.interval[s.churn.intervals++] = (struct tsgd_interval){2, 1, 9, 1};
     cr_assert(tsgd_sgd_rule(&s.c.rule, "token", 0, false, 0, NULL) == TSGD_OK);
     struct sim_log *got = engine_log(&s);
     for (int j = 0; j < 70; j++) {      /* steps of 0.35 and 0.25; 2/3 and 1/3 of them are kept */

@@ -10,9 +10,9 @@
 
 static const double pi = 3.141592653589793;
 
-static struct tsgd_schedule named(const char *name, uint32_t k)
+static struct tsgd_mixing named(const char *name, uint32_t k)
 {
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
     cr_assert(tsgd_topology_build(&s, name, k, 0, NULL) == TSGD_OK);
     return s;
 }
@@ -27,11 +27,11 @@ static double least_of(const struct tsgd_csr *w)
 /* Of every topology, by name; `lazy` mixes with (I + W) / 2. */
 static double least_named(const char *name, uint32_t k, bool lazy)
 {
-    struct tsgd_schedule s = named(name, k);
+    struct tsgd_mixing s = named(name, k);
     if (lazy)
-        cr_assert(tsgd_schedule_lazy(&s, NULL) == TSGD_OK);
+        cr_assert(tsgd_mixing_lazy(&s, NULL) == TSGD_OK);
     double least = least_of(s.w);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
     return least;
 }
 
@@ -84,13 +84,13 @@ ParameterizedTest(size_t *row, eigen, least_of_every_symmetric_topology_is_that_
 {
     static const uint32_t sizes[] = {1, 2, 3, 4, 5, 8, 16, 25, 64, 150};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+        struct tsgd_mixing s = TSGD_MIXING_INIT;
         if (!graph_build(&s, *row, sizes[i], 0))
             continue;
         if (s.period == 1 && tsgd_csr_symmetric(s.w))
             cr_expect(fabs(least_of(s.w) - jacobi_least(s.w)) < 1e-6, "%s k=%u: %.9f, want %.9f",
                       tsgd_topologies[*row]->name, sizes[i], least_of(s.w), jacobi_least(s.w));
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
     }
 }
 
@@ -140,11 +140,11 @@ Test(eigen, lazy_matrices_have_eigenvalues_halfway_to_one)
 Test(eigen, lazy_halves_every_link_and_keeps_the_sums)
 {
     for (size_t t = 0; t < tsgd_n_topologies; t++) {
-        struct tsgd_schedule w = TSGD_SCHEDULE_INIT, s;
+        struct tsgd_mixing w = TSGD_MIXING_INIT, s;
         if (!graph_build(&w, t, 12, 0))
             continue;
         s = named(tsgd_topologies[t]->example, 12);
-        cr_assert(tsgd_schedule_lazy(&s, NULL) == TSGD_OK);
+        cr_assert(tsgd_mixing_lazy(&s, NULL) == TSGD_OK);
         cr_assert(s.period == w.period);
         cr_expect(tsgd_topology_check(&s, "lazy", NULL) == TSGD_OK, "%s", tsgd_topologies[t]->name);
         for (uint32_t r = 0; r < s.period; r++) {
@@ -153,8 +153,8 @@ Test(eigen, lazy_halves_every_link_and_keeps_the_sums)
                 for (uint32_t i = s.w[r].ptr[a]; i < s.w[r].ptr[a + 1]; i++)
                     cr_expect(s.w[r].val[i] == w.w[r].val[i] / 2 + (s.w[r].col[i] == a ? 0.5f : 0));
         }
-        tsgd_schedule_release(&w);
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&w);
+        tsgd_mixing_release(&s);
     }
 }
 
@@ -165,7 +165,7 @@ Test(eigen, symmetry_is_seen_entry_by_entry)
         {"exp", 7, false}, {"exp", 2, true}, {"exp", 1, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct tsgd_schedule s = named(cases[i].name, cases[i].k);
+        struct tsgd_mixing s = named(cases[i].name, cases[i].k);
         cr_expect(tsgd_csr_symmetric(s.w) == cases[i].symmetric, "%s k=%u", cases[i].name,
                   cases[i].k);
         s.w->val[s.w->ptr[0]] *= 1.5f;  /* the diagonal: no matter */
@@ -173,6 +173,6 @@ Test(eigen, symmetry_is_seen_entry_by_entry)
         s.w->val[s.w->ptr[1] - 1] *= 1.5f;
         if (cases[i].k > 1 && s.w->ptr[1] > 1)
             cr_expect(!tsgd_csr_symmetric(s.w), "%s k=%u, one changed", cases[i].name, cases[i].k);
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
     }
 }

@@ -19,7 +19,7 @@
 
 /* One population on the toy problem, ready to be changed before it runs. */
 struct setup {
-    struct tsgd_schedule mixing;
+    struct tsgd_mixing mixing;
     struct tsgd_population p;
     struct tsgd_rate rate;
     struct toy toy;
@@ -44,7 +44,7 @@ static void set_up(struct setup *s, const char *topology, uint32_t k, uint32_t n
 
 static void tear_down(struct setup *s)
 {
-    tsgd_schedule_release(&s->mixing);
+    tsgd_mixing_release(&s->mixing);
     free(s->init);
 }
 
@@ -593,7 +593,8 @@ ParameterizedTest(size_t *row, engine, a_run_goes_on_where_another_ended, .timeo
         static struct course whole, first, second;
         struct tsgd_churn away = {.on = i % 4 == 3, .share = 0.7, .seed = i};
         struct tsgd_network net = {
-            .on = i % 2, .rule = &tsgd_link_rules[1], .share = 0.3, .tau = 5, .link_seconds = 1,
+            .on = i % 2, .link_cost = &tsgd_link_costs[1], .share = 0.3, .tau = 5,
+            .link_seconds = 1,
             .bandwidth = 1e5, .step_seconds = i % 4 < 2 ? 0.3 : 50, .sigma = 1,
             .serial = i % 3 == 0, .seed = i,
         };

@@ -33,7 +33,7 @@ static double note(const struct tsgd_problem *p, uint32_t node, uint64_t b, cons
 
 static void record(uint64_t seed, uint32_t k, uint32_t threads)
 {
-    struct tsgd_schedule alone = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing alone = TSGD_MIXING_INIT;
     struct toy toy = toy_make(1, NODES);
     struct tsgd_problem_ops ops = *toy.problem.ops;
     float x0 = 0;
@@ -64,7 +64,7 @@ static void record(uint64_t seed, uint32_t k, uint32_t threads)
     }
     sim_log_release(log);
     free(log);
-    tsgd_schedule_release(&alone);
+    tsgd_mixing_release(&alone);
 }
 
 /* Chi-square of counts against equal expectation; beyond mean + 5 deviations with probability of

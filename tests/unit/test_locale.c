@@ -150,7 +150,7 @@ struct course {
     uint32_t n;
     struct tsgd_eval eval[16];
     char normalize[128], lr[32];
-    struct tsgd_evaluation file;
+    struct tsgd_evaluated file;
 };
 
 static bool keep(const struct tsgd_eval *eval, void *user)

@@ -29,19 +29,19 @@ static const struct course usual = {
     .local_steps = 1, .rounds = 20000,
 };
 
-static struct tsgd_schedule mixing_of(const struct course *r)
+static struct tsgd_mixing mixing_of(const struct course *r)
 {
-    struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing w = TSGD_MIXING_INIT;
     cr_assert(tsgd_topology_build(&w, r->topology, r->active, 0, NULL) == TSGD_OK);
     if (r->lazy)
-        cr_assert(tsgd_schedule_lazy(&w, NULL) == TSGD_OK);
+        cr_assert(tsgd_mixing_lazy(&w, NULL) == TSGD_OK);
     return w;
 }
 
 static void run(struct course *r)
 {
     const struct tsgd_method *m = NULL;
-    struct tsgd_schedule w = mixing_of(r);
+    struct tsgd_mixing w = mixing_of(r);
     struct bowl bowl = bowl_make(r->nodes);
     struct tsgd_error err;
     struct sim_log *log = calloc(1, sizeof *log);
@@ -73,7 +73,7 @@ static void run(struct course *r)
             r->x[a][j] = (double)log->x[a * DIM + j];
     sim_log_release(log);
     free(log);
-    tsgd_schedule_release(&w);
+    tsgd_mixing_release(&w);
 }
 
 /* What stands behind a NULL is no row, and would be lost without a word. */
@@ -198,7 +198,7 @@ static void solve(double m[N][N], double right[N])
 static void fixed_point(const struct course *r, uint32_t j, double x[N])
 {
     struct bowl bowl = bowl_make(N);
-    struct tsgd_schedule w = mixing_of(r);
+    struct tsgd_mixing w = mixing_of(r);
     double m[N][N] = {{0}};
     for (uint32_t a = 0; a < N; a++) {
         x[a] = 0;
@@ -211,7 +211,7 @@ static void fixed_point(const struct course *r, uint32_t j, double x[N])
         }
     }
     solve(m, x);
-    tsgd_schedule_release(&w);
+    tsgd_mixing_release(&w);
 }
 
 Test(methods, dsgd_stops_at_the_fixed_point_of_its_bias, .timeout = 120)
@@ -256,9 +256,9 @@ struct reference {
     double x[N][DIM], m[N][DIM], node_m[N][DIM], before[N][DIM];
 };
 
-static void mix(const struct tsgd_schedule *s, uint64_t t, double x[N][DIM])
+static void mix(const struct tsgd_mixing *s, uint64_t t, double x[N][DIM])
 {
-    const struct tsgd_csr *w = tsgd_schedule_at(s, t);
+    const struct tsgd_csr *w = tsgd_mixing_at(s, t);
     double out[N][DIM] = {{0}};
     for (uint32_t a = 0; a < w->n; a++)
         for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
@@ -291,7 +291,7 @@ static void step(const struct course *r, struct reference *f, const struct bowl 
 static void follow(const struct course *r, struct reference *f)
 {
     struct bowl bowl = bowl_make(r->nodes);
-    struct tsgd_schedule w = mixing_of(r);
+    struct tsgd_mixing w = mixing_of(r);
     *f = (struct reference){0};
     for (int a = 0; a < N; a++) {
         f->x[a][0] = f->before[a][0] = 1;
@@ -315,7 +315,7 @@ static void follow(const struct course *r, struct reference *f)
         if (!strcmp(r->home, "mixed"))
             mix(&w, t, f->m);
     }
-    tsgd_schedule_release(&w);
+    tsgd_mixing_release(&w);
 }
 
 /* ---- Momentum Tracking, from the lines of the paper's Algorithm 1 ---- */
@@ -330,7 +330,7 @@ static void follow_momentum_tracking(const struct course *r, double x[N][DIM])
 {
     static double u[N][DIM], c[N][DIM], difference[N][DIM];
     struct bowl bowl = bowl_make(N);
-    struct tsgd_schedule w = mixing_of(r);
+    struct tsgd_mixing w = mixing_of(r);
     double mean[DIM] = {0};
     for (uint32_t i = 0; i < N; i++)
         for (uint32_t j = 0; j < DIM; j++) {
@@ -355,7 +355,7 @@ static void follow_momentum_tracking(const struct course *r, double x[N][DIM])
             for (uint32_t j = 0; j < DIM; j++)
                 c[i][j] = difference[i][j] + u[i][j];
     }
-    tsgd_schedule_release(&w);
+    tsgd_mixing_release(&w);
 }
 
 Test(methods, momentum_tracking_takes_the_way_of_the_papers_algorithm, .timeout = 60)

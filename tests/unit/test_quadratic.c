@@ -277,7 +277,7 @@ ParameterizedTest(size_t *row, quadratic, every_topology_matches_the_simulator_f
     static const uint32_t ks[] = {1, 2, 5, 8};
     for (uint32_t i = 0; i < 24; i++) {
         uint32_t k = ks[i % 4], threads = 1 + i / 4 % 3;
-        struct tsgd_schedule mixing = TSGD_SCHEDULE_INIT;
+        struct tsgd_mixing mixing = TSGD_MIXING_INIT;
         if (!graph_build(&mixing, *row, k, 1))
             continue;
         struct tsgd_quadratic q = make(rules[i % RULES], i < 12 ? k : 20, 50, 1, 1);
@@ -295,7 +295,7 @@ ParameterizedTest(size_t *row, quadratic, every_topology_matches_the_simulator_f
         cr_assert(tsgd_sgd_rule(&c.rule, "token", i % 3 ? 0.5 : 0, false, 0, NULL) == TSGD_OK);
         cr_expect(sim_compare(tsgd_topologies[*row]->name, &c, (struct sim_end){0}) == 0,
                   "%s k=%u threads=%u", tsgd_topologies[*row]->name, k, threads);
-        tsgd_schedule_release(&mixing);
+        tsgd_mixing_release(&mixing);
         tsgd_quadratic_release(&q);
     }
 }
@@ -415,7 +415,7 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
 {
     enum { N = 8, D = 50 };
     const char *topology = tsgd_topologies[*row]->example;
-    struct tsgd_schedule mixing = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing mixing = TSGD_MIXING_INIT;
     struct tsgd_settings *s = quadratic("dsgd", N);
     struct trace t;
     double m[N * N] = {0}, right[N * D] = {0};
@@ -424,7 +424,7 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
     if (!graph_build(&mixing, *row, N, 3))
         return;
     if (mixing.period > 1) {                /* has no fixed point */
-        tsgd_schedule_release(&mixing);
+        tsgd_mixing_release(&mixing);
         return;
     }
     struct tsgd_quadratic q = make("spread", N, D, 1, 0);
@@ -458,7 +458,7 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
     if (strcmp(topology, "complete"))
         cr_expect(got > 1e-5, "%s: there is a bias to be seen, %g", topology, got);
     tsgd_run_free(run);
-    tsgd_schedule_release(&mixing);
+    tsgd_mixing_release(&mixing);
     tsgd_quadratic_release(&q);
 }
 

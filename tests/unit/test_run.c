@@ -61,12 +61,12 @@ static bool goes_with(const struct tsgd_method *m, size_t topology)
 /* Whether the method must take the topology's matrices, made lazy. */
 static bool must_take(const struct tsgd_method *m, size_t topology)
 {
-    struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing w = TSGD_MIXING_INIT;
     if (!m->needs_spectrum)
         return true;
-    cr_assert(graph_build(&w, topology, active(m), 0) && !tsgd_schedule_lazy(&w, NULL));
+    cr_assert(graph_build(&w, topology, active(m), 0) && !tsgd_mixing_lazy(&w, NULL));
     bool has = graph_has_spectrum(&w);
-    tsgd_schedule_release(&w);
+    tsgd_mixing_release(&w);
     return has;
 }
 
@@ -405,7 +405,7 @@ Test(run, a_file_that_names_a_large_model_costs_no_memory_for_it, .timeout = 60)
                                  "\"telesgd.shape\":\"1x1x4\",\"telesgd.classes\":\"2\"}}";
     const uint64_t length = sizeof header - 1;
     struct rlimit limit = {768 << 20, 768 << 20};
-    struct tsgd_evaluation e;
+    struct tsgd_evaluated e;
     struct tsgd_error err;
     char path[] = "/tmp/telesgd-test-XXXXXX";
     FILE *f = fdopen(mkstemp(path), "wb");

@@ -27,7 +27,7 @@ static struct criterion_test_params rows(size_t n)
 
 struct hand {
     struct tsgd_network network;
-    struct tsgd_schedule w;
+    struct tsgd_mixing w;
     struct tsgd_simclock *clock;
 };
 
@@ -42,7 +42,7 @@ static void set_hand(struct hand *h, const char *topology, uint32_t k, uint32_t 
 static void drop_hand(struct hand *h)
 {
     tsgd_simclock_free(h->clock);
-    tsgd_schedule_release(&h->w);
+    tsgd_mixing_release(&h->w);
     tsgd_network_release(&h->network);
 }
 
@@ -119,7 +119,7 @@ Test(simclock, a_serial_port_receives_by_ready_time_then_sender)
 Test(simclock, links_that_are_not_preferred_take_tau_times_as_long)
 {
     for (uint32_t serial = 0; serial < 2; serial++) {
-        struct hand h = {.network = {.link_seconds = 1, .tau = 5, .rule = &tsgd_link_rules[0],
+        struct hand h = {.network = {.link_seconds = 1, .tau = 5, .link_cost = &tsgd_link_costs[0],
                                      .serial = serial}};
         cr_assert(tsgd_topology_build(&h.network.links, "line", 3, 0, NULL) == TSGD_OK);
         set_hand(&h, "complete", 3, 3);
@@ -148,8 +148,8 @@ Test(simclock, a_token_that_rests_passes_its_row_on_at_once_unless_cut)
 
 Test(simclock, as_many_links_and_nodes_are_slow_as_asked)
 {
-    struct tsgd_network n = {.rule = &tsgd_link_rules[1], .share = 0.2, .tau = 5, .link_seconds = 1,
-                             .bandwidth = INFINITY, .seed = 3};
+    struct tsgd_network n = {.link_cost = &tsgd_link_costs[1], .share = 0.2, .tau = 5,
+                             .link_seconds = 1, .bandwidth = INFINITY, .seed = 3};
     double links = 0, nodes = 0;
     for (uint32_t i = 0; i < 150; i++)
         for (uint32_t j = 0; j < i; j++) {
@@ -157,7 +157,7 @@ Test(simclock, as_many_links_and_nodes_are_slow_as_asked)
             cr_assert(tsgd_network_transfer(&n, i, j, 0) == tsgd_network_transfer(&n, j, i, 0));
         }
     cr_expect(fabs(links / 11175 - 0.2) < 5 * sqrt(0.16 / 11175), "%g links", links);
-    n.rule = &tsgd_link_rules[2];
+    n.link_cost = &tsgd_link_costs[2];
     for (uint32_t i = 0; i < 20000; i++)        /* disjoint pairs: one of the two is slow */
         nodes += tsgd_network_transfer(&n, 2 * i, 2 * i + 1, 0) == 5;
     cr_expect(fabs(nodes / 20000 - 0.36) < 5 * sqrt(0.36 * 0.64 / 20000), "%g pairs", nodes);
@@ -188,7 +188,7 @@ ParameterizedTest(size_t *row, simclock, every_topology_rule_and_port_matches_th
     const char *name = tsgd_topologies[*row]->example;
     for (uint32_t i = 0; i < 64; i++) {
         uint32_t k = i & 32 ? 5 : 8, nodes = i & 4 ? k : 11;
-        struct tsgd_schedule w = TSGD_SCHEDULE_INIT;
+        struct tsgd_mixing w = TSGD_MIXING_INIT;
         if (!graph_build(&w, *row, k, 1))
             continue;
         struct toy toy = toy_make(20, nodes);
@@ -197,7 +197,7 @@ ParameterizedTest(size_t *row, simclock, every_topology_rule_and_port_matches_th
         struct tsgd_network n = {.on = true, .tau = 5, .share = 0.3, .serial = i & 8, .seed = i,
                                  .link_seconds = i % 3 ? 1 : 0, .bandwidth = i % 5 ? 40 : INFINITY,
                                  .step_seconds = i % 7 ? 0.7 : 0, .sigma = i % 2 ? 0.8 : 0};
-        n.rule = i % 4 < 3 ? &tsgd_link_rules[i % 4] : NULL;
+        n.link_cost = i % 4 < 3 ? &tsgd_link_costs[i % 4] : NULL;
         struct tsgd_population p = {
             .k = k, .mixing = &w, .rounds = 30, .eval_every = 1, .eval_at_start = true,
             .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = 0.1}),
@@ -213,11 +213,11 @@ ParameterizedTest(size_t *row, simclock, every_topology_rule_and_port_matches_th
         cr_assert(tsgd_topology_build(&n.links, "ring", nodes, 1, NULL) == TSGD_OK);
         cr_assert(tsgd_sgd_rule(&c.rule, i & 1 ? "token" : "mixed", 0.5, false, 0, NULL) ==
                   TSGD_OK);
-        away.isolate = away.on && !c.teleports && tsgd_schedule_symmetric(&w);
+        away.isolate = away.on && !c.teleports && tsgd_mixing_symmetric(&w);
         c.presence = tsgd_churn_presence(&away);
         cr_expect(sim_compare(name, &c, (struct sim_end){0}) == 0, "%s case %u", name, i);
         tsgd_network_release(&n);
-        tsgd_schedule_release(&w);
+        tsgd_mixing_release(&w);
         free(init);
     }
 }

@@ -14,12 +14,12 @@ static const double pi = 3.14159265358979323846;
 
 static struct tsgd_spectrum spectrum_of(const char *name, uint32_t k)
 {
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
     struct tsgd_spectrum out;
     struct tsgd_error err;
     cr_assert(tsgd_topology_build_parts(&s, name, k, 3, &err) == TSGD_OK, "%s", err.text);
     cr_assert(tsgd_spectrum(&out, &s, &err) == TSGD_OK, "%s", err.text);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
     return out;
 }
 
@@ -122,7 +122,7 @@ enum { MOST = 64 };
 typedef double matrix[MOST][MOST];
 
 /* p = the product of the first rounds, in gossip's form, less the mean. */
-static void dense_product(const struct tsgd_schedule *s, uint32_t rounds, uint32_t k, matrix p)
+static void dense_product(const struct tsgd_mixing *s, uint32_t rounds, uint32_t k, matrix p)
 {
     static matrix q;
     for (uint32_t a = 0; a < k; a++)
@@ -168,7 +168,7 @@ static double jacobi(matrix m, uint32_t k)
     return most;
 }
 
-static double dense_gap(const struct tsgd_schedule *s, uint32_t rounds, uint32_t k)
+static double dense_gap(const struct tsgd_mixing *s, uint32_t rounds, uint32_t k)
 {
     static matrix p, square;
     dense_product(s, rounds, k, p);
@@ -197,7 +197,7 @@ ParameterizedTest(size_t *row, spectrum, of_every_topology_is_that_of_its_dense_
     const char *name = tsgd_topologies[*row]->example;
     for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
         for (uint64_t seed = 0; seed < 2; seed++) {
-            struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+            struct tsgd_mixing s = TSGD_MIXING_INIT;
             struct tsgd_spectrum got;
             if (!graph_build(&s, *row, ks[i], seed))
                 continue;
@@ -207,6 +207,6 @@ ParameterizedTest(size_t *row, spectrum, of_every_topology_is_that_of_its_dense_
                       got.gap, gap);
             cr_expect(fabs(got.gap_period - period) < 1e-6, "%s k=%u, period: %.12g, want %.12g",
                       name, ks[i], got.gap_period, period);
-            tsgd_schedule_release(&s);
+            tsgd_mixing_release(&s);
         }
 }

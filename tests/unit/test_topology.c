@@ -29,24 +29,24 @@ static const struct tsgd_topology *row(size_t pair) { return tsgd_topologies[pai
 static uint32_t tokens(size_t pair) { return sizes[pair % N_SIZES]; }
 
 /* False: there is no such graph of this size. */
-static bool build(size_t pair, struct tsgd_schedule *s)
+static bool build(size_t pair, struct tsgd_mixing *s)
 {
-    *s = (struct tsgd_schedule)TSGD_SCHEDULE_INIT;
+    *s = (struct tsgd_mixing)TSGD_MIXING_INIT;
     return graph_build(s, pair / N_SIZES, tokens(pair), 3);
 }
 
 ParameterizedTestParameters(topology, only_sizes_that_cannot_be_are_refused) { return pairs(); }
 ParameterizedTest(size_t *pair, topology, only_sizes_that_cannot_be_are_refused, .timeout = 60)
 {
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     build(*pair, &s);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 ParameterizedTestParameters(topology, every_matrix_is_doubly_stochastic) { return pairs(); }
 ParameterizedTest(size_t *pair, topology, every_matrix_is_doubly_stochastic, .timeout = 60)
 {
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     if (!build(*pair, &s))
         return;
     for (uint32_t r = 0; r < s.period; r++) {
@@ -64,13 +64,13 @@ ParameterizedTest(size_t *pair, topology, every_matrix_is_doubly_stochastic, .ti
             cr_expect(fabs(column[b] - 1) < 1e-6, "%s column %u: %g", row(*pair)->name, b,
                       column[b]);
     }
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 ParameterizedTestParameters(topology, columns_are_the_transpose_of_rows) { return pairs(); }
 ParameterizedTest(size_t *pair, topology, columns_are_the_transpose_of_rows, .timeout = 60)
 {
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     if (!build(*pair, &s))
         return;
     for (uint32_t r = 0; r < s.period; r++) {
@@ -86,11 +86,11 @@ ParameterizedTest(size_t *pair, topology, columns_are_the_transpose_of_rows, .ti
             }
         cr_expect(seen == w->ptr[w->n]);
     }
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 /* Dense product of a period's matrices: does information reach everybody, and where does it end? */
-static double *period_product(const struct tsgd_schedule *s, uint32_t k)
+static double *period_product(const struct tsgd_mixing *s, uint32_t k)
 {
     double *p = calloc((size_t)k * k, sizeof *p), *q = calloc((size_t)k * k, sizeof *q);
     for (uint32_t a = 0; a < k; a++)
@@ -113,7 +113,7 @@ ParameterizedTestParameters(topology, everybody_hears_of_everybody_in_the_end) {
 ParameterizedTest(size_t *pair, topology, everybody_hears_of_everybody_in_the_end, .timeout = 60)
 {
     uint32_t k = tokens(*pair);
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     if (!build(*pair, &s))
         return;
     if (strcmp(row(*pair)->name, "alone") || k == 1) {
@@ -129,12 +129,12 @@ ParameterizedTest(size_t *pair, topology, everybody_hears_of_everybody_in_the_en
         free(known);
         free(p);
     }
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
-static double weight(const struct tsgd_schedule *s, uint32_t round, uint32_t a, uint32_t b)
+static double weight(const struct tsgd_mixing *s, uint32_t round, uint32_t a, uint32_t b)
 {
-    const struct tsgd_csr *w = tsgd_schedule_at(s, round);
+    const struct tsgd_csr *w = tsgd_mixing_at(s, round);
     for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
         if (w->col[i] == b)
             return (double)w->val[i];
@@ -147,7 +147,7 @@ ParameterizedTestParameters(topology, every_matrix_but_the_directed_is_symmetric
 }
 ParameterizedTest(size_t *pair, topology, every_matrix_but_the_directed_is_symmetric, .timeout = 60)
 {
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     const char *name = row(*pair)->name;
     if (!strcmp(name, "exp") || !strcmp(name, "onepeer-exp") || !build(*pair, &s))
         return;
@@ -156,13 +156,13 @@ ParameterizedTest(size_t *pair, topology, every_matrix_but_the_directed_is_symme
             for (uint32_t b = 0; b < a; b++)
                 cr_expect(weight(&s, r, a, b) == weight(&s, r, b, a), "%s round %u: %u and %u",
                           name, r, a, b);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 ParameterizedTestParameters(topology, the_seed_alone_decides) { return pairs(); }
 ParameterizedTest(size_t *pair, topology, the_seed_alone_decides, .timeout = 60)
 {
-    struct tsgd_schedule s, t;
+    struct tsgd_mixing s, t;
     if (!build(*pair, &s))
         return;
     cr_assert(build(*pair, &t) && s.period == t.period);
@@ -172,63 +172,63 @@ ParameterizedTest(size_t *pair, topology, the_seed_alone_decides, .timeout = 60)
         cr_expect(!memcmp(s.w[r].col, t.w[r].col, count * sizeof(uint32_t)));
         cr_expect(!memcmp(s.w[r].val, t.w[r].val, count * sizeof(float)));
     }
-    tsgd_schedule_release(&s);
-    tsgd_schedule_release(&t);
+    tsgd_mixing_release(&s);
+    tsgd_mixing_release(&t);
 }
 
-static struct tsgd_schedule named(const char *name, uint32_t k)
+static struct tsgd_mixing named(const char *name, uint32_t k)
 {
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
     cr_assert(tsgd_topology_build(&s, name, k, 0, NULL) == TSGD_OK);
     return s;
 }
 
 Test(topology, a_ring_of_five_gives_thirds_and_of_two_halves)
 {
-    struct tsgd_schedule five = named("ring", 5), two = named("ring", 2);
+    struct tsgd_mixing five = named("ring", 5), two = named("ring", 2);
     cr_expect(fabs(weight(&five, 0, 0, 4) - 1.0 / 3) < 1e-7);
     cr_expect(fabs(weight(&five, 0, 0, 1) - 1.0 / 3) < 1e-7);
     cr_expect(weight(&five, 0, 0, 2) == 0);
     cr_expect(weight(&two, 0, 0, 1) == 0.5);
-    tsgd_schedule_release(&five);
-    tsgd_schedule_release(&two);
+    tsgd_mixing_release(&five);
+    tsgd_mixing_release(&two);
 }
 
 Test(topology, a_line_has_metropolis_hastings_weights)
 {
-    struct tsgd_schedule s = named("line", 4);
+    struct tsgd_mixing s = named("line", 4);
     cr_expect(fabs(weight(&s, 0, 0, 1) - 1.0 / 3) < 1e-7);     /* 1 / (1 + max(1, 2)) */
     cr_expect(fabs(weight(&s, 0, 0, 0) - 2.0 / 3) < 1e-7);
     cr_expect(weight(&s, 0, 0, 3) == 0);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 Test(topology, the_exponential_graph_reads_powers_of_two_ahead)
 {
-    struct tsgd_schedule s = named("exp", 6);
+    struct tsgd_mixing s = named("exp", 6);
     for (uint32_t b = 0; b < 6; b++) {
         bool read = b == 0 || b == 1 || b == 2 || b == 4;
         cr_expect(fabs(weight(&s, 0, 0, b) - (read ? 0.25 : 0)) < 1e-7, "column %u", b);
     }
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 Test(topology, one_peer_exponential_averages_exactly_after_a_period_of_a_power_of_two)
 {
-    struct tsgd_schedule s = named("onepeer-exp", 16);
+    struct tsgd_mixing s = named("onepeer-exp", 16);
     double *p = period_product(&s, 16);
     cr_expect(s.period == 4);
     for (uint32_t i = 0; i < 256; i++)
         cr_expect(p[i] == 1.0 / 16);
     free(p);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 /* Row a reads exactly the tokens of `want`, a list that ends with a itself, all with equal
  * weights.                                                                                      */
 static void expect_reads(const char *name, uint32_t k, uint32_t a, const uint32_t *want, uint32_t n)
 {
-    struct tsgd_schedule s = named(name, k);
+    struct tsgd_mixing s = named(name, k);
     for (uint32_t b = 0; b < k; b++) {
         bool read = false;
         for (uint32_t i = 0; i < n; i++)
@@ -236,7 +236,7 @@ static void expect_reads(const char *name, uint32_t k, uint32_t a, const uint32_
         cr_expect(fabs(weight(&s, 0, a, b) - (read ? 1.0 / n : 0)) < 1e-7,
                   "%s k=%u: %u reads %u: %g", name, k, a, b, weight(&s, 0, a, b));
     }
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 #define EXPECT_READS(name, k, a, ...)                                                     \
     expect_reads(name, k, a, (const uint32_t[]){__VA_ARGS__, a},                          \
@@ -269,10 +269,10 @@ Test(topology, a_hypercube_joins_numbers_that_differ_in_a_bit)
 
 Test(topology, a_star_has_metropolis_hastings_weights)
 {
-    struct tsgd_schedule s = named("star", 5);
+    struct tsgd_mixing s = named("star", 5);
     cr_expect(fabs(weight(&s, 0, 0, 3) - 0.2) < 1e-7 && fabs(weight(&s, 0, 0, 0) - 0.2) < 1e-7);
     cr_expect(fabs(weight(&s, 0, 3, 3) - 0.8) < 1e-7 && weight(&s, 0, 3, 4) == 0);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 /* ---- base ---- */
@@ -288,13 +288,13 @@ Test(topology, base_1_of_five_is_as_in_the_paper)
         {{0, 1, 0.5}, {2, 3, 0.5}, {4, 4, 1}},
         {{0, 2, 0.5}, {1, 3, 0.5}, {4, 4, 1}},
     };
-    struct tsgd_schedule s = named("base:1", 5);
+    struct tsgd_mixing s = named("base:1", 5);
     cr_assert(s.period == 5);
     for (uint32_t r = 0; r < 5; r++)
         for (uint32_t i = 0; i < 3; i++)
             cr_expect(fabs(weight(&s, r, want[r][i].a, want[r][i].b) - want[r][i].w) < 1e-7,
                       "round %u: %u and %u", r, want[r][i].a, want[r][i].b);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 /* Lengths that the authors' program gives: one Hyper-Hypercube, the simple graph, groups of it. */
@@ -307,9 +307,9 @@ Test(topology, base_has_the_period_of_the_authors_graph)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char name[16];
         snprintf(name, sizeof name, "base:%u", cases[i][0]);
-        struct tsgd_schedule s = named(name, cases[i][1]);
+        struct tsgd_mixing s = named(name, cases[i][1]);
         cr_expect(s.period == cases[i][2], "%s k=%u: %u", name, cases[i][1], s.period);
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
     }
 }
 
@@ -331,7 +331,7 @@ ParameterizedTest(size_t *most, topology, base_is_exact_after_its_period_for_eve
     char name[16];
     snprintf(name, sizeof name, "base:%zu", *most);
     for (uint32_t k = 1; k <= 200; k += step) {
-        struct tsgd_schedule s = named(name, k);
+        struct tsgd_mixing s = named(name, k);
         struct tsgd_spectrum spectrum;
         double *p = period_product(&s, k), worst = 0;
         for (uint32_t i = 0; i < k * k; i++)
@@ -343,15 +343,15 @@ ParameterizedTest(size_t *most, topology, base_is_exact_after_its_period_for_eve
         cr_expect(spectrum.degree <= *most, "%s k=%u: %u neighbours", name, k, spectrum.degree);
         cr_expect(spectrum.exact_after > 0 && spectrum.gap_period > 1 - 1e-6, "%s k=%u", name, k);
         free(p);
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
     }
 }
 
 Test(topology, base_with_as_many_neighbours_as_there_are_is_the_complete_graph)
 {
-    struct tsgd_schedule s = named("base:99", 7);
+    struct tsgd_mixing s = named("base:99", 7);
     cr_expect(s.period == 1 && fabs(weight(&s, 0, 2, 5) - 1.0 / 7) < 1e-7);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 /* ---- drawn graphs ---- */
@@ -362,13 +362,13 @@ Test(topology, regular_gives_everybody_the_same_number_of_neighbours, .timeout =
         for (uint32_t d = 2; d < k; d++)
             for (uint64_t seed = 0; k * d % 2 == 0 && seed < 3; seed++) {
                 char name[16];
-                struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+                struct tsgd_mixing s = TSGD_MIXING_INIT;
                 snprintf(name, sizeof name, "regular:%u", d);
                 cr_assert(tsgd_topology_build(&s, name, k, seed, NULL) == TSGD_OK, "%s k=%u", name,
                           k);
                 for (uint32_t a = 0; a < k; a++)
                     cr_expect(s.w->ptr[a + 1] - s.w->ptr[a] == d + 1, "%s k=%u: %u", name, k, a);
-                tsgd_schedule_release(&s);
+                tsgd_mixing_release(&s);
             }
 }
 
@@ -378,9 +378,9 @@ Test(topology, regular_can_be_nearly_complete, .timeout = 60)
     for (uint32_t d = 90; d < 100; d++) {
         char name[16];
         snprintf(name, sizeof name, "regular:%u", d);
-        struct tsgd_schedule s = named(name, 100);
+        struct tsgd_mixing s = named(name, 100);
         cr_expect(tsgd_csr_off_diagonal(s.w) == 100 * d, "%s", name);
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
     }
 }
 
@@ -390,7 +390,7 @@ static void expect_fair(const char *name)
     enum { SEEDS = 3000 };
     uint32_t count[10] = {0}, all = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+        struct tsgd_mixing s = TSGD_MIXING_INIT;
         cr_assert(tsgd_topology_build(&s, name, 5, seed, NULL) == TSGD_OK);
         for (uint32_t a = 1, pair = 0; a < 5; a++)
             for (uint32_t b = 0; b < a; b++, pair++) {
@@ -398,7 +398,7 @@ static void expect_fair(const char *name)
                 count[pair] += linked;
                 all += linked;
             }
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
     }
     double share = all / (10.0 * SEEDS), sigma = sqrt(SEEDS * share * (1 - share));
     for (uint32_t pair = 0; pair < 10; pair++)
@@ -414,10 +414,10 @@ Test(topology, er_links_pairs_with_its_probability)
 {
     double links = 0;
     for (uint64_t seed = 0; seed < 20; seed++) {
-        struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+        struct tsgd_mixing s = TSGD_MIXING_INIT;
         cr_assert(tsgd_topology_build(&s, "er:0.2", 200, seed, NULL) == TSGD_OK);
         links += (double)tsgd_csr_off_diagonal(s.w) / 2;
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
     }
     double pairs = 20 * 200 * 199 / 2.0;
     cr_expect(fabs(links - 0.2 * pairs) < 5 * sqrt(pairs * 0.2 * 0.8), "%g of %g", links, pairs);
@@ -425,24 +425,24 @@ Test(topology, er_links_pairs_with_its_probability)
 
 Test(topology, er_1_links_everybody)
 {
-    struct tsgd_schedule s = named("er:1", 6);
+    struct tsgd_mixing s = named("er:1", 6);
     for (uint32_t a = 0; a < 6; a++)
         for (uint32_t b = 0; b < 6; b++)
             cr_expect(fabs(weight(&s, 0, a, b) - 1.0 / 6) < 1e-7);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 /* ---- files ---- */
 
 /* Builds the graph of a file with this text. */
-static enum tsgd_status from_file(struct tsgd_schedule *out, const char *text, size_t bytes,
+static enum tsgd_status from_file(struct tsgd_mixing *out, const char *text, size_t bytes,
                                   uint32_t k, bool parts, struct tsgd_error *err)
 {
     char path[] = "/tmp/telesgd-graph-XXXXXX", name[64];
     int fd = mkstemp(path);
     cr_assert(fd >= 0 && write(fd, text, bytes) == (ssize_t)bytes && close(fd) == 0);
     snprintf(name, sizeof name, "file:%s", path);
-    *out = (struct tsgd_schedule)TSGD_SCHEDULE_INIT;
+    *out = (struct tsgd_mixing)TSGD_MIXING_INIT;
     enum tsgd_status st = (parts ? tsgd_topology_build_parts : tsgd_topology_build)(out, name, k, 0,
                                                                                     err);
     unlink(path);
@@ -452,26 +452,26 @@ static enum tsgd_status from_file(struct tsgd_schedule *out, const char *text, s
 Test(topology, links_of_a_file_have_metropolis_hastings_weights)
 {
     static const char text[] = "# a line of four\n\n0 1\n 2\t1  # the middle\r\n3 2";
-    struct tsgd_schedule s, line = named("line", 4);
+    struct tsgd_mixing s, line = named("line", 4);
     struct tsgd_error err;
     cr_assert(from_file(&s, text, strlen(text), 4, false, &err) == TSGD_OK, "%s", err.text);
     for (uint32_t a = 0; a < 4; a++)
         for (uint32_t b = 0; b < 4; b++)
             cr_expect(weight(&s, 0, a, b) == weight(&line, 0, a, b), "%u %u", a, b);
-    tsgd_schedule_release(&s);
-    tsgd_schedule_release(&line);
+    tsgd_mixing_release(&s);
+    tsgd_mixing_release(&line);
 }
 
 /* Every topology with one round, written with its weights and read again. */
 ParameterizedTestParameters(topology, weights_of_a_file_are_taken_as_they_stand) { return pairs(); }
 ParameterizedTest(size_t *pair, topology, weights_of_a_file_are_taken_as_they_stand, .timeout = 60)
 {
-    struct tsgd_schedule s, t;
+    struct tsgd_mixing s, t;
     struct tsgd_error err;
     char *text;
     size_t bytes;
     if (!build(*pair, &s) || s.period > 1) {
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
         return;
     }
     FILE *f = open_memstream(&text, &bytes);
@@ -485,8 +485,8 @@ ParameterizedTest(size_t *pair, topology, weights_of_a_file_are_taken_as_they_st
             cr_expect(weight(&s, 0, a, b) == weight(&t, 0, a, b), "%s: %u %u", row(*pair)->name, a,
                       b);
     free(text);
-    tsgd_schedule_release(&s);
-    tsgd_schedule_release(&t);
+    tsgd_mixing_release(&s);
+    tsgd_mixing_release(&t);
 }
 
 Test(topology, a_disconnected_file_is_refused_unless_allowed)
@@ -496,25 +496,25 @@ Test(topology, a_disconnected_file_is_refused_unless_allowed)
         "0 0 1\n1 1 1\n2 2 1\n3 3 1\n0 1 0\n0 2 0\n0 3 0\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct tsgd_schedule s;
+        struct tsgd_mixing s;
         struct tsgd_error err;
         cr_assert(from_file(&s, texts[i], strlen(texts[i]), 4, false, &err) == TSGD_EINVAL, "%zu",
                   i);
         cr_expect(strstr(err.text, "never hears of token 0") &&
                   strstr(err.text, "--allow-disconnected"), "%s", err.text);
         cr_assert(from_file(&s, texts[i], strlen(texts[i]), 4, true, &err) == TSGD_OK, "%zu", i);
-        tsgd_schedule_release(&s);
+        tsgd_mixing_release(&s);
     }
 }
 
 Test(topology, a_directed_cycle_in_a_file_is_connected)
 {
     static const char text[] = "0 0 .5\n0 2 .5\n1 1 .5\n1 0 .5\n2 2 .5\n2 1 .5\n";
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     struct tsgd_error err;
     cr_assert(from_file(&s, text, strlen(text), 3, false, &err) == TSGD_OK, "%s", err.text);
     cr_expect(weight(&s, 0, 0, 2) == 0.5 && weight(&s, 0, 2, 0) == 0);
-    tsgd_schedule_release(&s);
+    tsgd_mixing_release(&s);
 }
 
 static const struct { const char *text, *sentence; enum tsgd_status st; } bad_files[] = {
@@ -545,7 +545,7 @@ ParameterizedTestParameters(topology, a_bad_file_is_refused_by_line)
 }
 ParameterizedTest(size_t *i, topology, a_bad_file_is_refused_by_line)
 {
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     struct tsgd_error err;
     const char *text = bad_files[*i].text;
     cr_assert(from_file(&s, text, strlen(text), 3, false, &err) == bad_files[*i].st, "%s", text);
@@ -555,7 +555,7 @@ ParameterizedTest(size_t *i, topology, a_bad_file_is_refused_by_line)
 
 Test(topology, a_zero_byte_in_a_file_is_refused)
 {
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     struct tsgd_error err;
     cr_assert(from_file(&s, "0 1\n1 \0 2\n", 10, 3, false, &err) == TSGD_EFORMAT);
     cr_expect(strstr(err.text, ":2: a zero byte"), "%s", err.text);
@@ -565,7 +565,7 @@ Test(topology, a_file_that_cannot_be_read_is_an_input_error)
 {
     static const char *const names[] = {"file:/nowhere/graph", "file:/tmp"};
     for (size_t i = 0; i < 2; i++) {
-        struct tsgd_schedule s;
+        struct tsgd_mixing s;
         struct tsgd_error err;
         cr_assert(tsgd_topology_build(&s, names[i], 3, 0, &err) == TSGD_EIO);
         cr_expect(strstr(err.text, "cannot read") && strstr(err.text, names[i] + 5), "%s",
@@ -609,7 +609,7 @@ static const struct { const char *name; uint32_t k; const char *sentence; } refu
 Test(topology, what_cannot_be_is_refused_with_a_sentence)
 {
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+        struct tsgd_mixing s = TSGD_MIXING_INIT;
         struct tsgd_error err = {TSGD_OK, ""};
         cr_expect(tsgd_topology_build(&s, refused[i].name, refused[i].k, 0, &err) == TSGD_EINVAL,
                   "%s k=%u", refused[i].name, refused[i].k);
@@ -620,7 +620,7 @@ Test(topology, what_cannot_be_is_refused_with_a_sentence)
 
 Test(topology, an_unknown_name_suggests_the_nearest)
 {
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
     struct tsgd_error err;
     cr_assert(tsgd_topology_build(&s, "rign", 4, 0, &err) == TSGD_EINVAL);
     cr_expect(strstr(err.text, "did you mean 'ring'"), "%s", err.text);
@@ -637,7 +637,7 @@ Test(topology, a_matrix_that_is_not_doubly_stochastic_is_refused_with_its_row_or
         {rows, "row 0"}, {columns, "column 0"}, {negative, "-0.5"}};
     for (size_t i = 0; i < 3; i++) {
         struct tsgd_csr w = TSGD_CSR_INIT;
-        struct tsgd_schedule s = {1, &w};
+        struct tsgd_mixing s = {1, &w};
         struct tsgd_error err;
         cr_assert(tsgd_csr_build(&w, 2, cases[i].e, 4, NULL) == TSGD_OK);
         cr_assert(tsgd_topology_check(&s, "test", &err) == TSGD_EINVAL);
@@ -654,28 +654,28 @@ Test(topology, links_given_twice_or_to_oneself_count_once_or_not_at_all)
     tsgd_edges_link(&e, 0, 1, 0);
     tsgd_edges_link(&e, 0, 2, 2);
     cr_assert(tsgd_edges_finish(&e, &w, NULL) == TSGD_OK);
-    struct tsgd_schedule s = {1, &w};
+    struct tsgd_mixing s = {1, &w};
     cr_expect(weight(&s, 0, 0, 1) == 0.5 && weight(&s, 0, 0, 0) == 0.5);
     cr_expect(weight(&s, 0, 2, 2) == 1);
     tsgd_csr_release(&w);
     tsgd_edges_release(&e);
 }
 
-Test(topology, the_bytes_of_a_schedule_are_those_of_its_arrays)
+Test(topology, the_bytes_of_mixing_matrices_are_those_of_their_arrays)
 {
-    struct tsgd_schedule s;
+    struct tsgd_mixing s;
     cr_assert(tsgd_topology_build(&s, "complete", 10, 0, NULL) == TSGD_OK);
-    cr_expect(tsgd_schedule_bytes(&s) == 2 * 4 * 11 + 100 * (4 + 4 + 4));
-    tsgd_schedule_release(&s);
+    cr_expect(tsgd_mixing_bytes(&s) == 2 * 4 * 11 + 100 * (4 + 4 + 4));
+    tsgd_mixing_release(&s);
     cr_assert(tsgd_topology_build(&s, "onepeer-exp", 8, 0, NULL) == TSGD_OK);
-    cr_expect(tsgd_schedule_bytes(&s) == 3 * (2 * 4 * 9 + 16 * (4 + 4 + 4)), "%zu",
-              tsgd_schedule_bytes(&s));
-    tsgd_schedule_release(&s);
+    cr_expect(tsgd_mixing_bytes(&s) == 3 * (2 * 4 * 9 + 16 * (4 + 4 + 4)), "%zu",
+              tsgd_mixing_bytes(&s));
+    tsgd_mixing_release(&s);
 }
 
 Test(topology, a_graph_that_cannot_fit_is_refused_before_memory_is_taken)
 {
-    struct tsgd_schedule s = TSGD_SCHEDULE_INIT;
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
     struct tsgd_error err;
     struct tsgd_csr w = TSGD_CSR_INIT;
     struct tsgd_edges e = TSGD_EDGES_INIT(4);
