@@ -10,6 +10,7 @@
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
+#   make picture    the README's picture: the same two runs, evaluated more often
 #   make paper-fig2 paper-lenet paper-links   figures of the paper, in minutes; FULL=1: in full
 #   make install    program, manual pages, completion, header, archive, pkg-config file (prefix,
 #                   libdir, DESTDIR)
@@ -154,13 +155,24 @@ demo: $(B)/telesgd
 	@mkdir -p $(R)
 	@echo "100 nodes share Fashion-MNIST, each with few of the ten classes (Dirichlet 0.1)."
 	@echo; echo "1. Decentralized SGD: all 100 nodes step and gossip on a ring, $(DEMO_DSGD) rounds."
-	$(B)/telesgd train $(COMMON) --method dsgd --rounds $(DEMO_DSGD) --log $(R)/dsgd.jsonl --save $(R)/dsgd.safetensors --progress plain
+	$(B)/telesgd train $(DSGD) --log $(R)/dsgd.jsonl --save $(R)/dsgd.safetensors --progress plain
 	@echo; echo "2. TELEPORTATION: 8 tokens travel between the 100 nodes, $(DEMO_TELEPORT) rounds; as many gradients."
-	$(B)/telesgd train $(COMMON) --method teleport --active 8 --rounds $(DEMO_TELEPORT) --log $(R)/teleport.jsonl --save $(R)/teleport.safetensors --progress plain
+	$(B)/telesgd train $(TELEPORT) --log $(R)/teleport.jsonl --save $(R)/teleport.safetensors --progress plain
 	@echo; $(B)/telesgd compare $(R)/dsgd.jsonl $(R)/teleport.jsonl
 	@echo; echo "Files: $(R)/dsgd.jsonl $(R)/teleport.jsonl (logs, JSON lines), $(R)/dsgd.safetensors $(R)/teleport.safetensors (parameters)"
 DEMO_DSGD := 200
 DEMO_TELEPORT := 2500
+DSGD = $(COMMON) --method dsgd --rounds $(DEMO_DSGD)
+TELEPORT = $(COMMON) --method teleport --active 8 --rounds $(DEMO_TELEPORT)
+
+# Each curve has an evaluation every 400 gradients. What git keeps is a copy, perf/dsgd-teleport.svg.
+picture: deps-run ; @$(MAKE) --no-print-directory curves
+curves: $(B)/telesgd
+	@mkdir -p $(R)
+	$(B)/telesgd train $(DSGD) --eval-at-start --eval-every 4 --progress off --log $(R)/dsgd-curve.jsonl
+	$(B)/telesgd train $(TELEPORT) --eval-at-start --eval-every 50 --progress off --log $(R)/teleport-curve.jsonl
+	awk -v heading='LeNet on Fashion-MNIST: 100 nodes, each with few of the ten classes' -f perf/picture.awk \
+	    $(R)/dsgd-curve.jsonl $(R)/teleport-curve.jsonl > $(R)/dsgd-teleport.svg
 
 # ---- installation ----
 prefix ?= /usr/local
@@ -192,4 +204,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-clang deps-arm run test check check-arm check-clang debug everything unit stress bench bench-compare lint mutants demo install clean
+.PHONY: FORCE deps-run deps-test deps-clang deps-arm run test check check-arm check-clang debug everything unit stress bench bench-compare lint mutants demo picture curves install clean

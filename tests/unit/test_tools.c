@@ -119,3 +119,48 @@ Test(tools, a_flame_graph_is_as_wide_as_its_samples)
     write_file("empty", "");
     cr_expect(awk("flame.awk", "empty") == 1);
 }
+
+/* The log of a run of 100 nodes: three evaluations, the last after 1,000 gradients. */
+static void write_log(const char *name, const char *method, const char *at_500, const char *at_1000)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "{\"type\":\"config\",\"data\":\"d\",\"partition\":\"iid\",\"model\":\"m\","
+             "\"method\":\"%s\",\"nodes\":100,\"active\":8,\"topology\":\"<&>\",\"seed\":0}\n"
+             "{\"type\":\"eval\",\"gradients\":0,\"test_accuracy\":0.0}\n"
+             "{\"type\":\"eval\",\"gradients\":500,\"test_accuracy\":%s}\n"
+             "{\"type\":\"eval\",\"gradients\":1000,\"test_accuracy\":%s}\n"
+             "{\"type\":\"summary\",\"gradients\":1000,\"test_accuracy\":%s}\n",
+             method, at_500, at_1000, at_1000);
+    write_file(name, text);
+}
+
+/* The frame is 672 wide from x = 64, and 302 high up from y = 362. */
+Test(tools, a_picture_has_both_curves_where_the_logs_say_and_where_the_upper_one_overtook)
+{
+    write_log("low", "dsgd", "0.25", "0.5");
+    write_log("high", "teleport", "0.75", "1.0");
+    cr_assert(awk("picture.awk", "high low") == 0);
+    static const char *const parts[] = {
+        "\"high\" points=\"64.0,362.0 400.0,135.5 736.0,60.0\"",
+        "\"low\" points=\"64.0,362.0 400.0,286.5 736.0,211.0\"",
+        ">50.0 % by 500<",
+        ">D-SGD: all 100 nodes on a &lt;&amp;&gt;<",
+        ">TELEPORTATION: 8 of 100 nodes active, on a &lt;&amp;&gt;<",
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        cr_expect(strstr(output, parts[i]) != NULL, "%s in %s", parts[i], output);
+    cr_expect(!strcmp(output + strlen(output) - 7, "</svg>\n"), "%s", output);
+}
+
+Test(tools, a_picture_of_other_than_two_logs_with_accuracies_is_refused)
+{
+    write_log("good", "dsgd", "0.25", "0.5");
+    write_file("empty", "");
+    write_file("without", "{\"type\":\"config\",\"method\":\"dsgd\"}\n"
+               "{\"type\":\"eval\",\"gradients\":0,\"grad_norm2\":1.0}\n");
+    cr_expect(awk("picture.awk", "good") == 1 && output[0] == 0);
+    cr_expect(awk("picture.awk", "good empty") == 1 && output[0] == 0);
+    cr_expect(awk("picture.awk", "good good good") == 1 && output[0] == 0);
+    cr_expect(awk("picture.awk", "good without") == 1 && output[0] == 0);
+}
