@@ -80,7 +80,8 @@ static struct bench_time middle(struct bench_time t[TURNS])
 }
 
 /* One case; *ring is the time of the ring, which comes first. */
-static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool bypass, double *ring)
+static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool bypass,
+                double *ring)
 {
     struct tsgd_mixing s = TSGD_MIXING_INIT;
     struct bench_time t[TURNS], limit[TURNS];

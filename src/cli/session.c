@@ -50,8 +50,8 @@ static void note(const struct tsgd_session *s, enum tsgd_status st, const struct
     *code = TSGD_EXIT_FAILED;
 }
 
-/* After the training, whose status is st. A training that diverged leaves its log and its trace; one
- * that could not run leaves nothing more than what its log has.                                 */
+/* After the training, whose status is st. A training that diverged leaves its log and its trace;
+ * one that could not run leaves nothing more than what its log has.                              */
 static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *t,
                              enum tsgd_status st, bool interrupted)
 {

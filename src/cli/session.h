@@ -1,6 +1,6 @@
-/* cli/session.h: what every command that trains has in common. Outputs are looked at before anything is
- * done; then the log is opened and the training runs, until its end or a signal; and there is one
- * ending: what was asked to be kept is kept, the log is closed, and then all is told.           */
+/* cli/session.h: what every command that trains has in common. Outputs are looked at before
+ * anything is done; then the log is opened and the training runs, until its end or a signal; and
+ * there is one ending: what was asked to be kept is kept, the log is closed, and all is told.   */
 #ifndef TSGD_CLI_SESSION_H
 #define TSGD_CLI_SESSION_H
 
@@ -32,7 +32,7 @@ struct tsgd_session {
     bool split_is_new;          /* a start that fails takes the split file away again */
 };
 
-/* Whether outputs may be, and can be, written; before the trainee is made. TSGD_EINVAL, TSGD_EIO. */
+/* Whether outputs may be written, and can be; before the trainee is made. TSGD_EINVAL, TSGD_EIO. */
 enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_command *self,
                                    const struct tsgd_settings *asked, struct tsgd_error *err);
 

@@ -15,8 +15,8 @@ struct tsgd_measure {
     double sum[TSGD_MEASURE_SUMS];
 };
 
-/* A number that a problem reports of an evaluation: a field of struct tsgd_eval. A problem lists them,
- * and the first is what a search judges by: less is better.                                     */
+/* A number that a problem reports of an evaluation: a field of struct tsgd_eval. A problem lists
+ * them, and the first is what a search judges by: less is better.                                */
 #define TSGD_MOST_METRICS 8
 struct tsgd_problem_metric {
     const char *name;
@@ -46,8 +46,8 @@ struct tsgd_problem_ops {
     void (*evaluate)(const struct tsgd_problem *p, uint32_t block, const float *x, void *scratch,
                      struct tsgd_measure *out);
     /* The metrics, into value[p->n_metrics], from the sum over all blocks at the mean of the tokens
-     * and the tokens' consensus distance from it (0 where one row is measured alone). One that is not
-     * finite means that the training has diverged.                                              */
+     * and the tokens' consensus distance from it (0 where one row is measured alone). One that is
+     * not finite means that the training has diverged.                                           */
     void (*report)(const struct tsgd_problem *p, const struct tsgd_measure *sum, double consensus,
                    double *value);
 };

@@ -113,9 +113,9 @@ static const struct tsgd_problem_metric metrics[] = {
     {"distance2", offsetof(struct tsgd_eval, distance2), 0, 0, false},
 };
 
-/* f is c/2 ||x - x*||^2 and a constant, so ||grad f||^2 = c^2 ||x - x*||^2; and the mean of
- * ||x_a - x*||^2 over the tokens is that of their mean and the consensus distance, so no token need be
- * measured on its own.                                                                          */
+/* f is c/2 ||x - x*||^2 and a constant, so ||grad f||^2 = c^2 ||x - x*||^2; and the mean over
+ * the tokens of ||x_a - x*||^2 is that of their mean and the consensus distance, so no token need
+ * be measured on its own.                                                                       */
 static void report(const struct tsgd_problem *p, const struct tsgd_measure *sum, double consensus,
                    double *value)
 {

@@ -26,9 +26,9 @@ struct tsgd_task_ops {
     /* Refuses settings that contradict each other, and fills in what follows from the others. Reads
      * no file. TSGD_EINVAL, TSGD_ENOMEM.                                                        */
     enum tsgd_status (*resolve)(struct tsgd_settings *s, struct tsgd_error *err);
-    /* Makes the task that resolved settings ask for, to be computed with `on`, and fills in what only
-     * the data tell; borrows their texts. On error *out is untouched. TSGD_EINVAL, TSGD_EFORMAT,
-     * TSGD_EIO, TSGD_ENOMEM.                                                                    */
+    /* Makes the task that resolved settings ask for, to be computed with `on`, and fills in what
+     * only the data tell; borrows their texts. On error *out is untouched. TSGD_EINVAL,
+     * TSGD_EFORMAT, TSGD_EIO, TSGD_ENOMEM.                                                       */
     enum tsgd_status (*create)(struct tsgd_task **out, struct tsgd_settings *s,
                                const struct tsgd_backend *on, struct tsgd_error *err);
     /* Fills in what it knows: samples, shapes, step_flops, split_hash; adds to memory_bytes. */

@@ -57,7 +57,8 @@ static void compare(struct fixture *f, const char *model, size_t batch)
     for (size_t j = 0; j < f->net.dim; j++) {
         double want = f->sum[j] / (double)batch;
         cr_assert(fabs((double)f->grad[j] - want) < 1e-4 * most, "%s, %s, batch %zu, parameter "
-                  "%zu: %.9g, want %.9g", model, f->net.on.kernels->isa, batch, j, (double)f->grad[j],
+                  "%zu: %.9g, want %.9g", model, f->net.on.kernels->isa, batch, j,
+                  (double)f->grad[j],
                   want);
     }
 }

@@ -121,7 +121,7 @@ ParameterizedTest(size_t *row, decode, numbers_are_those_of_the_bytes_to_the_bit
     tsgd_dataset_release(&d);
 }
 
-/* All 256 bytes at every place of a tile: random ones might miss the one that rounds differently. */
+/* All 256 bytes at every place of a tile: random ones might miss one that rounds differently. */
 Test(decode, every_byte_becomes_its_number)
 {
     struct tsgd_dataset d = make((struct tsgd_shape){1, 16, 16}, PIXELS, true);

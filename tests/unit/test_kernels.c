@@ -41,12 +41,15 @@ Test(sgd, follows_the_reference_in_double_over_many_steps)
                 rx[j] = (double)x[j];
             for (int t = 0; t < 100; t++) {
                 float *g = noise(N);
-                tsgd_sgd(tsgd_isa_table(0), x, plain ? NULL : m, g, N, 0.05f, mu, nesterov && !plain, 0.01f);
-                sgd_twin(rx, rm, g, N, (double)0.05f, (double)mu, nesterov && !plain, (double)0.01f);
+                tsgd_sgd(tsgd_isa_table(0), x, plain ? NULL : m, g, N, 0.05f, mu,
+                         nesterov && !plain, 0.01f);
+                sgd_twin(rx, rm, g, N, (double)0.05f, (double)mu, nesterov && !plain,
+                         (double)0.01f);
                 free(g);
             }
             for (int j = 0; j < N; j++)
-                cr_assert(fabs(rx[j] - (double)x[j]) < 2e-5, "%d: %g, want %g", j, (double)x[j], rx[j]);
+                cr_assert(fabs(rx[j] - (double)x[j]) < 2e-5, "%d: %g, want %g", j, (double)x[j],
+                          rx[j]);
             free(x);
         }
 }
@@ -61,7 +64,7 @@ Test(fold, gives_the_mean_and_the_spread_around_it)
         for (int a = 0; a < K; a++) {
             x[a] = noise(dim);
             for (size_t j = 0; j < dim; j++)
-                x[a][j] += 1000;                /* far from 0: a naive sum of squares would cancel */
+                x[a][j] += 1000;        /* far from 0: a naive sum of squares would cancel */
             square += tsgd_fold(tsgd_isa_table(0), sum, x[a], x[0], dim);
         }
         double shift = tsgd_fold_finish(tsgd_isa_table(0), mean, sum, x[0], dim, K);

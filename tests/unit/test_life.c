@@ -62,7 +62,8 @@ Test(life, what_a_run_does_not_have_it_does_not_give, .timeout = 60)
     cr_expect(tsgd_run_token(run, tokens - 1) != NULL && tsgd_run_token(run, tokens) == NULL);
     cr_expect(tsgd_run_token(run, 99999) == NULL && tsgd_run_token(run, UINT64_MAX) == NULL);
     cr_expect(tsgd_run_place(run, threads - 1, &place, &err) == TSGD_OK);
-    expect_refused(tsgd_run_place(run, threads, &place, &err), &err, "tsgd_run_place: found worker");
+    expect_refused(tsgd_run_place(run, threads, &place, &err), &err,
+                   "tsgd_run_place: found worker");
     expect_refused(tsgd_run_save_trace(run, NULL, &err), &err, "--trace: is not set");
     tsgd_run_free(run);
 }
@@ -93,8 +94,9 @@ Test(life, a_run_is_not_trained_while_it_is_trained, .timeout = 60)
     tsgd_run_free(run);
 }
 
-/* The child has the memory, but none of the threads: it is told so, and may free; the parent trains on as
- * if nothing had been. A child that waits for threads which do not exist is ended by its alarm.  */
+/* The child has the memory, but none of the threads: it is told so, and may free; the parent trains
+ * on as if nothing had been. A child that waits for threads which do not exist is ended by its
+ * alarm.                                                                                         */
 Test(life, a_forked_child_may_free_a_run_and_nothing_else, .timeout = 60)
 {
     struct tsgd_run *run = create(small);

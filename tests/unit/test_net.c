@@ -266,7 +266,8 @@ Test(loss, agrees_with_double)
     twin_widen(z, SAMPLES * LOGITS, z2);
     for (int s = 0; s < SAMPLES; s++)
         want += tsgd_ref_cross_entropy(LOGITS, z2 + s * LOGITS, labels[s]);
-    double loss = twin_on(NULL).kernels->cross_entropy(lanes, labels, LOGITS, SAMPLES, LOSS_LD, NULL, NULL);
+    double loss = twin_on(NULL).kernels->cross_entropy(lanes, labels, LOGITS, SAMPLES, LOSS_LD,
+                                                       NULL, NULL);
     cr_assert(fabs(loss - want) < 4 * FLT_EPSILON * want, "%.9g, want %.9g", loss, want);
 }
 

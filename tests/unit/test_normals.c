@@ -85,7 +85,8 @@ static float *draws(void)
     float *z = malloc((size_t)DRAWS * sizeof *z);
     cr_assert(z != NULL);
     for (uint32_t i = 0; i < ROWS; i++)
-        tsgd_rng_normals(tsgd_isa_table(0), 1, TSGD_RNG_TEST, i / 100, i % 100, z + (size_t)i * WIDTH, WIDTH);
+        tsgd_rng_normals(tsgd_isa_table(0), 1, TSGD_RNG_TEST, i / 100, i % 100,
+                         z + (size_t)i * WIDTH, WIDTH);
     return z;
 }
 

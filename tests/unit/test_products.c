@@ -1,4 +1,5 @@
-/* The product kernels of every instruction set by themselves: edges of tiles, scalings of C, memory. */
+/* The product kernels of every instruction set by themselves: edges of tiles, scalings of C,
+ * memory.                                                                                        */
 #include "linalg/isa.h"
 #include "twin.h"
 
@@ -62,7 +63,8 @@ static void compare(const struct tsgd_kernels *kernels, struct tsgd_rng *rng,
             double want = sum + add;
             double bound = FLT_EPSILON * ((double)(k + 2) * size + fabs(add));
             cr_assert(fabs((double)c[i * n + j] - want) <= bound,
-                      "%s %zux%zux%zu%s%s beta %g at (%zu, %zu): %g, want %g", kernels->isa, m, n, k,
+                      "%s %zux%zux%zu%s%s beta %g at (%zu, %zu): %g, want %g", kernels->isa, m, n,
+                      k,
                       ta ? " A^T" : "", tb ? " B^T" : "", (double)beta, i, j,
                       (double)c[i * n + j], want);
         }
@@ -114,7 +116,8 @@ Test(products, have_the_same_bits_wherever_the_matrices_stand, .timeout = 60)
             p.c = c + SHIFT;
             kernels->gemm(&p, panel);
             free(panel);
-            cr_assert(!memcmp(first, c + SHIFT, sizeof first), "%s turned %zu", kernels->isa, turned);
+            cr_assert(!memcmp(first, c + SHIFT, sizeof first), "%s turned %zu", kernels->isa,
+                      turned);
             memmove(a, a + SHIFT, M * K * sizeof *a);
             memmove(b, b + SHIFT, K * N * sizeof *b);
         }

@@ -22,7 +22,8 @@ static struct tsgd_quadratic make(const char *rule, uint32_t nodes, size_t dim, 
     struct tsgd_quadratic q;
     const struct tsgd_conditioning *c;
     cr_assert(tsgd_conditioning_find(&c, rule, NULL) == TSGD_OK);
-    cr_assert(tsgd_quadratic_init(&q, tsgd_isa_table(0), c, nodes, dim, zeta2, sigma2, 3, NULL) == TSGD_OK);
+    cr_assert(tsgd_quadratic_init(&q, tsgd_isa_table(0), c, nodes, dim, zeta2, sigma2, 3, NULL) ==
+              TSGD_OK);
     return q;
 }
 

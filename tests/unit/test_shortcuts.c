@@ -1,5 +1,5 @@
-/* Networks with shortcuts: what a later layer joins must survive until then, forwards and backwards,
- * whatever lies between.                                                                        */
+/* Networks with shortcuts: what a later layer joins must survive until then, forwards and
+ * backwards, whatever lies between.                                                              */
 #include "twin.h"
 
 #include <criterion/criterion.h>
@@ -78,7 +78,7 @@ static void teardown(struct fixture *f)
     tsgd_net_release(&f->net);
 }
 
-/* Scratch with the input in front, NaN in all that a net has to write first, and canaries behind. */
+/* Scratch: the input in front, NaN in all that a net has to write first, and canaries behind. */
 enum { CANARIES = 64 };
 static const float canary = 12345;
 

@@ -68,7 +68,8 @@ Test(tune, puts_the_powers_of_two_into_the_papers_passes)
     }
 }
 
-/* The first population draws first, as a run alone does; a pass of one population is a run alone. */
+/* The first population draws first, as a run alone does; a pass of one population is a run alone.
+ */
 Test(tune, populations_are_the_runs_done_alone_bit_for_bit)
 {
     struct tsgd_settings *s = quadratic(25);
@@ -135,7 +136,8 @@ Test(tune, same_bits_for_any_threads_even_when_a_candidate_diverges)
         for (size_t i = 0; i < n; i++) {
             if (threads == 1)
                 hash[i] = c[i].last.state_hash;
-            cr_expect(c[i].last.state_hash == hash[i], "candidate %zu, %d threads", i, (int)threads);
+            cr_expect(c[i].last.state_hash == hash[i], "candidate %zu, %d threads", i,
+                      (int)threads);
             lost += c[i].diverged;
             cr_expect(!c[i].diverged || c[i].lr == 1e9);
         }
@@ -266,5 +268,6 @@ Test(hold_out, is_uniform_over_a_nodes_samples)
         tsgd_split_release(&s);
     }
     for (int j = 0; j < 20; j++)
-        cr_expect(fabs(count[j] - 1000.0) < 5 * sqrt(4000 * 0.25 * 0.75), "sample %d: %u", j, count[j]);
+        cr_expect(fabs(count[j] - 1000.0) < 5 * sqrt(4000 * 0.25 * 0.75), "sample %d: %u", j,
+                  count[j]);
 }
