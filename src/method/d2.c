@@ -7,6 +7,8 @@
  * converges only if every eigenvalue of the symmetric W lies above -1/3, as the paper assumes.  */
 #include "method/method.h"
 
+#include "linalg/eigen.h"
+
 #include <string.h>
 
 static void init(const struct tsgd_rule *r, const struct tsgd_rows *rows, size_t dim,
@@ -32,12 +34,31 @@ static const struct tsgd_rule rule = {
     .exchanged = {"x"}, .own = {"psi"}, .init = init, .step = step,
 };
 
+/* One symmetric matrix, whose eigenvalues lie above -1/3. */
+static enum tsgd_status check_mixing(const struct tsgd_mixing *mixing, const char *topology,
+                                     struct tsgd_error *err)
+{
+    const double bound = -1.0 / 3, margin = 1e-6;       /* as right as the eigenvalue is */
+    double least;
+    if (mixing->period > 1)
+        return tsgd_fail(err, TSGD_EINVAL, "--topology %s: changes over %u rounds, but method d2 "
+                         "needs one that stays, such as ring", topology, mixing->period);
+    if (!tsgd_csr_symmetric(mixing->w))
+        return tsgd_fail(err, TSGD_EINVAL, "--topology %s: its weights are not symmetric, but "
+                         "method d2 needs symmetric ones, such as ring has", topology);
+    enum tsgd_status st = tsgd_csr_least_eigenvalue(mixing->w, &least, err);
+    if (st != TSGD_OK || least > bound + margin)
+        return st;
+    return tsgd_fail(err, TSGD_EINVAL, "--topology %s: its smallest eigenvalue with %u tokens is "
+                     "%.6f, but method d2 diverges unless it is above %.6f; add --lazy, which "
+                     "mixes with (I + W) / 2", topology, mixing->w->n, least, bound);
+}
+
 const struct tsgd_method tsgd_method_d2 = {
     .name = "d2",
     .summary = "D2: corrects each step by the last one, so that different data do no harm",
     .rule = &rule,
     .one_step = true,
     .every_step = true,
-    .needs_spectrum = true,
-    .least_eigenvalue = -1.0 / 3,
+    .check_mixing = check_mixing,
 };

@@ -1,7 +1,6 @@
 #include "method/method.h"
 
 #include "base/text.h"
-#include "linalg/eigen.h"
 
 #include <string.h>
 
@@ -85,23 +84,7 @@ enum tsgd_status tsgd_method_check_mixing(const struct tsgd_method *m,
                                           const struct tsgd_mixing *mixing, const char *topology,
                                           struct tsgd_error *err)
 {
-    const double margin = 1e-6;         /* as right as the eigenvalue is */
-    double least;
-    if (!m->needs_spectrum)
-        return TSGD_OK;
-    if (mixing->period > 1)
-        return tsgd_fail(err, TSGD_EINVAL, "--topology %s: changes over %u rounds, but method %s "
-                         "needs one that stays, such as ring", topology, mixing->period, m->name);
-    if (!tsgd_csr_symmetric(mixing->w))
-        return tsgd_fail(err, TSGD_EINVAL, "--topology %s: its weights are not symmetric, but "
-                         "method %s needs symmetric ones, such as ring has", topology, m->name);
-    enum tsgd_status st = tsgd_csr_least_eigenvalue(mixing->w, &least, err);
-    if (st != TSGD_OK || least > m->least_eigenvalue + margin)
-        return st;
-    return tsgd_fail(err, TSGD_EINVAL, "--topology %s: its smallest eigenvalue with %u tokens is "
-                     "%.6f, but method %s diverges unless it is above %.6f; add --lazy, which "
-                     "mixes with (I + W) / 2", topology, mixing->w->n, least, m->name,
-                     m->least_eigenvalue);
+    return m->check_mixing ? m->check_mixing(mixing, topology, err) : TSGD_OK;
 }
 
 /* Rounding that is the same for every token, as that of the uniform form, shifts their mean. D2,

@@ -14,15 +14,17 @@ struct tsgd_method {
     bool may_teleport;          /* it does when --active is given, for every k */
     const char *topology;       /* the only one that the method takes; NULL: --topology decides */
 
-    /* NULL: SGD with momentum (method/sgd.h). Else a rule of its own, without the settings; what
-     * follows concerns methods that have one.                                                   */
+    /* NULL: SGD with momentum (method/sgd.h). Else a rule of its own, which names its rows; what
+     * follows says which hyperparameters it takes, and concerns methods that have one.           */
     const struct tsgd_rule *rule;
     bool needs_momentum;        /* its rule is made of --momentum; else it takes none */
     bool takes_nesterov;
     bool one_step;              /* one step of every token in every round: no --local-steps */
     bool every_step;            /* and none is left out: no --allow-empty */
-    bool needs_spectrum;        /* one symmetric W, whose eigenvalues lie above this: */
-    double least_eigenvalue;
+    /* What it asks of the matrices, beyond what every method does; NULL: nothing. As
+     * tsgd_method_check_mixing.                                                                 */
+    enum tsgd_status (*check_mixing)(const struct tsgd_mixing *mixing, const char *topology,
+                                     struct tsgd_error *err);
 };
 
 extern const struct tsgd_method *const tsgd_methods[];

@@ -80,9 +80,9 @@ static const struct tsgd_method *method(uint64_t pick, size_t topology, struct t
     const struct tsgd_method *m = tsgd_methods[pick % tsgd_n_methods];
     if (!m->rule)
         return NULL;
-    if ((m->needs_spectrum || topology == tsgd_n_topologies) && tsgd_mixing_lazy(w, NULL))
+    if ((m->check_mixing || topology == tsgd_n_topologies) && tsgd_mixing_lazy(w, NULL))
         abort();
-    bool should = !m->needs_spectrum || graph_has_spectrum(w);
+    bool should = !m->check_mixing || graph_has_spectrum(w);
     if ((tsgd_method_check_mixing(m, w, "", NULL) == TSGD_OK) != should)
         abort();
     return should ? m : NULL;

@@ -62,7 +62,7 @@ static bool goes_with(const struct tsgd_method *m, size_t topology)
 static bool must_take(const struct tsgd_method *m, size_t topology)
 {
     struct tsgd_mixing w = TSGD_MIXING_INIT;
-    if (!m->needs_spectrum)
+    if (!m->check_mixing)
         return true;
     cr_assert(graph_build(&w, topology, active(m), 0) && !tsgd_mixing_lazy(&w, NULL));
     bool has = graph_has_spectrum(&w);
@@ -89,7 +89,7 @@ ParameterizedTest(size_t *row, run, same_bits_for_any_threads_for_every_method_a
     settings_change(s, "method=%s active=%s topology=%s momentum=%s lazy=%s final-average=%s",
                     m->name, active(m) < 9 ? "4" : "", topology,
                     m->rule && !m->needs_momentum ? "0" : "0.9",
-                    m->needs_spectrum ? "true" : "false", *row % 2 ? "true" : "false");
+                    m->check_mixing ? "true" : "false", *row % 2 ? "true" : "false");
     if (!must_take(m, *row % tsgd_n_topologies)) {
         struct tsgd_run *run;
         struct tsgd_error err;
