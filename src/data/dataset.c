@@ -96,3 +96,8 @@ void tsgd_dataset_release(struct tsgd_dataset *d)
     free(d->test.labels);
     *d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 }
+
+size_t tsgd_dataset_bytes(const struct tsgd_dataset *d)
+{
+    return ((size_t)d->train.count + d->test.count) * (tsgd_shape_size(d->shape) + 1);
+}

@@ -76,4 +76,7 @@ enum tsgd_status tsgd_samples_alloc(struct tsgd_samples *out, uint32_t count, si
 
 void tsgd_dataset_release(struct tsgd_dataset *d);
 
+/* What the samples and their labels take in memory. */
+size_t tsgd_dataset_bytes(const struct tsgd_dataset *d);
+
 #endif

@@ -431,3 +431,8 @@ void tsgd_split_release(struct tsgd_split *s)
     free(s->start);
     *s = (struct tsgd_split)TSGD_SPLIT_INIT;
 }
+
+size_t tsgd_split_bytes(const struct tsgd_split *s)
+{
+    return ((size_t)s->start[s->nodes] + s->nodes + 1) * sizeof *s->index;
+}

@@ -69,4 +69,7 @@ enum tsgd_status tsgd_split_hold_out(struct tsgd_split *s, double share, uint64_
 
 void tsgd_split_release(struct tsgd_split *s);
 
+/* What the split takes in memory. */
+size_t tsgd_split_bytes(const struct tsgd_split *s);
+
 #endif

@@ -126,7 +126,6 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
 {
     const struct training *t = (const struct training *)task;
     const struct tsgd_dataset *d = &t->data;
-    size_t sample = tsgd_shape_size(d->shape) + 1;
     out->train_samples = t->split.start[t->split.nodes];
     out->test_samples = d->test.count;
     out->channels = d->shape.channels;
@@ -134,8 +133,8 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     out->width = d->shape.width;
     out->classes = d->classes;
     out->step_flops = t->net.step_flops * t->supervised.batcher.size;
-    out->memory_bytes += ((uint64_t)d->train.count + d->test.count) * sample +
-                         4 * (out->train_samples + t->split.nodes + 1) + 4 * (uint64_t)t->net.dim;
+    out->memory_bytes += tsgd_dataset_bytes(d) + tsgd_split_bytes(&t->split) +
+                         t->net.dim * sizeof *t->task.init;
     out->split_hash = t->split.hash;
 }
 
