@@ -60,7 +60,7 @@ $(B)/libtelesgd.a: $(filter-out $(B)/src/cli/% $(B)/src/simd/%,$(call obj,src/*/
 	$(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
 $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libtelesgd.a ; $(call link)
-$(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
+$(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/perf/timing.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 $(B)/paper_%: $(B)/perf/paper/paper_%.o $(B)/perf/paper/paper.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \

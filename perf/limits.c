@@ -1,7 +1,7 @@
 /* What the machine itself can do: multiply-adds from registers, and bytes moved, by the widest
  * vectors it has. One function per instruction set, compiled for it whatever the rest is compiled
  * for, and chosen when the program runs: so a share of the peak means the same for every build.  */
-#include "bench.h"
+#include "limits.h"
 
 #include "base/mem.h"
 
