@@ -135,7 +135,7 @@ check-clang: deps-clang
 
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
-unit: $(B)/unit $(B)/telesgd ; LSAN_OPTIONS=suppressions=tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
+unit: $(B)/unit $(B)/telesgd ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
 everything: $(B)/telesgd $(B)/unit $(call prog,tests/stress/stress_*.c perf/bench_*.c perf/paper/paper_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
