@@ -139,7 +139,8 @@ SETTING(batch, "batch", COUNT, "N", RANGE(1, 1 << 20), IS("32"), ABOUT_STEP, RUN
         "samples in a minibatch; always 1 with --model quadratic")
 SETTING(lr, "lr", REAL, "RATE", SINGLE ABOVE(0), IS("0.1"), ABOUT_STEP, RUN, RESULT,
         TRAIN | TUNE | COMMON,
-        "step size")
+        "step size; with --model quadratic it is by default at most 1 over the largest curvature "
+        "of a node")
 SETTING(schedule, "schedule", TEXT, "RULE", ANYTHING, IS("const"), ABOUT_STEP, RUN, RESULT,
         TRAIN | TUNE,
         "step size over the rounds: const, cosine[:LEAST] down to LEAST at the last of --rounds, "

@@ -1,6 +1,7 @@
 /* The task of minimising the synthetic quadratic: no data, one tensor `x`. */
 #include "run/task.h"
 
+#include "base/format.h"
 #include "base/mem.h"
 #include "model/quadratic.h"
 #include "model/safetensors.h"
@@ -12,6 +13,22 @@ struct synthetic {
     struct tsgd_quadratic quadratic;
     struct tsgd_tensor x;
 };
+
+/* The default step size: that of every run, but at most 1 over the largest curvature of a node,
+ * that of the last one; with twice as much a token that visits it is thrown away from its minimum. */
+static enum tsgd_status fill_step_size(struct tsgd_settings *s, struct tsgd_error *err)
+{
+    const struct tsgd_conditioning *c;
+    char text[32];
+    enum tsgd_status st = tsgd_conditioning_find(&c, s->conditioning, err);
+    if (st != TSGD_OK || TSGD_GIVEN(s, lr))
+        return st;
+    double a = c->a((double)s->nodes, (double)s->nodes), most = 1 / (a * a);
+    if (s->lr <= most)
+        return TSGD_OK;
+    tsgd_format(text, sizeof text, "%.3g", most);
+    return TSGD_FILL(s, lr, text, err);
+}
 
 static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
 {
@@ -30,6 +47,7 @@ static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
     TRY(TSGD_FILL(s, batch, "1", err));
     if (s->init)
         TRY(TSGD_FILL(s, x0, NULL, err));
+    TRY(fill_step_size(s, err));
 done:
     return st;
 }
@@ -56,9 +74,8 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     t->x = (struct tsgd_tensor){.name = "x", .rank = 1, .extent = {(uint32_t)s->dim},
                                 .count = s->dim};
     TRY(tsgd_conditioning_find(&conditioning, s->conditioning, err));
-    TRY(tsgd_quadratic_init(&t->quadratic, on->kernels, conditioning, (uint32_t)s->nodes,
-                            s->dim, s->zeta2,
-                            s->sigma2, s->seed, err));
+    TRY(tsgd_quadratic_init(&t->quadratic, on->kernels, conditioning, (uint32_t)s->nodes, s->dim,
+                            s->zeta2, s->sigma2, s->seed, err));
     TRY(TSGD_NEW(&t->task.init, s->dim, "parameters", err));
     if (s->init)
         TRY(tsgd_safetensors_read_one(s->init, &t->x, t->task.init, err));

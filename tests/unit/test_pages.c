@@ -77,7 +77,8 @@ Test(pages, help_tells_defaults_examples_and_exit_codes)
 {
     const char *all = output("%s --help-all", "train");
     cr_expect(strstr(all, "samples in a minibatch; always 1 with --model quadratic [32]"));
-    cr_expect(strstr(all, "step size [0.1]") && strstr(all, "worker threads [the CPUs that this"));
+    cr_expect(strstr(all, "largest curvature of a node [0.1]"));
+    cr_expect(strstr(all, "worker threads [the CPUs that this"));
     cr_expect(strstr(all, "\nExamples\n") && strstr(all, "\nExit codes\n  0         done"));
     cr_expect(strstr(all, "\nNodes that come and go\n") && strstr(all, "\nMachine\n"));
     const char *eval = output("%s --help", "eval");

@@ -562,3 +562,23 @@ Test(quadratic, settings_without_a_meaning_are_refused)
     BAD("--x0:", "x0=1");
 #undef BAD
 }
+
+/* A token that visits a node of curvature c at a step size above 2 / c is thrown away from its
+ * minimum, the farther the oftener: with 0.1 the default problem diverged.                      */
+Test(quadratic, the_default_step_size_does_not_diverge, .timeout = 60)
+{
+    static const int nodes[] = {1, 2, 10, 11, 100, 1000};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes * RULES; i++) {
+        struct tsgd_settings *s = settings_of("model=quadratic nodes=%d conditioning=%s",
+                                              nodes[i / RULES], rules[i % RULES]);
+        struct tsgd_run *run;
+        struct tsgd_summary end;
+        cr_assert(tsgd_run_create(&run, s, NULL) == TSGD_OK);
+        cr_expect(tsgd_run_train(run, NULL, NULL, &end, NULL) == TSGD_OK, "n=%d %s",
+                  nodes[i / RULES], rules[i % RULES]);
+        cr_expect(end.last.grad_norm2 < 2, "n=%d %s: %g", nodes[i / RULES], rules[i % RULES],
+                  end.last.grad_norm2);
+        tsgd_run_free(run);
+        tsgd_settings_free(s);
+    }
+}
