@@ -15,7 +15,7 @@ struct synthetic {
 };
 
 /* The default step size: that of every run, but at most 1 over the largest curvature of a node,
- * that of the last one; with twice as much a token that visits it is thrown away from its minimum. */
+ * that of the last one; with twice as much a token there is thrown away from its minimum.       */
 static enum tsgd_status fill_step_size(struct tsgd_settings *s, struct tsgd_error *err)
 {
     const struct tsgd_conditioning *c;
