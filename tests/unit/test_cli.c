@@ -289,6 +289,69 @@ Test(cli, a_log_that_cannot_begin_is_removed)
     cr_expect(count_files() == 0);
 }
 
+/* None of the files is there when the names are looked at. */
+Test(cli, outputs_that_links_make_one_file_are_refused)
+{
+    static const char *const outputs[] = {
+        "--log link --save real", "--log real --save link", "--save-split far --trace link",
+        "--log near --save near.safetensors", "--log far --save real",
+    };
+    cr_assert(mkdir("d", 0777) == 0 && symlink("real", "link") == 0 &&
+              symlink("../link", "d/back") == 0 && symlink("d/back", "far") == 0 &&
+              symlink("d", "e") == 0 && symlink("d/x", "near") == 0 &&
+              symlink("e/x", "near.safetensors") == 0);
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        char words[256];
+        snprintf(words, sizeof words, TINY QUIET " --rounds 2 %s", outputs[i]);
+        struct result r = run(words);
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, "' is the file of --"), "%s: %s", outputs[i], r.err);
+        cr_expect(access("real", F_OK) != 0 && access("d/x", F_OK) != 0, "%s", outputs[i]);
+    }
+}
+
+Test(cli, an_output_that_is_a_link_to_nothing_yet_makes_what_it_leads_to)
+{
+    static const char *const options[] = {"log", "save", "save-split", "trace"};
+    struct stat s;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char words[256];
+        cr_assert(symlink("real", "link") == 0);
+        snprintf(words, sizeof words, TINY QUIET " --rounds 2 --%s link", options[i]);
+        struct result r = run(words);
+        expect_code(&r, 0);
+        cr_expect(lstat("link", &s) == 0 && S_ISLNK(s.st_mode), "--%s", options[i]);
+        cr_expect(lstat("real", &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0, "--%s",
+                  options[i]);
+        cr_assert(unlink("link") == 0);
+        unlink("real");
+    }
+}
+
+Test(cli, a_log_that_cannot_begin_leaves_links_and_not_what_they_lead_to)
+{
+    struct stat s;
+    cr_assert(symlink("real", "link") == 0);
+    struct result r = run(TINY QUIET " --rounds 2 --log /dev/full --save-split link");
+    expect_code(&r, 2);
+    cr_expect(lstat("link", &s) == 0 && S_ISLNK(s.st_mode) && lstat("real", &s) != 0);
+}
+
+Test(cli, an_output_that_is_a_link_to_itself_is_refused)
+{
+    static const char *const options[] = {"log", "save", "save-split", "trace"};
+    cr_assert(symlink("b", "a") == 0 && symlink("a", "b") == 0);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char words[256], sentence[128];
+        snprintf(words, sizeof words, TINY QUIET " --rounds 2 --%s a", options[i]);
+        struct result r = run(words);
+        expect_code(&r, 2);
+        snprintf(sentence, sizeof sentence, "--%s: cannot write 'a': Too many levels of symbolic",
+                 options[i]);
+        cr_expect(strstr(r.err, sentence), "wants %s, says %s", sentence, r.err);
+    }
+}
+
 Test(cli, a_log_that_fails_under_way_ends_the_run_with_1)
 {
     struct result r = run_limited(4000, TINY QUIET " --rounds 1000000000 --eval-every 10 --log l");
@@ -741,7 +804,7 @@ Test(cli, the_summary_line_repeats_the_last_evaluation)
 
 Test(cli, a_log_is_replaced)
 {
-    char old[20001] = "{\"type\":\"config\",";
+    char old[20001] = "{\"type\":\"config\",\"version\":\"0.0.1\",\"command\":\"tune\"}";
     memset(old + strlen(old), '\n', 20000 - strlen(old));
     write_file("l", old);
     struct result r = run(TINY QUIET " --rounds 2 --log l");
@@ -775,6 +838,25 @@ Test(cli, a_file_of_somebody_else_is_replaced_only_by_force)
     struct result r = run("tune --model quadratic --nodes 3 --rounds 2 --log f" QUIET);
     expect_code(&r, 2);
     cr_expect(strstr(r.err, "--log: 'f' is there"), "%s", r.err);
+}
+
+Test(cli, a_log_of_another_program_is_replaced_only_by_force)
+{
+    static const char *const foreign[] = {
+        "{\"type\":\"config\",\"lr\":0.1}\n",
+        "{\"type\":\"config\",\"version\":\"2\"}\n{\"command\":\"train\"}\n",
+        "{\"type\":\"config\",\"version\":2,\"command\":\"train\"}\n",
+        "{\"type\":\"config\",\"version\":\"0.1.0\",\"command\":\"train\"",
+    };
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        write_file("f", foreign[i]);
+        struct result r = run(TINY QUIET " --rounds 2 --log f");
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, "'f' is there, and is no log of telesgd"), "%s", r.err);
+        cr_expect(!strcmp(read_file("f"), foreign[i]));
+    }
+    struct result r = run(TINY QUIET " --rounds 2 --log f --force");
+    expect_code(&r, 0);
 }
 
 Test(cli, telesgd_replaces_its_own_files_and_empty_ones_and_writes_to_devices)
