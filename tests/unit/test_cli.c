@@ -1550,6 +1550,28 @@ Test(cli, compare_says_that_a_folder_is_no_log)
     cr_expect(strstr(r.err, "cannot read '.': Is a directory"), "%s", r.err);
 }
 
+/* As a run that was killed leaves it: cut at any byte of the second evaluation or the summary. */
+Test(cli, compare_leaves_out_the_last_line_of_a_log_if_it_is_cut)
+{
+    static const char first[] = CONFIG("dsgd", "4")
+                                "{\"type\":\"eval\"," METRICS("10", "40", "0.5");
+    static const char *const second[] = {
+        "{\"type\":\"eval\"," METRICS("20", "80", "0.75"),
+        "{\"type\":\"summary\"," METRICS("20", "80", "0.75"),
+    };
+    write_file("whole", CONFIG("gt", "4") "{\"type\":\"summary\"," METRICS("10", "40", "0.5"));
+    for (size_t i = 0; i < 2; i++)
+        for (size_t n = 1; n + 1 < strlen(second[i]); n += 13) {
+            char text[2048];
+            snprintf(text, sizeof text, "%s%.*s", first, (int)n, second[i]);
+            write_file("l", text);
+            struct result r = run("compare l whole");
+            expect_code(&r, 0);
+            cr_expect(strstr(r.out, "50.00 %") && !strstr(r.out, "75.00 %") &&
+                      strstr(r.out, "  l (unfinished)\n"), "after %zu: %s", n, r.out);
+        }
+}
+
 Test(cli, compare_shows_simulated_seconds_when_a_log_has_them)
 {
     struct result r = run(TINY QUIET " --rounds 4 --compute-seconds 2 --log l");
@@ -1576,6 +1598,9 @@ static const struct {
 } bad_log[] = {
     {"", "l: is empty"},
     {CONFIG("dsgd", "4") "{\"type\":\"eval\"}\nnonsense\n", "l: line 3 is not JSON"},
+    {CONFIG("dsgd", "4") "{\"type\":\n{\"type\":\"eval\"}\n", "l: line 2 is not JSON"},
+    {"{\"type\":\"config\",\"nod", "l: line 1 is not JSON"},
+    {CONFIG("dsgd", "4") "{\"type\":\"summary\"}\n{\"ty", "l: line 3 is not JSON"},
     {"{\"type\":\"eval\"}\n", "l: line 1 is of type 'eval'; want a config line first"},
     {CONFIG("dsgd", "4") CONFIG("dsgd", "4"), "l: line 2 is a second config line"},
     {"[1]\n", "l: line 1 is not an object with a type"},
