@@ -702,6 +702,16 @@ Test(cli, tune_logs_every_candidate_and_sums_up_what_was_spent)
     cr_expect(chosen == best, "chose k=%g, least is k=%g", chosen, best);
 }
 
+Test(cli, tune_counts_its_passes_as_people_do)
+{
+    struct result r = run("tune --model quadratic --nodes 3 --rounds 2 --lr 0.01" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nspent           2 rounds in 1 pass, "), "%s", r.out);
+    r = run("tune --model quadratic --nodes 4 --rounds 2 --lr 0.01" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nspent           4 rounds in 2 passes, "), "%s", r.out);
+}
+
 Test(cli, tune_shows_the_curves_and_saves_the_winner)
 {
     struct result r = run("tune --data digits --model logistic --nodes 9 --rounds 20 "
@@ -1528,6 +1538,23 @@ Test(cli, nothing_that_a_log_holds_commands_the_terminal)
     r = run("compare \233\033\303x");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "  ???x (unfinished)\n"), "%s", r.out);
+}
+
+Test(cli, nothing_in_the_name_of_a_file_commands_the_terminal)
+{
+    struct result r = run(TINY QUIET " --rounds 2 --save s\033[31m --log l\nx --save-split \233p "
+                          "--trace \177t");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nwritten         s?[31m, l?x, ?p\n"), "%s", r.out);
+    cr_expect(strstr(r.out, "\ntrace           ?t, "), "%s", r.out);
+    cr_expect(access("s\033[31m", F_OK) == 0 && access("l\nx", F_OK) == 0);
+    r = run("tune --model quadratic --nodes 3 --rounds 2 --save q\033" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nwritten         q?\n"), "%s", r.out);
+    write_file("g\033", "0 1\n1 2\n2 3\n");
+    r = run(TINY QUIET " --rounds 2 --topology file:g\033");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, ", topology file:g?; logistic on "), "%s", r.out);
 }
 
 /* A line of 1 GiB, of which nothing is on the disk, for a program that may have a fifth of that. */
