@@ -105,7 +105,7 @@ static const struct {
     {TINY " --rounds 10 --until test_acuracy>=0.8", "did you mean 'test_accuracy'?"},
     {TINY " --rounds 10 --nesterov", "--nesterov: needs a --momentum above 0"},
     {ALL " --method d2 --nodes 4", "its smallest eigenvalue with 4 tokens is -0.333333"},
-    {ALL " --method d2 --nodes 4", "add --lazy"},
+    {ALL " --method d2 --nodes 4", "unless it is above -1/3 by 1e-06 or more; add --lazy"},
     {ALL " --method d2 --topology exp", "--topology exp: its weights are not symmetric"},
     {ALL " --method d2 --topology exp --lazy", "--topology exp: its weights are not symmetric"},
     {ALL " --method d2 --topology onepeer-exp", "changes over 4 rounds, but method d2"},
@@ -191,6 +191,10 @@ static const struct {
     {"topology hypercube --active 12", "want a power of two: 8 or 16"},
     {"topology torus:5x5 --active 24", "found 24 tokens, want 5 times 5"},
     {"topology base:0 --active 24", "from 1 up"},
+    {"topology base --active 24", "--topology base: want the neighbours a round at most"},
+    {"topology er --active 24", "--topology er: want a probability above 0"},
+    {"topology regular --active 24", "--topology regular: want the number of neighbours"},
+    {TINY " --rounds 10 --partition shards", "shards: found '', want at least 1 shard a node, as"},
     {"topology file:nowhere --active 4", "cannot read 'nowhere'"},
     {"topology file:/dev/null --active 4", "or --allow-disconnected"},
     {TINY " --rounds 10 --topology hypercube --active 12", "want a power of two: 8 or 16"},
@@ -220,6 +224,13 @@ ParameterizedTest(size_t *row, cli, wrong_words_are_refused_and_nothing_is_writt
               "%s: wants '%s', says: %s", refused[*row].words, refused[*row].sentence, r.err);
     cr_expect(!*r.out, "stdout: %s", r.out);
     cr_expect(count_files() == 0, "files after: %s", refused[*row].words);
+}
+
+Test(cli, help_all_without_a_command_is_help)
+{
+    struct result help = run("--help"), all = run("--help-all");
+    expect_code(&all, 0);
+    cr_expect(*help.out && !strcmp(all.out, help.out), "%s%s", all.out, all.err);
 }
 
 Test(cli, without_a_command_the_usage_goes_to_stderr)
