@@ -1126,6 +1126,29 @@ Test(cli, instruction_sets_differ_in_rounding_and_threads_in_nothing)
     cr_assert(accuracy >= 0, "no instruction set runs");
 }
 
+/* The fields that README.md names. */
+Test(cli, all_of_a_log_but_what_it_says_of_the_machine_is_the_same_for_any_threads)
+{
+    static const char *const of_machine[] = {
+        "threads", "gossip", "memory_bytes", "wall_seconds", "samples_per_second", "share_step",
+        "share_mix", "share_eval", "share_wait", "share_other", "steals", "sleeps",
+    };
+    json_t *logs[2];
+    for (int i = 0; i < 2; i++) {
+        json_t *line;
+        size_t n;
+        struct result r = run(i ? TINY QUIET " --rounds 30 --eval-every 10 --log - --threads 5" :
+                              TINY QUIET " --rounds 30 --eval-every 10 --log - --threads 1");
+        expect_code(&r, 0);
+        logs[i] = parse_lines(r.out);
+        cr_expect(json_array_size(logs[i]) == 5);
+        json_array_foreach(logs[i], n, line)
+            for (size_t k = 0; k < sizeof of_machine / sizeof *of_machine; k++)
+                json_object_del(line, of_machine[k]);
+    }
+    cr_expect(json_equal(logs[0], logs[1]));
+}
+
 Test(cli, show_placement_names_the_cpus_of_pinned_workers)
 {
     char want[200];
