@@ -52,7 +52,7 @@ digest() { d=$($sha256 < "$1") && echo "${d%% *}"; }
 is_right() { [ -f "$1" ] && [ "$(digest "$1")" = "$want" ]; }
 
 # The URL $1 into the file $2, after what is there of it already. What curl or wget say about a failure goes to
-# standard error. Returns 2 if the server cannot go on from there.
+# standard error. Returns 2 if the server, or curl in a file:, cannot go on from there.
 download() {
     code=0 status=''
     case $get in
@@ -66,7 +66,7 @@ download() {
     [ -s "$2" ] || rm -f "$2"
     case $code,$status in
     0,*) return 0 ;;
-    33,* | 22,416) return 2 ;;
+    33,* | 36,* | 22,416) return 2 ;;
     *) why="$1 cannot be fetched ($get ended with $code)"; return 1 ;;
     esac
 }
@@ -126,21 +126,37 @@ install_cifar10() {
     work=$folder/unpack.part
     say "unpacking $got"
     rm -rf "$work"
-    mkdir -p "$work" "$bin" || die "$bin: cannot be made"
+    mkdir -p "$work" || die "$work: cannot be made"
     tar -xzf "$got" -C "$work" || die "$got: cannot be unpacked"
     for file in data_batch_1 data_batch_2 data_batch_3 data_batch_4 data_batch_5 test_batch; do
         [ -f "$work/cifar-10-batches-bin/$file.bin" ] || die "$got: holds no cifar-10-batches-bin/$file.bin"
     done
     (cd "$work/cifar-10-batches-bin" && $sha256 -- * > ../SHA256SUMS) || die "$work: cannot be written"
+    mkdir -p "$bin" || die "$bin: cannot be made"
     mv -f "$work"/cifar-10-batches-bin/* "$bin" && mv -f "$work/SHA256SUMS" "$bin" || die "$bin: cannot be written"
     rm -rf "$work" "$part"
     say "$bin is right"
 }
 
-mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] || die "$folder: cannot write there"
+# Removes what a failed call leaves: an archive that is half unpacked, and the folders that this call made, from
+# $folder up to $outermost, as far as they are empty.
+tidy() {
+    [ -z "$work" ] || rm -rf "$work"
+    [ -n "$outermost" ] || return 0
+    made=$folder
+    while rmdir "$made" 2>/dev/null && [ "$made" != "$outermost" ]; do made=$(dirname "$made"); done
+}
+
+work='' outermost='' above=$folder
+while [ ! -e "$above" ]; do
+    outermost=$above
+    above=$(dirname "$above")
+done
 [ -r "$sums" ] || die "$sums: cannot read the checksums"
+mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] || die "$folder: cannot write there"
 exec 9< "$folder"
 if command -v flock >/dev/null && ! flock -n 9; then die "$folder: another fetch.sh is at work there"; fi
+trap tidy EXIT
 if [ "$name" = cifar10 ]; then
     install_cifar10
 else

@@ -21,7 +21,8 @@
  *
  * Calls need 64 KiB of the calling thread's stack, and what on_eval takes of it; the threads that a
  * run starts have 1 MiB each. Any number of runs may exist and train at the same time, each with an
- * isa of its own. A lack of memory is an error of create, never the end of the process.         */
+ * isa of its own. A lack of memory is an error of create, never the end of the process. No pointer
+ * may be NULL unless its call says so; `err` and `user` always may.                             */
 #ifndef TELESGD_H
 #define TELESGD_H
 
@@ -206,7 +207,7 @@ void tsgd_run_stop(struct tsgd_run *run);
 uint64_t tsgd_run_progress(const struct tsgd_run *run);
 
 /* Times gradient steps for about 0.2 s in the calling thread; returns the seconds that one takes,
- * or NaN without memory for it. Only before tsgd_run_train.                                     */
+ * or NaN without memory for it. Only before tsgd_run_train: NaN during and after it.            */
 double tsgd_run_step_seconds(struct tsgd_run *run);
 
 /* What create has found out. */

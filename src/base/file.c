@@ -4,12 +4,52 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ROOM = 40 };             /* for what a temporary name adds */
+enum {
+    ROOM = 40,                  /* for what a temporary name adds */
+    MOST_LINKS = 40,            /* one after the other, as Linux has it */
+};
+
+/* What `link`, the text of the symbolic link at `path`, names: from the folder of the link. */
+static char *named_by_link(const char *path, const char *link)
+{
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash && *link != '/' ? (size_t)(slash - path) + 1 : 0;
+    char *name = malloc(folder + strlen(link) + 1);
+    if (name) {
+        memcpy(name, path, folder);
+        strcpy(name + folder, link);
+    }
+    return name;
+}
+
+/* realpath knows only files that are there; to others the last links are followed one by one. */
+char *tsgd_follow_links(const char *path)
+{
+    char link[PATH_MAX];
+    char *now = realpath(path, NULL);
+    if (now || errno != ENOENT)
+        return now;
+    now = strdup(path);
+    for (int links = 0; now; links++) {
+        ssize_t n = readlink(now, link, sizeof link - 1);
+        if (n < 0)
+            return now;                 /* no link, or nothing */
+        link[n] = 0;
+        char *next = links < MOST_LINKS ? named_by_link(now, link) : NULL;
+        free(now);
+        now = next;
+        if (links == MOST_LINKS)
+            errno = ELOOP;
+    }
+    return NULL;
+}
 
 /* A new file beside the target, with the mode of the one that it will replace, or else as the umask
  * has it; returns -1, with errno set, if it cannot be made.                                     */
@@ -31,21 +71,22 @@ static int create_temp(char *temp, const char *target, const struct stat *old)
     return fd;
 }
 
+static bool ends_with_slash(const char *path) { return path[strlen(path) - 1] == '/'; }
+
 enum tsgd_status tsgd_outfile_open(struct tsgd_outfile *out, const char *path, const char *what,
                                    struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outfile o = TSGD_OUTFILE_INIT;
     struct stat s;
-    size_t n = strlen(path);
     bool there = stat(path, &s) == 0;
     int fd = -1;
-    if (n == 0 || path[n - 1] == '/' || (there && !S_ISREG(s.st_mode)))
-        return tsgd_fail(err, TSGD_EIO, "%s: '%s' is not a file that can be written", what, path);
+    if (*path && !(o.path = tsgd_follow_links(path)))
+        TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot write '%s': %s", what, path, strerror(errno)));
+    if (!*path || ends_with_slash(path) || ends_with_slash(o.path) ||
+        (there && !S_ISREG(s.st_mode)))
+        TRY(tsgd_fail(err, TSGD_EIO, "%s: '%s' is not a file that can be written", what, path));
     if (there && access(path, W_OK) != 0)
-        return tsgd_fail(err, TSGD_EIO, "%s: cannot write '%s': %s", what, path, strerror(errno));
-    /* What a link leads to is replaced, not the link. */
-    if (!(o.path = there ? realpath(path, NULL) : strdup(path)))
         TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot write '%s': %s", what, path, strerror(errno)));
     TRY(TSGD_NEW(&o.temp, strlen(o.path) + ROOM, what, err));
     fd = create_temp(o.temp, o.path, there ? &s : NULL);

@@ -2,14 +2,18 @@
  * Bytes go to a temporary file beside the target; commit syncs and renames it. A reader of the
  * target sees the old file or the new one, also after a crash. The temporary file is made at open,
  * so an unwritable place is found before the work that fills the file. A target that is a link
- * stays one, and what it leads to is replaced; permissions stay, or are new as the umask has them.
- * One thread.                                                                                   */
+ * stays one, and what it leads to is replaced, or made if it is not there; permissions stay, or are
+ * new as the umask has them. One thread.                                                        */
 #ifndef TSGD_BASE_FILE_H
 #define TSGD_BASE_FILE_H
 
 #include "base/status.h"
 
 #include <stdio.h>
+
+/* The file that a path leads to when all links are followed, whether it is there or not. The caller
+ * frees it. NULL, with errno set: it cannot be told; ELOOP: the links lead in a circle.         */
+char *tsgd_follow_links(const char *path);
 
 struct tsgd_outfile {
     FILE *f;                    /* write here; NULL when not open */

@@ -111,14 +111,17 @@ static void report(void *what, FILE *out)
     if (t->test_accuracy == t->test_accuracy)
         fprintf(out, "test accuracy   %.2f %%\ntest loss       %.6g\n", 100 * t->test_accuracy,
                 t->test_loss);
-    fprintf(out, "spent           %s rounds in %llu passes, %s gradients, %s\n",
+    fprintf(out, "spent           %s rounds in %llu pass%s, %s gradients, %s\n",
             tsgd_human_count(t->rounds_spent, spent), (unsigned long long)t->passes,
-            tsgd_human_count(t->gradients_spent, gradients),
+            t->passes == 1 ? "" : "es", tsgd_human_count(t->gradients_spent, gradients),
             tsgd_human_time(t->wall_seconds, time));
     fprintf(out, "a grid search   takes %s rounds, one candidate after the other\n",
             tsgd_human_count(t->rounds_grid, grid));
-    if (t->chosen && w->session.asked->save)
-        fprintf(out, "written         %s\n", w->session.asked->save);
+    if (t->chosen && w->session.asked->save) {
+        fputs("written         ", out);
+        tsgd_human_print(out, w->session.asked->save);
+        fputc('\n', out);
+    }
 }
 
 static void stop(void *what) { tsgd_tune_stop(((struct search *)what)->tune); }

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *tsgd_human_count(uint64_t n, char *text)
@@ -101,4 +101,11 @@ char *tsgd_human_text(char *text)
     }
     *to = 0;
     return text;
+}
+
+void tsgd_human_print(FILE *out, const char *text)
+{
+    char *shown = strdup(text);
+    fputs(shown ? tsgd_human_text(shown) : "(no memory to show it)", out);
+    free(shown);
 }

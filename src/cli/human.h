@@ -3,6 +3,7 @@
 #define TSGD_CLI_HUMAN_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 /* The functions for numbers fill and return text, which has room for so many characters. */
 #define TSGD_HUMAN 32
@@ -22,5 +23,8 @@ const char *tsgd_human_time(double seconds, char *text);
 /* Replaces every control character, and every byte that is not UTF-8, by '?', so that text out of a
  * file cannot command the terminal. Returns text.                                               */
 char *tsgd_human_text(char *text);
+
+/* Prints text so changed. */
+void tsgd_human_print(FILE *out, const char *text);
 
 #endif

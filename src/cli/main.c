@@ -274,7 +274,7 @@ int main(int argc, char **argv)
         tsgd_help_overview(stderr);
         return TSGD_EXIT_USAGE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help-all")) {
         tsgd_help_overview(stdout);
         code = TSGD_EXIT_DONE;
     } else if (!strcmp(argv[1], "--version")) {

@@ -7,6 +7,7 @@
 #include "model/safetensors.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,16 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Files that are there are compared themselves, so links do not hide anything; others by folder and
- * name. Devices and pipes may be written twice.                                                 */
+/* Whether files that are not there yet would be one: they have one folder and one name there. */
+static bool same_place(const char *a, const char *b)
+{
+    struct stat s, t;
+    return stat_folder(a, &s) && stat_folder(b, &t) && s.st_dev == t.st_dev &&
+           s.st_ino == t.st_ino && !strcmp(last_part(a), last_part(b));
+}
+
+/* Files that are there are compared themselves, others by where their links lead. Devices and pipes
+ * may be written twice.                                                                         */
 static bool same_file(const char *a, const char *b)
 {
     struct stat s, t;
@@ -41,8 +50,11 @@ static bool same_file(const char *a, const char *b)
         return false;
     if (there)
         return S_ISREG(s.st_mode) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
-    return stat_folder(a, &s) && stat_folder(b, &t) && s.st_dev == t.st_dev &&
-           s.st_ino == t.st_ino && !strcmp(last_part(a), last_part(b));
+    char *at_end_of_a = tsgd_follow_links(a), *at_end_of_b = tsgd_follow_links(b);
+    bool same = at_end_of_a && at_end_of_b && same_place(at_end_of_a, at_end_of_b);
+    free(at_end_of_a);
+    free(at_end_of_b);
+    return same;
 }
 
 struct named {
@@ -133,7 +145,19 @@ static bool begins_with(const char *path, const char *start)
     return same;
 }
 
-static bool is_log(const char *path) { return begins_with(path, TSGD_LOG_HEADER); }
+/* Logs of other programs may begin with a config line too, but not with such a one. */
+static bool is_log(const char *path)
+{
+    FILE *f = begins_with(path, TSGD_LOG_HEADER) ? fopen(path, "r") : NULL;
+    json_t *line = f ? json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+    bool own = json_is_string(json_object_get(line, "version")) &&
+               json_is_string(json_object_get(line, "command"));
+    json_decref(line);
+    if (f)
+        fclose(f);
+    return own;
+}
+
 static bool is_split(const char *path) { return begins_with(path, TSGD_SPLIT_HEADER); }
 static bool is_trace(const char *path) { return begins_with(path, TSGD_TRACE_HEADER); }
 

@@ -108,11 +108,15 @@ static void print_method(FILE *out, const struct tsgd_info *info)
     char a[TSGD_HUMAN], b[TSGD_HUMAN];
     fprintf(out, "%s: %s of %s nodes active", s->method, tsgd_human_count(info->tokens, a),
             tsgd_human_count(s->nodes, b));
-    if (s->topology)
-        fprintf(out, ", topology %s", s->topology);
+    if (s->topology) {
+        fputs(", topology ", out);
+        tsgd_human_print(out, s->topology);
+    }
     fprintf(out, "; %s", s->model);
-    if (s->data)
-        fprintf(out, " on %s", s->data);
+    if (s->data) {
+        fputs(" on ", out);
+        tsgd_human_print(out, s->data);
+    }
     fputc('\n', out);
 }
 
@@ -141,7 +145,8 @@ static void print_written(FILE *out, const struct tsgd_settings *asked)
     const char *before = "written         ";
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i]) {
-            fprintf(out, "%s%s", before, files[i]);
+            fputs(before, out);
+            tsgd_human_print(out, files[i]);
             before = ", ";
         }
     if (*before == ',')
@@ -181,7 +186,9 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
 void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t)
 {
     char a[TSGD_HUMAN], b[TSGD_HUMAN];
-    fprintf(out, "trace           %s, %s events", path, tsgd_human_count(t->events, a));
+    fputs("trace           ", out);
+    tsgd_human_print(out, path);
+    fprintf(out, ", %s events", tsgd_human_count(t->events, a));
     if (t->lost)
         fprintf(out, "; %s more had no room: give more --trace-events",
                 tsgd_human_count(t->lost, b));

@@ -99,6 +99,10 @@ enum tsgd_status tsgd_runlog_read(struct tsgd_runlog *out, const char *path,
             break;
         json_t *line = json_loadb(text, (size_t)n, 0, &why);
         number++;
+        /* A run that was killed may leave a line without its end. */
+        if (!line && text[n - 1] != '\n' && log.config && !log.summary &&
+            json_error_code(&why) != json_error_out_of_memory)
+            break;
         if (!line && json_error_code(&why) == json_error_out_of_memory)
             st = tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for line %zu", path, number);
         else if (!line)

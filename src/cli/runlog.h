@@ -19,6 +19,7 @@ struct tsgd_runlog {
  * of the run that was chosen: `tokens` and `lr` of config are those of the chosen population, evals
  * are its evaluations and then the summary, which alone tells its test metrics. When nothing was
  * chosen, `tokens` and `lr` are null and there are no evals.
+ * A last line that is cut, as of a run that was killed, is left out.
  * TSGD_EIO; TSGD_ENOMEM; TSGD_EFORMAT: a line is not a JSON object with a type, or there is not one
  * config line, with the number of the line. On error *out is untouched.                         */
 enum tsgd_status tsgd_runlog_read(struct tsgd_runlog *out, const char *path,

@@ -1,9 +1,11 @@
 #include "cli/session.h"
 
+#include "base/file.h"
 #include "cli/outputs.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,6 +81,15 @@ static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *
     return code;
 }
 
+/* The file, not a link that leads to it. */
+static void remove_split(const char *path)
+{
+    char *file = tsgd_follow_links(path);
+    if (file)
+        unlink(file);
+    free(file);
+}
+
 /* Whoever sees the log's first line may interrupt, so signals are caught before it is written. */
 enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_trainee *t)
 {
@@ -99,7 +110,7 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
     } else {                            /* leaves no file that was not there */
         tsgd_log_abandon(&s->log);
         if (s->split_is_new)
-            unlink(s->asked->save_split);
+            remove_split(s->asked->save_split);
         tsgd_complain(s->self, &err);
     }
     tsgd_signals_release();

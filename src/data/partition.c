@@ -139,8 +139,8 @@ static enum tsgd_status draw_shards(struct draw *d, struct tsgd_error *err)
     uint32_t begin[257], *shard = NULL, n, filled = 0;
     struct tsgd_rng r = tsgd_rng(d->seed, TSGD_RNG_PARTITION, SHARDS, 0);
     if (!d->arg || !tsgd_parse_u64(d->arg, &each) || !each)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--partition shards: '%s' shards a node, want at least 1",
-                      d->arg ? d->arg : ""));
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--partition shards: found '%.80s', want at least 1 shard "
+                      "a node, as in shards:2", d->arg ? d->arg : ""));
     if (each > d->samples / d->nodes)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--partition shards: %s shards for each of %u nodes are "
                       "more than the %u samples; use fewer --nodes or shards", d->arg, d->nodes,

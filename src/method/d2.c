@@ -50,8 +50,8 @@ static enum tsgd_status check_mixing(const struct tsgd_mixing *mixing, const cha
     if (st != TSGD_OK || least > bound + margin)
         return st;
     return tsgd_fail(err, TSGD_EINVAL, "--topology %s: its smallest eigenvalue with %u tokens is "
-                     "%.6f, but method d2 diverges unless it is above %.6f; add --lazy, which "
-                     "mixes with (I + W) / 2", topology, mixing->w->n, least, bound);
+                     "%.6f, but method d2 diverges unless it is above -1/3 by %g or more; add "
+                     "--lazy, which mixes with (I + W) / 2", topology, mixing->w->n, least, margin);
 }
 
 const struct tsgd_method tsgd_method_d2 = {

@@ -42,6 +42,11 @@ enum tsgd_status tsgd_life_ended(const struct tsgd_life *life, bool wants_result
                      "its training came to no result");
 }
 
+bool tsgd_life_is_new(const struct tsgd_life *life)
+{
+    return atomic_load(&life->stage) == CREATED;
+}
+
 bool tsgd_life_has_result(const struct tsgd_life *life)
 {
     return atomic_load(&life->stage) == TRAINED;

@@ -27,6 +27,9 @@ void tsgd_life_end(struct tsgd_life *life, bool result);
 enum tsgd_status tsgd_life_ended(const struct tsgd_life *life, bool wants_result, const char *call,
                                  struct tsgd_error *err);
 
+/* Whether the training has not begun. */
+bool tsgd_life_is_new(const struct tsgd_life *life);
+
 /* Whether it has ended with a result. */
 bool tsgd_life_has_result(const struct tsgd_life *life);
 

@@ -160,6 +160,8 @@ double tsgd_run_step_seconds(struct tsgd_run *r)
     void *scratch = NULL;
     uint64_t steps = 0, start = 0, now = 0;
     uint32_t node = 0;
+    if (!tsgd_life_is_new(&r->life))
+        return NAN;
     while (p->ops->batch_count(p, node, 0) == 0 && node + 1 < p->nodes)
         node++;
     if (TSGD_NEW(&grad, p->dim, "gradient", NULL) == TSGD_OK &&

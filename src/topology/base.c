@@ -206,8 +206,8 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     uint32_t k = e->n, round = 0;
     (void)seed;
     if (!arg || !tsgd_parse_u64(arg, &most) || most == 0)
-        return tsgd_fail(err, TSGD_EINVAL, "--topology base:%.80s: want the neighbours a round at "
-                         "most, from 1 up, as in base:1", arg ? arg : "");
+        return tsgd_fail(err, TSGD_EINVAL, "--topology base%s%.80s: want the neighbours a "
+                         "round at most, from 1 up, as in base:1", arg ? ":" : "", arg ? arg : "");
     uint32_t base = most < k ? (uint32_t)most + 1 : k > 1 ? k : 2;
     uint32_t groups = smooth_part(k, base), size = k / groups;
     struct simple all = simple_plan(k, base), within = simple_plan(size, base);

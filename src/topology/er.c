@@ -33,8 +33,8 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     uint32_t k = e->n;
     double p;
     if (!arg || !tsgd_parse_double(arg, &p) || !(p > 0 && p <= 1))
-        return tsgd_fail(err, TSGD_EINVAL, "--topology er:%.80s: want a probability above 0, at "
-                         "most 1, as in er:0.3", arg ? arg : "");
+        return tsgd_fail(err, TSGD_EINVAL, "--topology er%s%.80s: want a probability above "
+                         "0, at most 1, as in er:0.3", arg ? ":" : "", arg ? arg : "");
     enum tsgd_status st = tsgd_mem_check((size_t)fmin((double)k * k * p * 64, 0x1p62),
                                          "--topology er", "use fewer tokens or a smaller P", err);
     if (st != TSGD_OK || k == 1)

@@ -113,8 +113,8 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     uint64_t degree;
     uint32_t k = e->n;
     if (!arg || !tsgd_parse_u64(arg, &degree))
-        return tsgd_fail(err, TSGD_EINVAL, "--topology regular:%.80s: want the number of "
-                         "neighbours, as in regular:4", arg ? arg : "");
+        return tsgd_fail(err, TSGD_EINVAL, "--topology regular%s%.80s: want the number of "
+                         "neighbours, as in regular:4", arg ? ":" : "", arg ? arg : "");
     if (degree >= k || (degree == 0 && k > 1))
         return tsgd_fail(err, TSGD_EINVAL, "--topology regular:%s: %u tokens can have %s%u "
                          "neighbours each", arg, k, k > 1 ? "1 to " : "", k - 1);

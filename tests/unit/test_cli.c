@@ -105,7 +105,7 @@ static const struct {
     {TINY " --rounds 10 --until test_acuracy>=0.8", "did you mean 'test_accuracy'?"},
     {TINY " --rounds 10 --nesterov", "--nesterov: needs a --momentum above 0"},
     {ALL " --method d2 --nodes 4", "its smallest eigenvalue with 4 tokens is -0.333333"},
-    {ALL " --method d2 --nodes 4", "add --lazy"},
+    {ALL " --method d2 --nodes 4", "unless it is above -1/3 by 1e-06 or more; add --lazy"},
     {ALL " --method d2 --topology exp", "--topology exp: its weights are not symmetric"},
     {ALL " --method d2 --topology exp --lazy", "--topology exp: its weights are not symmetric"},
     {ALL " --method d2 --topology onepeer-exp", "changes over 4 rounds, but method d2"},
@@ -191,6 +191,10 @@ static const struct {
     {"topology hypercube --active 12", "want a power of two: 8 or 16"},
     {"topology torus:5x5 --active 24", "found 24 tokens, want 5 times 5"},
     {"topology base:0 --active 24", "from 1 up"},
+    {"topology base --active 24", "--topology base: want the neighbours a round at most"},
+    {"topology er --active 24", "--topology er: want a probability above 0"},
+    {"topology regular --active 24", "--topology regular: want the number of neighbours"},
+    {TINY " --rounds 10 --partition shards", "shards: found '', want at least 1 shard a node, as"},
     {"topology file:nowhere --active 4", "cannot read 'nowhere'"},
     {"topology file:/dev/null --active 4", "or --allow-disconnected"},
     {TINY " --rounds 10 --topology hypercube --active 12", "want a power of two: 8 or 16"},
@@ -220,6 +224,13 @@ ParameterizedTest(size_t *row, cli, wrong_words_are_refused_and_nothing_is_writt
               "%s: wants '%s', says: %s", refused[*row].words, refused[*row].sentence, r.err);
     cr_expect(!*r.out, "stdout: %s", r.out);
     cr_expect(count_files() == 0, "files after: %s", refused[*row].words);
+}
+
+Test(cli, help_all_without_a_command_is_help)
+{
+    struct result help = run("--help"), all = run("--help-all");
+    expect_code(&all, 0);
+    cr_expect(*help.out && !strcmp(all.out, help.out), "%s%s", all.out, all.err);
 }
 
 Test(cli, without_a_command_the_usage_goes_to_stderr)
@@ -287,6 +298,69 @@ Test(cli, a_log_that_cannot_begin_is_removed)
     expect_code(&r, 2);
     cr_expect(strstr(r.err, "--log: cannot write 'l': File too large"), "%s", r.err);
     cr_expect(count_files() == 0);
+}
+
+/* None of the files is there when the names are looked at. */
+Test(cli, outputs_that_links_make_one_file_are_refused)
+{
+    static const char *const outputs[] = {
+        "--log link --save real", "--log real --save link", "--save-split far --trace link",
+        "--log near --save near.safetensors", "--log far --save real",
+    };
+    cr_assert(mkdir("d", 0777) == 0 && symlink("real", "link") == 0 &&
+              symlink("../link", "d/back") == 0 && symlink("d/back", "far") == 0 &&
+              symlink("d", "e") == 0 && symlink("d/x", "near") == 0 &&
+              symlink("e/x", "near.safetensors") == 0);
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        char words[256];
+        snprintf(words, sizeof words, TINY QUIET " --rounds 2 %s", outputs[i]);
+        struct result r = run(words);
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, "' is the file of --"), "%s: %s", outputs[i], r.err);
+        cr_expect(access("real", F_OK) != 0 && access("d/x", F_OK) != 0, "%s", outputs[i]);
+    }
+}
+
+Test(cli, an_output_that_is_a_link_to_nothing_yet_makes_what_it_leads_to)
+{
+    static const char *const options[] = {"log", "save", "save-split", "trace"};
+    struct stat s;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char words[256];
+        cr_assert(symlink("real", "link") == 0);
+        snprintf(words, sizeof words, TINY QUIET " --rounds 2 --%s link", options[i]);
+        struct result r = run(words);
+        expect_code(&r, 0);
+        cr_expect(lstat("link", &s) == 0 && S_ISLNK(s.st_mode), "--%s", options[i]);
+        cr_expect(lstat("real", &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0, "--%s",
+                  options[i]);
+        cr_assert(unlink("link") == 0);
+        unlink("real");
+    }
+}
+
+Test(cli, a_log_that_cannot_begin_leaves_links_and_not_what_they_lead_to)
+{
+    struct stat s;
+    cr_assert(symlink("real", "link") == 0);
+    struct result r = run(TINY QUIET " --rounds 2 --log /dev/full --save-split link");
+    expect_code(&r, 2);
+    cr_expect(lstat("link", &s) == 0 && S_ISLNK(s.st_mode) && lstat("real", &s) != 0);
+}
+
+Test(cli, an_output_that_is_a_link_to_itself_is_refused)
+{
+    static const char *const options[] = {"log", "save", "save-split", "trace"};
+    cr_assert(symlink("b", "a") == 0 && symlink("a", "b") == 0);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char words[256], sentence[128];
+        snprintf(words, sizeof words, TINY QUIET " --rounds 2 --%s a", options[i]);
+        struct result r = run(words);
+        expect_code(&r, 2);
+        snprintf(sentence, sizeof sentence, "--%s: cannot write 'a': Too many levels of symbolic",
+                 options[i]);
+        cr_expect(strstr(r.err, sentence), "wants %s, says %s", sentence, r.err);
+    }
 }
 
 Test(cli, a_log_that_fails_under_way_ends_the_run_with_1)
@@ -639,6 +713,16 @@ Test(cli, tune_logs_every_candidate_and_sums_up_what_was_spent)
     cr_expect(chosen == best, "chose k=%g, least is k=%g", chosen, best);
 }
 
+Test(cli, tune_counts_its_passes_as_people_do)
+{
+    struct result r = run("tune --model quadratic --nodes 3 --rounds 2 --lr 0.01" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nspent           2 rounds in 1 pass, "), "%s", r.out);
+    r = run("tune --model quadratic --nodes 4 --rounds 2 --lr 0.01" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nspent           4 rounds in 2 passes, "), "%s", r.out);
+}
+
 Test(cli, tune_shows_the_curves_and_saves_the_winner)
 {
     struct result r = run("tune --data digits --model logistic --nodes 9 --rounds 20 "
@@ -741,7 +825,7 @@ Test(cli, the_summary_line_repeats_the_last_evaluation)
 
 Test(cli, a_log_is_replaced)
 {
-    char old[20001] = "{\"type\":\"config\",";
+    char old[20001] = "{\"type\":\"config\",\"version\":\"0.0.1\",\"command\":\"tune\"}";
     memset(old + strlen(old), '\n', 20000 - strlen(old));
     write_file("l", old);
     struct result r = run(TINY QUIET " --rounds 2 --log l");
@@ -775,6 +859,25 @@ Test(cli, a_file_of_somebody_else_is_replaced_only_by_force)
     struct result r = run("tune --model quadratic --nodes 3 --rounds 2 --log f" QUIET);
     expect_code(&r, 2);
     cr_expect(strstr(r.err, "--log: 'f' is there"), "%s", r.err);
+}
+
+Test(cli, a_log_of_another_program_is_replaced_only_by_force)
+{
+    static const char *const foreign[] = {
+        "{\"type\":\"config\",\"lr\":0.1}\n",
+        "{\"type\":\"config\",\"version\":\"2\"}\n{\"command\":\"train\"}\n",
+        "{\"type\":\"config\",\"version\":2,\"command\":\"train\"}\n",
+        "{\"type\":\"config\",\"version\":\"0.1.0\",\"command\":\"train\"",
+    };
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        write_file("f", foreign[i]);
+        struct result r = run(TINY QUIET " --rounds 2 --log f");
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, "'f' is there, and is no log of telesgd"), "%s", r.err);
+        cr_expect(!strcmp(read_file("f"), foreign[i]));
+    }
+    struct result r = run(TINY QUIET " --rounds 2 --log f --force");
+    expect_code(&r, 0);
 }
 
 Test(cli, telesgd_replaces_its_own_files_and_empty_ones_and_writes_to_devices)
@@ -1021,6 +1124,29 @@ Test(cli, instruction_sets_differ_in_rounding_and_threads_in_nothing)
         }
     }
     cr_assert(accuracy >= 0, "no instruction set runs");
+}
+
+/* The fields that README.md names. */
+Test(cli, all_of_a_log_but_what_it_says_of_the_machine_is_the_same_for_any_threads)
+{
+    static const char *const of_machine[] = {
+        "threads", "gossip", "memory_bytes", "wall_seconds", "samples_per_second", "share_step",
+        "share_mix", "share_eval", "share_wait", "share_other", "steals", "sleeps",
+    };
+    json_t *logs[2];
+    for (int i = 0; i < 2; i++) {
+        json_t *line;
+        size_t n;
+        struct result r = run(i ? TINY QUIET " --rounds 30 --eval-every 10 --log - --threads 5" :
+                              TINY QUIET " --rounds 30 --eval-every 10 --log - --threads 1");
+        expect_code(&r, 0);
+        logs[i] = parse_lines(r.out);
+        cr_expect(json_array_size(logs[i]) == 5);
+        json_array_foreach(logs[i], n, line)
+            for (size_t k = 0; k < sizeof of_machine / sizeof *of_machine; k++)
+                json_object_del(line, of_machine[k]);
+    }
+    cr_expect(json_equal(logs[0], logs[1]));
 }
 
 Test(cli, show_placement_names_the_cpus_of_pinned_workers)
@@ -1448,6 +1574,23 @@ Test(cli, nothing_that_a_log_holds_commands_the_terminal)
     cr_expect(strstr(r.out, "  ???x (unfinished)\n"), "%s", r.out);
 }
 
+Test(cli, nothing_in_the_name_of_a_file_commands_the_terminal)
+{
+    struct result r = run(TINY QUIET " --rounds 2 --save s\033[31m --log l\nx --save-split \233p "
+                          "--trace \177t");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nwritten         s?[31m, l?x, ?p\n"), "%s", r.out);
+    cr_expect(strstr(r.out, "\ntrace           ?t, "), "%s", r.out);
+    cr_expect(access("s\033[31m", F_OK) == 0 && access("l\nx", F_OK) == 0);
+    r = run("tune --model quadratic --nodes 3 --rounds 2 --save q\033" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nwritten         q?\n"), "%s", r.out);
+    write_file("g\033", "0 1\n1 2\n2 3\n");
+    r = run(TINY QUIET " --rounds 2 --topology file:g\033");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, ", topology file:g?; logistic on "), "%s", r.out);
+}
+
 /* A line of 1 GiB, of which nothing is on the disk, for a program that may have a fifth of that. */
 #ifndef __SANITIZE_ADDRESS__
 Test(cli, compare_takes_no_lack_of_memory_for_the_end_of_a_log)
@@ -1466,6 +1609,28 @@ Test(cli, compare_says_that_a_folder_is_no_log)
     struct result r = run("compare .");
     expect_code(&r, 2);
     cr_expect(strstr(r.err, "cannot read '.': Is a directory"), "%s", r.err);
+}
+
+/* As a run that was killed leaves it: cut at any byte of the second evaluation or the summary. */
+Test(cli, compare_leaves_out_the_last_line_of_a_log_if_it_is_cut)
+{
+    static const char first[] = CONFIG("dsgd", "4")
+                                "{\"type\":\"eval\"," METRICS("10", "40", "0.5");
+    static const char *const second[] = {
+        "{\"type\":\"eval\"," METRICS("20", "80", "0.75"),
+        "{\"type\":\"summary\"," METRICS("20", "80", "0.75"),
+    };
+    write_file("whole", CONFIG("gt", "4") "{\"type\":\"summary\"," METRICS("10", "40", "0.5"));
+    for (size_t i = 0; i < 2; i++)
+        for (size_t n = 1; n + 1 < strlen(second[i]); n += 13) {
+            char text[2048];
+            snprintf(text, sizeof text, "%s%.*s", first, (int)n, second[i]);
+            write_file("l", text);
+            struct result r = run("compare l whole");
+            expect_code(&r, 0);
+            cr_expect(strstr(r.out, "50.00 %") && !strstr(r.out, "75.00 %") &&
+                      strstr(r.out, "  l (unfinished)\n"), "after %zu: %s", n, r.out);
+        }
 }
 
 Test(cli, compare_shows_simulated_seconds_when_a_log_has_them)
@@ -1494,6 +1659,9 @@ static const struct {
 } bad_log[] = {
     {"", "l: is empty"},
     {CONFIG("dsgd", "4") "{\"type\":\"eval\"}\nnonsense\n", "l: line 3 is not JSON"},
+    {CONFIG("dsgd", "4") "{\"type\":\n{\"type\":\"eval\"}\n", "l: line 2 is not JSON"},
+    {"{\"type\":\"config\",\"nod", "l: line 1 is not JSON"},
+    {CONFIG("dsgd", "4") "{\"type\":\"summary\"}\n{\"ty", "l: line 3 is not JSON"},
     {"{\"type\":\"eval\"}\n", "l: line 1 is of type 'eval'; want a config line first"},
     {CONFIG("dsgd", "4") CONFIG("dsgd", "4"), "l: line 2 is a second config line"},
     {"[1]\n", "l: line 1 is not an object with a type"},

@@ -131,9 +131,10 @@ static void link_tools(void)
     char command[512];
     for EACH_TOOL(t) {
         snprintf(command, sizeof command,
-                 "mkdir bin-%s && for c in dirname flock gzip mkdir mv rm sed sha256sum tar wc %s; "
-                 "do p=$(command -v $c) && ln -s \"$p\" bin-%s/$c || exit 1; done", tools[t],
-                 tools[t], tools[t]);
+                 "mkdir bin-%s && for c in "
+                 "dirname flock gzip mkdir mv rm rmdir sed sha256sum tar wc %s; do "
+                 "p=$(command -v $c) && ln -s \"$p\" bin-%s/$c || exit 1; done",
+                 tools[t], tools[t], tools[t]);
         cr_assert(shell(command) == 0, "%s is not installed; make deps-test does it", tools[t]);
     }
 }
@@ -161,24 +162,31 @@ static void end(void) { scratch_leave(&scratch); }
 
 TestSuite(fetch, .init = begin, .fini = end, .timeout = 120);
 
-/* fetch.sh NAME got-TOOL, from the server's `folders`, "/a /b"; its exit code. */
-static int fetch_from(const char *name, int tool, const char *folders)
+/* fetch.sh NAME got-TOOL`below`, from these base URLs; its exit code. */
+static int fetch_into(const char *name, int tool, const char *below, const char *urls)
 {
-    char command[2 * PATH_MAX], urls[256], text[128], *rest = text, *folder;
-    size_t n = 0;
-    snprintf(text, sizeof text, "%s", folders);
-    while ((folder = strsep(&rest, " ")))
-        n += (size_t)snprintf(urls + n, sizeof urls - n, " http://127.0.0.1:%d%s", server.port,
-                              folder);
+    char command[2 * PATH_MAX];
     snprintf(command, sizeof command, "env -u http_proxy -u all_proxy -u ALL_PROXY "
              "PATH=\"$PWD/bin-%s\" TELESGD_DATASETS_URL='%s' TELESGD_DATASETS_SUMS=sums '%s' %s "
-             "got-%s >out 2>err", tools[tool], urls, script, name, tools[tool]);
+             "got-%s%s >out 2>err", tools[tool], urls, script, name, tools[tool], below);
     int code = shell(command);
     FILE *f = fopen("err", "r");
     cr_assert(f != NULL);
     err[fread(err, 1, sizeof err - 1, f)] = 0;
     fclose(f);
     return code;
+}
+
+/* From the server's `folders`, "/a /b". */
+static int fetch_from(const char *name, int tool, const char *folders)
+{
+    char urls[256], text[128], *rest = text, *folder;
+    size_t n = 0;
+    snprintf(text, sizeof text, "%s", folders);
+    while ((folder = strsep(&rest, " ")))
+        n += (size_t)snprintf(urls + n, sizeof urls - n, " http://127.0.0.1:%d%s", server.port,
+                              folder);
+    return fetch_into(name, tool, "", urls);
 }
 
 static int fetch(const char *name, int tool) { return fetch_from(name, tool, "/"); }
@@ -304,6 +312,34 @@ Test(fetch, a_part_longer_than_the_file_is_fetched_anew)
     }
 }
 
+/* wget knows no file:. */
+Test(fetch, a_part_longer_than_the_file_of_a_mirror_in_a_folder_is_fetched_anew)
+{
+    static const char zeros[LENGTH + 1000];
+    char url[128];
+    snprintf(url, sizeof url, "file://%s/mnist", scratch.folder);
+    write_there(0, 2, ".part", zeros, sizeof zeros);
+    cr_expect(fetch_into("mnist", 0, "", url) == 0, "%s", err);
+    expect_all(0);
+}
+
+Test(fetch, a_failure_leaves_no_folder_that_it_made)
+{
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/absent", server.port);
+    for EACH_TOOL(t) {
+        char folder[32];
+        struct stat s;
+        snprintf(folder, sizeof folder, "got-%s", tools[t]);
+        cr_expect(fetch_into("mnist", t, "", url) == 1 && stat(folder, &s) != 0, "%s", err);
+        cr_expect(fetch_into("mnist", t, "/a/b", url) == 1 && stat(folder, &s) != 0, "%s", err);
+        cr_assert(mkdir(folder, 0777) == 0);
+        cr_expect(fetch_into("mnist", t, "/a/b", url) == 1 && rmdir(folder) == 0, "%s", err);
+        cr_assert(mkdir(folder, 0777) == 0);
+        cr_expect(fetch_into("mnist", t, "", url) == 1 && stat(folder, &s) == 0, "%s", err);
+    }
+}
+
 Test(fetch, a_server_without_ranges_serves_too)
 {
     server.no_ranges = true;
@@ -400,7 +436,8 @@ Test(fetch, an_archive_without_a_file_installs_none)
     make_archive("data_batch_4");
     cr_expect(fetch("cifar10", 0) == 1);
     cr_expect(strstr(err, "holds no cifar-10-batches-bin/data_batch_4.bin"), "%s", err);
-    cr_expect(size_of("got-curl/cifar-10-batches-bin/data_batch_1.bin") == -1);
+    cr_expect(size_of("got-curl/cifar-10-batches-bin") == -1 &&
+              size_of("got-curl/unpack.part") == -1);
 }
 
 /* ---- what datasets/ says ---- */

@@ -185,3 +185,36 @@ Test(file, a_link_stays_and_what_it_leads_to_is_replaced)
     cr_expect(stat(target, &s) == 0 && s.st_size == 3);
     unlink(target);
 }
+
+Test(file, a_link_to_nothing_yet_stays_and_what_it_leads_to_is_made)
+{
+    char target[80], second[80];
+    struct stat s;
+    snprintf(target, sizeof target, "%s/target", dir);
+    snprintf(second, sizeof second, "%s/second", dir);
+    cr_assert(symlink(second, path) == 0 && symlink("target", second) == 0);
+    replace("new");
+    cr_expect(lstat(path, &s) == 0 && S_ISLNK(s.st_mode) && holds("new"));
+    cr_expect(lstat(second, &s) == 0 && S_ISLNK(s.st_mode));
+    cr_expect(lstat(target, &s) == 0 && S_ISREG(s.st_mode) && entries() == 3);
+    unlink(target);
+    unlink(second);
+}
+
+Test(file, a_link_that_leads_to_no_file_is_refused)
+{
+    static const struct { const char *to, *sentence; } bad[] = {
+        {"out", "Too many levels of symbolic links"}, {"no/out", "No such file or directory"},
+        {"new/", "is not a file that can be written"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct tsgd_outfile o = TSGD_OUTFILE_INIT;
+        struct tsgd_error err = {.text = ""};
+        cr_assert(symlink(bad[i].to, path) == 0);
+        cr_expect(tsgd_outfile_open(&o, path, "--save", &err) == TSGD_EIO, "%s", bad[i].to);
+        cr_expect(strstr(err.text, bad[i].sentence) && strstr(err.text, path), "%s", err.text);
+        cr_expect(entries() == 1);
+        tsgd_outfile_abandon(&o);
+        unlink(path);
+    }
+}

@@ -1,5 +1,6 @@
 /* The life of a run and of a search: what comes out of order is told so, and does nothing. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -44,11 +45,13 @@ Test(life, a_run_is_trained_once, .timeout = 60)
     struct tsgd_error err;
     struct tsgd_summary first, second = {.wall_seconds = -1};
     struct tsgd_run *run = create(small);
+    cr_expect(tsgd_run_step_seconds(run) > 0);
     cr_assert(tsgd_run_train(run, NULL, NULL, &first, &err) == TSGD_OK);
     expect_refused(tsgd_run_train(run, NULL, NULL, &second, &err), &err,
                    "tsgd_run_train: it has been trained already");
     cr_expect(second.wall_seconds == -1, "nothing was written");
     cr_expect(tsgd_run_token(run, 0) != NULL);
+    cr_expect(isnan(tsgd_run_step_seconds(run)));
     tsgd_run_free(run);
 }
 
@@ -84,6 +87,7 @@ static bool train_again(const struct tsgd_eval *e, void *user)
     (void)e;
     expect_refused(tsgd_run_train(user, NULL, NULL, NULL, &err), &err, "it is being trained");
     expect_refused(tsgd_run_save(user, "/tmp/never-written", &err), &err, "it is being trained");
+    cr_expect(isnan(tsgd_run_step_seconds(user)));
     return false;
 }
 
