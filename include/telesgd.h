@@ -175,6 +175,7 @@ struct tsgd_info {
     uint64_t step_flops;            /* of one full minibatch: forward, weight and input gradients */
     uint64_t memory_bytes;          /* estimate: data, rows, mixing matrices, scratch */
     uint64_t split_hash;            /* XXH3-64, as in split files; 0 without data */
+    uint64_t init_hash;             /* XXH3-64 of the floats that "init" gave; 0 without it */
     const char *cpu;                /* the processor's name */
     const char *kernels;            /* BLIS's kernel set */
 };

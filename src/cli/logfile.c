@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,24 +63,55 @@ static json_t *hash_text(uint64_t hash)
     return json_string(text);
 }
 
+/* Adds a field, and takes `value` over. A field that cannot be added makes the line NULL, which
+ * put() reports: no line is written that lacks something.                                       */
+static void set(json_t **line, const char *name, json_t *value)
+{
+    if (json_object_set_new(*line, name, value) == 0)
+        return;
+    json_decref(*line);
+    *line = NULL;
+}
+
 /* Adds a real, unless it does not apply or JSON could not hold it. */
-static void set_real(json_t *line, const char *name, double value)
+static void set_real(json_t **line, const char *name, double value)
 {
     if (value - value == 0)
-        json_object_set_new(line, name, json_real(value));
+        set(line, name, json_real(value));
 }
 
-static void set_count(json_t *line, const char *name, uint64_t value)
+static void set_count(json_t **line, const char *name, uint64_t value)
 {
-    json_object_set_new(line, name, json_integer((json_int_t)value));
+    set(line, name, json_integer((json_int_t)value));
 }
 
-/* A line with its type; what later calls add to NULL is ignored by jansson. */
+/* A line with its type; NULL: no memory, and what later calls add is ignored. */
 static json_t *new_line(const char *type)
 {
     json_t *line = json_object();
-    json_object_set_new(line, "type", json_string(type));
+    set(&line, "type", json_string(type));
     return line;
+}
+
+/* jansson takes UTF-8 alone. */
+static bool can_hold(const char *text)
+{
+    json_t *word = json_string(text), *unchecked = json_string_nocheck(text);
+    bool refused = !word && unchecked;      /* not for want of memory */
+    json_decref(word);
+    json_decref(unchecked);
+    return !refused;
+}
+
+/* With '?' in place of whatever may not be UTF-8. */
+static json_t *readable(const char *text)
+{
+    char *copy = strdup(text);
+    for (char *c = copy; c && *c; c++)
+        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    json_t *word = copy ? json_string(copy) : NULL;
+    free(copy);
+    return word;
 }
 
 static json_t *setting(const struct tsgd_settings *s, const struct tsgd_setting_row *row)
@@ -96,7 +128,7 @@ static json_t *setting(const struct tsgd_settings *s, const struct tsgd_setting_
     case TSGD_TYPE_CHOICE:
     case TSGD_TYPE_LIST: break;
     }
-    return json_string(text);
+    return row->shown.changes_result || can_hold(text) ? json_string(text) : readable(text);
 }
 
 /* As many digits as the texts of all reals have, so that the line gives every one of them back. */
@@ -118,17 +150,49 @@ static int digits_of(const struct tsgd_settings *s)
 static json_t *derived(const struct tsgd_settings *s, const struct tsgd_command *command)
 {
     json_t *names = json_array();
+    bool bad = false;
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
-        const char *standard = row->shown.default_text;
-        if ((row->commands & command->options) && row->shown.changes_result && s->text[i] &&
-            !s->given[i] && (!standard || strcmp(standard, s->text[i])))
-            json_array_append_new(names, json_string(row->shown.name));
+        if ((row->commands & command->options) && row->shown.changes_result &&
+            tsgd_settings_derived(s, i))
+            bad |= json_array_append_new(names, json_string(row->shown.name)) != 0;
     }
-    return names;
+    if (!bad)
+        return names;
+    json_decref(names);
+    return NULL;
+}
+
+/* What was given and resolved to a text that says more, as it was given: with other data,
+ * --normalize data stands for other numbers.                                                    */
+static json_t *asked_otherwise(const struct tsgd_settings *asked, const struct tsgd_settings *s,
+                               const struct tsgd_command *command)
+{
+    json_t *texts = json_object();
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+        if ((row->commands & command->options) && row->shown.changes_result && asked->given[i] &&
+            s->text[i] && strcmp(asked->text[i], s->text[i]))
+            set(&texts, row->shown.name, json_string(asked->text[i]));
+    }
+    return texts;
+}
+
+enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd_command *command,
+                                struct tsgd_error *err)
+{
+    for (size_t i = 0; i < TSGD_SETTINGS && s->log; i++) {
+        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+        if ((row->commands & command->options) && row->shown.changes_result && s->text[i] &&
+            !can_hold(s->text[i]))
+            return tsgd_fail(err, TSGD_EINVAL, "--%s: '%.80s' is not UTF-8, and a log cannot hold "
+                             "it; want another name, or no --log", row->shown.name, s->text[i]);
+    }
+    return TSGD_OK;
 }
 
 enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
+                                const struct tsgd_settings *asked,
                                 const struct tsgd_command *command, struct tsgd_error *err)
 {
     const struct tsgd_settings *settings = info->resolved;
@@ -139,30 +203,33 @@ enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *in
         ftruncate(fileno(log->f), 0) != 0)
         return fail(log, errno, err);
     json_t *line = new_line("config");
-    json_object_set_new(line, "version", json_string(TELESGD_VERSION));
-    json_object_set_new(line, "command", json_string(command->name));
+    set(&line, "version", json_string(TELESGD_VERSION));
+    set(&line, "command", json_string(command->name));
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
         if ((row->commands & command->options) && !row->shown.of_program)
-            json_object_set_new(line, row->shown.name, setting(settings, row));
+            set(&line, row->shown.name, setting(settings, row));
     }
-    json_object_set_new(line, "derived", derived(settings, command));
+    set(&line, "derived", derived(settings, command));
+    set(&line, "asked", asked_otherwise(asked, settings, command));
     if (info->train_samples > 0)
-        json_object_set_new(line, "split_hash", hash_text(info->split_hash));
-    json_object_set_new(line, "cpu", json_string(info->cpu));
-    json_object_set_new(line, "kernels", json_string(info->kernels));
-    set_count(line, "parameters", info->parameters);
-    set_count(line, "tokens", info->tokens);
-    set_count(line, "train_samples", info->train_samples);
-    set_count(line, "test_samples", info->test_samples);
-    set_count(line, "step_flops", info->step_flops);
-    set_count(line, "memory_bytes", info->memory_bytes);
-    set_count(line, "threads", info->threads);      /* in its old place: those that will run */
+        set(&line, "split_hash", hash_text(info->split_hash));
+    if (settings->init)
+        set(&line, "init_hash", hash_text(info->init_hash));
+    set(&line, "cpu", json_string(info->cpu));
+    set(&line, "kernels", json_string(info->kernels));
+    set_count(&line, "parameters", info->parameters);
+    set_count(&line, "tokens", info->tokens);
+    set_count(&line, "train_samples", info->train_samples);
+    set_count(&line, "test_samples", info->test_samples);
+    set_count(&line, "step_flops", info->step_flops);
+    set_count(&line, "memory_bytes", info->memory_bytes);
+    set_count(&line, "threads", info->threads);      /* in its old place: those that will run */
     put(log, line, digits_of(settings));
     return log->failure ? fail(log, log->failure, err) : TSGD_OK;
 }
 
-static void set_metrics(json_t *line, const struct tsgd_eval *e)
+static void set_metrics(json_t **line, const struct tsgd_eval *e)
 {
     for (size_t i = 0; i < tsgd_n_metrics; i++) {
         const struct tsgd_metric *m = &tsgd_metrics[i];
@@ -172,7 +239,7 @@ static void set_metrics(json_t *line, const struct tsgd_eval *e)
         else if (m->type == TSGD_METRIC_REAL)
             set_real(line, m->name, *(const double *)at);
         else
-            json_object_set_new(line, m->name, hash_text(*(const uint64_t *)at));
+            set(line, m->name, hash_text(*(const uint64_t *)at));
     }
 }
 
@@ -181,7 +248,7 @@ void tsgd_log_eval(struct tsgd_log *log, const struct tsgd_eval *e)
     if (!log->f)
         return;
     json_t *line = new_line("eval");
-    set_metrics(line, e);
+    set_metrics(&line, e);
     put(log, line, DIGITS_METRIC);
 }
 
@@ -190,10 +257,10 @@ void tsgd_log_candidate(struct tsgd_log *log, const struct tsgd_candidate *c, ui
     if (!log->f)
         return;
     json_t *line = new_line("eval");
-    set_count(line, "population", population);
-    set_count(line, "active", c->active);
-    set_count(line, "pass", c->pass);
-    set_metrics(line, &c->last);
+    set_count(&line, "population", population);
+    set_count(&line, "active", c->active);
+    set_count(&line, "pass", c->pass);
+    set_metrics(&line, &c->last);
     put(log, line, DIGITS_METRIC);
 }
 
@@ -203,18 +270,18 @@ void tsgd_log_tuning(struct tsgd_log *log, const struct tsgd_tuning *t)
         return;
     json_t *line = new_line("summary");
     if (t->chosen) {
-        set_metrics(line, &t->chosen->last);
-        set_count(line, "chosen_active", t->chosen->active);
-        set_real(line, "chosen_lr", t->chosen->lr);
+        set_metrics(&line, &t->chosen->last);
+        set_count(&line, "chosen_active", t->chosen->active);
+        set_real(&line, "chosen_lr", t->chosen->lr);
     }
-    set_real(line, "test_loss", t->test_loss);
-    set_real(line, "test_accuracy", t->test_accuracy);
-    set_count(line, "passes", t->passes);
-    set_count(line, "rounds_spent", t->rounds_spent);
-    set_count(line, "rounds_grid", t->rounds_grid);
-    set_count(line, "gradients_spent", t->gradients_spent);
-    set_real(line, "wall_seconds", t->wall_seconds);
-    json_object_set_new(line, "interrupted", json_boolean(t->interrupted));
+    set_real(&line, "test_loss", t->test_loss);
+    set_real(&line, "test_accuracy", t->test_accuracy);
+    set_count(&line, "passes", t->passes);
+    set_count(&line, "rounds_spent", t->rounds_spent);
+    set_count(&line, "rounds_grid", t->rounds_grid);
+    set_count(&line, "gradients_spent", t->gradients_spent);
+    set_real(&line, "wall_seconds", t->wall_seconds);
+    set(&line, "interrupted", json_boolean(t->interrupted));
     put(log, line, DIGITS_METRIC);
 }
 
@@ -225,24 +292,24 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_summary *s, bool e
         return;
     json_t *line = new_line("summary");
     if (evaluated)
-        set_metrics(line, &s->last);
-    set_real(line, "wall_seconds", s->wall_seconds);    /* of the run, in place of the metric */
-    set_real(line, "samples_per_second", s->samples_per_second);
-    set_real(line, "share_step", s->share_step);
-    set_real(line, "share_mix", s->share_mix);
-    set_real(line, "share_eval", s->share_eval);
-    set_real(line, "share_wait", s->share_wait);
-    set_real(line, "share_other", s->share_other);
-    set_count(line, "steals", s->steals);
-    set_count(line, "sleeps", s->sleeps);
-    json_object_set_new(line, "interrupted", json_boolean(s->interrupted));
+        set_metrics(&line, &s->last);
+    set_real(&line, "wall_seconds", s->wall_seconds);    /* of the run, in place of the metric */
+    set_real(&line, "samples_per_second", s->samples_per_second);
+    set_real(&line, "share_step", s->share_step);
+    set_real(&line, "share_mix", s->share_mix);
+    set_real(&line, "share_eval", s->share_eval);
+    set_real(&line, "share_wait", s->share_wait);
+    set_real(&line, "share_other", s->share_other);
+    set_count(&line, "steals", s->steals);
+    set_count(&line, "sleeps", s->sleeps);
+    set(&line, "interrupted", json_boolean(s->interrupted));
     if (s->has_until)
-        json_object_set_new(line, "reached", json_boolean(s->reached));
+        set(&line, "reached", json_boolean(s->reached));
     if (diverged) {
-        json_object_set_new(line, "diverged", json_true());
-        set_count(line, "diverged_round", s->diverged_round);
+        set(&line, "diverged", json_true());
+        set_count(&line, "diverged_round", s->diverged_round);
         if (s->diverged_token != UINT32_MAX)
-            set_count(line, "diverged_token", s->diverged_token);
+            set_count(&line, "diverged_token", s->diverged_token);
     }
     put(log, line, DIGITS_METRIC);
 }

@@ -22,9 +22,16 @@ struct tsgd_log {
 /* "-" is the standard output. The contents stay as they are. TSGD_EIO. */
 enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct tsgd_error *err);
 
+/* With --log, refuses settings of the result whose values the config line cannot hold, for they are
+ * not UTF-8: a log that lacks one would repeat another run. TSGD_EINVAL.                        */
+enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd_command *command,
+                                struct tsgd_error *err);
+
 /* Empties the file and writes the config line, with the resolved settings that the command takes,
- * and the names of those that followed from others. TSGD_EIO.                                   */
+ * the names of those that followed from others, and those that were asked for in other words.
+ * TSGD_EIO.                                                                                     */
 enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
+                                const struct tsgd_settings *asked,
                                 const struct tsgd_command *command, struct tsgd_error *err);
 
 void tsgd_log_eval(struct tsgd_log *log, const struct tsgd_eval *e);

@@ -26,6 +26,7 @@ enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_c
         .split_is_new = split && access(split, F_OK) != 0,
     };
     TRY(tsgd_outputs_check_names(asked, err));
+    TRY(tsgd_log_check(asked, self, err));
     if (asked->dry_run)
         return TSGD_OK;
     TRY(tsgd_outputs_check_replaced(asked, err));
@@ -101,7 +102,7 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
     if (s->asked->log)
         st = tsgd_log_open(&s->log, s->asked->log, &err);
     if (st == TSGD_OK)
-        st = tsgd_log_begin(&s->log, t->info, s->self, &err);
+        st = tsgd_log_begin(&s->log, t->info, s->asked, s->self, &err);
     if (st == TSGD_OK) {
         st = t->train(t->what, &interrupted, &err);
         if (st != TSGD_OK)

@@ -1,7 +1,6 @@
 #include "run/settings.h"
 
 #include "base/format.h"
-#include "base/format.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -360,6 +359,7 @@ enum tsgd_status tsgd_settings_copy(struct tsgd_settings **out, const struct tsg
         TRY(put(s, &tsgd_setting_rows[i], from->text[i], tsgd_setting_rows[i].shown.name, err));
         s->given[i] = from->given[i];
     }
+    s->expected = from->expected;
     *out = s;
     s = NULL;
 done:
@@ -425,6 +425,12 @@ enum tsgd_status tsgd_settings_fill_count(struct tsgd_settings *s, enum tsgd_set
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, value);
     return tsgd_settings_fill(s, id, text, err);
+}
+
+bool tsgd_settings_derived(const struct tsgd_settings *s, enum tsgd_setting_id id)
+{
+    const char *standard = tsgd_setting_rows[id].shown.default_text;
+    return s->text[id] && !s->given[id] && (!standard || strcmp(standard, s->text[id]));
 }
 
 /* What is wrong with a value that was given to a setting without its owner. */

@@ -32,12 +32,20 @@ enum tsgd_setting_id {
     TSGD_SETTINGS
 };
 
+/* What the files of an earlier run had in them. A run that finds something else there is refused
+ * when it is made, before anything is written.                                                  */
+struct tsgd_expected {
+    bool split, init;           /* whether the hash of the setting's file is known */
+    uint64_t split_hash, init_hash;     /* as in struct tsgd_info */
+};
+
 struct tsgd_settings {
 #define SETTING(field, name, type, ...) TSGD_FIELD_##type field;
 #include "run/settings_list.h"
 #undef SETTING
     char *text[TSGD_SETTINGS];  /* as it is printed, and can be read back; NULL: none */
     bool given[TSGD_SETTINGS];  /* by the caller, not by default */
+    struct tsgd_expected expected;
 };
 
 /* Whether a setting has a value, and whether the caller gave it: TSGD_HAS(s, split_seed). */
@@ -116,6 +124,9 @@ enum tsgd_status tsgd_settings_fill_count(struct tsgd_settings *s, enum tsgd_set
 #define TSGD_FILL(s, field, text, err) tsgd_settings_fill((s), TSGD_SET_##field, (text), (err))
 #define TSGD_FILL_COUNT(s, field, value, err) \
     tsgd_settings_fill_count((s), TSGD_SET_##field, (value), (err))
+
+/* Whether the value followed from other settings: it was not given and is no default. */
+bool tsgd_settings_derived(const struct tsgd_settings *s, enum tsgd_setting_id id);
 
 /* Refuses what was given although its owner is not among `owners` (bits, 1 << TSGD_OWNER_..) or the
  * command (a bit: a run or a search) does not take it, and takes away the defaults of such

@@ -3,9 +3,11 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -241,6 +243,37 @@ static enum tsgd_status make_network(struct tsgd_setup *r, struct tsgd_error *er
     return has(r, TSGD_OWNER_CLOCK) ? tsgd_network_make(&r->network, &o, err) : TSGD_OK;
 }
 
+static uint64_t init_hash(const struct tsgd_setup *r)
+{
+    const struct tsgd_task *t = r->task;
+    return r->s->init ? tsgd_hash(t->init, t->problem->dim * sizeof *t->init) : 0;
+}
+
+static enum tsgd_status check_hash(const char *option, const char *path, uint64_t found,
+                                   uint64_t wanted, struct tsgd_error *err)
+{
+    if (found == wanted)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "%s: '%.200s' has changed since the run that --config "
+                     "repeats: its hash is %016" PRIx64 ", want %016" PRIx64, option, path, found,
+                     wanted);
+}
+
+/* Files that an earlier run read too must be as they were. */
+static enum tsgd_status check_expected(const struct tsgd_setup *r, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_expected *e = &r->s->expected;
+    struct tsgd_info found = {.split_hash = 0};
+    r->kind->describe(r->task, &found);
+    if (e->split && r->s->split)
+        TRY(check_hash("--split", r->s->split, found.split_hash, e->split_hash, err));
+    if (e->init && r->s->init)
+        TRY(check_hash("--init", r->s->init, init_hash(r), e->init_hash, err));
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -255,6 +288,7 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err)
         TRY(tsgd_mem_check(tsgd_trace_bytes(r->trace), "--trace-events", "give fewer", err));
     }
     TRY(r->kind->create(&r->task, r->s, &r->on, err));
+    TRY(check_expected(r, err));
 done:
     return st;
 }
@@ -326,6 +360,7 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     out->parameters = r->task->problem->dim;
     out->tokens = tokens;
     out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s->threads);
+    out->init_hash = init_hash(r);
     r->kind->describe(r->task, out);
     out->cpu = tsgd_cpu_name();
     out->kernels = tsgd_backend_name(&r->on);

@@ -18,6 +18,7 @@ struct training {
     struct tsgd_supervised supervised, test;
     uint32_t *held;             /* validation samples, when a share of them is asked for */
     uint32_t n_held;
+    uint64_t split_hash;        /* before they were taken out: that of the split's file */
 };
 
 static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
@@ -97,6 +98,7 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(tsgd_augment_check(batcher.augment, t->data.shape, err));
     TRY(normalize(t, s, err));
     TRY(make_split(t, s, err));
+    t->split_hash = t->split.hash;
     if (!isnan(s->validation))
         TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held,
                                 err));
@@ -135,7 +137,7 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     out->step_flops = t->net.step_flops * t->supervised.batcher.size;
     out->memory_bytes += tsgd_dataset_bytes(d) + tsgd_split_bytes(&t->split) +
                          t->net.dim * sizeof *t->task.init;
-    out->split_hash = t->split.hash;
+    out->split_hash = t->split_hash;
 }
 
 static enum tsgd_status write_split(const struct tsgd_task *task, FILE *f)
