@@ -84,7 +84,7 @@ static enum tsgd_status dry_run(const struct tsgd_command *self, const struct ts
     TRY(tsgd_run_create(&run, s, err));
     TRY(tsgd_settings_copy(&shown, tsgd_run_info(run)->resolved, err));
     TRY(TSGD_FILL(shown, save_split, asked->save_split, err));
-    tsgd_config_write(stdout, shown, asked, self);
+    TRY(tsgd_config_write(stdout, shown, asked, self, err));
     tsgd_report_plan(stdout, run);
     if (asked->show_placement)
         tsgd_report_placement(stdout, "# ", run);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <ini.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,19 +133,53 @@ static enum tsgd_status check_command(const struct reading *r, const json_t *lin
                      "%s'", r->path, name ? name : "?", r->command->name);
 }
 
+/* The settings may mean the same in another version, so the user is told, not stopped. */
+static void tell_version(const struct reading *r, const json_t *line)
+{
+    struct tsgd_error note;
+    const char *version = json_string_value(json_object_get(line, "version"));
+    if (version && !strcmp(version, TELESGD_VERSION))
+        return;
+    (void)tsgd_fail(&note, TSGD_OK, "%s: is a log of telesgd %.40s, and this is %s: the run may "
+                    "come out differently", r->path, version ? version : "?", TELESGD_VERSION);
+    tsgd_complain(r->command, &note);
+}
+
+static bool read_hash(uint64_t *out, const json_t *line, const char *name)
+{
+    const char *text = json_string_value(json_object_get(line, name));
+    return text && strlen(text) == 16 && sscanf(text, "%16" SCNx64, out) == 1;
+}
+
+static void expect_files(struct tsgd_settings *s, const json_t *line)
+{
+    struct tsgd_expected *e = &s->expected;
+    e->split = s->split && read_hash(&e->split_hash, line, "split_hash");
+    e->init = s->init && read_hash(&e->init_hash, line, "init_hash");
+}
+
 static enum tsgd_status take_all(struct reading *r, const json_t *line, bool derived[TSGD_SETTINGS])
 {
     enum tsgd_status st = TSGD_OK;
+    const char *missing = NULL;
     const json_t *name;
     size_t n;
     TRY(check_command(r, line));
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
         const json_t *value = json_object_get(line, row->shown.name);
-        if (row->shown.changes_result && (row->commands & r->command->options) && value &&
-            !json_is_null(value))
-            TRY(take(r, row, value));
+        if (!row->shown.changes_result || !(row->commands & r->command->options))
+            continue;
+        const json_t *asked = json_object_get(json_object_get(line, "asked"), row->shown.name);
+        if (value && !json_is_null(value))
+            TRY(take(r, row, asked ? asked : value));
+        missing = value || missing ? missing : row->shown.name;
     }
+    tell_version(r, line);
+    if (missing)
+        TRY(tsgd_fail(r->err, TSGD_EFORMAT, "%s:1: '%s' is missing; want every setting that the "
+                      "result depends on", r->path, missing));
+    expect_files(r->settings, line);
     json_array_foreach(json_object_get(line, "derived"), n, name) {
         const char *text = json_string_value(name);
         const struct tsgd_setting_row *row = text ?
@@ -189,31 +224,58 @@ enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path,
 
 /* ---- settings as lines ---- */
 
-/* Whether a line with this value is read back as it is. */
-static bool fits(const char *name, const char *value)
+/* What inih skips at the ends of a value, and what makes a comment of a ; that follows it. */
+#define SPACES " \t\n\v\f\r"
+
+static bool is_space(char c) { return c && strchr(SPACES, c); }
+
+/* Why a line with this value would not be read back as it is; NULL: it is. */
+static const char *misfit(const char *name, const char *value)
 {
-    const char *comment = strpbrk(value, ";");
-    bool cut = comment && (comment == value || comment[-1] == ' ' || comment[-1] == '\t');
-    return strlen(name) + 3 + strlen(value) <= MOST_LINE && !cut && *value != ' ' &&
-           value[strlen(value) - 1] != ' ' && !strpbrk(value, "\r\n\t");
+    size_t n = strlen(value);
+    if (strlen(name) + 3 + n > MOST_LINE)
+        return "is too long for a line of a settings file";
+    if (strpbrk(value, "\r\n"))
+        return "has a line break in it, which a settings file cannot hold";
+    if (is_space(value[0]) || is_space(value[n - 1]))
+        return "starts or ends with a space, which a settings file cannot hold";
+    for (size_t i = 0; i < n; i++)
+        if (value[i] == ';' && (i == 0 || is_space(value[i - 1])))
+            return "has a ; that would start a comment in a settings file";
+    return NULL;
 }
 
-void tsgd_config_write(FILE *out, const struct tsgd_settings *s, const struct tsgd_settings *asked,
-                       const struct tsgd_command *command)
+static bool is_written(enum tsgd_setting_id id, const struct tsgd_command *command)
+{
+    return (tsgd_setting_rows[id].commands & command->options) && id != TSGD_SET_config &&
+           id != TSGD_SET_dry_run;
+}
+
+/* What was given as it was given, although the resolved value may say more: with --normalize data
+ * other data give other numbers.                                                                */
+static const char *shown(const struct tsgd_settings *s, const struct tsgd_settings *asked,
+                         enum tsgd_setting_id id)
+{
+    return s->text[id] && asked->given[id] ? asked->text[id] : s->text[id];
+}
+
+enum tsgd_status tsgd_config_write(FILE *out, const struct tsgd_settings *s,
+                                   const struct tsgd_settings *asked,
+                                   const struct tsgd_command *command, struct tsgd_error *err)
 {
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
-        const struct tsgd_setting *row = &tsgd_setting_rows[i].shown;
-        const char *value = s->text[i];
-        if (!(tsgd_setting_rows[i].commands & command->options) || i == TSGD_SET_config ||
-            i == TSGD_SET_dry_run)
-            continue;
-        if (value && !fits(row->name, value))
-            value = asked->text[i];
-        if (!value)
-            fprintf(out, "# %s =\n", row->name);
-        else if (fits(row->name, value))
-            fprintf(out, "%s = %s\n", row->name, value);
-        else
-            fprintf(out, "# %s: the value does not fit in a settings file\n", row->name);
+        const char *name = tsgd_setting_rows[i].shown.name, *value = shown(s, asked, i);
+        const char *why = value && is_written(i, command) ? misfit(name, value) : NULL;
+        if (why)
+            return tsgd_fail(err, TSGD_EINVAL, "--%s: '%.80s%s' %s, so --dry-run cannot print it",
+                             name, value, strlen(value) > 80 ? ".." : "", why);
     }
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        const char *name = tsgd_setting_rows[i].shown.name, *value = shown(s, asked, i);
+        if (is_written(i, command) && !value)
+            fprintf(out, "# %s =\n", name);
+        else if (is_written(i, command))
+            fprintf(out, "%s%s = %s\n", tsgd_settings_derived(s, i) ? "# " : "", name, value);
+    }
+    return TSGD_OK;
 }

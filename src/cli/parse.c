@@ -40,10 +40,7 @@ static enum tsgd_status read_option(struct given *out, const struct tsgd_command
         return unknown(command, word, name, err);
     out->row = row;
     out->value = equals ? equals + 1 : NULL;
-    if (row->type == TSGD_TYPE_FLAG) {
-        if (equals)
-            return tsgd_fail(err, TSGD_EINVAL, "--%s: takes no value, found '%.80s'", name,
-                             equals + 1);
+    if (row->type == TSGD_TYPE_FLAG && !equals) {
         out->value = "true";
     } else if (!equals) {
         if (*i + 1 == argc || !strncmp(argv[*i + 1], "--", 2))
@@ -100,13 +97,20 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
     }
     if (config)
         TRY(tsgd_config_read(out->settings, config, command, derived, err));
-    for (size_t i = 0; i < TSGD_SETTINGS && changed; i++)
-        if (derived[i])
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        if (derived[i] && changed)
             TRY(tsgd_settings_give(out->settings, &tsgd_setting_rows[i], NULL, "--config", err));
+        else if (derived[i])
+            out->settings->given[i] = false;    /* so that the next log calls it derived too */
+    }
     for (size_t i = 0; i < n; i++) {
         char where[72];
+        bool undoes = config && !*given[i].value;   /* what the file says */
         snprintf(where, sizeof where, "--%s", given[i].row->shown.name);
-        TRY(tsgd_settings_give(out->settings, given[i].row, given[i].value, where, err));
+        TRY(tsgd_settings_give(out->settings, given[i].row, undoes ? NULL : given[i].value, where,
+                               err));
+        out->settings->expected.split &= given[i].row != &tsgd_setting_rows[TSGD_SET_split];
+        out->settings->expected.init &= given[i].row != &tsgd_setting_rows[TSGD_SET_init];
     }
 done:
     free(given);

@@ -17,8 +17,10 @@ struct tsgd_cli {
 };
 #define TSGD_CLI_INIT {.settings = NULL}
 
-/* Reads the arguments that follow the command's name. Settings files are read first, wherever they
- * stand, so that the command line wins. Release `out` either way.
+/* Reads the arguments that follow the command's name. --NAME VALUE and --NAME=VALUE give a setting
+ * a value, --FLAG is --FLAG=true. Settings files are read first, wherever they stand, so that the
+ * command line wins; beside one, an empty value takes a setting back to its default. Release `out`
+ * either way.
  * TSGD_EINVAL: an unknown option (suggests the nearest), a bad value, too few or too many operands,
  * a bad settings file; TSGD_EIO: one that cannot be read; TSGD_ENOMEM.                          */
 enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command *command, int argc,
@@ -27,16 +29,18 @@ void tsgd_cli_release(struct tsgd_cli *cli);
 
 /* Reads `path` (cli/config.c): lines `name = value` with settings that the command takes; or the
  * log of an earlier run, whose config line has the settings that its result came from. `derived`
- * marks those of them that followed from others and ought to follow anew when others change.
+ * marks those of them that followed from others and ought to follow anew when others change. The
+ * settings then expect the files that the run read. A log of another version is told of on stderr.
  * Errors as parse.                                                                              */
 enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path,
                                   const struct tsgd_command *command, bool derived[TSGD_SETTINGS],
                                   struct tsgd_error *err);
 
 /* Writes settings as lines `name = value` that give the same run when they are read back: what the
- * command takes, and as comments what has no value. `asked`: as they were given; where the resolved
- * value does not fit in a line, the value that it came from does.                               */
-void tsgd_config_write(FILE *out, const struct tsgd_settings *s, const struct tsgd_settings *asked,
-                       const struct tsgd_command *command);
+ * command takes, and as comments what has no value or follows from others. `asked`: as they were
+ * given. TSGD_EINVAL: a value does not fit in a line; then nothing is written.                  */
+enum tsgd_status tsgd_config_write(FILE *out, const struct tsgd_settings *s,
+                                   const struct tsgd_settings *asked,
+                                   const struct tsgd_command *command, struct tsgd_error *err);
 
 #endif

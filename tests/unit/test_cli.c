@@ -85,7 +85,7 @@ static const struct {
     {TINY " --rounds 10 --port serial", "--port: needs a simulated network"},
     {TINY " --rounds 10 --compute-seconds 1:lognormal:x", "SECONDS:lognormal:SIGMA"},
     {TINY " --rounds 10 --momentun 0.9", "'--momentun'; did you mean '--momentum'?"},
-    {TINY " --rounds 10 --nesterov=true", "--nesterov: takes no value"},
+    {TINY " --rounds 10 --nesterov=yes", "--nesterov: 'yes' is not true or false"},
     {TINY " --rounds 10 --json", "unknown option '--json'"},
     {TINY " --rounds 10 -x", "unknown option '-x'"},
     {TINY " --rounds 10 stray", "unexpected argument 'stray'"},
@@ -1039,7 +1039,7 @@ Test(cli, a_dry_run_shows_the_settings_and_writes_nothing)
 {
     struct result r = run(TINY " --rounds 50 --dry-run --log l --save s --save-split p --trace t");
     expect_code(&r, 0);
-    cr_expect(strstr(r.out, "\neval-every = 5\n") && strstr(r.out, "\n# memory  "), "%s", r.out);
+    cr_expect(strstr(r.out, "\n# eval-every = 5\n") && strstr(r.out, "\n# memory  "), "%s", r.out);
     cr_expect(strstr(r.out, "\n# expected time ") && strstr(r.out, " 200 gradients "), "%s", r.out);
     cr_expect(!*r.err && count_files() == 0);
 }

@@ -173,7 +173,7 @@ Test(repeat, dry_run_names_every_setting_of_a_run)
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
         char line[64], comment[64];
         snprintf(line, sizeof line, "\n%s = ", row->shown.name);
-        snprintf(comment, sizeof comment, "\n# %s =\n", row->shown.name);
+        snprintf(comment, sizeof comment, "\n# %s =", row->shown.name);
         bool named = !strncmp(r.out, line + 1, strlen(line) - 1) || strstr(r.out, line) ||
                      strstr(r.out, comment);
         bool wanted = (row->commands & TSGD_FOR_TRAIN) && i != TSGD_SET_config &&
@@ -182,20 +182,48 @@ Test(repeat, dry_run_names_every_setting_of_a_run)
     }
 }
 
-Test(repeat, a_value_that_a_line_would_cut_is_not_printed_as_one)
+/* A line of a settings file would be read back as another value, or not at all. */
+static const struct { const char *words, *sentence; } unwritable[] = {
+    {"--save ;name", "--save: ';name' has a ; that would start a comment in a settings file"},
+    {"--topology file:li\t;ne", "--topology: 'file:li?;ne' has a ; that would start a comment"},
+    {"--topology file:li\v;ne", "--topology: 'file:li?;ne' has a ; that would start a comment"},
+    {"--topology file:li\nne", "--topology: 'file:li?ne' has a line break in it"},
+    {"--topology file:line\t", "--topology: 'file:line?' starts or ends with a space"},
+};
+
+ParameterizedTestParameters(repeat, a_value_that_a_line_cannot_hold_ends_a_dry_run)
 {
-    struct result r = run(TINY " --rounds 5 --dry-run --save ;name");
-    expect_code(&r, 0);
-    cr_expect(strstr(r.out, "\n# save: the value does not fit in a settings file\n"), "%s", r.out);
-    char words[512] = TINY " --rounds 5 --dry-run --log ";
-    memset(words + strlen(words), 'x', 200);
-    r = run(words);
-    expect_code(&r, 0);
-    cr_expect(strstr(r.out, "\n# log: the value does not fit in a settings file\n"), "%s", r.out);
+    return rows(sizeof unwritable / sizeof *unwritable);
 }
 
-/* The numbers of 16 channels are more than a line of a settings file holds: "data" stands there. */
-Test(repeat, what_is_too_long_for_a_line_is_printed_as_it_was_asked_for)
+ParameterizedTest(size_t *row, repeat, a_value_that_a_line_cannot_hold_ends_a_dry_run)
+{
+    char words[512];
+    const char *graph = strstr(unwritable[*row].words, "file:");
+    if (graph)
+        write_file(graph + 5, "0 1\n1 2\n2 3\n");
+    snprintf(words, sizeof words, TINY " --rounds 5 --dry-run %s", unwritable[*row].words);
+    struct result r = run(words);
+    expect_code(&r, 2);
+    cr_expect(!*r.out, "%s", r.out);
+    cr_expect(strstr(r.err, unwritable[*row].sentence), "wants %s, says %s",
+              unwritable[*row].sentence, r.err);
+}
+
+Test(repeat, a_value_that_is_too_long_for_a_line_ends_a_dry_run)
+{
+    char name[201] = "", words[512];
+    memset(name, 'x', 200);
+    write_file(name, "0 1\n1 2\n2 3\n");
+    snprintf(words, sizeof words, TINY " --rounds 5 --dry-run --topology file:%s", name);
+    struct result r = run(words);
+    expect_code(&r, 2);
+    cr_expect(!*r.out && strstr(r.err, "--topology: 'file:xxx") &&
+              strstr(r.err, "..' is too long for a line of a settings file"), "%s", r.err);
+}
+
+/* The numbers of 16 channels are more than a line of a settings file holds. */
+Test(repeat, what_was_given_is_printed_as_it_was_given)
 {
     struct result r = run("train --data blobs:200,16x2x2,4 --model logistic --nodes 4 --active 2"
                           " --rounds 3 --normalize data --dry-run");
@@ -239,6 +267,231 @@ Test(repeat, the_command_line_wins_and_what_follows_from_it_follows_anew)
     r = run("train --config l --nodes 12 --log m" QUIET);
     expect_code(&r, 0);
     cr_expect(number(first_line("m"), "active") == 12);
+}
+
+/* The log of a run, that of its repeat, and its dry run, each with another seed, are the run that
+ * was never made before.                                                                        */
+Test(repeat, another_seed_gives_one_run_whatever_it_is_repeated_from)
+{
+    static const char *const from[] = {"l", "m", "f"};
+    static const char *const of[] = {
+        "train --data digits --model logistic --nodes 20 --rounds 40 --partition dirichlet:0.5",
+        "train --model quadratic --nodes 20 --lr 0.01 --rounds 40 --link-cost preferred",
+        "train --method qg-dsgdm --momentum 0.9 --active 4" NINE "logistic",
+        "train --data blobs:900,12,4 --model logistic --nodes 9 --rounds 40 --normalize data",
+        "train --model quadratic --nodes 1000 --rounds 40",
+    };
+    char words[512];
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        snprintf(words, sizeof words, "%s --log l" QUIET, of[i]);
+        struct result r = run(words);
+        expect_code(&r, 0);
+        r = run("train --config l --log m" QUIET);
+        expect_code(&r, 0);
+        const json_t *a = first_line("l"), *b = first_line("m");
+        cr_expect(json_equal(json_object_get(a, "derived"), json_object_get(b, "derived")));
+        cr_expect(json_equal(json_object_get(a, "asked"), json_object_get(b, "asked")));
+        snprintf(words, sizeof words, "%s --dry-run", of[i]);
+        r = run(words);
+        expect_code(&r, 0);
+        cr_expect(strstr(r.out, "\n# eval-every = "), "%s", r.out);
+        write_file("f", r.out);
+        snprintf(words, sizeof words, "%s --seed 5 --log n" QUIET, of[i]);
+        r = run(words);
+        expect_code(&r, 0);
+        char *fresh = course("n");
+        for (size_t j = 0; j < sizeof from / sizeof *from; j++) {
+            snprintf(words, sizeof words, "train --config %s --seed 5 --log n" QUIET, from[j]);
+            r = run(words);
+            expect_code(&r, 0);
+            cr_expect(!strcmp(course("n"), fresh), "%s, from %s", of[i], from[j]);
+        }
+    }
+}
+
+/* Flags, and settings that are nothing by default, can be taken back too. */
+Test(repeat, the_command_line_wins_also_with_nothing)
+{
+    struct result r = run(TINY QUIET " --rounds 20 --samples 400 --lazy --until round>=4 --log l");
+    expect_code(&r, 0);
+    r = run("train --config l --lazy=false --until= --samples= --rounds= --log m" QUIET);
+    expect_code(&r, 0);
+    const json_t *c = first_line("m");
+    cr_expect(json_is_false(json_object_get(c, "lazy")));
+    cr_expect(json_is_null(json_object_get(c, "until")));
+    cr_expect(json_is_null(json_object_get(c, "samples")) && number(c, "rounds") == 2000);
+    r = run(TINY QUIET " --rounds 4 --nesterov=true --momentum 0.9 --log m");
+    expect_code(&r, 0);
+    cr_expect(json_is_true(json_object_get(first_line("m"), "nesterov")));
+    r = run(TINY QUIET " --rounds 4 --until=");
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "--until: the value is empty"), "there is nothing to undo: %s", r.err);
+    r = run("train --help-all");
+    cr_expect(strstr(r.out, "--until= "), "%s", r.out);
+    r = run("help --man train");
+    cr_expect(strstr(r.out, "\\-\\-until= "), "%s", r.out);
+}
+
+/* ---- what a log cannot hold, or lacks ---- */
+
+Test(repeat, a_name_that_a_log_cannot_hold_is_refused_before_the_training)
+{
+    struct result r = run(TINY QUIET " --rounds 3 --save \xff.st --save-split \xff.split");
+    expect_code(&r, 0);
+    write_file("\xff.graph", "0 1\n1 2\n2 3\n");
+    static const struct { const char *words, *sentence; } named[] = {
+        {"--init \xff.st", "--init: '?.st' is not UTF-8"},
+        {"--split \xff.split", "--split: '?.split' is not UTF-8"},
+        {"--topology file:\xff.graph", "--topology: 'file:?.graph' is not UTF-8"},
+    };
+    char words[512];
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        snprintf(words, sizeof words, TINY QUIET " --rounds 3 %s", named[i].words);
+        r = run(words);
+        expect_code(&r, 0);
+        strcat(words, " --log l");
+        r = run(words);
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, named[i].sentence), "wants %s, says %s", named[i].sentence, r.err);
+    }
+    cr_expect(count_files() == 3);
+    r = run(TINY QUIET " --rounds 3 --log \xff.log --save-split \xed\xa0\x80.split");
+    expect_code(&r, 0);
+    const char *split = json_string_value(json_object_get(first_line("\xff.log"), "save-split"));
+    cr_expect(split && !strcmp(split, "???.split"), "an output, which is not repeated");
+}
+
+/* The log l with its first line changed. */
+static void change_log(const char *key, const char *value)
+{
+    char *text = read_file("l");
+    json_t *line = json_array_get(parse_lines(text), 0);
+    if (value)
+        json_object_set_new(line, key, json_string(value));
+    else
+        json_object_del(line, key);
+    char *first = keep(json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17)));
+    FILE *f = fopen("l", "w");
+    cr_assert(f && fprintf(f, "%s%s", first, strchr(text, '\n')) > 0 && fclose(f) == 0);
+}
+
+Test(repeat, a_log_that_lacks_a_setting_of_the_result_is_refused)
+{
+    static const struct { const char *command, *words; unsigned bit; } by[] = {
+        {"train", TINY QUIET " --rounds 3 --log l --force", TSGD_FOR_TRAIN},
+        {"tune", "tune --model quadratic --nodes 9 --rounds 3 --lr 0.01 --log l --force" QUIET,
+         TSGD_FOR_TUNE},
+    };
+    for (size_t b = 0; b < sizeof by / sizeof *by; b++) {
+        struct result r = run(by[b].words);
+        expect_code(&r, 0);
+        const json_t *whole = first_line("l");
+        char words[64], sentence[64];
+        snprintf(words, sizeof words, "%s --config l" QUIET, by[b].command);
+        for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+            const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+            if (!(row->commands & by[b].bit))
+                continue;
+            json_t *line = json_copy((json_t *)whole);
+            json_object_del(line, row->shown.name);
+            char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17));
+            json_decref(line);
+            cr_assert(text);
+            write_file("l", text);
+            free(text);
+            r = run(words);
+            expect_code(&r, row->shown.changes_result ? 2 : 0);
+            snprintf(sentence, sizeof sentence, "l:1: '%s' is missing", row->shown.name);
+            cr_expect(!row->shown.changes_result || strstr(r.err, sentence), "wants %s, says %s",
+                      sentence, r.err);
+        }
+    }
+}
+
+Test(repeat, a_log_of_another_version_is_told_of_in_a_line)
+{
+    struct result r = run(TINY QUIET " --rounds 3 --log l");
+    expect_code(&r, 0);
+    r = run("train --config l" QUIET);
+    expect_code(&r, 0);
+    cr_expect(!*r.err, "%s", r.err);
+    change_log("version", "0.0.1");
+    change_log("new-key", "of another version");
+    r = run("train --config l" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.err, "telesgd: l: is a log of telesgd 0.0.1, and this is ") == r.err &&
+              strchr(r.err, '\n')[1] == 0, "%s", r.err);
+    change_log("version", NULL);
+    r = run("train --config l" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.err, "telesgd: l: is a log of telesgd ?"), "%s", r.err);
+}
+
+/* ---- files that a run read ---- */
+
+Test(repeat, a_split_that_has_changed_is_noticed)
+{
+    struct result r = run("train --save-split p" NINE "logistic" QUIET);
+    expect_code(&r, 0);
+    r = run("train --split p --log l" NINE "logistic" QUIET);
+    expect_code(&r, 0);
+    r = run("train --config l --seed 4 --log m" QUIET);
+    expect_code(&r, 0);
+    r = run("train --seed 2 --save-split p" NINE "logistic" QUIET);
+    expect_code(&r, 0);
+    cr_assert(remove("m") == 0);
+    r = run("train --config l --log m --save-split q --save s" QUIET);
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "--split: 'p' has changed since the run that --config repeats"), "%s",
+              r.err);
+    cr_expect(count_files() == 2, "something was written");
+    r = run("train --config l --dry-run");
+    expect_code(&r, 2);
+    cr_expect(!*r.out, "%s", r.out);
+    r = run("tune --split p --log t" NINE "logistic" QUIET);
+    expect_code(&r, 0);
+    r = run("tune --config t --validation 0.3 --seed 3" QUIET);
+    expect_code(&r, 0);
+    r = run("train --config l --split p" QUIET);
+    expect_code(&r, 0);
+    r = run("train --config l --split=" QUIET);
+    expect_code(&r, 0);
+}
+
+Test(repeat, parameters_that_have_changed_are_noticed)
+{
+    static const struct { const char *command, *run; } of[] = {
+        {"train", "train" NINE "logistic --init x"},
+        {"train", "train --model quadratic --nodes 9 --lr 0.01 --rounds 5 --init x"},
+        {"tune", "tune --model quadratic --nodes 9 --lr 0.01 --rounds 5 --init x"},
+    };
+    char words[512];
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct result r = run(i ? "train --model quadratic --nodes 3 --rounds 3 --lr 0.01 --save x"
+                                  QUIET : "train --save x" NINE "logistic" QUIET);
+        expect_code(&r, 0);
+        snprintf(words, sizeof words, "%s --log l" QUIET, of[i].run);
+        r = run(words);
+        expect_code(&r, 0);
+        const char *hash = json_string_value(json_object_get(first_line("l"), "init_hash"));
+        cr_assert(hash && strlen(hash) == 16);
+        snprintf(words, sizeof words, "%s --config l --seed 3" QUIET, of[i].command);
+        r = run(words);
+        expect_code(&r, 0);
+        r = run(i ? "train --model quadratic --nodes 3 --rounds 9 --lr 0.01 --save x" QUIET :
+                    "train --seed 2 --save x" NINE "logistic" QUIET);
+        expect_code(&r, 0);
+        strcat(words, " --log m");
+        r = run(words);
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, "--init: 'x' has changed since the run that --config repeats"),
+                  "%s", r.err);
+        cr_expect(count_files() == 2, "something was written");
+        strcat(words, " --init x");
+        r = run(words);
+        expect_code(&r, 0);
+        cr_assert(remove("m") == 0);
+    }
 }
 
 static const struct { const char *text, *sentence; } bad[] = {
