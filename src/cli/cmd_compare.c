@@ -254,7 +254,7 @@ static enum tsgd_status print_course(const struct tsgd_runlog *log, char *const 
     return st;
 }
 
-enum tsgd_exit tsgd_cmd_compare(const struct tsgd_command *self, const struct tsgd_cli *cli)
+static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     enum tsgd_status st = TSGD_OK;
     enum tsgd_exit code = TSGD_EXIT_DONE;
@@ -283,3 +283,29 @@ done:
     free(log);
     return code;
 }
+
+static const char about[] =
+    "Prints a table of the runs whose logs ('telesgd train --log LOG') are given: how far they "
+    "came, how good they are, what they sent. A run is named by method, k of n, topology, and "
+    "every other setting of the result in which it differs from another run; equal names are "
+    "numbered. Of a search ('telesgd tune --log LOG') it shows the chosen k and step size; the "
+    "seconds alone are those of the whole search.\n"
+    "With several logs a second table shows the test accuracy (quadratics: grad_norm2) of each "
+    "after the same numbers of gradients, as far as the shortest run came (one that diverged is "
+    "not waited for):\n"
+    "= 75.84 %\tan evaluation was made after exactly so many gradients\n"
+    "= ~75.84 %\tinterpolated between the evaluations just before and just after: the accuracy "
+    "linearly, grad_norm2 linearly in its logarithm\n"
+    "= -\tbefore the first evaluation or after the last, or between two of which one found "
+    "grad_norm2 = 0\n"
+    "A search measures test accuracy only at its end.\n";
+
+const struct tsgd_command tsgd_command_compare = {
+    .name = "compare",
+    .min_operands = 1,
+    .max_operands = SIZE_MAX,
+    .usage = "LOG...",
+    .summary = "runs side by side, from their logs",
+    .about = about,
+    .run = run,
+};

@@ -46,7 +46,7 @@ static enum tsgd_status print_json(const struct tsgd_evaluated *e, struct tsgd_e
     return TSGD_OK;
 }
 
-enum tsgd_exit tsgd_cmd_eval(const struct tsgd_command *self, const struct tsgd_cli *cli)
+static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     struct tsgd_error err;
     struct tsgd_evaluated e;
@@ -62,3 +62,29 @@ enum tsgd_exit tsgd_cmd_eval(const struct tsgd_command *self, const struct tsgd_
     }
     return TSGD_EXIT_DONE;
 }
+
+static const char about[] =
+    "Measures parameters that 'telesgd train --save' wrote, on the test samples of --data. The "
+    "file says which model it is.\n";
+
+static const char closing[] =
+    "# Example\n"
+    "    telesgd eval --init lenet.safetensors --data fashion-mnist\n";
+
+static const struct tsgd_option_help options[] = {
+    {"init", "must be given",
+     "the parameters to evaluate, as --save of 'telesgd train' wrote them"},
+    {"seed", NULL, "of generated data: --split-seed, or else --seed, of the training"},
+    {NULL, NULL, NULL},
+};
+
+const struct tsgd_command tsgd_command_eval = {
+    .name = "eval",
+    .options = TSGD_FOR_EVAL,
+    .own_help = options,
+    .usage = "--init FILE [OPTION]...",
+    .summary = "loss and accuracy of saved parameters",
+    .about = about,
+    .closing = closing,
+    .run = run,
+};

@@ -79,7 +79,7 @@ static void print_kind(const struct tsgd_list_kind *kind)
     }
 }
 
-enum tsgd_exit tsgd_cmd_list(const struct tsgd_command *self, const struct tsgd_cli *cli)
+static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     const char *names[KINDS], *wanted = cli->n_operands ? cli->operand[0] : NULL;
     bool found = !wanted;
@@ -99,3 +99,12 @@ enum tsgd_exit tsgd_cmd_list(const struct tsgd_command *self, const struct tsgd_
     }
     return TSGD_EXIT_DONE;
 }
+
+const struct tsgd_command tsgd_command_list = {
+    .name = "list",
+    .max_operands = 1,
+    .usage = "[models | data | topologies | methods | partitions]",
+    .summary = "what --model, --data, --topology, --method and --partition can be",
+    .about = "Prints the values of one option, or of all these options.\n",
+    .run = run,
+};

@@ -114,7 +114,7 @@ static enum tsgd_status check(const struct tsgd_settings *s, struct tsgd_error *
     return TSGD_OK;
 }
 
-enum tsgd_exit tsgd_cmd_topology(const struct tsgd_command *self, const struct tsgd_cli *cli)
+static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_error err;
@@ -131,3 +131,33 @@ done:
     tsgd_complain(self, &err);
     return TSGD_EXIT_USAGE;
 }
+
+static const char about[] =
+    "Tells how fast the tokens of a graph (telesgd list topologies) come to agree: how many "
+    "neighbours one reads in a round, after how many rounds the graph repeats, the spectral gap 1 "
+    "- sigma^2 (sigma: the second largest singular value) of round 0 and of a whole period, and "
+    "after how many rounds everybody holds the exact mean.\n";
+
+static const char closing[] =
+    "# Examples\n"
+    "    telesgd topology base:1 --active 25\n"
+    "    telesgd topology torus --active 12 --dot | dot -Tsvg > torus.svg\n";
+
+static const struct tsgd_option_help options[] = {
+    {"active", "must be given", "tokens that mix"},
+    {"seed", NULL, "of graphs that are drawn, regular and er; the same as of a training"},
+    {NULL, NULL, NULL},
+};
+
+const struct tsgd_command tsgd_command_topology = {
+    .name = "topology",
+    .options = TSGD_FOR_TOPOLOGY,
+    .own_help = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .usage = "GRAPH --active K [OPTION]...",
+    .summary = "how fast a graph mixes, its picture, its weights",
+    .about = about,
+    .closing = closing,
+    .run = run,
+};

@@ -95,7 +95,7 @@ done:
     return st;
 }
 
-enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd_cli *cli)
+static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     const struct tsgd_settings *asked = cli->settings;
     enum tsgd_status st = TSGD_OK;
@@ -125,3 +125,49 @@ done:
     tsgd_run_free(t.run);
     return code;
 }
+
+static const char about[] =
+    "Trains a model on --nodes participants, each with its own share of the data. Each round, "
+    "--active of them take a step on a row of parameters (a token) and mix it over --topology; "
+    "with method teleport the tokens then move on to other nodes. Defaults are in [brackets].\n";
+
+static const char closing[] =
+    "# Settings files\n"
+    "--config reads lines 'name = value' with the names of the options, without --; flags are "
+    "true or false. A line that starts with # or ; is a comment, and so is what follows a ; after "
+    "a space. --dry-run prints such a file. The log of an earlier run (--log) may stand in its "
+    "place: then what changes the result is as it was there, and the run is repeated; it is "
+    "refused when a file of --split or --init has changed.\n"
+    "What the command line says wins over the file: --until= (nothing after the =) takes a setting "
+    "back to its default, and --lazy=false a flag. What followed from other settings follows anew "
+    "when the command line changes the result.\n"
+    "# Examples\n"
+    "A first run, on data that are part of the program:\n"
+    "    telesgd train --data digits --model mlp:64 --nodes 25 --active 4 --rounds 500\n"
+    "LeNet on 100 nodes, 8 of them active each round, in a ring:\n"
+    "    telesgd train --data fashion-mnist --model lenet --nodes 100 --active 8 \\\n"
+    "      --lr 0.05 --rounds 2000\n"
+    "Plain D-SGD on 25 nodes with very different data, with a log and the result kept:\n"
+    "    telesgd train --method dsgd --nodes 25 --data fashion-mnist --model lenet \\\n"
+    "      --partition dirichlet:0.1 --momentum 0.9 --lr 0.01 --rounds 1000 \\\n"
+    "      --log dsgd.jsonl --save dsgd.safetensors\n"
+    "Settings from a file, another seed, an end at 80 % accuracy:\n"
+    "    telesgd train --config paper.ini --seed 3 --until 'test_accuracy>=0.8'\n"
+    "The run of a log once more:\n"
+    "    telesgd train --config dsgd.jsonl\n"
+    "# Exit codes\n"
+    "= 0\tdone, also when --until ended it\n"
+    "= 1\treading, writing or memory failed during the training\n"
+    "= 2\tan option, input or output is wrong: nothing was trained, no file touched\n"
+    "= 3\tthe training diverged: a loss was not finite; nothing was saved\n"
+    "= 130\tinterrupted by SIGINT or SIGTERM; --log and --save hold what there was by then\n";
+
+const struct tsgd_command tsgd_command_train = {
+    .name = "train",
+    .options = TSGD_FOR_TRAIN,
+    .usage = "[OPTION]...",
+    .summary = "train a model on simulated nodes",
+    .about = about,
+    .closing = closing,
+    .run = run,
+};

@@ -153,7 +153,7 @@ static enum tsgd_status save_trace(void *what, struct tsgd_traced *out, struct t
     return tsgd_tune_save_trace(((struct search *)what)->tune, out, err);
 }
 
-enum tsgd_exit tsgd_cmd_tune(const struct tsgd_command *self, const struct tsgd_cli *cli)
+static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     enum tsgd_status st = TSGD_OK;
     enum tsgd_exit code = TSGD_EXIT_USAGE;
@@ -178,3 +178,34 @@ done:
     tsgd_tune_free(w.tune);
     return code;
 }
+
+static const char about[] =
+    "Searches the number of active nodes k (Algorithm 2 of the paper): k = 1, 2, 4, .. train side "
+    "by side for --rounds rounds, on disjoint sets of nodes, then the largest power of two alone "
+    "if the nodes do not suffice for all at once. The least loss on validation samples wins "
+    "(quadratics: the least grad_norm2), and its parameters are trained already. Several step "
+    "sizes (--lr-grid) are tried for every k, in as few passes as the nodes have room for.\n";
+
+static const char closing[] =
+    "# Examples\n"
+    "    telesgd tune --data digits --model mlp:64 --nodes 25 --rounds 300 --save k.safetensors\n"
+    "    telesgd tune --model quadratic --nodes 100 --rounds 2000 --lr-grid 0.1,0.01,0.001\n"
+    "# Exit codes\n"
+    "As of 'telesgd train'; 3: every candidate diverged.\n";
+
+static const struct tsgd_option_help options[] = {
+    {"progress", NULL,
+     "on the standard error: a line for each evaluation (auto, plain), nothing (off)"},
+    {NULL, NULL, NULL},
+};
+
+const struct tsgd_command tsgd_command_tune = {
+    .name = "tune",
+    .options = TSGD_FOR_TUNE,
+    .own_help = options,
+    .usage = "[OPTION]...",
+    .summary = "search for the number of active nodes, and the step size",
+    .about = about,
+    .closing = closing,
+    .run = run,
+};

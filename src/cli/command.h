@@ -1,5 +1,5 @@
-/* cli/command.h: the commands of telesgd. One is a row of the table in main.c and a function in
- * cmd_NAME.c; options and operands are parsed, and --help answered, before it runs. */
+/* cli/command.h: the commands of telesgd. One stands in a file of its own, cmd_NAME.c, and in the
+ * table in main.c; options and operands are parsed, and --help answered, before it runs. */
 #ifndef TSGD_CLI_COMMAND_H
 #define TSGD_CLI_COMMAND_H
 
@@ -35,7 +35,7 @@ struct tsgd_command {
     enum tsgd_exit (*run)(const struct tsgd_command *self, const struct tsgd_cli *cli);
 };
 
-extern const struct tsgd_command tsgd_commands[];
+extern const struct tsgd_command *const tsgd_commands[];
 extern const size_t tsgd_n_commands;
 
 /* "telesgd: SENTENCE" on stderr and, when a setting is wrong, where the help is. `command` may be
@@ -56,11 +56,8 @@ void tsgd_man(FILE *out, const struct tsgd_command *command);
 /* What makes a shell, "bash" or "zsh", complete (cli/completion.c). */
 void tsgd_completion(FILE *out, const char *shell);
 
-enum tsgd_exit tsgd_cmd_train(const struct tsgd_command *self, const struct tsgd_cli *cli);
-enum tsgd_exit tsgd_cmd_tune(const struct tsgd_command *self, const struct tsgd_cli *cli);
-enum tsgd_exit tsgd_cmd_eval(const struct tsgd_command *self, const struct tsgd_cli *cli);
-enum tsgd_exit tsgd_cmd_compare(const struct tsgd_command *self, const struct tsgd_cli *cli);
-enum tsgd_exit tsgd_cmd_topology(const struct tsgd_command *self, const struct tsgd_cli *cli);
-enum tsgd_exit tsgd_cmd_list(const struct tsgd_command *self, const struct tsgd_cli *cli);
+/* Each stands in its own file, cmd_NAME.c. */
+extern const struct tsgd_command tsgd_command_train, tsgd_command_tune, tsgd_command_eval,
+    tsgd_command_topology, tsgd_command_compare, tsgd_command_list;
 
 #endif

@@ -75,7 +75,7 @@ static void put_bash_words(FILE *out, const struct tsgd_command *command)
             fprintf(out, " %s", tsgd_list_kinds[i].name);
     if (!strcmp(command->name, "help"))
         for (size_t i = 0; i < tsgd_n_commands; i++)
-            fprintf(out, " %s", tsgd_commands[i].name);
+            fprintf(out, " %s", tsgd_commands[i]->name);
     fputs("' ;;\n", out);
 }
 
@@ -90,14 +90,14 @@ static void put_bash(FILE *out)
           "    if ((COMP_CWORD == 1)); then\n"
           "        COMPREPLY=($(compgen -W '", out);
     for (size_t i = 0; i < tsgd_n_commands; i++)
-        fprintf(out, "%s ", tsgd_commands[i].name);
+        fprintf(out, "%s ", tsgd_commands[i]->name);
     fputs("--help --version' -- \"$cur\"))\n"
           "        return\n"
           "    fi\n", out);
     put_bash_values(out);
     fputs("    case ${COMP_WORDS[1]} in\n", out);
     for (size_t i = 0; i < tsgd_n_commands; i++)
-        put_bash_words(out, &tsgd_commands[i]);
+        put_bash_words(out, tsgd_commands[i]);
     fputs("    esac\n"
           "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
           "    if [[ ${COMP_WORDS[1]} == compare && $cur != -* ]]; then\n"
@@ -154,7 +154,7 @@ static void put_zsh_command(FILE *out, const struct tsgd_command *command)
     } else if (!strcmp(command->name, "help")) {
         fputs("            '1:command:(", out);
         for (size_t i = 0; i < tsgd_n_commands; i++)
-            fprintf(out, "%s%s", i ? " " : "", tsgd_commands[i].name);
+            fprintf(out, "%s%s", i ? " " : "", tsgd_commands[i]->name);
         fputs(")' \\\n", out);
     } else if (!strcmp(command->name, "compare")) {
         fputs("            '*:log:_files' \\\n", out);
@@ -167,8 +167,8 @@ static void put_zsh(FILE *out)
     fputs("#compdef telesgd\n# written by 'telesgd help --completion zsh'\n"
           "local -a commands\ncommands=(\n", out);
     for (size_t i = 0; i < tsgd_n_commands; i++) {
-        fprintf(out, "    '%s:", tsgd_commands[i].name);
-        put_clause(out, tsgd_commands[i].summary);
+        fprintf(out, "    '%s:", tsgd_commands[i]->name);
+        put_clause(out, tsgd_commands[i]->summary);
         fputs("'\n", out);
     }
     fputs(")\n"
@@ -180,7 +180,7 @@ static void put_zsh(FILE *out)
           "(( CURRENT-- ))\n"
           "case $words[1] in\n", out);
     for (size_t i = 0; i < tsgd_n_commands; i++)
-        put_zsh_command(out, &tsgd_commands[i]);
+        put_zsh_command(out, tsgd_commands[i]);
     fputs("esac\n", out);
 }
 

@@ -93,7 +93,7 @@ void tsgd_help_overview(FILE *out)
     tsgd_page_print(out, "Trains models by decentralized SGD with TELEPORTATION on one machine.\n"
                          "# Commands\n");
     for (size_t i = 0; i < tsgd_n_commands; i++)
-        tsgd_page_item(out, tsgd_commands[i].name, tsgd_commands[i].summary, COMMANDS_INDENT);
+        tsgd_page_item(out, tsgd_commands[i]->name, tsgd_commands[i]->summary, COMMANDS_INDENT);
     fputc('\n', out);
     tsgd_page_item(out, "--help", "this text; telesgd COMMAND --help tells more, --help-all all",
                    COMMANDS_INDENT);

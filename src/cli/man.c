@@ -99,8 +99,8 @@ static void put_others(FILE *out, const struct tsgd_command *but)
     if (but)
         fputs(".BR telesgd (1)", out);
     for (size_t i = 0; i < tsgd_n_commands; i++)
-        if (&tsgd_commands[i] != but)
-            fprintf(out, "%s.BR telesgd\\-%s (1)", but || i ? " ,\n" : "", tsgd_commands[i].name);
+        if (tsgd_commands[i] != but)
+            fprintf(out, "%s.BR telesgd\\-%s (1)", but || i ? " ,\n" : "", tsgd_commands[i]->name);
     fputc('\n', out);
 }
 
@@ -113,8 +113,8 @@ static void put_program(FILE *out)
                   "The same settings give the same bits for any number of threads.");
     fputs("\n.SH COMMANDS\n", out);
     for (size_t i = 0; i < tsgd_n_commands; i++) {
-        fprintf(out, ".TP 12\n\\fB%s\\fR\n", tsgd_commands[i].name);
-        put_text(out, tsgd_commands[i].summary);
+        fprintf(out, ".TP 12\n\\fB%s\\fR\n", tsgd_commands[i]->name);
+        put_text(out, tsgd_commands[i]->summary);
         fputc('\n', out);
     }
     fputs(".SH OPTIONS\n.TP 12\n\\fB\\-\\-help\\fR\nlist the commands; after a command, its most "

@@ -34,8 +34,11 @@ static enum tsgd_status read_option(struct given *out, const struct tsgd_command
         return tsgd_fail(err, TSGD_EINVAL, "unknown option '%.80s'", word);
     memcpy(name, start, n);
     name[n] = 0;
-    const struct tsgd_setting_row *row = word[1] == '-' ?
-                                         tsgd_setting_find(name, command->options) : NULL;
+    if (word[1] != '-' && !strcmp(name, "o"))
+        strcpy(name, "output");         /* the one option with a letter */
+    else if (word[1] != '-')
+        return unknown(command, word, name, err);
+    const struct tsgd_setting_row *row = tsgd_setting_find(name, command->options);
     if (!row)
         return unknown(command, word, name, err);
     out->row = row;

@@ -72,6 +72,10 @@ static const char *const needs[TSGD_OWNERS] = {
 #define EVAL TSGD_FOR_EVAL
 #define TOPOLOGY TSGD_FOR_TOPOLOGY
 #define HELP TSGD_FOR_HELP
+#define SWEEP TSGD_FOR_SWEEP
+#define COMPARE TSGD_FOR_COMPARE
+#define REPORT TSGD_FOR_REPORT
+#define SPLIT TSGD_FOR_SPLIT
 #define COMMON TSGD_FOR_MOST
 
 const struct tsgd_setting_row tsgd_setting_rows[TSGD_SETTINGS] = {

@@ -85,7 +85,11 @@ enum {
     TSGD_FOR_EVAL = 4,
     TSGD_FOR_TOPOLOGY = 8,
     TSGD_FOR_HELP = 16,
-    TSGD_FOR_MOST = 32
+    TSGD_FOR_MOST = 32,
+    TSGD_FOR_SWEEP = 64,
+    TSGD_FOR_COMPARE = 128,
+    TSGD_FOR_REPORT = 256,
+    TSGD_FOR_SPLIT = 512
 };
 
 /* A row of run/settings_list.h. */

@@ -203,6 +203,9 @@ SETTING(eval, "eval", CHOICE, "WHAT", ONE_OF("mean|tokens"), IS("mean"), ABOUT_L
         TRAIN,
         "mean: evaluate the mean of the tokens; tokens: each of them too")
 
+SETTING(output, "output", TEXT, "PATH", ANYTHING, UNSET("must be given"), ABOUT_OUTPUT, PROGRAM,
+        OUTPUT, SWEEP | REPORT | COMMON,
+        "where the results go; -o PATH for short")
 SETTING(save, "save", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         TRAIN | TUNE | COMMON,
         "write the mean of the tokens after training, as safetensors")
