@@ -14,10 +14,11 @@
 
 enum { MOST_LINE = INI_MAX_LINE - 3 };      /* of a settings file; inih adds a newline and a zero */
 
-struct reading {
-    struct tsgd_settings *settings;
+struct lines {
     const char *path;
-    const struct tsgd_command *command;
+    bool sections;                  /* are welcome */
+    tsgd_line_fn *each;
+    void *user;
     FILE *f;
     char *line;
     size_t room;
@@ -29,14 +30,13 @@ struct reading {
 /* inih's reader: one line into `out`; NULL at the end, or to give up. */
 static char *next_line(char *out, int room, void *stream)
 {
-    struct reading *r = stream;
+    struct lines *r = stream;
     if (r->st != TSGD_OK)
         return NULL;
     ssize_t n = getline(&r->line, &r->room, r->f);
     if (n < 0) {
         if (ferror(r->f))
-            r->st = tsgd_fail(r->err, TSGD_EIO, "--config: cannot read '%s': %s", r->path,
-                              strerror(errno));
+            r->st = tsgd_fail(r->err, TSGD_EIO, "cannot read '%s': %s", r->path, strerror(errno));
         return NULL;
     }
     r->number++;
@@ -48,9 +48,10 @@ static char *next_line(char *out, int room, void *stream)
     if (strlen(r->line) != (size_t)n)
         r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a zero byte, want text", r->path,
                           r->number);
-    else if (*start == '[')
-        r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a section, want lines 'name = value' alone",
-                          r->path, r->number);
+    else if (*start == '[' && !r->sections)
+        r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a section, want lines 'name = value' "
+                          "alone; a file with sections is for 'telesgd sweep'", r->path,
+                          r->number);
     else if (length > most)
         r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a line of %zu characters, at most %zu fit",
                           r->path, r->number, length, most);
@@ -61,44 +62,57 @@ static char *next_line(char *out, int room, void *stream)
     return out;
 }
 
-static enum tsgd_status set(struct reading *r, const char *name, const char *value)
-{
-    char where[512];
-    const struct tsgd_setting_row *row = tsgd_setting_find(name, r->command->options);
-    const char *near = row ? NULL : tsgd_setting_nearest(name, r->command->options);
-    snprintf(where, sizeof where, "%s:%u: %s", r->path, r->number, name);
-    if (near)
-        return tsgd_fail(r->err, TSGD_EINVAL, "%s:%u: unknown setting '%s'; did you mean '%s'?",
-                         r->path, r->number, name, near);
-    if (!row)
-        return tsgd_fail(r->err, TSGD_EINVAL, "%s:%u: unknown setting '%s'", r->path, r->number,
-                         name);
-    if (row == &tsgd_setting_rows[TSGD_SET_config])
-        return tsgd_fail(r->err, TSGD_EINVAL, "%s: a settings file cannot name another", where);
-    return tsgd_settings_give(r->settings, row, value, where, r->err);
-}
-
 /* inih's handler: not 0 means that all is well. */
 static int handle(void *user, const char *section, const char *name, const char *value)
 {
-    struct reading *r = user;
-    (void)section;
+    struct lines *r = user;
     if (r->st == TSGD_OK)
-        r->st = set(r, name, value);
+        r->st = r->each(r->user, r->number, section, name, value, r->err);
     return r->st == TSGD_OK;
 }
 
-static enum tsgd_status read_lines(struct reading *r)
+enum tsgd_status tsgd_config_lines(FILE *f, const char *path, bool sections, tsgd_line_fn *each,
+                                   void *user, struct tsgd_error *err)
 {
-    int bad = ini_parse_stream(next_line, r, handle, r);
-    if (r->st == TSGD_OK && bad > 0)
-        r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%d: not a line 'name = value'", r->path, bad);
-    if (r->st == TSGD_OK && bad < 0)
-        r->st = tsgd_fail(r->err, TSGD_ENOMEM, "--config: no memory for '%s'", r->path);
-    return r->st;
+    struct lines r = {.path = path, .sections = sections, .each = each, .user = user, .f = f,
+                      .err = err};
+    int bad = ini_parse_stream(next_line, &r, handle, &r);
+    if (r.st == TSGD_OK && bad > 0)
+        r.st = tsgd_fail(err, TSGD_EFORMAT, "%s:%d: not a line 'name = value'", path, bad);
+    if (r.st == TSGD_OK && bad < 0)
+        r.st = tsgd_fail(err, TSGD_ENOMEM, "no memory for '%s'", path);
+    free(r.line);
+    return r.st;
 }
 
-/* ---- the config line of a log ---- */
+/* ---- a settings file, or the config line of a log, as --config ---- */
+
+struct reading {
+    struct tsgd_settings *settings;
+    const char *path;
+    const struct tsgd_command *command;
+    FILE *f;
+    struct tsgd_error *err;
+};
+
+static enum tsgd_status set(void *user, unsigned line, const char *section, const char *name,
+                            const char *value, struct tsgd_error *err)
+{
+    const struct reading *r = user;
+    char where[512];
+    const struct tsgd_setting_row *row = tsgd_setting_find(name, r->command->options);
+    const char *near = row ? NULL : tsgd_setting_nearest(name, r->command->options);
+    (void)section;                  /* there is none */
+    snprintf(where, sizeof where, "%s:%u: %s", r->path, line, name);
+    if (near)
+        return tsgd_fail(err, TSGD_EINVAL, "%s:%u: unknown setting '%s'; did you mean '%s'?",
+                         r->path, line, name, near);
+    if (!row)
+        return tsgd_fail(err, TSGD_EINVAL, "%s:%u: unknown setting '%s'", r->path, line, name);
+    if (row == &tsgd_setting_rows[TSGD_SET_config])
+        return tsgd_fail(err, TSGD_EINVAL, "%s: a settings file cannot name another", where);
+    return tsgd_settings_give(r->settings, row, value, where, err);
+}
 
 /* The text of a JSON value, to be freed; NULL: no memory. */
 static char *text_of(const json_t *value)
@@ -194,15 +208,21 @@ done:
 static enum tsgd_status read_log(struct reading *r, bool derived[TSGD_SETTINGS])
 {
     json_error_t why;
-    ssize_t n = getline(&r->line, &r->room, r->f);
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t n = getline(&text, &room, r->f);
+    enum tsgd_status st = TSGD_OK;
+    json_t *line = NULL;
     if (n < 0)
-        return tsgd_fail(r->err, TSGD_EIO, "--config: cannot read '%s': %s", r->path,
-                         strerror(errno));
-    json_t *line = json_loadb(r->line, (size_t)n, 0, &why);
+        TRY(tsgd_fail(r->err, TSGD_EIO, "--config: cannot read '%s': %s", r->path,
+                      strerror(errno)));
+    line = json_loadb(text, (size_t)n, 0, &why);
     if (!line)
-        return tsgd_fail(r->err, TSGD_EFORMAT, "%s:1: is not JSON: %s", r->path, why.text);
-    enum tsgd_status st = take_all(r, line, derived);
+        TRY(tsgd_fail(r->err, TSGD_EFORMAT, "%s:1: is not JSON: %s", r->path, why.text));
+    TRY(take_all(r, line, derived));
+done:
     json_decref(line);
+    free(text);
     return st;
 }
 
@@ -216,8 +236,8 @@ enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path,
         return tsgd_fail(err, TSGD_EIO, "--config: cannot read '%s': %s", path, strerror(errno));
     int first = getc(r.f);
     ungetc(first, r.f);
-    enum tsgd_status st = first == '{' ? read_log(&r, derived) : read_lines(&r);
-    free(r.line);
+    enum tsgd_status st = first == '{' ? read_log(&r, derived) :
+                          tsgd_config_lines(r.f, path, false, set, &r, err);
     fclose(r.f);
     return st;
 }

@@ -191,17 +191,10 @@ enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
-                                const struct tsgd_settings *asked,
-                                const struct tsgd_command *command, struct tsgd_error *err)
+json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings *asked,
+                        const struct tsgd_command *command)
 {
     const struct tsgd_settings *settings = info->resolved;
-    struct stat s;
-    if (!log->f)
-        return TSGD_OK;
-    if (log->f != stdout && fstat(fileno(log->f), &s) == 0 && S_ISREG(s.st_mode) &&
-        ftruncate(fileno(log->f), 0) != 0)
-        return fail(log, errno, err);
     json_t *line = new_line("config");
     set(&line, "version", json_string(TELESGD_VERSION));
     set(&line, "command", json_string(command->name));
@@ -225,7 +218,20 @@ enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *in
     set_count(&line, "step_flops", info->step_flops);
     set_count(&line, "memory_bytes", info->memory_bytes);
     set_count(&line, "threads", info->threads);      /* in its old place: those that will run */
-    put(log, line, digits_of(settings));
+    return line;
+}
+
+enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
+                                const struct tsgd_settings *asked,
+                                const struct tsgd_command *command, struct tsgd_error *err)
+{
+    struct stat s;
+    if (!log->f)
+        return TSGD_OK;
+    if (log->f != stdout && fstat(fileno(log->f), &s) == 0 && S_ISREG(s.st_mode) &&
+        ftruncate(fileno(log->f), 0) != 0)
+        return fail(log, errno, err);
+    put(log, tsgd_log_config(info, asked, command), digits_of(info->resolved));
     return log->failure ? fail(log, log->failure, err) : TSGD_OK;
 }
 

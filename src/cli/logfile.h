@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 /* The start of a log file. */
@@ -27,9 +28,13 @@ enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct ts
 enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd_command *command,
                                 struct tsgd_error *err);
 
-/* Empties the file and writes the config line, with the resolved settings that the command takes,
- * the names of those that followed from others, and those that were asked for in other words.
- * TSGD_EIO.                                                                                     */
+/* The config line: the resolved settings that the command takes, the names of those that followed
+ * from others, those that were asked for in other words, and what the run found. For the caller to
+ * json_decref; NULL: no memory.                                                                 */
+json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings *asked,
+                        const struct tsgd_command *command);
+
+/* Empties the file and writes the config line. TSGD_EIO. */
 enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *info,
                                 const struct tsgd_settings *asked,
                                 const struct tsgd_command *command, struct tsgd_error *err);

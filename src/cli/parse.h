@@ -27,6 +27,15 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
                                 char **argv, struct tsgd_error *err);
 void tsgd_cli_release(struct tsgd_cli *cli);
 
+/* Told of each line of a settings file. section: "" before the first one. */
+typedef enum tsgd_status tsgd_line_fn(void *user, unsigned line, const char *section,
+                                      const char *name, const char *value, struct tsgd_error *err);
+
+/* Reads lines `name = value`, below lines `[section]` where sections are welcome, until `each`
+ * fails (cli/config.c). Its error, or TSGD_EIO, TSGD_EFORMAT, TSGD_ENOMEM.                      */
+enum tsgd_status tsgd_config_lines(FILE *f, const char *path, bool sections, tsgd_line_fn *each,
+                                   void *user, struct tsgd_error *err);
+
 /* Reads `path` (cli/config.c): lines `name = value` with settings that the command takes; or the
  * log of an earlier run, whose config line has the settings that its result came from. `derived`
  * marks those of them that followed from others and ought to follow anew when others change. The

@@ -1,4 +1,6 @@
 /* run/run.c: the public calls that train one population: create, train, save, free. */
+#include "run/run.h"
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "run/job.h"
@@ -42,8 +44,9 @@ static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval
     return r->reached ? TSGD_END_HERE : stop ? TSGD_STOP_SOON : TSGD_GO_ON;
 }
 
-enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
-                                 struct tsgd_error *err)
+enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings *settings,
+                               struct tsgd_shelf *shelf, const _Atomic bool *stop,
+                               struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_run *r = NULL;
@@ -54,19 +57,39 @@ enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settin
     struct tsgd_settings *s = r->setup.s;
     if (s->until)
         TRY(tsgd_until_parse(&r->until, s->until, err));
-    TRY(tsgd_setup_make(&r->setup, err));
+    TRY(tsgd_setup_make(&r->setup, shelf, err));
     TRY(tsgd_job_init(&r->job, &r->setup, &(struct tsgd_member){r->setup.tokens, s->lr}, 1,
                       &(struct tsgd_audience){
                           .judge = judge, .user = r, .awaits_verdict = s->until != NULL,
+                          .stop = stop,
                       }, err));
     tsgd_setup_describe(&r->setup, r->job.tokens, tsgd_job_bytes(&r->job), &r->info);
     TRY(TSGD_FILL(s, gossip, tsgd_engine_slices(&r->job.config) ? "slices" : "rows", err));
-    TRY(tsgd_job_start(&r->job, err));
-    TRY(tsgd_setup_write_split(&r->setup, err));
     *out = r;
     r = NULL;
 done:
     tsgd_run_free(r);
+    return st;
+}
+
+enum tsgd_status tsgd_run_start(struct tsgd_run *r, struct tsgd_error *err)
+{
+    enum tsgd_status st = tsgd_job_start(&r->job, err);
+    return st != TSGD_OK ? st : tsgd_setup_write_split(&r->setup, err);
+}
+
+size_t tsgd_run_own_bytes(const struct tsgd_run *r) { return tsgd_job_bytes(&r->job); }
+
+enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = tsgd_run_plan(out, settings, NULL, NULL, err);
+    if (st == TSGD_OK)
+        st = tsgd_run_start(*out, err);
+    if (st != TSGD_OK) {
+        tsgd_run_free(*out);
+        *out = NULL;
+    }
     return st;
 }
 

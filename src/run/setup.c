@@ -274,10 +274,14 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err)
+enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
+                                 struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_mixing *mixing = NULL;
+    if (!shelf)
+        TRY(tsgd_shelf_create(&r->own_shelf, err));
+    r->shelf = shelf ? shelf : r->own_shelf;
     TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
     TRY(make_churn(r, mixing, err));
     TRY(make_network(r, err));
@@ -287,7 +291,7 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err)
         TRY(tsgd_trace_create(&r->trace, r->s->trace_events, r->s->trace_layers, err));
         TRY(tsgd_mem_check(tsgd_trace_bytes(r->trace), "--trace-events", "give fewer", err));
     }
-    TRY(r->kind->create(&r->task, r->s, &r->on, err));
+    TRY(r->kind->create(&r->task, r->s, &r->on, r->shelf, err));
     TRY(check_expected(r, err));
 done:
     return st;
@@ -417,7 +421,8 @@ void tsgd_setup_release(struct tsgd_setup *r)
     tsgd_churn_release(&r->churn);
     tsgd_trace_free(r->trace);
     if (r->task)
-        r->kind->free(r->task);     /* borrows texts of the settings */
+        r->kind->free(r->task);     /* borrows texts of the settings, and from the shelf */
+    tsgd_shelf_free(r->own_shelf);
     tsgd_settings_free(r->s);
     *r = (struct tsgd_setup){.task = NULL};
 }

@@ -21,6 +21,7 @@ struct tsgd_setup {
     bool teleports;
     uint64_t tokens;            /* of a run; of a search 1, which its methods can always have */
     const struct tsgd_task_ops *kind;
+    struct tsgd_shelf *shelf, *own_shelf;   /* own_shelf: NULL when it is the caller's */
     struct tsgd_task *task;
     struct tsgd_churn churn;
     struct tsgd_network network;
@@ -35,8 +36,10 @@ struct tsgd_setup {
 enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_settings *settings,
                                  unsigned command, struct tsgd_error *err);
 
-/* Makes churn, network and task. Errors as of all these. */
-enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_error *err);
+/* Makes churn, network and task, from data on the shelf; NULL: on one of its own. Errors as of all
+ * these.                                                                                        */
+enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
+                                 struct tsgd_error *err);
 void tsgd_setup_release(struct tsgd_setup *r);
 
 /* The mixing matrices for k tokens, built when they are first asked for; they belong to the setup.

@@ -10,6 +10,7 @@
 #include "linalg/backend.h"
 #include "model/problem.h"
 #include "run/settings.h"
+#include "run/shelf.h"
 
 #include <stdio.h>
 
@@ -26,11 +27,12 @@ struct tsgd_task_ops {
     /* Refuses settings that contradict each other, and fills in what follows from the others. Reads
      * no file. TSGD_EINVAL, TSGD_ENOMEM.                                                        */
     enum tsgd_status (*resolve)(struct tsgd_settings *s, struct tsgd_error *err);
-    /* Makes the task that resolved settings ask for, to be computed with `on`, and fills in what
-     * only the data tell; borrows their texts. On error *out is untouched. TSGD_EINVAL,
-     * TSGD_EFORMAT, TSGD_EIO, TSGD_ENOMEM.                                                       */
+    /* Makes the task that resolved settings ask for, to be computed with `on` from data on the
+     * shelf, and fills in what only the data tell; borrows all of these. On error *out is
+     * untouched. TSGD_EINVAL, TSGD_EFORMAT, TSGD_EIO, TSGD_ENOMEM.                              */
     enum tsgd_status (*create)(struct tsgd_task **out, struct tsgd_settings *s,
-                               const struct tsgd_backend *on, struct tsgd_error *err);
+                               const struct tsgd_backend *on, struct tsgd_shelf *shelf,
+                               struct tsgd_error *err);
     /* Fills in what it knows: samples, shapes, step_flops, split_hash; adds to memory_bytes. */
     void (*describe)(const struct tsgd_task *t, struct tsgd_info *out);
     /* The split, as --save-split wants it; NULL without TSGD_OWNER_DATA. Failed writes are left to

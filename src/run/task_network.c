@@ -6,19 +6,15 @@
 #include "model/safetensors.h"
 #include "model/supervised.h"
 
-#include <math.h>
 #include <string.h>
 
 struct training {
     struct tsgd_task task;      /* first */
     const char *model;
-    struct tsgd_dataset data;
-    struct tsgd_split split;
+    struct tsgd_dataset data;   /* its samples are the shelf's; normalised for this task */
+    const struct tsgd_shares *shares;
     struct tsgd_net net;
     struct tsgd_supervised supervised, test;
-    uint32_t *held;             /* validation samples, when a share of them is asked for */
-    uint32_t n_held;
-    uint64_t split_hash;        /* before they were taken out: that of the split's file */
 };
 
 static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
@@ -50,21 +46,8 @@ static void release(struct tsgd_task *task)
     if (!t)
         return;
     tsgd_net_release(&t->net);
-    tsgd_split_release(&t->split);
-    tsgd_dataset_release(&t->data);
-    free(t->held);
     free(t->task.init);
     free(t);
-}
-
-static enum tsgd_status make_split(struct training *t, const struct tsgd_settings *s,
-                                   struct tsgd_error *err)
-{
-    if (s->split)
-        return tsgd_split_read(&t->split, s->split, (uint32_t)s->nodes, t->data.train.count,
-                               s->allow_empty, err);
-    return tsgd_split_draw(&t->split, s->partition, (uint32_t)s->nodes, &t->data.train,
-                           t->data.classes, s->subset, s->allow_empty, s->split_seed, err);
 }
 
 /* "data" becomes the numbers that it stands for. */
@@ -85,23 +68,22 @@ done:
 }
 
 static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
-                               const struct tsgd_backend *on, struct tsgd_error *err)
+                               const struct tsgd_backend *on, struct tsgd_shelf *shelf,
+                               struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct training *t = NULL;
+    const struct tsgd_dataset *data = NULL;
     struct tsgd_batcher batcher = {.size = (uint32_t)s->batch, .seed = s->seed};
     TRY(TSGD_NEW(&t, 1, "training", err));
     t->model = s->model;
     TRY(tsgd_order_parse(&batcher.order, s->order, err));
     TRY(tsgd_augment_parse(&batcher.augment, s->augment, err));
-    TRY(tsgd_dataset_load(&t->data, s->data, s->data_dir, s->split_seed, err));
+    TRY(tsgd_shelf_data(shelf, s, &data, err));
+    t->data = *data;
     TRY(tsgd_augment_check(batcher.augment, t->data.shape, err));
     TRY(normalize(t, s, err));
-    TRY(make_split(t, s, err));
-    t->split_hash = t->split.hash;
-    if (!isnan(s->validation))
-        TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held,
-                                err));
+    TRY(tsgd_shelf_shares(shelf, s, data, &t->shares, err));
     TRY(tsgd_model_build(&t->net, s->model, t->data.shape, t->data.classes, on, err));
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));
@@ -110,8 +92,10 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
         TRY(tsgd_safetensors_read(s->init, &t->net, t->task.init, err));
     else
         tsgd_net_random(&t->net, s->seed, t->task.init);
-    tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->split, batcher, t->held, t->n_held);
-    tsgd_supervised_init(&t->test, &t->net, &t->data, &t->split, batcher, NULL, 0);
+    tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->shares->split,
+                         batcher, t->shares->held, t->shares->n_held);
+    tsgd_supervised_init(&t->test, &t->net, &t->data, &t->shares->split, batcher,
+                         NULL, 0);
     if (!s->step_parts)
         TRY(TSGD_FILL_COUNT(s, step_parts, tsgd_net_parts(&t->net, batcher.size), err));
     t->supervised.problem.parts = (uint32_t)s->step_parts;
@@ -128,21 +112,21 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
 {
     const struct training *t = (const struct training *)task;
     const struct tsgd_dataset *d = &t->data;
-    out->train_samples = t->split.start[t->split.nodes];
+    out->train_samples = t->shares->split.start[t->shares->split.nodes];
     out->test_samples = d->test.count;
     out->channels = d->shape.channels;
     out->height = d->shape.height;
     out->width = d->shape.width;
     out->classes = d->classes;
     out->step_flops = t->net.step_flops * t->supervised.batcher.size;
-    out->memory_bytes += tsgd_dataset_bytes(d) + tsgd_split_bytes(&t->split) +
+    out->memory_bytes += tsgd_dataset_bytes(d) + tsgd_split_bytes(&t->shares->split) +
                          t->net.dim * sizeof *t->task.init;
-    out->split_hash = t->split_hash;
+    out->split_hash = t->shares->hash;
 }
 
 static enum tsgd_status write_split(const struct tsgd_task *task, FILE *f)
 {
-    return tsgd_split_write(&((const struct training *)task)->split, f);
+    return tsgd_split_write(&((const struct training *)task)->shares->split, f);
 }
 
 static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float *x,

@@ -152,7 +152,7 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
     const double *lr = s->lr_grid.n ? s->lr_grid.value : &s->lr;
     size_t n_lr = s->lr_grid.n ? s->lr_grid.n : 1;
     TRY(init_candidates(t, lr, n_lr, err));
-    TRY(tsgd_setup_make(&t->setup, err));
+    TRY(tsgd_setup_make(&t->setup, NULL, err));
     TRY(TSGD_NEW(&t->best, t->setup.task->problem->dim, "the best parameters", err));
     TRY(pack(t, n_lr, err));
     TRY(init_passes(t, err));

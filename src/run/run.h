@@ -1,0 +1,23 @@
+/* run/run.h: a run in two steps, for whoever has many of them: plan finds all that is wrong with it
+ * and what it will take, start takes that. tsgd_run_create does both. The rest is in telesgd.h. */
+#ifndef TSGD_RUN_RUN_H
+#define TSGD_RUN_RUN_H
+
+#include "run/shelf.h"
+
+/* All of tsgd_run_create but the engine: no row of parameters and no thread is there yet, and
+ * nothing is written. The run may be asked for its info and its step's seconds, started, and freed.
+ * shelf: where its data are, which must outlive it; NULL: on one of its own. stop: ends the
+ * training early when it becomes true, as tsgd_run_stop does, also before it starts; or NULL.
+ * Errors as of tsgd_run_create.                                                                 */
+enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings *settings,
+                               struct tsgd_shelf *shelf, const _Atomic bool *stop,
+                               struct tsgd_error *err);
+
+/* Then it may be trained. On error it can still be freed. TSGD_ENOMEM, TSGD_EIO. */
+enum tsgd_status tsgd_run_start(struct tsgd_run *run, struct tsgd_error *err);
+
+/* Bytes that it takes beside what is on the shelf. */
+size_t tsgd_run_own_bytes(const struct tsgd_run *run);
+
+#endif

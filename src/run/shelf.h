@@ -1,0 +1,41 @@
+/* run/shelf.h: data sets and splits, each loaded or drawn once, for all the runs that ask for it. A
+ * run alone has a shelf of its own; the runs of a sweep share one.
+ * Ownership: whoever creates a shelf frees it, after the runs that read from it.
+ * Threads: any number at a time; what one of them loads the others wait for. What is handed out is
+ * read-only and stays as long as the shelf.                                                     */
+#ifndef TSGD_RUN_SHELF_H
+#define TSGD_RUN_SHELF_H
+
+#include "data/partition.h"
+#include "run/settings.h"
+
+/* What the nodes train on. */
+struct tsgd_shares {
+    struct tsgd_split split;    /* without what is held out */
+    uint32_t *held;             /* [n_held] samples that are held out for validation */
+    uint32_t n_held;
+    uint64_t hash;              /* of the split before they were taken out: that of its file */
+};
+
+struct tsgd_shelf;
+
+/* On error *out is NULL. TSGD_ENOMEM. */
+enum tsgd_status tsgd_shelf_create(struct tsgd_shelf **out, struct tsgd_error *err);
+void tsgd_shelf_free(struct tsgd_shelf *shelf);
+
+/* The data set of these settings: --data, --data-dir and, where it is generated, --split-seed. Not
+ * normalised. Errors as tsgd_dataset_load.                                                      */
+enum tsgd_status tsgd_shelf_data(struct tsgd_shelf *shelf, const struct tsgd_settings *s,
+                                 const struct tsgd_dataset **out, struct tsgd_error *err);
+
+/* The split of its training samples: --split, or --partition, --subset and --split-seed; --nodes,
+ * --allow-empty, --validation. `data` came from tsgd_shelf_data. Errors as tsgd_split_draw,
+ * tsgd_split_read, tsgd_split_hold_out.                                                         */
+enum tsgd_status tsgd_shelf_shares(struct tsgd_shelf *shelf, const struct tsgd_settings *s,
+                                   const struct tsgd_dataset *data,
+                                   const struct tsgd_shares **out, struct tsgd_error *err);
+
+/* Bytes of all that stands on it. */
+size_t tsgd_shelf_bytes(struct tsgd_shelf *shelf);
+
+#endif
