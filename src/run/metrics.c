@@ -33,12 +33,28 @@ double tsgd_metric_value(const struct tsgd_metric *m, const struct tsgd_eval *e)
     return m->type == TSGD_METRIC_U64 ? (double)count : NAN;
 }
 
-enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text, struct tsgd_error *err)
+enum tsgd_status tsgd_metric_find(const struct tsgd_metric **out, const char *name,
+                                  const char *where, struct tsgd_error *err)
 {
     const char *names[sizeof tsgd_metrics / sizeof *tsgd_metrics];
+    size_t known = 0;
+    for (size_t i = 0; i < tsgd_n_metrics; i++) {
+        if (tsgd_metrics[i].type == TSGD_METRIC_HASH)
+            continue;
+        if (!strcmp(name, tsgd_metrics[i].name)) {
+            *out = &tsgd_metrics[i];
+            return TSGD_OK;
+        }
+        names[known++] = tsgd_metrics[i].name;
+    }
+    return tsgd_unknown_name(where, name, names, known, err);
+}
+
+enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text, struct tsgd_error *err)
+{
     char name[64];
     struct tsgd_until u = {0};
-    size_t n = strcspn(text, "<>"), known = 0;
+    size_t n = strcspn(text, "<>");
     const char *op = text + n;
     if (!*op || op[1] != '=' || n == 0 || n >= sizeof name || !tsgd_parse_double(op + 2, &u.value))
         return tsgd_fail(err, TSGD_EINVAL,
@@ -46,17 +62,10 @@ enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text, stru
     memcpy(name, text, n);
     name[n] = 0;
     u.at_least = *op == '>';
-    for (size_t i = 0; i < tsgd_n_metrics; i++) {
-        if (tsgd_metrics[i].type == TSGD_METRIC_HASH)
-            continue;
-        if (!strcmp(name, tsgd_metrics[i].name))
-            u.metric = &tsgd_metrics[i];
-        names[known++] = tsgd_metrics[i].name;
-    }
-    if (!u.metric)
-        return tsgd_unknown_name("--until", name, names, known, err);
-    *out = u;
-    return TSGD_OK;
+    enum tsgd_status st = tsgd_metric_find(&u.metric, name, "--until", err);
+    if (st == TSGD_OK)
+        *out = u;
+    return st;
 }
 
 bool tsgd_until_met(const struct tsgd_until *u, const struct tsgd_eval *e)

@@ -18,6 +18,11 @@ extern const size_t tsgd_n_metrics;
 /* Value of a metric that is a number; NaN when it does not apply. */
 double tsgd_metric_value(const struct tsgd_metric *m, const struct tsgd_eval *e);
 
+/* The metric of this name that is a number. TSGD_EINVAL: there is none (suggests the nearest);
+ * `where` starts the sentence.                                                                  */
+enum tsgd_status tsgd_metric_find(const struct tsgd_metric **out, const char *name,
+                                  const char *where, struct tsgd_error *err);
+
 /* "test_accuracy>=0.8": when to stop. */
 struct tsgd_until {
     const struct tsgd_metric *metric;
