@@ -6,7 +6,6 @@
 #include "model/safetensors.h"
 #include "model/supervised.h"
 
-#include <math.h>
 #include <string.h>
 
 struct training {
@@ -14,6 +13,7 @@ struct training {
     const char *model;
     struct tsgd_dataset data;
     struct tsgd_split split;
+    struct tsgd_split whole;    /* the split with what was taken out of it, for --save-split */
     struct tsgd_net net;
     struct tsgd_supervised supervised, test;
     uint32_t *held;             /* validation samples, when a share of them is asked for */
@@ -51,6 +51,7 @@ static void release(struct tsgd_task *task)
         return;
     tsgd_net_release(&t->net);
     tsgd_split_release(&t->split);
+    tsgd_split_release(&t->whole);
     tsgd_dataset_release(&t->data);
     free(t->held);
     free(t->task.init);
@@ -65,6 +66,26 @@ static enum tsgd_status make_split(struct training *t, const struct tsgd_setting
                                s->allow_empty, err);
     return tsgd_split_draw(&t->split, s->partition, (uint32_t)s->nodes, &t->data.train,
                            t->data.classes, s->subset, s->allow_empty, s->split_seed, err);
+}
+
+/* Takes validation samples out of the split, and keeps it whole if it is to be written. */
+static enum tsgd_status hold_out(struct training *t, const struct tsgd_settings *s,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_split *from = &t->split;
+    size_t nodes = from->nodes, samples = from->start[nodes];
+    if (s->save_split) {
+        TRY(TSGD_NEW(&t->whole.start, nodes + 1, "split", err));
+        TRY(TSGD_NEW(&t->whole.index, samples, "split", err));
+        memcpy(t->whole.start, from->start, (nodes + 1) * sizeof *from->start);
+        memcpy(t->whole.index, from->index, samples * sizeof *from->index);
+        t->whole.nodes = from->nodes;
+        t->whole.hash = from->hash;
+    }
+    TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held, err));
+done:
+    return st;
 }
 
 /* "data" becomes the numbers that it stands for. */
@@ -99,9 +120,8 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(normalize(t, s, err));
     TRY(make_split(t, s, err));
     t->split_hash = t->split.hash;
-    if (!isnan(s->validation))
-        TRY(tsgd_split_hold_out(&t->split, s->validation, s->split_seed, &t->held, &t->n_held,
-                                err));
+    if (TSGD_HAS(s, validation))
+        TRY(hold_out(t, s, err));
     TRY(tsgd_model_build(&t->net, s->model, t->data.shape, t->data.classes, on, err));
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));
@@ -142,7 +162,8 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
 
 static enum tsgd_status write_split(const struct tsgd_task *task, FILE *f)
 {
-    return tsgd_split_write(&((const struct training *)task)->split, f);
+    const struct training *t = (const struct training *)task;
+    return tsgd_split_write(t->whole.nodes ? &t->whole : &t->split, f);
 }
 
 static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float *x,
@@ -154,7 +175,6 @@ static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float
 
 const struct tsgd_task_ops tsgd_task_network = {
     .owners = 1u << TSGD_OWNER_DATA,
-    .has_samples = true,
     .has_layers = true,
     .resolve = resolve,
     .create = create,
