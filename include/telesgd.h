@@ -127,12 +127,17 @@ struct tsgd_eval {
     double train_loss;          /* mean over the samples since the last evaluation, before steps */
     double test_loss;           /* of xbar, the mean of the tokens */
     double test_accuracy;       /* share of test samples classified right, 0 to 1 */
-    double validation_loss;     /* of xbar, on the samples that a search holds out */
+    double validation_loss;     /* of xbar, on the samples that "validation" holds out; then there
+                                 * are no test_*, here and below */
     double validation_accuracy;
     double test_loss_mean;      /* mean and worst over the tokens, with eval "tokens" */
     double test_loss_worst;
     double test_accuracy_mean;
     double test_accuracy_worst;
+    double validation_loss_mean;
+    double validation_loss_worst;
+    double validation_accuracy_mean;
+    double validation_accuracy_worst;
     double consensus;           /* 1/k * sum of ||x_a - xbar||^2 */
     double grad_norm2;          /* ||grad f(xbar)||^2, f the mean over the nodes; of a quadratic */
     double grad_norm2_tokens;   /* the mean over the tokens of ||grad f(x_a)||^2 */
@@ -149,6 +154,8 @@ struct tsgd_traced {
 
 struct tsgd_summary {
     struct tsgd_eval last;      /* the last evaluation */
+    double test_loss;           /* of xbar at the end, also with "validation"; NaN for quadratics */
+    double test_accuracy;
     double wall_seconds;        /* of the whole training */
     double samples_per_second;  /* over the time in which there was more than evaluation to do */
     double share_step;          /* shares of the workers' time; they sum to 1 */

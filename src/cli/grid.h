@@ -7,8 +7,9 @@
  *     method = dsgd
  *     [teleport]
  *     method = teleport
- *     [tune]                       axes of which the best values are chosen on validation samples, by
- *     momentum = 0, 0.9            seeds of their own, for each combination of the other axes
+ *     [tune]                       axes of which the best values are chosen on validation
+ *     momentum = 0, 0.9            samples, by seeds of their own, for every combination of the
+ *     by = validation_accuracy     other axes; by which metric, if not by loss
  *     seed = 100, 101
  *     [tune teleport]              the same for one section
  *     active = 4, 8

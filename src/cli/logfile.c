@@ -297,8 +297,11 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_summary *s, bool e
     if (!log->f)
         return;
     json_t *line = new_line("summary");
-    if (evaluated)
+    if (evaluated) {
         set_metrics(&line, &s->last);
+        set_real(&line, "test_loss", s->test_loss);      /* also after evaluations of others */
+        set_real(&line, "test_accuracy", s->test_accuracy);
+    }
     set_real(&line, "wall_seconds", s->wall_seconds);    /* of the run, in place of the metric */
     set_real(&line, "samples_per_second", s->samples_per_second);
     set_real(&line, "share_step", s->share_step);

@@ -48,9 +48,10 @@ static void describe_eval(char line[LINE], const struct tsgd_progress *p, const 
     if (p->is_exact)
         add(line, "/%" PRIu64, p->rounds);
     if (e->test_accuracy == e->test_accuracy)
-        add(line, "  accuracy %.2f %%", 100 * e->test_accuracy);
-    if (e->test_loss == e->test_loss)
-        add(line, "  test loss %.4f", e->test_loss);
+        add(line, "  accuracy %.2f %%  test loss %.4f", 100 * e->test_accuracy, e->test_loss);
+    if (e->validation_accuracy == e->validation_accuracy)
+        add(line, "  validation accuracy %.2f %%  validation loss %.4f",
+            100 * e->validation_accuracy, e->validation_loss);
     if (e->grad_norm2 == e->grad_norm2)
         add(line, "  grad_norm2 %.4g (tokens %.4g)", e->grad_norm2, e->grad_norm2_tokens);
     if (e->train_loss == e->train_loss)
@@ -90,9 +91,10 @@ static void describe_state(char line[LINE], const struct tsgd_progress *p, int w
         add(line, "  %s left", tsgd_human_time((double)(total - done) / p->per_second, text));
     }
     if (p->has_last && p->last.test_loss == p->last.test_loss)
-        add(line, "  loss %.4f", p->last.test_loss);
-    if (p->has_last && p->last.test_accuracy == p->last.test_accuracy)
-        add(line, "  acc %.2f %%", 100 * p->last.test_accuracy);
+        add(line, "  loss %.4f  acc %.2f %%", p->last.test_loss, 100 * p->last.test_accuracy);
+    if (p->has_last && p->last.validation_loss == p->last.validation_loss)
+        add(line, "  val loss %.4f  acc %.2f %%", p->last.validation_loss,
+            100 * p->last.validation_accuracy);
     if (p->has_last && p->last.grad_norm2 == p->last.grad_norm2)
         add(line, "  grad_norm2 %.4g", p->last.grad_norm2);
 }

@@ -120,15 +120,25 @@ static void print_method(FILE *out, const struct tsgd_info *info)
     fputc('\n', out);
 }
 
-static void print_quality(FILE *out, const struct tsgd_eval *e)
+static void print_tokens(FILE *out, double mean, double worst)
 {
-    if (e->test_accuracy == e->test_accuracy)
-        fprintf(out, "test accuracy   %.2f %%\n", 100 * e->test_accuracy);
-    if (e->test_accuracy_mean == e->test_accuracy_mean)
-        fprintf(out, "of the tokens   %.2f %% on average, %.2f %% the worst\n",
-                100 * e->test_accuracy_mean, 100 * e->test_accuracy_worst);
-    if (e->test_loss == e->test_loss)
-        fprintf(out, "test loss       %.6g\n", e->test_loss);
+    if (mean == mean)
+        fprintf(out, "of the tokens   %.2f %% on average, %.2f %% the worst\n", 100 * mean,
+                100 * worst);
+}
+
+static void print_quality(FILE *out, const struct tsgd_summary *s)
+{
+    const struct tsgd_eval *e = &s->last;
+    if (e->validation_accuracy == e->validation_accuracy)
+        fprintf(out, "validation      %.2f %% accuracy, loss %.6g\n",
+                100 * e->validation_accuracy, e->validation_loss);
+    print_tokens(out, e->validation_accuracy_mean, e->validation_accuracy_worst);
+    if (s->test_accuracy == s->test_accuracy)
+        fprintf(out, "test accuracy   %.2f %%\n", 100 * s->test_accuracy);
+    print_tokens(out, e->test_accuracy_mean, e->test_accuracy_worst);
+    if (s->test_loss == s->test_loss)
+        fprintf(out, "test loss       %.6g\n", s->test_loss);
     if (e->grad_norm2 == e->grad_norm2)
         fprintf(out, "grad_norm2      %.4g of the mean, %.4g on average over the tokens\n"
                      "distance2       %.4g (squared distance of the mean from the optimum)\n",
@@ -167,7 +177,7 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
         fprintf(out, "trained         %s rounds, %s gradients, %s samples\n",
                 tsgd_human_count(e->round, a), tsgd_human_count(e->gradients, b),
                 tsgd_human_count(e->samples, c));
-        print_quality(out, e);
+        print_quality(out, s);
         fprintf(out, "network         %s gossiped, %s teleported\n",
                 tsgd_human_bytes((double)e->bytes_gossip, a),
                 tsgd_human_bytes((double)e->bytes_teleport, b));

@@ -66,9 +66,9 @@ struct tsgd_problem {
 /* sum += m */
 void tsgd_measure_add(struct tsgd_measure *sum, const struct tsgd_measure *m);
 
-/* All blocks of measuring x, by the calling thread: the metrics into value[p->n_metrics], and how
- * many samples there were. Allocates a scratch of its own. TSGD_ENOMEM: nothing is written then. */
-enum tsgd_status tsgd_problem_measure(const struct tsgd_problem *p, const float *x, double *value,
-                                      uint64_t *samples, struct tsgd_error *err);
+/* All blocks of measuring x, by the calling thread: the metrics into value[p->n_metrics]; returns
+ * how many samples there were. scratch: p->scratch_bytes, as a worker's.                        */
+uint64_t tsgd_problem_measure(const struct tsgd_problem *p, const float *x, void *scratch,
+                              double *value);
 
 #endif

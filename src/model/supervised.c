@@ -129,12 +129,19 @@ static void evaluate(const struct tsgd_problem *problem, uint32_t block, const f
     }
 }
 
+#define METRIC(name, more_is_better)                                                  \
+    {#name, offsetof(struct tsgd_eval, name), offsetof(struct tsgd_eval, name##_mean), \
+     offsetof(struct tsgd_eval, name##_worst), more_is_better}
+
 static const struct tsgd_problem_metric metrics[] = {
-    {"test_loss", offsetof(struct tsgd_eval, test_loss), offsetof(struct tsgd_eval, test_loss_mean),
-     offsetof(struct tsgd_eval, test_loss_worst), false},
-    {"test_accuracy", offsetof(struct tsgd_eval, test_accuracy),
-     offsetof(struct tsgd_eval, test_accuracy_mean),
-     offsetof(struct tsgd_eval, test_accuracy_worst), true},
+    METRIC(test_loss, false),
+    METRIC(test_accuracy, true),
+};
+
+/* Of held-out samples. */
+static const struct tsgd_problem_metric held_metrics[sizeof metrics / sizeof *metrics] = {
+    METRIC(validation_loss, false),
+    METRIC(validation_accuracy, true),
 };
 
 static void report(const struct tsgd_problem *p, const struct tsgd_measure *sum, double consensus,
@@ -175,7 +182,7 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
         .eval_blocks = (uint32_t)(((uint64_t)eval_count(out) + TSGD_EVAL_BLOCK - 1) /
                                   TSGD_EVAL_BLOCK),
         .scratch_bytes = tsgd_add(bytes, largest_batch(out) * (sizeof(uint32_t) + 1)),
-        .metric = metrics,
+        .metric = held ? held_metrics : metrics,
         .n_metrics = sizeof metrics / sizeof *metrics,
     };
 }

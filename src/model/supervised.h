@@ -1,5 +1,6 @@
 /* model/supervised.h: the problem of training a network on a split data set.
- * F_i is the mean cross-entropy over node i's shard; evaluation is on the test samples.
+ * F_i is the mean cross-entropy over node i's shard; evaluation is on the test samples (test_loss,
+ * test_accuracy), or on training samples that are held out (validation_loss, validation_accuracy).
  * Borrows everything it is given: net, data and split must outlive it.                          */
 #ifndef TSGD_MODEL_SUPERVISED_H
 #define TSGD_MODEL_SUPERVISED_H

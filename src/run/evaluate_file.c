@@ -36,6 +36,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     const struct tsgd_model *model = NULL;
     struct tsgd_spec spec;
     float *x = NULL;
+    void *scratch = NULL;
     TRY(tsgd_backend_init(&on, NULL, err));
     TRY(tsgd_safetensors_identify(path, &saved, err));
     if (!saved.model[0])
@@ -54,12 +55,14 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     TRY(TSGD_NEW(&x, net.dim, "parameters", err));
     TRY(tsgd_safetensors_read(path, &net, x, err));
     tsgd_supervised_init(&s, &net, &d, &none, (struct tsgd_batcher){.size = 1}, NULL, 0);
-    TRY(tsgd_problem_measure(&s.problem, x, value, &out->test_samples, err));
+    TRY(tsgd_alloc(&scratch, 1, s.problem.scratch_bytes, "scratch", err));
+    out->test_samples = tsgd_problem_measure(&s.problem, x, scratch, value);
     memcpy(out->model, saved.model, sizeof out->model);
     out->parameters = net.dim;
     out->test_loss = value[0];
     out->test_accuracy = value[1];
 done:
+    free(scratch);
     free(x);
     tsgd_net_release(&net);
     tsgd_dataset_release(&d);

@@ -13,6 +13,8 @@ const struct tsgd_metric tsgd_metrics[] = {
     REAL(validation_loss), REAL(validation_accuracy),
     REAL(test_loss_mean), REAL(test_loss_worst),
     REAL(test_accuracy_mean), REAL(test_accuracy_worst),
+    REAL(validation_loss_mean), REAL(validation_loss_worst),
+    REAL(validation_accuracy_mean), REAL(validation_accuracy_worst),
     REAL(consensus), REAL(grad_norm2), REAL(grad_norm2_tokens), REAL(distance2), REAL(lr),
     {"state_hash", TSGD_METRIC_HASH, offsetof(struct tsgd_eval, state_hash)},
 #undef U64

@@ -63,6 +63,8 @@ enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings
                           .judge = judge, .user = r, .awaits_verdict = s->until != NULL,
                           .stop = stop,
                       }, err));
+    if (TSGD_HAS(s, validation))
+        TRY(tsgd_setup_prepare_test(&r->setup, err));
     tsgd_setup_describe(&r->setup, r->job.tokens, tsgd_job_bytes(&r->job), &r->info);
     TRY(TSGD_FILL(s, gossip, tsgd_engine_slices(&r->job.config) ? "slices" : "rows", err));
     *out = r;
@@ -104,6 +106,20 @@ static enum tsgd_status tell_divergence(const struct tsgd_outcome *o, struct tsg
                      (unsigned long long)o->diverged_round);
 }
 
+/* The mean on the test samples: the last evaluation has it, unless that was of held-out ones. */
+static void test(const struct tsgd_run *r, const struct tsgd_outcome *o, struct tsgd_summary *out)
+{
+    if (!TSGD_HAS(r->setup.s, validation)) {
+        out->test_loss = r->last.test_loss;
+        out->test_accuracy = r->last.test_accuracy;
+    } else if (o->diverged) {
+        out->test_loss = out->test_accuracy = NAN;
+    } else {
+        tsgd_setup_test(&r->setup, tsgd_engine_mean(r->job.engine, 0), &out->test_loss,
+                        &out->test_accuracy);
+    }
+}
+
 enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void *user,
                                 struct tsgd_summary *summary, struct tsgd_error *err)
 {
@@ -119,7 +135,7 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
         return st;
     if (r->held && on_eval)
         on_eval(&r->last, user);
-    if (summary)
+    if (summary) {
         *summary = (struct tsgd_summary){
             .last = r->last,
             .wall_seconds = o.seconds,
@@ -131,6 +147,8 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
             .has_until = r->setup.s->until != NULL, .reached = r->reached,
             .diverged_round = o.diverged_round, .diverged_token = o.diverged_token,
         };
+        test(r, &o, summary);
+    }
     return o.diverged ? tell_divergence(&o, err) : TSGD_OK;
 }
 

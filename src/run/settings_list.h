@@ -176,9 +176,10 @@ SETTING(order, "order", CHOICE, "ORDER", ONE_OF("epoch|iid|sequential"), IS("epo
 SETTING(rounds, "rounds", COUNT, "T", RANGE(1, UINT32_MAX - 16), IS("2000"), ABOUT_LENGTH, RUN,
         RESULT, TRAIN | TUNE | COMMON,
         "rounds to train; without end where --samples says when to stop")
-SETTING(validation, "validation", REAL, "P", ABOVE_BELOW(0, 1), IS("0.1"), ABOUT_LENGTH, DATA,
-        RESULT, TUNE,
-        "share of every node's samples that is held out from training, to choose by")
+SETTING(validation, "validation", REAL, "P", ABOVE_BELOW(0, 1),
+        UNSET("0.1 in a search, none in a run"), ABOUT_LENGTH, DATA, RESULT, TRAIN | TUNE,
+        "share of every node's samples that is held out from training, to choose by: evaluations "
+        "are of those, and the test samples are looked at once, at the end")
 SETTING(lr_grid, "lr-grid", LIST, "E1,E2,..", SINGLE ABOVE(0), UNSET("--lr alone"), ABOUT_LENGTH,
         RUN, RESULT, TUNE,
         "step sizes to choose from, for every k")

@@ -65,6 +65,9 @@ static enum tsgd_status resolve_model(struct tsgd_setup *r, unsigned command,
     TRY(tsgd_settings_settle(r->s, r->owners, command, err));
     TRY(check_missing(r->s, has(r, TSGD_OWNER_DATA), err));
     TRY(r->kind->resolve(r->s, err));
+    if (command == TSGD_FOR_TUNE && has(r, TSGD_OWNER_DATA) && !TSGD_HAS(r->s, validation))
+        TRY(tsgd_settings_give(r->s, &tsgd_setting_rows[TSGD_SET_validation], "0.1",
+                               "--validation", err));   /* a default, which follows from nothing */
 done:
     return st;
 }
@@ -338,6 +341,25 @@ done:
     return st;
 }
 
+/* ---- the test samples, where evaluations are of others ---- */
+
+enum tsgd_status tsgd_setup_prepare_test(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    const struct tsgd_problem *p = r->task->test;
+    return p ? tsgd_alloc(&r->test_scratch, 1, p->scratch_bytes, "scratch", err) : TSGD_OK;
+}
+
+void tsgd_setup_test(const struct tsgd_setup *r, const float *x, double *loss, double *accuracy)
+{
+    double value[TSGD_MOST_METRICS] = {NAN, NAN};
+    if (r->task->test)
+        (void)tsgd_problem_measure(r->task->test, x, r->test_scratch, value);
+    *loss = value[0];
+    *accuracy = value[1];
+}
+
+/* ---- all together ---- */
+
 static size_t mixing_bytes(const struct tsgd_setup *r)
 {
     size_t bytes = 0;
@@ -366,6 +388,8 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s->threads);
     out->init_hash = init_hash(r);
     r->kind->describe(r->task, out);
+    if (r->test_scratch)
+        out->memory_bytes = tsgd_add(out->memory_bytes, r->task->test->scratch_bytes);
     out->cpu = tsgd_cpu_name();
     out->kernels = tsgd_backend_name(&r->on);
 }
@@ -420,6 +444,7 @@ void tsgd_setup_release(struct tsgd_setup *r)
     tsgd_network_release(&r->network);
     tsgd_churn_release(&r->churn);
     tsgd_trace_free(r->trace);
+    free(r->test_scratch);
     if (r->task)
         r->kind->free(r->task);     /* borrows texts of the settings, and from the shelf */
     tsgd_shelf_free(r->own_shelf);

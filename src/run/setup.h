@@ -29,6 +29,7 @@ struct tsgd_setup {
     enum tsgd_gossip gossip;
     struct tsgd_mixing_for *mixing; /* a list, by the number of tokens */
     struct tsgd_trace *trace;   /* NULL: not asked for */
+    void *test_scratch;         /* NULL: tsgd_setup_test is not needed */
 };
 
 /* Copies, checks and resolves; reads nothing. command: TSGD_FOR_TRAIN, or TSGD_FOR_TUNE. On error
@@ -46,6 +47,12 @@ void tsgd_setup_release(struct tsgd_setup *r);
  * TSGD_EINVAL: the topology or the method has none of this size. TSGD_ENOMEM.                   */
 enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
                                    const struct tsgd_mixing **out, struct tsgd_error *err);
+
+/* Takes what tsgd_setup_test needs, so that it cannot fail after a long training. TSGD_ENOMEM. */
+enum tsgd_status tsgd_setup_prepare_test(struct tsgd_setup *r, struct tsgd_error *err);
+
+/* The row x on the test samples, measured in the calling thread. NaN: the task has none. */
+void tsgd_setup_test(const struct tsgd_setup *r, const float *x, double *loss, double *accuracy);
 
 /* Fills in what callers are told. engine_bytes: what tsgd_engine_bytes says. */
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,

@@ -149,27 +149,50 @@ static enum tsgd_status make_split(struct tsgd_split *out, const struct tsgd_set
                            s->subset, s->allow_empty, s->split_seed, err);
 }
 
+static enum tsgd_status copy_split(struct tsgd_split *out, const struct tsgd_split *from,
+                                   struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    size_t nodes = from->nodes, samples = from->start[nodes];
+    TRY(TSGD_NEW(&out->start, nodes + 1, "split", err));
+    TRY(TSGD_NEW(&out->index, samples, "split", err));
+    memcpy(out->start, from->start, (nodes + 1) * sizeof *from->start);
+    memcpy(out->index, from->index, samples * sizeof *from->index);
+    out->nodes = from->nodes;
+    out->hash = from->hash;
+done:
+    return st;
+}
+
+/* With this share of it held out, as a text too; NULL: with none. What is held out is taken from a
+ * copy of the whole, which stands on the shelf as well.                                         */
 static enum tsgd_status find_shares(struct tsgd_shelf *shelf, const struct tsgd_settings *s,
-                                    const struct tsgd_dataset *data, const char *key,
-                                    const struct tsgd_shares **out, struct tsgd_error *err)
+                                    const struct tsgd_dataset *data, const char *validation,
+                                    double share, struct tsgd_shares **out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct shares_on_shelf *on = shelf->shares, *new = NULL;
-    while (on && strcmp(on->key, key))
+    struct tsgd_shares *whole = NULL;
+    const char *text[] = {s->split, s->partition, validation};
+    uint64_t number[5] = {s->nodes, s->subset, s->allow_empty, s->split_seed,
+                          (uint64_t)(uintptr_t)data};
+    TRY(TSGD_NEW(&new, 1, "split", err));
+    TRY(make_key(&new->key, 3, text, number, err));
+    while (on && strcmp(on->key, new->key))
         on = on->next;
     if (on) {
         *out = &on->shares;
-        return TSGD_OK;
+        goto done;
     }
-    TRY(TSGD_NEW(&new, 1, "split", err));
-    new->key = strdup(key);
-    if (!new->key)
-        TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for a split"));
-    TRY(make_split(&new->shares.split, s, data, err));
-    new->shares.hash = new->shares.split.hash;
-    if (!isnan(s->validation))
-        TRY(tsgd_split_hold_out(&new->shares.split, s->validation, s->split_seed,
-                                &new->shares.held, &new->shares.n_held, err));
+    if (validation) {
+        TRY(find_shares(shelf, s, data, NULL, NAN, &whole, err));
+        TRY(copy_split(&new->shares.split, &whole->split, err));
+        TRY(tsgd_split_hold_out(&new->shares.split, share, s->split_seed, &new->shares.held,
+                                &new->shares.n_held, err));
+    } else {
+        TRY(make_split(&new->shares.split, s, data, err));
+    }
+    new->shares.whole = whole ? &whole->split : &new->shares.split;
     new->next = shelf->shares;
     shelf->shares = new;
     *out = &new->shares;
@@ -187,17 +210,12 @@ enum tsgd_status tsgd_shelf_shares(struct tsgd_shelf *shelf, const struct tsgd_s
                                    const struct tsgd_dataset *data,
                                    const struct tsgd_shares **out, struct tsgd_error *err)
 {
-    char *key = NULL;
-    const char *text[] = {s->split, s->partition, s->text[TSGD_SET_validation]};
-    uint64_t number[5] = {s->nodes, s->subset, s->allow_empty, s->split_seed,
-                          (uint64_t)(uintptr_t)data};
-    enum tsgd_status st = make_key(&key, 3, text, number, err);
-    if (st != TSGD_OK)
-        return st;
+    struct tsgd_shares *found = NULL;
     pthread_mutex_lock(&shelf->lock);
-    st = find_shares(shelf, s, data, key, out, err);
+    enum tsgd_status st = find_shares(shelf, s, data, s->text[TSGD_SET_validation], s->validation,
+                                      &found, err);
     pthread_mutex_unlock(&shelf->lock);
-    free(key);
+    *out = found;
     return st;
 }
 

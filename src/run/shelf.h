@@ -14,7 +14,7 @@ struct tsgd_shares {
     struct tsgd_split split;    /* without what is held out */
     uint32_t *held;             /* [n_held] samples that are held out for validation */
     uint32_t n_held;
-    uint64_t hash;              /* of the split before they were taken out: that of its file */
+    const struct tsgd_split *whole;     /* the split with them, as in its file */
 };
 
 struct tsgd_shelf;

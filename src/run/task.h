@@ -22,7 +22,6 @@ struct tsgd_task {
 
 struct tsgd_task_ops {
     unsigned owners;            /* of settings that have a meaning here: bits, 1 << TSGD_OWNER_.. */
-    bool has_samples;           /* some of which a search for k can hold out */
     bool has_layers;            /* which a trace can show */
     /* Refuses settings that contradict each other, and fills in what follows from the others. Reads
      * no file. TSGD_EINVAL, TSGD_ENOMEM.                                                        */

@@ -92,10 +92,9 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
         TRY(tsgd_safetensors_read(s->init, &t->net, t->task.init, err));
     else
         tsgd_net_random(&t->net, s->seed, t->task.init);
-    tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->shares->split,
-                         batcher, t->shares->held, t->shares->n_held);
-    tsgd_supervised_init(&t->test, &t->net, &t->data, &t->shares->split, batcher,
-                         NULL, 0);
+    tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->shares->split, batcher,
+                         t->shares->held, t->shares->n_held);
+    tsgd_supervised_init(&t->test, &t->net, &t->data, &t->shares->split, batcher, NULL, 0);
     if (!s->step_parts)
         TRY(TSGD_FILL_COUNT(s, step_parts, tsgd_net_parts(&t->net, batcher.size), err));
     t->supervised.problem.parts = (uint32_t)s->step_parts;
@@ -121,12 +120,12 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     out->step_flops = t->net.step_flops * t->supervised.batcher.size;
     out->memory_bytes += tsgd_dataset_bytes(d) + tsgd_split_bytes(&t->shares->split) +
                          t->net.dim * sizeof *t->task.init;
-    out->split_hash = t->shares->hash;
+    out->split_hash = t->shares->whole->hash;
 }
 
 static enum tsgd_status write_split(const struct tsgd_task *task, FILE *f)
 {
-    return tsgd_split_write(&((const struct training *)task)->shares->split, f);
+    return tsgd_split_write(((const struct training *)task)->shares->whole, f);
 }
 
 static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float *x,
@@ -138,7 +137,6 @@ static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float
 
 const struct tsgd_task_ops tsgd_task_network = {
     .owners = 1u << TSGD_OWNER_DATA,
-    .has_samples = true,
     .has_layers = true,
     .resolve = resolve,
     .create = create,

@@ -132,6 +132,7 @@ static enum tsgd_status init_passes(struct tsgd_tune *t, struct tsgd_error *err)
         most_tokens = j->tokens > most_tokens ? j->tokens : most_tokens;
         most_bytes = tsgd_job_bytes(j) > most_bytes ? tsgd_job_bytes(j) : most_bytes;
     }
+    TRY(tsgd_setup_prepare_test(&t->setup, err));
     tsgd_setup_describe(&t->setup, most_tokens, most_bytes, &t->info);
 done:
     return st;
@@ -163,18 +164,6 @@ done:
     return st;
 }
 
-/* In a search the engine measures on validation samples, where a run has test samples. */
-static struct tsgd_eval on_validation(const struct tsgd_tune *t, const struct tsgd_eval *eval)
-{
-    struct tsgd_eval e = *eval;
-    if (t->setup.kind->has_samples) {
-        e.validation_loss = e.test_loss;
-        e.validation_accuracy = e.test_accuracy;
-        e.test_loss = e.test_accuracy = NAN;
-    }
-    return e;
-}
-
 static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval, void *user)
 {
     struct pass *p = user;
@@ -182,7 +171,7 @@ static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval
     struct tsgd_candidate *c = p->candidate[population];
     double score;
     memcpy(&score, (const char *)eval + t->setup.task->problem->metric[0].at, sizeof score);
-    c->last = on_validation(t, eval);
+    c->last = *eval;
     c->score = score;
     atomic_store_explicit(&t->rounds, t->rounds_before + eval->round, memory_order_relaxed);
     pthread_mutex_lock(&t->telling);
@@ -222,32 +211,16 @@ done:
     return st;
 }
 
-/* The winner on the test samples, which nothing has looked at so far. */
-static enum tsgd_status test(const struct tsgd_tune *t, struct tsgd_tuning *out,
-                             struct tsgd_error *err)
-{
-    const struct tsgd_problem *p = t->setup.task->test;
-    double value[TSGD_MOST_METRICS];
-    uint64_t samples;
-    out->test_loss = out->test_accuracy = NAN;
-    if (!p || !t->chosen)
-        return TSGD_OK;
-    enum tsgd_status st = tsgd_problem_measure(p, t->best, value, &samples, err);
-    if (st != TSGD_OK)
-        return st;
-    out->test_loss = value[0];
-    out->test_accuracy = value[1];
-    return TSGD_OK;
-}
-
 static enum tsgd_status run(struct tsgd_tune *t, struct tsgd_tuning *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     uint64_t start = tsgd_now_ns();
-    *out = (struct tsgd_tuning){.rounds_grid = t->candidates * t->setup.s->rounds};
+    *out = (struct tsgd_tuning){.rounds_grid = t->candidates * t->setup.s->rounds,
+                                .test_loss = NAN, .test_accuracy = NAN};
     for (size_t i = 0; i < t->passes && !out->interrupted; i++)
         TRY(run_pass(t, &t->pass[i], out, err));
-    TRY(test(t, out, err));
+    if (t->chosen)      /* on the test samples, which nothing has looked at so far */
+        tsgd_setup_test(&t->setup, t->best, &out->test_loss, &out->test_accuracy);
     out->chosen = t->chosen;
     out->wall_seconds = (double)(tsgd_now_ns() - start) * 1e-9;
     if (!t->chosen && !out->interrupted)

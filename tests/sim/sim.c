@@ -342,6 +342,8 @@ static struct tsgd_eval evaluate(const struct sim *s, struct tally *y, const flo
         .test_loss = NAN, .test_accuracy = NAN,
         .grad_norm2 = NAN, .grad_norm2_tokens = NAN, .distance2 = NAN,
         .validation_loss = NAN, .validation_accuracy = NAN,
+        .validation_loss_mean = NAN, .validation_loss_worst = NAN,
+        .validation_accuracy_mean = NAN, .validation_accuracy_worst = NAN,
         .test_loss_mean = NAN, .test_loss_worst = NAN,
         .test_accuracy_mean = NAN, .test_accuracy_worst = NAN,
         .consensus = spread < 0 ? 0 : spread, .lr = (double)eta,

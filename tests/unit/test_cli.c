@@ -905,6 +905,29 @@ Test(cli, metrics_of_all_tokens_are_logged_when_asked_for)
     cr_expect(number(e, "test_loss_worst") >= number(e, "test_loss_mean"));
 }
 
+Test(cli, with_validation_the_log_and_the_report_have_both_accuracies)
+{
+    struct result r = run(TINY QUIET " --rounds 40 --validation 0.2 --eval tokens --log l "
+                          "--save s");
+    expect_code(&r, 0);
+    const json_t *lines = parse_lines(read_file("l")), *s = last_line(lines);
+    const json_t *e = json_array_get(lines, json_array_size(lines) - 2);
+    cr_expect(has_type(e, "eval") && !json_object_get(e, "test_accuracy"));
+    cr_expect(number(e, "validation_accuracy") == number(s, "validation_accuracy"));
+    cr_expect(number(e, "validation_accuracy_worst") <= number(e, "validation_accuracy_mean"));
+    struct result found = run("eval --init s --data digits --json");
+    expect_code(&found, 0);
+    cr_expect(number(s, "test_accuracy") ==
+              number(last_line(parse_lines(found.out)), "test_accuracy"));
+    char want[2][64];
+    snprintf(want[0], sizeof want[0], "\nvalidation      %.2f %% accuracy, loss ",
+             100 * number(s, "validation_accuracy"));
+    snprintf(want[1], sizeof want[1], "\ntest accuracy   %.2f %%\n",
+             100 * number(s, "test_accuracy"));
+    for (int i = 0; i < 2; i++)
+        cr_expect(strstr(r.out, want[i]), "want %s in: %s", want[i], r.out);
+}
+
 Test(cli, until_is_reported_as_reached)
 {
     struct result r = run(TINY QUIET " --rounds 2000 --eval-every 1 --until round>=5 --log -");

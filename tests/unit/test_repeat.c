@@ -37,6 +37,9 @@ static const char *const runs[] = {
         NINE "logistic",
     "train --active 4 --bandwidth 123456.78901234567" NINE "logistic",
     "train --active 4 --init start" NINE "logistic",
+    "train --active 4 --validation 0.2 --eval tokens --until validation_accuracy>=0.3" NINE
+        "logistic",
+    "train --active 4 --split split --validation 0.3" NINE "logistic",
     "train --batch 60 --step-parts 3 --active 1" NINE "logistic",
     "train --model quadratic --nodes 20 --active 4 --lr 0.01 --rounds 30",
     "train --model quadratic --nodes 20 --lr 0.01 --rounds 30 --dim 7 --zeta2 0.3 --sigma2 0 "

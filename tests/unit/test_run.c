@@ -8,7 +8,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "data/partition.h"
 #include "method/method.h"
+#include "scratch.h"
 #include "sim/graphs.h"
 #include "sim/settings.h"
 #include "telesgd.h"
@@ -254,6 +256,92 @@ Test(run, tokens_are_evaluated_on_request, .timeout = 60)
     cr_expect(isnan(train(s).eval[0].test_accuracy_mean));
 }
 
+static struct tsgd_info info_of(const struct tsgd_settings *s)
+{
+    struct tsgd_run *run;
+    struct tsgd_error err;
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
+    struct tsgd_info info = *tsgd_run_info(run);
+    info.resolved = NULL;
+    tsgd_run_free(run);
+    return info;
+}
+
+static void write_split(const struct tsgd_split *split, const char *path)
+{
+    FILE *f = fopen(path, "w");
+    cr_assert(f && tsgd_split_write(split, f) == TSGD_OK && fclose(f) == 0);
+}
+
+/* A second way: take the same samples out of the split's file, and train on what is left. */
+Test(run, samples_held_out_for_validation_are_not_trained_on, .timeout = 60)
+{
+    struct scratch scratch;
+    struct tsgd_settings *s = small(), *plain;
+    struct tsgd_split split;
+    uint32_t *held, n;
+    scratch_enter(&scratch, "validation");
+    settings_change(s, "eval-every=3 split-seed=6");
+    struct tsgd_info whole = info_of(s);
+    settings_change(s, "validation=0.2 eval=tokens save-split=whole");
+    struct trace t = train(s);
+    struct tsgd_info info = info_of(s);
+    cr_assert(tsgd_split_read(&split, "whole", 9, 1437, false, NULL) == TSGD_OK);
+    cr_expect(split.hash == whole.split_hash && info.split_hash == whole.split_hash,
+              "the split is told and written whole");
+    cr_assert(tsgd_split_hold_out(&split, 0.2, 6, &held, &n, NULL) == TSGD_OK);
+    cr_expect(info.train_samples + n == whole.train_samples && n > 250);
+    write_split(&split, "rest");
+    plain = settings_with(s, "validation= partition= save-split= split=rest");
+    struct trace other = train(plain);
+    cr_assert(t.n == 4 && other.n == t.n);
+    for (uint32_t i = 0; i < t.n; i++) {
+        const struct tsgd_eval *e = &t.eval[i];
+        cr_expect(e->state_hash == other.eval[i].state_hash, "round %d", (int)e->round);
+        cr_expect(isnan(e->test_loss) && isnan(e->test_accuracy) && isnan(e->test_loss_mean));
+        cr_expect(isfinite(e->validation_loss) && isnan(other.eval[i].validation_loss));
+        cr_expect(e->validation_accuracy_worst <= e->validation_accuracy_mean &&
+                  e->validation_accuracy_worst > 0);
+        cr_expect(e->validation_loss_worst >= e->validation_loss_mean);
+    }
+    free(held);
+    tsgd_split_release(&split);
+    scratch_leave(&scratch);
+}
+
+Test(run, with_validation_the_test_samples_are_looked_at_once_at_the_end, .timeout = 60)
+{
+    struct tsgd_settings *s = settings_with(small(), "validation=0.2");
+    struct tsgd_summary end[2];
+    struct tsgd_evaluated found;
+    char path[] = "/tmp/telesgd-test-XXXXXX";
+    for (int average = 0; average < 2; average++) {
+        struct tsgd_run *run;
+        settings_change(s, "final-average=%s", average ? "true" : "false");
+        cr_assert(tsgd_run_create(&run, s, NULL) == TSGD_OK);
+        cr_assert(tsgd_run_train(run, NULL, NULL, &end[average], NULL) == TSGD_OK);
+        if (!average) {
+            close(mkstemp(path));
+            cr_assert(tsgd_run_save(run, path, NULL) == TSGD_OK);
+        }
+        tsgd_run_free(run);
+    }
+    cr_assert(tsgd_evaluate_file(path, "digits", NULL, 0, &found, NULL) == TSGD_OK);
+    unlink(path);
+    cr_expect(end[0].test_loss == found.test_loss && end[0].test_accuracy == found.test_accuracy);
+    cr_expect(isnan(end[0].last.test_loss) && end[0].last.validation_accuracy > 0);
+    cr_expect(end[1].test_loss == end[0].test_loss, "the mean stays where it was");
+}
+
+Test(run, until_may_ask_for_a_validation_accuracy, .timeout = 60)
+{
+    struct tsgd_settings *s = small();
+    settings_change(s, "rounds=500 eval-every=10 validation=0.1 until=validation_accuracy>=0.5");
+    struct trace t = train(s);
+    cr_expect(t.eval[t.n - 1].validation_accuracy >= 0.5 && t.eval[t.n - 1].round < 500);
+    cr_expect(t.n < 2 || t.eval[t.n - 2].validation_accuracy < 0.5);
+}
+
 Test(run, a_million_nodes_fit_and_cost_what_few_do, .timeout = 120)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -337,6 +425,9 @@ Test(run, settings_that_contradict_are_refused, .timeout = 60)
     BAD("--availability", "availability=1.5");
     BAD("--availability", "availability=0.5 availability-trace=f");
     BAD("/nonexistent/trace", "availability-trace=/nonexistent/trace");
+    BAD("--validation", "validation=1");
+    BAD("--validation", "validation=1e-9");
+    BAD("--validation", "data= model=quadratic batch= partition= validation=0.1");
     BAD("--offline", "offline=hold");
     BAD("--offline", "availability=0.5 offline=hide");
     BAD("--offline", "availability=0.5 offline=isolate");

@@ -142,27 +142,27 @@ Test(supervised, a_gradient_is_that_of_the_mean_loss, .timeout = 60)
     teardown(&f);
 }
 
-Test(supervised, blocks_of_an_evaluation_cover_every_test_sample_once, .timeout = 60)
+/* All blocks of p together are of these samples, each once. */
+static void expect_evaluation_of(const struct fixture *f, const struct tsgd_problem *p,
+                                 const struct tsgd_samples *from, const uint32_t *sample,
+                                 uint32_t count)
 {
-    struct fixture f;
-    setup(&f, (struct tsgd_batcher){TSGD_ORDER_EPOCH, 3, 0, 0});
-    const struct tsgd_problem *p = &f.p.problem;
     double *w = twin_doubles(p->dim), loss = 0, want = 0;
     uint64_t correct = 0, samples = 0, right = 0;
-    twin_widen(f.w, p->dim, w);
+    twin_widen(f->w, p->dim, w);
     for (uint32_t b = 0; b < p->eval_blocks; b++) {
         struct tsgd_measure m;
-        p->ops->evaluate(p, b, f.w, f.scratch, &m);
+        p->ops->evaluate(p, b, f->w, f->scratch, &m);
         loss += m.sum[0];
         correct += m.sum[1];
         samples += m.samples;
     }
-    for (uint32_t s = 0; s < TEST; s++) {
+    for (uint32_t s = 0; s < count; s++) {
         uint8_t label;
-        double least = INFINITY, *x = numbers(&f, &f.data.test, &s, 1, &label);
+        double least = INFINITY, *x = numbers(f, from, &sample[s], 1, &label);
         uint8_t best = 0;
         for (uint8_t c = 0; c < CLASSES; c++) {     /* the likeliest class has the least loss */
-            double l = twin_loss(&f.net, w, x, &c, 1);
+            double l = twin_loss(&f->net, w, x, &c, 1);
             want += c == label ? l : 0;
             if (l < least) {
                 least = l;
@@ -172,11 +172,45 @@ Test(supervised, blocks_of_an_evaluation_cover_every_test_sample_once, .timeout 
         right += best == label;
         free(x);
     }
-    cr_assert(samples == TEST, "%llu", (unsigned long long)samples);
+    cr_assert(samples == count, "%llu", (unsigned long long)samples);
     cr_assert(fabs(loss - want) < 1e-5 * want, "%.9g, want %.9g", loss, want);
     cr_assert(correct == right, "%llu, want %llu", (unsigned long long)correct,
               (unsigned long long)right);
     free(w);
+}
+
+Test(supervised, blocks_of_an_evaluation_cover_every_test_sample_once, .timeout = 60)
+{
+    struct fixture f;
+    uint32_t all[TEST];
+    setup(&f, (struct tsgd_batcher){TSGD_ORDER_EPOCH, 3, 0, 0});
+    for (uint32_t s = 0; s < TEST; s++)
+        all[s] = s;
+    expect_evaluation_of(&f, &f.p.problem, &f.data.test, all, TEST);
+    cr_expect(!strcmp(f.p.problem.metric[0].name, "test_loss"));
+    teardown(&f);
+}
+
+Test(supervised, with_samples_held_out_an_evaluation_is_of_those, .timeout = 60)
+{
+    enum { HELD = 41 };
+    struct fixture f;
+    struct tsgd_supervised p;
+    struct tsgd_batcher batcher = {TSGD_ORDER_EPOCH, 3, 0, 0};
+    uint32_t held[HELD];
+    setup(&f, batcher);
+    for (uint32_t s = 0; s < HELD; s++)
+        held[s] = 7 * s % TRAIN;
+    tsgd_supervised_init(&p, &f.net, &f.data, &split, batcher, held, HELD);
+    expect_evaluation_of(&f, &p.problem, &f.data.train, held, HELD);
+    cr_assert(p.problem.n_metrics == 2);
+    for (int m = 0; m < 2; m++) {
+        const struct tsgd_problem_metric *metric = &p.problem.metric[m];
+        cr_expect(!strcmp(metric->name, m ? "validation_accuracy" : "validation_loss"));
+        cr_expect(metric->at == (m ? offsetof(struct tsgd_eval, validation_accuracy) :
+                                     offsetof(struct tsgd_eval, validation_loss)));
+        cr_expect(metric->more_is_better == (m == 1));
+    }
     teardown(&f);
 }
 
