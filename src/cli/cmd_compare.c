@@ -38,12 +38,6 @@ static const struct {
 };
 enum { COLUMNS = sizeof column / sizeof *column };
 
-/* Whether a number of a log is one that the program could have written. */
-static bool is_possible(double x)
-{
-    return x >= 0 && x <= 1e18;
-}
-
 /* The second tables: a metric after as many gradients each. */
 static const struct course {
     const char *title, *metric, *how;
@@ -57,27 +51,22 @@ static const struct course {
 
 static bool is_diverged(const struct tsgd_runlog *log)
 {
-    return json_is_true(json_object_get(log->summary, "diverged"));
+    return log->state == TSGD_LOG_DIVERGED;
 }
 
 /* The file, what a search cost, and whether the run came to its planned end. */
 static void add_file(struct tsgd_table *t, const struct tsgd_runlog *log)
 {
-    const char *how = "";
+    const char *how = tsgd_log_state_name(log->state);
+    const json_t *spent = json_object_get(log->summary, "gradients_spent");
     char search[64] = "", text[TSGD_HUMAN];
-    double spent;
-    if (tsgd_runlog_number(log->summary, "gradients_spent", &spent) && is_possible(spent))
+    if (json_is_integer(spent))
         snprintf(search, sizeof search, " (search, %s gradients in all)",
-                 tsgd_human_count((uint64_t)spent, text));
-    if (!log->summary)
-        how = " (unfinished)";
-    else if (is_diverged(log))
-        how = " (diverged)";
-    else if (json_is_true(json_object_get(log->summary, "interrupted")))
-        how = " (interrupted)";
-    else if (log->is_search && !json_object_get(log->summary, "chosen_active"))
-        how = " (nothing chosen)";
-    tsgd_table_add(t, "%s%s%s", log->path, search, how);
+                 tsgd_human_count((uint64_t)json_integer_value(spent), text));
+    if (log->state == TSGD_LOG_DONE)
+        tsgd_table_add(t, "%s%s", log->path, search);
+    else
+        tsgd_table_add(t, "%s%s (%s)", log->path, search, how);
 }
 
 /* A cell with a value; `before` stands in front of it. */
@@ -93,10 +82,11 @@ static void add_value(struct tsgd_table *t, const char *before, double x, enum u
     }
 }
 
-static void add_number(struct tsgd_table *t, const json_t *line, const char *metric, enum unit unit)
+static void add_number(struct tsgd_table *t, const struct tsgd_runlog *log, const char *metric,
+                       enum unit unit)
 {
-    double x;
-    if (tsgd_runlog_number(line, metric, &x) && is_possible(x))
+    double x = log->end[tsgd_metric_number(metric)];
+    if (!isnan(x))
         add_value(t, "", x, unit);
     else
         tsgd_table_add(t, "-");
@@ -104,7 +94,8 @@ static void add_number(struct tsgd_table *t, const json_t *line, const char *met
 
 static enum kind kind_of(const struct tsgd_runlog *log)
 {
-    return tsgd_runlog_is_quadratic(log) ? QUADRATIC : NETWORK;
+    return tsgd_runlog_has(log, tsgd_metric_number("grad_norm2")) ? QUADRATIC :
+           tsgd_runlog_has(log, tsgd_metric_number("test_accuracy")) ? NETWORK : EVERY;
 }
 
 static bool has_kind(const struct tsgd_runlog *log, size_t n, enum kind kind)
@@ -118,9 +109,8 @@ static bool has_kind(const struct tsgd_runlog *log, size_t n, enum kind kind)
 static bool shown_at_all(const struct tsgd_runlog *log, size_t n, size_t c)
 {
     bool found = column[c].kind == EVERY || has_kind(log, n, column[c].kind);
-    double x;
     for (size_t i = 0; i < n && column[c].kind == MEASURED; i++)
-        found |= tsgd_runlog_number(tsgd_runlog_end(&log[i]), column[c].metric, &x);
+        found |= !isnan(log[i].end[tsgd_metric_number(column[c].metric)]);
     return found;
 }
 
@@ -139,8 +129,7 @@ static enum tsgd_status print_ends(const struct tsgd_runlog *log, char *const *l
     for (size_t i = 0; i < n; i++) {
         tsgd_table_add(&t, "%s", label[i]);
         for (size_t c = 0; c < columns; c++)
-            add_number(&t, tsgd_runlog_end(&log[i]), column[shown[c]].metric,
-                       column[shown[c]].unit);
+            add_number(&t, &log[i], column[shown[c]].metric, column[shown[c]].unit);
         add_file(&t, &log[i]);
     }
     enum tsgd_status st = tsgd_table_print(&t, stdout, err);
@@ -151,10 +140,12 @@ static enum tsgd_status print_ends(const struct tsgd_runlog *log, char *const *l
 /* A place on the course of a run. An evaluation without the metric is none. */
 struct point { double gradients, value; };
 
-static bool point_of(struct point *out, const json_t *eval, const struct course *c)
+static bool point_of(struct point *out, const struct tsgd_runlog *log, size_t i,
+                     const struct course *c)
 {
-    return tsgd_runlog_number(eval, "gradients", &out->gradients) && is_possible(out->gradients) &&
-           tsgd_runlog_number(eval, c->metric, &out->value) && is_possible(out->value);
+    out->gradients = tsgd_runlog_value(log, i, tsgd_metric_number("gradients"));
+    out->value = tsgd_runlog_value(log, i, tsgd_metric_number(c->metric));
+    return !isnan(out->gradients) && !isnan(out->value);
 }
 
 /* Between two points, whose values must be above 0 for a logarithm. */
@@ -176,10 +167,8 @@ static void add_after(struct tsgd_table *t, const struct tsgd_runlog *log, doubl
                       const struct course *c)
 {
     struct point before = {-1, 0}, after = {-1, 0}, p;
-    const json_t *eval;
-    size_t i;
-    json_array_foreach(log->evals, i, eval) {
-        if (!point_of(&p, eval, c))
+    for (size_t i = 0; i < log->n; i++) {
+        if (!point_of(&p, log, i, c))
             continue;
         if (p.gradients <= gradients) {
             before = p;
@@ -201,10 +190,8 @@ static double length_of(const struct tsgd_runlog *log, const struct course *c)
 {
     double most = 0;
     struct point p;
-    const json_t *eval;
-    size_t i;
-    json_array_foreach(log->evals, i, eval)
-        if (point_of(&p, eval, c))
+    for (size_t i = 0; i < log->n; i++)
+        if (point_of(&p, log, i, c))
             most = p.gradients;
     return most;
 }
@@ -240,7 +227,7 @@ static enum tsgd_status print_course(const struct tsgd_runlog *log, char *const 
     }
     tsgd_table_add(&t, "log");
     for (size_t i = 0; i < n; i++) {
-        if (kind_of(&log[i]) != c->kind)
+        if (kind_of(&log[i]) != c->kind && kind_of(&log[i]) != EVERY)
             continue;
         tsgd_table_add(&t, "%s", label[i]);
         for (int f = 0; f < FRACTIONS; f++)
@@ -257,31 +244,26 @@ static enum tsgd_status print_course(const struct tsgd_runlog *log, char *const 
 static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
     enum tsgd_status st = TSGD_OK;
-    enum tsgd_exit code = TSGD_EXIT_DONE;
     struct tsgd_error err;
-    struct tsgd_runlog *log = NULL;
+    struct tsgd_logset set = TSGD_LOGSET_INIT;
     char **label = NULL;
-    size_t n = 0;
-    TRY(TSGD_NEW(&log, cli->n_operands, "logs", &err));
-    TRY(TSGD_NEW(&label, cli->n_operands, "names of runs", &err));
-    for (; n < cli->n_operands; n++)
-        TRY(tsgd_runlog_read(&log[n], cli->operand[n], &err));
-    TRY(tsgd_labels_create(label, log, n, &err));
-    TRY(print_ends(log, label, n, &err));
-    for (size_t c = 0; c < sizeof courses / sizeof *courses && n > 1; c++)
-        TRY(print_course(log, label, n, &courses[c], &err));
+    TRY(tsgd_logset_read(&set, self, cli->operand, cli->n_operands, TSGD_EVERY_METRIC, &err));
+    if (set.n == 0)
+        goto done;
+    TRY(TSGD_NEW(&label, set.n, "names of runs", &err));
+    TRY(tsgd_labels_create(label, set.log, set.n, &err));
+    TRY(print_ends(set.log, label, set.n, &err));
+    for (size_t c = 0; c < sizeof courses / sizeof *courses && set.n > 1; c++)
+        TRY(print_course(set.log, label, set.n, &courses[c], &err));
 done:
-    if (st != TSGD_OK) {
+    if (st != TSGD_OK)
         tsgd_complain(self, &err);
-        code = TSGD_EXIT_USAGE;
-    }
-    for (size_t i = 0; i < n; i++)
-        tsgd_runlog_release(&log[i]);
-    for (size_t i = 0; label && i < n; i++)
+    for (size_t i = 0; label && i < set.n; i++)
         free(label[i]);
     free(label);
-    free(log);
-    return code;
+    bool lacking = st != TSGD_OK || set.unreadable > 0;
+    tsgd_logset_release(&set);
+    return lacking ? TSGD_EXIT_USAGE : TSGD_EXIT_DONE;
 }
 
 static const char about[] =

@@ -50,16 +50,21 @@ static bool is_unsaid(const struct tsgd_runlog *log, const char *name, const jso
     return !strcmp(name, "split-seed") && equal(value, json_object_get(log->config, "seed"));
 }
 
+static bool has_data(const struct tsgd_runlog *log)
+{
+    return json_is_string(json_object_get(log->config, "data"));
+}
+
 /* A field that the other log lacks tells nothing: other commands and versions have other fields.
- * Nor does null against a value when a quadratic stands beside a network, to which the field may
- * not apply.                                                                                    */
+ * Nor does null against a value when one run has data and the other has none, for the field
+ * may not apply to it.                                                                          */
 static bool differs(const struct tsgd_runlog *a, const struct tsgd_runlog *b, const char *name)
 {
     const json_t *x = json_object_get(a->config, name), *y = json_object_get(b->config, name);
     if (!y || equal(x, y))
         return false;
     return (!json_is_null(x) && !json_is_null(y)) ||
-           tsgd_runlog_is_quadratic(a) == tsgd_runlog_is_quadratic(b);
+           has_data(a) == has_data(b);
 }
 
 static bool tells_apart(const struct tsgd_runlog *log, size_t n, size_t i, const char *name)

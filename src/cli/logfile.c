@@ -20,6 +20,21 @@ static enum tsgd_status fail(const struct tsgd_log *log, int why, struct tsgd_er
     return tsgd_fail(err, TSGD_EIO, "--log: cannot write '%s': %s", log->path, strerror(why));
 }
 
+/* False: another run has it. Devices and pipes may be written by many. */
+static bool lock(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat s;
+    return fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) || fcntl(fd, F_OFD_SETLK, &whole) == 0 ||
+           (errno != EAGAIN && errno != EACCES);
+}
+
+bool tsgd_log_is_written(int fd)
+{
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
 enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct tsgd_error *err)
 {
     struct tsgd_log log = {.path = path};
@@ -32,6 +47,11 @@ enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct ts
             fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0)
             return fail(&log, errno, err);
+        if (!lock(fd)) {
+            close(fd);
+            return tsgd_fail(err, TSGD_EIO, "--log: '%s' is the log of a run that is going on; "
+                             "want another", path);
+        }
         log.f = fdopen(fd, "w");        /* does not truncate: only open() would */
         if (!log.f) {
             close(fd);

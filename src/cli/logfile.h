@@ -1,6 +1,9 @@
 /* cli/logfile.h: the log, JSON lines that are flushed one by one: a config line, a line for each
  * evaluation, a summary. An existing file is kept until the training is about to start. A failed
- * write is remembered, and everything after it does nothing. One thread at a time.              */
+ * write is remembered, and everything after it does nothing. One thread at a time.
+ * While a run has its log open the file is locked (an open file description lock, which also goes
+ * when the process is killed): readers tell a run that is going on from one that was killed, and
+ * two runs do not write one log. Where the file system has no locks there are none.             */
 #ifndef TSGD_CLI_LOGFILE_H
 #define TSGD_CLI_LOGFILE_H
 
@@ -20,7 +23,8 @@ struct tsgd_log {
 };
 #define TSGD_LOG_INIT {.f = NULL}
 
-/* "-" is the standard output. The contents stay as they are. TSGD_EIO. */
+/* "-" is the standard output. The contents stay as they are. TSGD_EIO, also when another run is
+ * writing the file.                                                                             */
 enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct tsgd_error *err);
 
 /* With --log, refuses settings of the result whose values the config line cannot hold, for they are
@@ -53,6 +57,9 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_summary *s, bool e
 
 /* TSGD_EIO: something was not written. */
 enum tsgd_status tsgd_log_close(struct tsgd_log *log, struct tsgd_error *err);
+
+/* Whether a run has the file open as its log. */
+bool tsgd_log_is_written(int fd);
 
 /* Closes a log whose run never started, and removes the file if it was not there before. */
 void tsgd_log_abandon(struct tsgd_log *log);
