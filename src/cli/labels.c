@@ -11,7 +11,7 @@ static const char *const unsaid[] = {
     /* they stand in every name, */
     "method", "nodes", "active", "topology",
     /* they say how long a run is and when it is measured, which the columns show, */
-    "rounds", "samples", "until", "eval-every", "eval-at-start", "eval",
+    "rounds", "epochs", "samples", "until", "eval-every", "eval-at-start", "eval",
     /* or they concern the machine. */
     "data-dir", "isa",
 };

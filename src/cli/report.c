@@ -34,7 +34,7 @@ void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         enum tsgd_setting_id id = sizes[i];
         bool all = id == TSGD_SET_active && s->active == s->nodes;      /* no choice was made */
-        if (asked->given[id] || !s->text[id] || all)
+        if (asked->given[id] || !s->text[id] || all || tsgd_settings_derived(s, id))
             continue;
         fprintf(out, "%s--%s %s", before, tsgd_setting_rows[id].shown.name, s->text[id]);
         before = " ";

@@ -434,7 +434,9 @@ enum tsgd_status tsgd_settings_fill_count(struct tsgd_settings *s, enum tsgd_set
 bool tsgd_settings_derived(const struct tsgd_settings *s, enum tsgd_setting_id id)
 {
     const char *standard = tsgd_setting_rows[id].shown.default_text;
-    return s->text[id] && !s->given[id] && (!standard || strcmp(standard, s->text[id]));
+    bool counted = id == TSGD_SET_rounds && TSGD_HAS(s, epochs);    /* may equal the default */
+    return s->text[id] && !s->given[id] &&
+           (counted || !standard || strcmp(standard, s->text[id]));
 }
 
 /* What is wrong with a value that was given to a setting without its owner. */

@@ -129,7 +129,8 @@ enum tsgd_status tsgd_settings_fill_count(struct tsgd_settings *s, enum tsgd_set
 #define TSGD_FILL_COUNT(s, field, value, err) \
     tsgd_settings_fill_count((s), TSGD_SET_##field, (value), (err))
 
-/* Whether the value followed from other settings: it was not given and is no default. */
+/* Whether the value followed from other settings: it was not given and is no default, or it is the
+ * number of rounds in --epochs.                                                                 */
 bool tsgd_settings_derived(const struct tsgd_settings *s, enum tsgd_setting_id id);
 
 /* Refuses what was given although its owner is not among `owners` (bits, 1 << TSGD_OWNER_..) or the

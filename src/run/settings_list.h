@@ -147,6 +147,9 @@ SETTING(schedule, "schedule", TEXT, "RULE", ANYTHING, IS("const"), ABOUT_STEP, R
         "or step:R1,R2,..[:FACTOR], times FACTOR (0.1) from round R1, R2, .. on")
 SETTING(warmup, "warmup", COUNT, "R", ANYTHING, IS("0"), ABOUT_STEP, RUN, RESULT, TRAIN | TUNE,
         "rounds in which the step size rises linearly from nearly 0")
+SETTING(warmup_epochs, "warmup-epochs", REAL, "E", ABOVE(0), UNSET("as many as --warmup says"),
+        ABOUT_STEP, DATA, RESULT, TRAIN,
+        "in place of --warmup: as many rounds as E passes take, counted as for --epochs")
 SETTING(momentum, "momentum", REAL, "M", SINGLE FROM_BELOW(0, 1), IS("0"), ABOUT_STEP, METHOD,
         RESULT, TRAIN | TUNE | COMMON,
         "momentum: m <- M m + g; x <- x - RATE m; qg-dsgdm and momentum-tracking need one")
@@ -176,6 +179,10 @@ SETTING(order, "order", CHOICE, "ORDER", ONE_OF("epoch|iid|sequential"), IS("epo
 SETTING(rounds, "rounds", COUNT, "T", RANGE(1, UINT32_MAX - 16), IS("2000"), ABOUT_LENGTH, RUN,
         RESULT, TRAIN | TUNE | COMMON,
         "rounds to train; without end where --samples says when to stop")
+SETTING(epochs, "epochs", REAL, "E", ABOVE(0), UNSET("as long as --rounds says"), ABOUT_LENGTH,
+        DATA, RESULT, TRAIN,
+        "in place of --rounds: as many rounds as E passes over the training samples take when all "
+        "minibatches are full")
 SETTING(validation, "validation", REAL, "P", ABOVE_BELOW(0, 1),
         UNSET("0.1 in a search, none in a run"), ABOUT_LENGTH, DATA, RESULT, TRAIN | TUNE,
         "share of every node's samples that is held out from training, to choose by: evaluations "

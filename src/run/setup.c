@@ -165,18 +165,44 @@ static enum tsgd_status resolve_trace(const struct tsgd_setup *r, struct tsgd_er
                      r->s->model);
 }
 
+static enum tsgd_status check_length(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    bool epochs = TSGD_HAS(s, epochs);
+    if (epochs && TSGD_GIVEN(s, rounds))
+        return tsgd_fail(err, TSGD_EINVAL, "--rounds: cannot go with --epochs, which says how long "
+                         "the run is; leave one out");
+    if (epochs && s->samples)
+        return tsgd_fail(err, TSGD_EINVAL, "--samples: cannot go with --epochs, which says how "
+                         "long the run is; leave one out");
+    if (TSGD_HAS(s, warmup_epochs) && TSGD_GIVEN(s, warmup))
+        return tsgd_fail(err, TSGD_EINVAL, "--warmup: cannot go with --warmup-epochs; leave one "
+                         "out");
+    return TSGD_OK;
+}
+
+static uint64_t samples_a_round(const struct tsgd_setup *r)
+{
+    return tsgd_mul(tsgd_mul(r->tokens, r->s->batch), r->s->local_steps);
+}
+
+static enum tsgd_status fill_eval_every(struct tsgd_settings *s, uint64_t rounds,
+                                        struct tsgd_error *err)
+{
+    return s->eval_every ? TSGD_OK : TSGD_FILL_COUNT(s, eval_every, (rounds - 1) / 10 + 1, err);
+}
+
 static enum tsgd_status resolve_length(struct tsgd_setup *r, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_settings *s = r->s;
-    uint64_t a_round = tsgd_mul(tsgd_mul(r->tokens, s->batch), s->local_steps);
     uint64_t rounds = s->rounds;
+    TRY(check_length(s, err));
     if (s->samples && !TSGD_GIVEN(s, rounds)) {
         TRY(TSGD_FILL(s, rounds, NULL, err));
-        rounds = (s->samples - 1) / a_round + 1;        /* as many as full batches would need */
+        rounds = (s->samples - 1) / samples_a_round(r) + 1;     /* as many as full batches need */
     }
-    if (!s->eval_every)
-        TRY(TSGD_FILL_COUNT(s, eval_every, (rounds - 1) / 10 + 1, err));
+    if (!TSGD_HAS(s, epochs))           /* else see resolve_epochs */
+        TRY(fill_eval_every(s, rounds, err));
     if (!s->threads)
         TRY(TSGD_FILL_COUNT(s, threads, tsgd_cpu_count(), err));
 done:
@@ -277,6 +303,41 @@ done:
     return st;
 }
 
+/* The rounds that so many passes over the training samples take; `option` asked for them. What is
+ * above a whole number by no more than the rounding of the quotient is that number.             */
+static enum tsgd_status count_rounds(const struct tsgd_setup *r, const char *option, double passes,
+                                     uint64_t *out, struct tsgd_error *err)
+{
+    const double most = tsgd_setting_rows[TSGD_SET_rounds].most;
+    struct tsgd_info found = {.train_samples = 0};
+    r->kind->describe(r->task, &found);
+    double rounds = passes * (double)found.train_samples / (double)samples_a_round(r);
+    if (!(rounds <= most))
+        return tsgd_fail(err, TSGD_EINVAL, "--%s: found %g, which is %.6g rounds; want at most "
+                         "%.0f rounds", option, passes, rounds, most);
+    *out = (uint64_t)ceil(rounds * (1 - 1e-12));
+    return TSGD_OK;
+}
+
+/* Lengths in epochs, which only the data tell, become rounds. */
+static enum tsgd_status resolve_epochs(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_settings *s = r->s;
+    uint64_t rounds;
+    if (TSGD_HAS(s, epochs)) {
+        TRY(count_rounds(r, "epochs", s->epochs, &rounds, err));
+        TRY(TSGD_FILL_COUNT(s, rounds, rounds, err));
+        TRY(fill_eval_every(s, rounds, err));
+    }
+    if (TSGD_HAS(s, warmup_epochs)) {
+        TRY(count_rounds(r, "warmup-epochs", s->warmup_epochs, &rounds, err));
+        TRY(TSGD_FILL_COUNT(s, warmup, rounds, err));
+    }
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
                                  struct tsgd_error *err)
 {
@@ -286,8 +347,6 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
         TRY(tsgd_shelf_create(&r->own_shelf, err));
     r->shelf = shelf ? shelf : r->own_shelf;
     TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
-    TRY(make_churn(r, mixing, err));
-    TRY(make_network(r, err));
     TRY(tsgd_backend_init(&r->on, r->s->isa, err));
     TRY(TSGD_FILL(r->s, isa, r->on.kernels->isa, err));
     if (r->s->trace) {
@@ -296,6 +355,9 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
     }
     TRY(r->kind->create(&r->task, r->s, &r->on, r->shelf, err));
     TRY(check_expected(r, err));
+    TRY(resolve_epochs(r, err));
+    TRY(make_churn(r, mixing, err));
+    TRY(make_network(r, err));
 done:
     return st;
 }

@@ -14,7 +14,7 @@
 #include "scenario/simclock.h"
 
 struct tsgd_setup {
-    struct tsgd_settings *s;    /* resolved: every default filled in */
+    struct tsgd_settings *s;    /* resolved: every default filled in; see init and make */
     struct tsgd_backend on;     /* what it computes with */
     unsigned owners;            /* of settings that have a meaning here: bits, 1 << TSGD_OWNER_.. */
     const struct tsgd_method *method;
@@ -32,13 +32,13 @@ struct tsgd_setup {
     void *test_scratch;         /* NULL: tsgd_setup_test is not needed */
 };
 
-/* Copies, checks and resolves; reads nothing. command: TSGD_FOR_TRAIN, or TSGD_FOR_TUNE. On error
- * *out is untouched. TSGD_EINVAL, TSGD_ENOMEM.                                                  */
+/* Copies, checks and resolves, but for what only the data tell; reads nothing. command:
+ * TSGD_FOR_TRAIN, or TSGD_FOR_TUNE. On error *out is untouched. TSGD_EINVAL, TSGD_ENOMEM.       */
 enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_settings *settings,
                                  unsigned command, struct tsgd_error *err);
 
-/* Makes churn, network and task, from data on the shelf; NULL: on one of its own. Errors as of all
- * these.                                                                                        */
+/* Makes task, churn and network, from data on the shelf (NULL: on one of its own), and resolves the
+ * rest. Errors as of all these.                                                                 */
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
                                  struct tsgd_error *err);
 void tsgd_setup_release(struct tsgd_setup *r);

@@ -254,6 +254,9 @@ Test(cli, a_model_and_data_alone_are_trained_and_the_defaults_are_told)
     r = run("train --data digits --model logistic --threads 2 --method dsgd --rounds 3");
     expect_code(&r, 0);
     cr_expect(!strncmp(r.err, "telesgd: by default --nodes 100\n", 32), "%s", r.err);
+    r = run("train --data digits --model logistic --threads 2 --active 4 --epochs 0.1");
+    expect_code(&r, 0);
+    cr_expect(!strncmp(r.err, "telesgd: by default --nodes 100\n", 32), "%s", r.err);
     r = run("train --model quadratic --lr 0.01 --samples 900" QUIET);
     expect_code(&r, 0);
     cr_expect(!*r.err && strstr(r.out, " 904 samples"), "%s%s", r.err, r.out);

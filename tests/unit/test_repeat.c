@@ -39,6 +39,10 @@ static const char *const runs[] = {
     "train --active 4 --init start" NINE "logistic",
     "train --active 4 --validation 0.2 --eval tokens --until validation_accuracy>=0.3" NINE
         "logistic",
+    "train --active 4 --schedule cosine --epochs 1.5 --warmup-epochs 0.2 --data digits --nodes 9 "
+        "--model logistic",
+    /* as many rounds as by default */
+    "train --active 1 --batch 1 --subset 200 --epochs 10 --data digits --nodes 9 --model logistic",
     "train --active 4 --split split --validation 0.3" NINE "logistic",
     "train --batch 60 --step-parts 3 --active 1" NINE "logistic",
     "train --model quadratic --nodes 20 --active 4 --lr 0.01 --rounds 30",
@@ -166,6 +170,26 @@ Test(repeat, a_log_holds_every_bit_of_a_number)
     r = run(QUAD QUIET " --rounds 2 --tau 0.1e2 --link-cost preferred --log l");
     expect_code(&r, 0);
     cr_expect(strstr(read_file("l"), "\"lr\":0.01,"), "%s", read_file("l"));
+}
+
+/* Another batch makes other rounds of the same epochs. */
+Test(repeat, epochs_follow_what_the_command_line_changes)
+{
+    struct result r = run(TINY QUIET " --epochs 2 --batch 8 --log l");
+    expect_code(&r, 0);
+    cr_expect(number(first_line("l"), "rounds") == 90 && number(first_line("l"), "epochs") == 2);
+    r = run("train --config l --batch 16 --log m" QUIET);
+    expect_code(&r, 0);
+    cr_expect(number(first_line("m"), "rounds") == 45);
+    cr_expect(number(first_line("m"), "eval-every") == 5);
+    r = run("train --config l --epochs= --rounds 12 --log n" QUIET);
+    expect_code(&r, 0);
+    cr_expect(number(first_line("n"), "rounds") == 12);
+    cr_expect(number(first_line("n"), "eval-every") == 2);
+    r = run(TINY " --epochs 2 --batch 8 --dry-run");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\n# rounds = 90\nepochs = 2\n"), "%s", r.out);
+    cr_expect(strstr(r.out, "for 360 gradients"), "%s", r.out);
 }
 
 Test(repeat, dry_run_names_every_setting_of_a_run)

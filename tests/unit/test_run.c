@@ -333,6 +333,57 @@ Test(run, with_validation_the_test_samples_are_looked_at_once_at_the_end, .timeo
     cr_expect(end[1].test_loss == end[0].test_loss, "the mean stays where it was");
 }
 
+static uint64_t resolved_count(const struct tsgd_settings *s, const char *name)
+{
+    struct tsgd_run *run;
+    struct tsgd_error err;
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
+    uint64_t count = strtoull(tsgd_settings_get(tsgd_run_info(run)->resolved, name), NULL, 10);
+    tsgd_run_free(run);
+    return count;
+}
+
+/* The least number of rounds whose full minibatches hold all samples `tenths` / 10 times. */
+static uint64_t rounds_for(uint64_t tenths, uint64_t samples, uint64_t a_round)
+{
+    uint64_t rounds = 1;
+    while (10 * rounds * a_round < tenths * samples)
+        rounds++;
+    return rounds;
+}
+
+Test(run, epochs_are_the_rounds_of_full_minibatches, .timeout = 60)
+{
+    struct tsgd_settings *s = small();
+    settings_change(s, "rounds= eval-every= subset=900 active=4 batch=5");
+    for (int tenths = 1; tenths <= 40; tenths++) {
+        settings_change(s, "epochs=%d.%d warmup-epochs=0.%d", tenths / 10, tenths % 10,
+                        tenths % 9 + 1);
+        cr_expect(resolved_count(s, "rounds") == rounds_for((uint64_t)tenths, 900, 20));
+        cr_expect(resolved_count(s, "warmup") == rounds_for((uint64_t)tenths % 9 + 1, 900, 20));
+    }
+    settings_change(s, "epochs=2.5 warmup-epochs= local-steps=3 batch=7");
+    cr_expect(resolved_count(s, "rounds") == rounds_for(25, 900, 84));
+    cr_expect(resolved_count(s, "warmup") == 0);
+    cr_expect(resolved_count(s, "eval-every") == 3, "a tenth of 27 rounds");
+    settings_change(s, "validation=0.2");
+    cr_expect(resolved_count(s, "rounds") == rounds_for(25, 720, 84));
+    settings_change(s, "epochs=1e-300");
+    cr_expect(resolved_count(s, "rounds") == 1);
+    settings_change(s, "method=dsgd active= epochs=2");
+    cr_expect(resolved_count(s, "rounds") == rounds_for(20, 720, 9 * 21));
+}
+
+Test(run, a_run_of_epochs_is_the_run_of_as_many_rounds, .timeout = 60)
+{
+    struct tsgd_settings *s = settings_with(small(), "schedule=cosine eval-every= rounds= "
+                                            "availability=0.7 compute-seconds=1");
+    struct trace epochs = train(settings_with(s, "epochs=0.5 warmup-epochs=0.1"));
+    struct trace rounds = train(settings_with(s, "rounds=26 warmup=6"));     /* of 28 samples */
+    cr_assert(epochs.n == 9 && epochs.eval[8].round == 26);
+    cr_expect(memcmp(&epochs, &rounds, sizeof rounds) == 0);
+}
+
 Test(run, until_may_ask_for_a_validation_accuracy, .timeout = 60)
 {
     struct tsgd_settings *s = small();
@@ -428,6 +479,13 @@ Test(run, settings_that_contradict_are_refused, .timeout = 60)
     BAD("--validation", "validation=1");
     BAD("--validation", "validation=1e-9");
     BAD("--validation", "data= model=quadratic batch= partition= validation=0.1");
+    BAD("--rounds: cannot go with --epochs", "epochs=2");
+    BAD("--samples: cannot go with --epochs", "rounds= samples=100 epochs=2");
+    BAD("--warmup: cannot go with --warmup-epochs", "warmup=0 warmup-epochs=1");
+    BAD("--epochs: found 1e+12, which is", "rounds= epochs=1e12");
+    BAD("--epochs", "rounds= epochs=0");
+    BAD("--warmup-epochs: found 1e+300, which is", "warmup-epochs=1e300");
+    BAD("--epochs", "data= model=quadratic batch= partition= rounds= epochs=1");
     BAD("--offline", "offline=hold");
     BAD("--offline", "availability=0.5 offline=hide");
     BAD("--offline", "availability=0.5 offline=isolate");

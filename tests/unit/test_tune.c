@@ -222,6 +222,8 @@ Test(tune, what_contradicts_a_search_is_refused)
     } while (0)
     BAD("--active", "active=4");
     BAD("--samples", "samples=4");
+    BAD("--epochs", "epochs=4");
+    BAD("--warmup-epochs", "warmup-epochs=4");
     BAD("--until", "until=test_loss<=1");
     BAD("--save-split", "save-split=x");
     BAD("--eval", "eval=tokens");
