@@ -221,7 +221,7 @@ SETTING(log, "log", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM
         TRAIN | TUNE | COMMON,
         "write settings, evaluations and summary as JSON lines; - is the standard output")
 SETTING(progress, "progress", CHOICE, "HOW", ONE_OF("auto|plain|off"), IS("auto"), ABOUT_OUTPUT,
-        PROGRAM, OUTPUT, TRAIN | TUNE,
+        PROGRAM, OUTPUT, TRAIN | TUNE | SWEEP,
         "on the standard error: a moving line on a terminal (auto), a line for each evaluation "
         "(plain, and auto elsewhere), nothing (off)")
 SETTING(trace, "trace", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, RUN, OUTPUT,
@@ -236,7 +236,8 @@ SETTING(trace_events, "trace-events", COUNT, "N", FROM(1), IS("200000"), ABOUT_O
 SETTING(force, "force", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         TRAIN | TUNE,
         "replace files that are there, also those that telesgd did not write")
-SETTING(dry_run, "dry-run", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, TRAIN,
+SETTING(dry_run, "dry-run", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
+        TRAIN | SWEEP,
         "show the resolved settings, memory and expected time; train and write nothing")
 SETTING(dot, "dot", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, TOPOLOGY,
         "print the graph for Graphviz instead: an arrow leads from who is read to who reads, a "
@@ -259,6 +260,9 @@ SETTING(seed, "seed", COUNT, "N", ANYTHING, IS("0"), ABOUT_MACHINE, RUN, RESULT,
 SETTING(threads, "threads", COUNT, "N", RANGE(1, 65536),
         UNSET("the CPUs that this process may use"), ABOUT_MACHINE, RUN, MACHINE, TRAIN | TUNE,
         "worker threads")
+SETTING(jobs, "jobs", COUNT, "N", RANGE(1, 65536), UNSET("the CPUs that this process may use"),
+        ABOUT_MACHINE, PROGRAM, MACHINE, SWEEP | COMMON,
+        "runs at a time; their threads share the CPUs, and the last runs get more of them")
 SETTING(gossip, "gossip", CHOICE, "HOW", ONE_OF("rows|slices|auto"), IS("auto"), ABOUT_MACHINE, RUN,
         MACHINE, TRAIN | TUNE,
         "rows: each token mixes as soon as its neighbours are there; slices: all at once where "
