@@ -54,7 +54,7 @@ static enum tsgd_status take(struct planner *p, struct tsgd_error *err)
     for (uint32_t q = 0; q < c->n_populations; q++) {
         struct planned_pop counted, *d = p->pop ? &p->pop[q] : &counted;
         TRY(TSGD_HOLD(&p->holding, &d->visits, nodes, "visit counts", err));
-        TRY(TSGD_HOLD(&p->holding, &d->gossip, tsgd_pop_config(p->s, q)->mixing->period,
+        TRY(TSGD_HOLD(&p->holding, &d->gossip, tsgd_mixing_count(tsgd_pop_config(p->s, q)->mixing),
                       "mixing matrices", err));
     }
     TRY(TSGD_HOLD(&p->holding, &p->undo, draws(p->s), "plan", err));
@@ -92,7 +92,7 @@ enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
         p->holder[a] = a;
     for (uint32_t q = 0; q < s->c.n_populations; q++) {
         const struct tsgd_mixing *mixing = s->pop[q].c.mixing;
-        for (uint32_t r = 0; r < mixing->period; r++)
+        for (uint32_t r = 0; r < tsgd_mixing_count(mixing); r++)
             p->pop[q].gossip[r] = tsgd_csr_off_diagonal(&mixing->w[r]) * row * s->exchanged;
         if (s->c.rule.asks_gradients)   /* their mean, by a ring: 2 (k - 1) / k rows from each */
             p->pop[q].bytes_gossip = 2 * ((uint64_t)s->pop[q].c.k - 1) * row;
@@ -316,7 +316,7 @@ static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_
             rest(p, s, a, node);
     }
     if (!end)
-        d->bytes_gossip += d->gossip[t % pop->c.mixing->period] - bytes_cut(p, pop, s, t);
+        d->bytes_gossip += d->gossip[tsgd_mixing_index(pop->c.mixing, t)] - bytes_cut(p, pop, s, t);
 }
 
 void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)

@@ -101,11 +101,13 @@ void tsgd_slice_run(struct slices *l, struct worker *w, uint32_t q, uint64_t sli
     uint64_t t = slice / p->slices + 1;
     size_t from = slice % p->slices * p->slice_floats, to = from + p->slice_floats;
     const bool *absent = tsgd_plan_of(l->planner, t - 1)->absent;
+    uint32_t index = tsgd_mixing_index(pop->c.mixing, t - 1);
+    bool mixes = index < pop->c.mixing->period;     /* else rows stay as they are, where they are */
     to = to < s->arena.dim ? to : s->arena.dim;
     tsgd_begin(w, &tsgd_activity_slice, q, t - 1, (uint32_t)(slice % p->slices));
     TSGD_PROBE3(slice__begin, q, t - 1, slice % p->slices);
-    for (uint32_t i = 0; i < s->exchanged; i++)
-        tsgd_mix_all(s->c.kernels, tsgd_mixing_at(pop->c.mixing, t - 1),
+    for (uint32_t i = 0; mixes && i < s->exchanged; i++)
+        tsgd_mix_all(s->c.kernels, &pop->c.mixing->w[index],
                      absent ? absent + pop->first : NULL,
                      tsgd_arena_row(&s->arena, t, i, pop->first), s->arena.stride, from, to,
                      w->strip);

@@ -60,5 +60,6 @@ const struct tsgd_method tsgd_method_d2 = {
     .rule = &rule,
     .one_step = true,
     .every_step = true,
+    .every_mix = true,
     .check_mixing = check_mixing,
 };

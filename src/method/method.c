@@ -57,10 +57,27 @@ static enum tsgd_status check_rule(const struct tsgd_method *m, const struct tsg
     return TSGD_OK;
 }
 
+/* The other rules hold for matrices that change from round to round, and the identity is one of
+ * those.                                                                                        */
+static enum tsgd_status check_mix_every(const struct tsgd_method *m, uint64_t every,
+                                        struct tsgd_error *err)
+{
+    unsigned long long found = every;
+    if (every > 1 && m->topology && !strcmp(m->topology, "alone"))
+        return tsgd_fail(err, TSGD_EINVAL, "--mix-every: found %llu, but with method %s tokens "
+                         "never mix; leave it out", found, m->name);
+    if (every > 1 && m->every_mix)
+        return tsgd_fail(err, TSGD_EINVAL, "--mix-every: found %llu, but method %s needs the same "
+                         "mixing matrix in every round; leave it out", found, m->name);
+    return TSGD_OK;
+}
+
 enum tsgd_status tsgd_method_rule(struct tsgd_rule *out, const struct tsgd_method *m,
                                    const struct tsgd_method_options *o, struct tsgd_error *err)
 {
-    enum tsgd_status st;
+    enum tsgd_status st = check_mix_every(m, o->mix_every, err);
+    if (st != TSGD_OK)
+        return st;
     if (!m->rule) {
         if (o->nesterov && o->momentum == 0)
             return tsgd_fail(err, TSGD_EINVAL, "--nesterov: needs a --momentum above 0");

@@ -21,6 +21,7 @@ struct tsgd_method {
     bool takes_nesterov;
     bool one_step;              /* one step of every token in every round: no --local-steps */
     bool every_step;            /* and none is left out: no --allow-empty */
+    bool every_mix;             /* tokens mix by one matrix in every round: no --mix-every */
     /* What it asks of the matrices, beyond what every method does; NULL: nothing. As
      * tsgd_method_check_mixing.                                                                 */
     enum tsgd_status (*check_mixing)(const struct tsgd_mixing *mixing, const char *topology,
@@ -40,6 +41,7 @@ struct tsgd_method_options {
     bool nesterov;
     const char *momentum_home;  /* "token", "node", "mixed" */
     uint64_t local_steps;
+    uint64_t mix_every;         /* 0: as 1 */
     bool away;                  /* nodes can be away: --availability below 1, or a trace */
     bool allow_empty;
 };

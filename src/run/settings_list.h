@@ -166,6 +166,9 @@ SETTING(weight_decay, "weight-decay", REAL, "D", SINGLE FROM(0), IS("0"), ABOUT_
 SETTING(local_steps, "local-steps", COUNT, "H", RANGE(1, 1 << 20), IS("1"), ABOUT_STEP, METHOD,
         RESULT, TRAIN | TUNE,
         "gradient steps a token takes in a round before it mixes")
+SETTING(mix_every, "mix-every", COUNT, "M", RANGE(1, UINT32_MAX), IS("1"), ABOUT_STEP, METHOD,
+        RESULT, TRAIN | TUNE,
+        "tokens mix only in rounds M, 2M, ..; in the others they step and move on as ever")
 SETTING(step_parts, "step-parts", COUNT, "N", RANGE(1, 1 << 16),
         UNSET("as few as keep the largest activation within 1 MiB"), ABOUT_STEP, DATA, RESULT,
         TRAIN | TUNE,

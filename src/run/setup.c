@@ -113,6 +113,7 @@ static enum tsgd_status resolve_rule(struct tsgd_setup *r, struct tsgd_error *er
     struct tsgd_method_options o = {
         .momentum = s->momentum, .nesterov = s->nesterov, .momentum_home = s->momentum_home,
         .weight_decay = s->weight_decay, .local_steps = s->local_steps,
+        .mix_every = s->mix_every,
         .away = s->availability < 1 || s->availability_trace,   /* NaN: not given */
         .allow_empty = s->allow_empty,
     };
@@ -379,6 +380,7 @@ static enum tsgd_status build_mixing(const struct tsgd_setup *r, uint64_t k,
     if (r->s->lazy)
         TRY(tsgd_mixing_lazy(out, err));
     TRY(tsgd_method_check_mixing(r->method, out, r->s->topology, err));
+    TRY(tsgd_mixing_thin(out, r->s->mix_every, err));
     tsgd_method_suit_mixing(r->method, out);
 done:
     return st;

@@ -116,14 +116,14 @@ bool tsgd_mixing_symmetric(const struct tsgd_mixing *s)
 size_t tsgd_mixing_bytes(const struct tsgd_mixing *s)
 {
     size_t bytes = 0;
-    for (uint32_t r = 0; r < s->period; r++)
+    for (uint32_t r = 0; r < tsgd_mixing_count(s); r++)
         bytes = tsgd_add(bytes, tsgd_csr_bytes(s->w[r].n, s->w[r].ptr[s->w[r].n]));
     return bytes;
 }
 
 void tsgd_mixing_release(struct tsgd_mixing *s)
 {
-    for (uint32_t r = 0; r < s->period; r++)
+    for (uint32_t r = 0; r < tsgd_mixing_count(s); r++)
         tsgd_csr_release(&s->w[r]);
     free(s->w);
     *s = (struct tsgd_mixing)TSGD_MIXING_INIT;

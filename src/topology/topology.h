@@ -1,7 +1,9 @@
 /* topology/topology.h: who mixes with whom. A topology gives, for k tokens, mixing matrices that
- * repeat with a period: round t uses w[t % period]. Row a of a matrix: a reads b with weight
- * W[a][b]; every matrix is non-negative and doubly stochastic, which the paper's analysis needs
- * (Assumption on W) and which keeps the mean of the tokens where it is.                         */
+ * repeat with a period: round t uses w[t % period]. A thinned sequence (--mix-every M) uses them in
+ * the same order, but only in rounds M - 1, 2 M - 1, .. counted from 0, and the identity in the
+ * others. Row a of a matrix: a reads b with weight W[a][b]; every matrix is non-negative and doubly
+ * stochastic, which the paper's analysis needs (Assumption on W) and which keeps the mean of the
+ * tokens where it is.                                                                           */
 #ifndef TSGD_TOPOLOGY_TOPOLOGY_H
 #define TSGD_TOPOLOGY_TOPOLOGY_H
 
@@ -9,13 +11,28 @@
 
 struct tsgd_mixing {
     uint32_t period;
-    struct tsgd_csr *w;
+    struct tsgd_csr *w;         /* [period]; of a thinned sequence also w[period], the identity */
+    uint64_t every;             /* M; 0 or 1: it is not thinned */
 };
-#define TSGD_MIXING_INIT {0, NULL}
+#define TSGD_MIXING_INIT {.period = 0}
+
+/* Matrices in w. */
+static inline uint32_t tsgd_mixing_count(const struct tsgd_mixing *s)
+{
+    return s->period + (s->every > 1);
+}
+
+/* Which of them a round uses; s->period: the identity, for tokens do not mix. */
+static inline uint32_t tsgd_mixing_index(const struct tsgd_mixing *s, uint64_t round)
+{
+    if (s->every <= 1)
+        return (uint32_t)(round % s->period);
+    return (round + 1) % s->every ? s->period : (uint32_t)(round / s->every % s->period);
+}
 
 static inline const struct tsgd_csr *tsgd_mixing_at(const struct tsgd_mixing *s, uint64_t round)
 {
-    return &s->w[round % s->period];
+    return &s->w[tsgd_mixing_index(s, round)];
 }
 
 /* One row of topology/list.h. */
@@ -47,8 +64,12 @@ enum tsgd_status tsgd_topology_check(const struct tsgd_mixing *s, const char *to
                                      struct tsgd_error *err);
 
 /* Every W becomes (I + W) / 2: each token keeps half of itself, and the eigenvalues of a symmetric
- * W then lie in [0, 1]. No link appears or disappears. On error *s is as it was. TSGD_ENOMEM.   */
+ * W then lie in [0, 1]. No link appears or disappears. Not of a thinned sequence. On error *s is as
+ * it was. TSGD_ENOMEM.                                                                          */
 enum tsgd_status tsgd_mixing_lazy(struct tsgd_mixing *s, struct tsgd_error *err);
+
+/* Tokens mix in every `every`-th round alone. Once. On error *s is as it was. TSGD_ENOMEM. */
+enum tsgd_status tsgd_mixing_thin(struct tsgd_mixing *s, uint64_t every, struct tsgd_error *err);
 
 /* Every matrix equals its transpose. */
 bool tsgd_mixing_symmetric(const struct tsgd_mixing *s);

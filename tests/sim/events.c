@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "scenario/network.h"
+#include "sim/graphs.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -217,7 +218,7 @@ static void arrived(struct world *w, double now, size_t id)
 static size_t add_messages(struct world *w, size_t t, size_t a, uint32_t from)
 {
     const struct tsgd_population *p = &w->c->population[w->pop[a]];
-    const struct tsgd_csr *m = &p->mixing->w[t % p->mixing->period];
+    const struct tsgd_csr *m = graph_at(p->mixing, t);
     const struct events_visit *all = w->visit + t * w->tokens, *v = &all[a];
     const struct tsgd_rule *l = &w->c->rule;
     size_t row = a - w->first[a], place = t * w->tokens + a, at = w->base[place];
@@ -230,7 +231,7 @@ static size_t add_messages(struct world *w, size_t t, size_t a, uint32_t from)
     };
     w->wait_mix[place] = 1;
     w->wait_step[place] = 1;
-    for (uint32_t i = m->ptr[row]; i < m->ptr[row + 1]; i++, at++) {
+    for (uint32_t i = m ? m->ptr[row] : 0; m && i < m->ptr[row + 1]; i++, at++) {
         uint32_t b = w->first[a] + m->col[i];
         bool exists = b != a && !v->gone && !v->cut && !all[b].cut;
         w->message[at] = (struct message){
@@ -276,9 +277,9 @@ static void make_script(struct world *w)
     for (size_t place = 0; place < places; place++) {
         size_t a = place % w->tokens, t = place / w->tokens, row = a - w->first[a];
         const struct tsgd_mixing *s = w->c->population[w->pop[a]].mixing;
-        const struct tsgd_csr *m = &s->w[t % s->period];
+        const struct tsgd_csr *m = graph_at(s, t);
         w->base[place] = w->n_messages;
-        w->n_messages += 1 + m->ptr[row + 1] - m->ptr[row];
+        w->n_messages += 1 + (m ? m->ptr[row + 1] - m->ptr[row] : 0);
     }
     w->message = zeros(w->n_messages, sizeof *w->message);
     w->queue = zeros(w->n_messages, sizeof *w->queue);

@@ -45,3 +45,14 @@ bool graph_has_spectrum(const struct tsgd_mixing *s)
         }
     return true;
 }
+
+const struct tsgd_csr *graph_at(const struct tsgd_mixing *s, uint64_t t)
+{
+    uint64_t waited = 0, turn = 0;
+    for (uint64_t round = 0; round < t; round++)
+        if (++waited >= s->every) {
+            waited = 0;
+            turn = turn + 1 == s->period ? 0 : turn + 1;
+        }
+    return waited + 1 >= s->every ? &s->w[turn] : NULL;
+}

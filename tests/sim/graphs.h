@@ -16,4 +16,8 @@ bool graph_build(struct tsgd_mixing *out, size_t row, uint32_t k, uint64_t seed)
 /* Whether the matrices are of the kind that D2 needs: one for all rounds, and symmetric. */
 bool graph_has_spectrum(const struct tsgd_mixing *s);
 
+/* The matrix by which tokens mix in round t, counted from 0; NULL: they do not. It goes through the
+ * rounds one by one, and counts.                                                                */
+const struct tsgd_csr *graph_at(const struct tsgd_mixing *s, uint64_t t);
+
 #endif

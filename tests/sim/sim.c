@@ -5,6 +5,7 @@
 #include "method/method.h"
 #include "scenario/churn.h"
 #include "sim/events.h"
+#include "sim/graphs.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -473,7 +474,7 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
         }
         if (y[q].ended)
             continue;
-        const struct tsgd_csr *w = &p->mixing->w[t % p->mixing->period];
+        const struct tsgd_csr *w = graph_at(p->mixing, t);
         for (uint32_t b = 0; b < p->k; b++) {
             uint32_t a = first + b, node = c->teleports && drawn < n_nodes ? nodes[drawn] : a;
             s->moves[a] = false;
@@ -493,14 +494,16 @@ static void round_of(struct sim *s, struct tally *y, uint64_t t, const uint32_t 
             };
             s->moves[a] = y[q].gradients > gradients;
         }
-        for (uint32_t a = 0; a < w->n; a++)
+        for (uint32_t a = 0; w && a < w->n; a++)
             for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
                 if (w->col[i] != a && meet(s, first + a, first + w->col[i], t))
                     y[q].bytes_gossip += 4 * s->dim * tsgd_rule_exchanged(&c->rule);
         size_t at = first * s->dim, bytes = p->k * s->dim * sizeof(float);
-        gossip(s, w, first, t, s->x, s->mixed_x);
-        memcpy(s->x + at, s->mixed_x + at, bytes);
-        if (tsgd_rule_exchanged(&c->rule) == 2) {
+        if (w) {
+            gossip(s, w, first, t, s->x, s->mixed_x);
+            memcpy(s->x + at, s->mixed_x + at, bytes);
+        }
+        if (w && tsgd_rule_exchanged(&c->rule) == 2) {
             gossip(s, w, first, t, s->m, s->mixed_m);
             memcpy(s->m + at, s->mixed_m + at, bytes);
         }

@@ -20,7 +20,7 @@
 /* Schedules beyond the table: a permutation has no diagonal, and changes every round. */
 static struct tsgd_mixing permutations(uint32_t k)
 {
-    struct tsgd_mixing s = {3, calloc(3, sizeof *s.w)};
+    struct tsgd_mixing s = {.period = 3, .w = calloc(3, sizeof *s.w)};
     struct tsgd_edges e = TSGD_EDGES_INIT(k);
     for (uint32_t r = 0; r < 3; r++)
         for (uint32_t a = 0; a < k; a++)
@@ -134,6 +134,9 @@ static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, u
     struct tsgd_mixing w = mixing_of(topology, k);
     const struct tsgd_method *m = method(lcg(&s), topology, &w);
     bool fixed = m && !m->may_teleport;
+    uint64_t mix_every = m && m->every_mix ? 1 : 1 + (seed + 3 * k + threads) % 4;
+    if (tsgd_mixing_thin(&w, mix_every, NULL))
+        abort();
     uint32_t nodes = k + (uint32_t)(!fixed && lcg(&s) % 4 ? lcg(&s) % 60 : 0);
     size_t dim = (size_t)16 << lcg(&s) % 6;
     struct tsgd_population p;
@@ -160,8 +163,9 @@ static int one(size_t topology, uint32_t k, uint32_t threads, uint64_t rounds, u
     };
     const char *t = topology < tsgd_n_topologies ? tsgd_topologies[topology]->name : "permutations";
     snprintf(name, sizeof name,
-             "%s %s k=%u n=%u dim=%zu threads=%u rounds=%llu every=%llu there=%g%s seed=%llu",
-             m ? m->name : "sgd", t, k, nodes, dim, threads, (unsigned long long)p.rounds,
+             "%s %s/%d k=%u n=%u dim=%zu threads=%u rounds=%llu every=%llu there=%g%s seed=%llu",
+             m ? m->name : "sgd", t, (int)mix_every, k, nodes, dim, threads,
+             (unsigned long long)p.rounds,
              (unsigned long long)p.eval_every, away.interval ? -1 : away.share,
              away.isolate ? " isolated" : "", (unsigned long long)seed);
     alarm(120);                         /* a lost wake-up is a hang: SIGALRM ends the program */
@@ -190,6 +194,8 @@ static int many(uint32_t threads, uint64_t rounds, uint64_t seed, bool verdict)
             topology = lcg(&s) % (tsgd_n_topologies + 1);
         while (!fits(topology, 1u << q));
         w[q] = mixing_of(topology, 1u << q);
+        if (tsgd_mixing_thin(&w[q], 1 + (seed + q) % 3, NULL))
+            abort();
         fill(&p[q], &rate[q], 1u << q, &w[q], rounds / 4 + lcg(&s) % rounds, &s);
     }
     struct tsgd_churn away = churn(lcg(&s), 25, false);

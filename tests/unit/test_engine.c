@@ -225,6 +225,65 @@ ParameterizedTest(size_t *row, engine, every_method_matches_the_simulator_for_an
     }
 }
 
+ParameterizedTestParameters(engine, rare_gossip_matches_the_simulator)
+{
+    return rows(tsgd_n_topologies);
+}
+ParameterizedTest(size_t *row, engine, rare_gossip_matches_the_simulator, .timeout = 300)
+{
+    static const char *const methods[] = {"teleport", "qg-dsgdm", "gt", "momentum-tracking"};
+    static const uint64_t every[] = {2, 3, 7, 60, 61};
+    for (size_t i = 0; i < 40; i++) {
+        const char *topology = tsgd_topologies[*row]->example;
+        uint32_t k = i % 2 ? 5 : 8;
+        const struct tsgd_method *m = NULL;
+        struct tsgd_method_options like = TSGD_METHOD_OPTIONS_INIT;
+        struct setup s;
+        if (!graph_exists(*row, k))
+            continue;
+        cr_assert(tsgd_method_find(&m, methods[i % 4], NULL) == TSGD_OK);
+        like.mix_every = every[i % 5];
+        like.momentum = i % 4 == 2 ? 0 : 0.6;
+        like.momentum_home = i % 8 == 4 ? "mixed" : "token";
+        set_up(&s, topology, k, i % 4 < 2 ? 20 : k);
+        cr_assert(tsgd_method_rule(&s.c.rule, m, &like, NULL) == TSGD_OK);
+        tsgd_method_suit_mixing(m, &s.mixing);
+        cr_assert(tsgd_mixing_thin(&s.mixing, like.mix_every, NULL) == TSGD_OK);
+        s.c.teleports = i % 4 < 2;
+        s.c.local_steps = m->one_step ? 1 : 1 + (uint32_t)i / 4 % 2;
+        s.c.threads = 1 + (uint32_t)i % 3;
+        s.c.final_average = i / 8 % 2;
+        s.toy.empty_every = i % 6 == 5 ? 3 : 0;
+        cr_expect(sim_compare(m->name, &s.c, (struct sim_end){0}) == 0, "%s %s every %d, case %zu",
+                  m->name, topology, (int)like.mix_every, i);
+        tear_down(&s);
+    }
+}
+
+/* Tokens that first mix after the end are alone to the end; a round earlier they are not. */
+Test(engine, gossip_after_the_end_is_none, .timeout = 60)
+{
+    for (int slices = 0; slices < 2; slices++) {
+        struct setup s, alone;
+        set_up(&s, "ring", 6, 15);
+        set_up(&alone, "alone", 6, 15);
+        s.c.gossip = alone.c.gossip = slices ? TSGD_GOSSIP_SLICES : TSGD_GOSSIP_ROWS;
+        cr_assert(tsgd_mixing_thin(&s.mixing, 61, NULL) == TSGD_OK);
+        struct sim_log *got = engine_log(&s.c, NULL), *want = engine_log(&alone.c, NULL);
+        expect_same(&s.c, want, got, "no gossip");
+        cr_expect(got->eval[got->n - 1].bytes_gossip == 0);
+        drop(got);
+        s.mixing.every = 60;
+        got = engine_log(&s.c, NULL);
+        cr_expect(memcmp(got->x, want->x, 6 * 50 * sizeof(float)) != 0);
+        cr_expect(got->eval[got->n - 1].bytes_gossip == 6 * 2 * 4 * 50);
+        drop(got);
+        drop(want);
+        tear_down(&s);
+        tear_down(&alone);
+    }
+}
+
 static bool near_the_end(const struct tsgd_eval *e) { return e->round >= 21; }
 
 Test(engine, a_final_average_makes_every_token_the_mean, .timeout = 60)

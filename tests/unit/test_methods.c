@@ -20,6 +20,7 @@ struct course {
     double momentum, lr, decay;
     bool nesterov, lazy;
     uint32_t nodes, active, local_steps;
+    uint64_t mix_every;
     uint64_t rounds;
     double x[N][DIM];
 };
@@ -49,11 +50,12 @@ static void run(struct course *r)
     const float init[DIM] = {1, -2, 0};
     const struct tsgd_method_options how = {
         .momentum = r->momentum, .momentum_home = r->home, .nesterov = r->nesterov,
-        .weight_decay = r->decay, .local_steps = r->local_steps,
+        .weight_decay = r->decay, .local_steps = r->local_steps, .mix_every = r->mix_every,
     };
     cr_assert(tsgd_method_find(&m, r->method, NULL) == TSGD_OK);
     cr_assert(tsgd_method_check_mixing(m, &w, r->topology, &err) == TSGD_OK, "%s", err.text);
     tsgd_method_suit_mixing(m, &w);
+    cr_assert(tsgd_mixing_thin(&w, r->mix_every, NULL) == TSGD_OK);
     struct tsgd_population p = {
         .k = r->active, .mixing = &w, .rounds = r->rounds,
         .eta = tsgd_rate_step_size(&(struct tsgd_rate){.eta = r->lr}),
@@ -128,6 +130,9 @@ static const struct course exact[] = {
     {.method = "gt", .topology = "onepeer-exp"},
     {.method = "momentum-tracking", .topology = "ring", .momentum = 0.9},
     {.method = "momentum-tracking", .topology = "exp", .momentum = 0.5},
+    {.method = "gt", .topology = "ring", .mix_every = 2},
+    {.method = "gt", .topology = "onepeer-exp", .mix_every = 3},
+    {.method = "momentum-tracking", .topology = "exp", .momentum = 0.5, .mix_every = 3},
 };
 
 static void free_row(struct criterion_test_params *p) { cr_free(p->params); }
@@ -147,7 +152,10 @@ static struct course filled_in(const struct course *like)
     r.topology = like->topology;
     r.momentum = like->momentum;
     r.lazy = like->lazy;
+    r.mix_every = like->mix_every;
     r.lr = 0.05 * (1 - like->momentum);
+    if (r.mix_every)                    /* tokens go further apart before they meet */
+        r.lr /= (double)r.mix_every;
     return r;
 }
 
@@ -256,10 +264,14 @@ struct reference {
     double x[N][DIM], m[N][DIM], node_m[N][DIM], before[N][DIM];
 };
 
-static void mix(const struct tsgd_mixing *s, uint64_t t, double x[N][DIM])
+/* By the weights of the turn that round t, counted from 0, is; or not at all. */
+static void mix(const struct course *r, const struct tsgd_mixing *s, uint64_t t, double x[N][DIM])
 {
-    const struct tsgd_csr *w = tsgd_mixing_at(s, t);
+    uint64_t every = r->mix_every ? r->mix_every : 1;
+    const struct tsgd_csr *w = &s->w[((t + 1) / every + s->period - 1) % s->period];
     double out[N][DIM] = {{0}};
+    if ((t + 1) % every)
+        return;
     for (uint32_t a = 0; a < w->n; a++)
         for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
             for (int j = 0; j < DIM; j++)
@@ -311,9 +323,9 @@ static void follow(const struct course *r, struct reference *f)
             for (uint32_t h = 0; h < r->local_steps; h++)
                 step(r, f, &bowl, a, node, h == 0);
         }
-        mix(&w, t, f->x);
+        mix(r, &w, t, f->x);
         if (!strcmp(r->home, "mixed"))
-            mix(&w, t, f->m);
+            mix(r, &w, t, f->m);
     }
     tsgd_mixing_release(&w);
 }
@@ -346,11 +358,11 @@ static void follow_momentum_tracking(const struct course *r, double x[N][DIM])
                 u[i][j] = r->momentum * u[i][j] + bowl_gradient(&bowl, i, j, x[i][j]);
                 difference[i][j] = c[i][j] - u[i][j];
             }
-        mix(&w, t, x);
+        mix(r, &w, t, x);
         for (uint32_t i = 0; i < N; i++)
             for (uint32_t j = 0; j < DIM; j++)
                 x[i][j] -= r->lr * (u[i][j] - c[i][j]);
-        mix(&w, t, difference);
+        mix(r, &w, t, difference);
         for (uint32_t i = 0; i < N; i++)
             for (uint32_t j = 0; j < DIM; j++)
                 c[i][j] = difference[i][j] + u[i][j];
@@ -362,9 +374,10 @@ Test(methods, momentum_tracking_takes_the_way_of_the_papers_algorithm, .timeout 
 {
     static const char *const topologies[] = {"ring", "exp", "onepeer-exp", "complete"};
     static double want[N][DIM];
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 12; i++) {
         struct course r = usual;
         r.method = "momentum-tracking";
+        r.mix_every = i < 8 ? 1 : 3;
         r.topology = topologies[i % 4];
         r.momentum = i < 4 ? 0.9 : 0.5;
         r.lr = 0.02 * (1 - r.momentum);
@@ -389,6 +402,9 @@ static const struct course ways[] = {
     {.method = "teleport", .home = "mixed", .topology = "onepeer-exp", .active = 8},
     {.method = "teleport", .home = "mixed", .topology = "ring", .active = 5, .nesterov = true,
      .local_steps = 3},
+    {.method = "dsgd", .home = "mixed", .topology = "onepeer-exp", .mix_every = 2},
+    {.method = "teleport", .home = "token", .topology = "ring", .active = 5, .mix_every = 4},
+    {.method = "qg-dsgdm", .home = "token", .topology = "ring", .mix_every = 3},
     {.method = "qg-dsgdm", .home = "token", .topology = "ring"},
     {.method = "qg-dsgdm", .home = "token", .topology = "exp", .nesterov = true, .decay = 0.1},
     {.method = "qg-dsgdm", .home = "token", .topology = "ring", .active = 5},

@@ -43,6 +43,7 @@ static const char *const runs[] = {
         "--model logistic",
     /* as many rounds as by default */
     "train --active 1 --batch 1 --subset 200 --epochs 10 --data digits --nodes 9 --model logistic",
+    "train --active 4 --mix-every 3 --topology onepeer-exp" NINE "logistic",
     "train --active 4 --split split --validation 0.3" NINE "logistic",
     "train --batch 60 --step-parts 3 --active 1" NINE "logistic",
     "train --model quadratic --nodes 20 --active 4 --lr 0.01 --rounds 30",
@@ -50,6 +51,7 @@ static const char *const runs[] = {
         "--x0 -2 --conditioning uniform",
     "train --model quadratic --nodes 20 --lr 0.01 --rounds 30 --init x --dim 7",
     "tune --lr 0.05" NINE "logistic",
+    "tune --lr 0.05 --mix-every 4" NINE "logistic",
     "tune --lr-grid 0.1,0.030000000000000002 --validation 0.2" NINE "logistic",
     "tune --model quadratic --nodes 25 --rounds 40 --lr 0.01",
 };

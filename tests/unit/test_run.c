@@ -384,6 +384,35 @@ Test(run, a_run_of_epochs_is_the_run_of_as_many_rounds, .timeout = 60)
     cr_expect(memcmp(&epochs, &rounds, sizeof rounds) == 0);
 }
 
+/* Ten rounds of D-SGD on a ring of nine, whose links take a second: each gossip takes one, and
+ * sends 18 rows of 650 floats.                                                                  */
+Test(run, rounds_without_gossip_send_nothing_and_take_no_time, .timeout = 60)
+{
+    for (int every = 1; every <= 11; every++) {
+        struct trace t = train(settings_of("data=digits model=logistic nodes=9 method=dsgd "
+                                           "rounds=10 eval-every=1 link-seconds=1 mix-every=%d",
+                                           every));
+        cr_assert(t.n == 10);
+        for (int i = 0; i < 10; i++) {
+            cr_expect(t.eval[i].bytes_gossip == (uint64_t)((i + 1) / every) * 18 * 650 * 4);
+            cr_expect(t.eval[i].sim_seconds == (i + 1) / every, "every %d, round %d: %g", every, i,
+                      t.eval[i].sim_seconds);
+        }
+    }
+}
+
+/* Without gossip on the way every token is a run of its own, and the average is the only merge. */
+Test(run, tokens_may_be_merged_once_at_the_end, .timeout = 60)
+{
+    struct tsgd_settings *s = settings_of("data=digits model=logistic nodes=9 active=4 rounds=30 "
+                                          "eval-every=30 mix-every=1000 final-average=true");
+    struct trace merged = train(s);
+    struct trace alone = train(settings_with(s, "method=walk mix-every="));
+    cr_assert(merged.n == 1 && merged.eval[0].consensus == 0);
+    cr_expect(merged.eval[0].bytes_gossip == 2 * 3 * 650 * 4, "one all-reduce");
+    cr_expect(merged.eval[0].state_hash == alone.eval[0].state_hash);
+}
+
 Test(run, until_may_ask_for_a_validation_accuracy, .timeout = 60)
 {
     struct tsgd_settings *s = small();
@@ -486,6 +515,9 @@ Test(run, settings_that_contradict_are_refused, .timeout = 60)
     BAD("--epochs", "rounds= epochs=0");
     BAD("--warmup-epochs: found 1e+300, which is", "warmup-epochs=1e300");
     BAD("--epochs", "data= model=quadratic batch= partition= rounds= epochs=1");
+    BAD("--mix-every: found 2, but with method walk", "method=walk mix-every=2");
+    BAD("--mix-every: found 2, but method d2", "method=d2 active= momentum=0 mix-every=2");
+    BAD("--mix-every", "mix-every=0");
     BAD("--offline", "offline=hold");
     BAD("--offline", "availability=0.5 offline=hide");
     BAD("--offline", "availability=0.5 offline=isolate");

@@ -637,7 +637,7 @@ Test(topology, a_matrix_that_is_not_doubly_stochastic_is_refused_with_its_row_or
         {rows, "row 0"}, {columns, "column 0"}, {negative, "-0.5"}};
     for (size_t i = 0; i < 3; i++) {
         struct tsgd_csr w = TSGD_CSR_INIT;
-        struct tsgd_mixing s = {1, &w};
+        struct tsgd_mixing s = {.period = 1, .w = &w};
         struct tsgd_error err;
         cr_assert(tsgd_csr_build(&w, 2, cases[i].e, 4, NULL) == TSGD_OK);
         cr_assert(tsgd_topology_check(&s, "test", &err) == TSGD_EINVAL);
@@ -654,7 +654,7 @@ Test(topology, links_given_twice_or_to_oneself_count_once_or_not_at_all)
     tsgd_edges_link(&e, 0, 1, 0);
     tsgd_edges_link(&e, 0, 2, 2);
     cr_assert(tsgd_edges_finish(&e, &w, NULL) == TSGD_OK);
-    struct tsgd_mixing s = {1, &w};
+    struct tsgd_mixing s = {.period = 1, .w = &w};
     cr_expect(weight(&s, 0, 0, 1) == 0.5 && weight(&s, 0, 0, 0) == 0.5);
     cr_expect(weight(&s, 0, 2, 2) == 1);
     tsgd_csr_release(&w);
