@@ -243,7 +243,8 @@ static const char closing[] =
     "combinations is trained with its own seeds and part of the samples held out (validation, "
     "0.1), and the best one on average is then trained with the seeds of the file. 'by' names the "
     "metric, of which less is better but for accuracies; if it is not said, validation_loss, or "
-    "grad_norm2 of a quadratic. 'tune NAME' is for section NAME alone:\n"
+    "grad_norm2 of a quadratic. Lengths and evaluation in it (epochs, eval-every, ..) are those of "
+    "the candidates. 'tune NAME' is for section NAME alone:\n"
     "    [tune]\n"
     "    lr = 0.1, 0.03, 0.01\n"
     "    seed = 100, 101\n"
@@ -270,7 +271,8 @@ static const char closing[] =
     "= 130\tinterrupted; the runs under way are made anew by the same command\n";
 
 static const struct tsgd_option_help options[] = {
-    {"output", NULL, "the folder of logs and results, made if it is not there; -o FOLDER for short"},
+    {"output", NULL,
+     "the folder of logs and results, made if it is not there; -o FOLDER for short"},
     {"dry-run", NULL, "list the runs, their memory and the expected time; train and write nothing"},
     {"progress", NULL,
      "on the standard error: a moving line on a terminal (auto), a line for each run (plain, and "

@@ -322,6 +322,23 @@ static bool is_seed(const struct tsgd_axis *a)
     return a->row == &tsgd_setting_rows[TSGD_SET_seed];
 }
 
+/* How long candidates are trained, and what is held out and measured, is their own affair; nobody
+ * would choose the shortest one.                                                                */
+static bool is_length(const struct tsgd_setting_row *row)
+{
+    return !strcmp(row->shown.group, tsgd_setting_rows[TSGD_SET_validation].shown.group);
+}
+
+static enum tsgd_status check_candidate(const struct tsgd_grid *g, const struct tsgd_axis *a,
+                                        struct tsgd_error *err)
+{
+    if (a->n == 1)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "%.200s:%u: %s has %zu values in section tune, want one: it "
+                     "is not chosen, but how every candidate is trained or measured", g->path,
+                     a->line, a->row->shown.name, a->n);
+}
+
 static enum tsgd_status check_tuned(const struct tsgd_grid *g, const struct plan *p,
                                     const struct tsgd_axis *tuned, struct tsgd_error *err)
 {
@@ -381,13 +398,15 @@ static enum tsgd_status collect_tuned(struct plan *p, const struct tsgd_grid *g,
                 continue;
             if (is_seed(a))
                 p->tune_seed = a;
-            else if (a->row == &tsgd_setting_rows[TSGD_SET_validation] && a->n == 1)
+            else if (is_length(a->row))
                 p->candidate[p->n_candidate++] = a;
             else
                 p->tuned[p->n_tuned++] = a;
         }
     for (size_t i = 0; i < p->n_tuned; i++)
         TRY(check_tuned(g, p, p->tuned[i], err));
+    for (size_t i = 0; i < p->n_candidate; i++)
+        TRY(check_candidate(g, p->candidate[i], err));
     if (p->n_tuned)
         TRY(check_seeds(g, p, err));
 done:
@@ -548,9 +567,8 @@ static void find_differences(struct tsgd_grid *g)
     for (size_t i = 0; i < g->n_parts; i++)
         for (size_t j = 0; j < g->part[i].n; j++) {
             const struct tsgd_axis *a = &g->part[i].axis[j];
-            bool validation = a->row == &tsgd_setting_rows[TSGD_SET_validation];
             g->differs[a->row - tsgd_setting_rows] |=
-                a->n > 1 || is_section(&g->part[i]) || (g->part[i].tunes && !validation);
+                a->n > 1 || is_section(&g->part[i]) || (g->part[i].tunes && !is_length(a->row));
         }
     g->differs[TSGD_SET_seed] = true;
 }
@@ -565,16 +583,17 @@ static enum tsgd_status check_parts(const struct tsgd_grid *g, struct tsgd_error
     return TSGD_OK;
 }
 
-/* Names that were cut, or whose values differ in what a file's name cannot hold, are numbered. */
+static bool is_reported(const struct tsgd_grid_run *r) { return r->choice == TSGD_REPORTED; }
+
 static int by_name(const void *a, const void *b)
 {
     const struct tsgd_grid_run *const *x = a, *const *y = b;
-    bool candidate = (*x)->choice != TSGD_REPORTED, other = (*y)->choice != TSGD_REPORTED;
-    int order = candidate - other;
+    int order = is_reported(*y) - is_reported(*x);
     order = order ? order : strcmp((*x)->name, (*y)->name);
     return order ? order : (*x > *y) - (*x < *y);
 }
 
+/* Names that were cut, or whose values differ in what a file's name cannot hold, are numbered. */
 static enum tsgd_status number_equals(struct tsgd_grid *g, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -586,7 +605,7 @@ static enum tsgd_status number_equals(struct tsgd_grid *g, struct tsgd_error *er
     for (size_t i = 0, first = 0; i < g->n_runs; i++) {
         char room[MOST_NAME + 32];
         bool same = i > 0 && !strcmp(sorted[first]->name, sorted[i]->name) &&
-                    (sorted[first]->choice == TSGD_REPORTED) == (sorted[i]->choice == TSGD_REPORTED);
+                    is_reported(sorted[first]) == is_reported(sorted[i]);
         first = same ? first : i;
         if (!same)
             continue;

@@ -1,8 +1,8 @@
 /* cli/grid.h: a sweep file, and the runs that it stands for.
  *
  *     data = digits                a setting of every run, as in a settings file
- *     lr = 0.1, 0.01               a list, of values with a comma and a space between them: an axis;
- *     seed = 0..2                  so is a range of whole numbers
+ *     lr = 0.1, 0.01               a list, of values with a comma and a space between them, is an
+ *     seed = 0..2                  axis; so is a range of whole numbers
  *     [dsgd]                       what belongs together; the named sections are one axis
  *     method = dsgd
  *     [teleport]
@@ -15,8 +15,8 @@
  *     active = 4, 8
  *
  * A cell is a combination of all axes but the seed and those that are chosen. Where something is
- * chosen it has candidates: a run for each choice and each seed of [tune]. What is reported of it is
- * a run for each seed, with the choice that was made.
+ * chosen it has candidates: a run for each choice and each seed of [tune]. What is reported of a
+ * cell is a run for each seed, with the choice that was made.
  * Ownership: whoever inits a grid releases it. One thread.                                      */
 #ifndef TSGD_CLI_GRID_H
 #define TSGD_CLI_GRID_H
