@@ -84,7 +84,8 @@ static bool make_room(struct reading *r, bool tagged)
         return false;
     if (r->log.n < r->room)
         return true;
-    double *row = realloc(r->log.row, room * r->log.width * sizeof *row);
+    size_t width = r->log.width ? r->log.width : 1;     /* realloc to nothing would free */
+    double *row = realloc(r->log.row, room * width * sizeof *row);
     if (row)
         r->log.row = row;
     struct tag *tag = r->tag ? realloc(r->tag, room * sizeof *tag) : NULL;
