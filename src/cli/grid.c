@@ -68,13 +68,20 @@ static bool is_name(const char *name)
     return *name && strlen(name) <= 40;
 }
 
+/* "tune" and "tune NAME" are about what is chosen. */
+static const char *name_of(const char *section, bool *tunes)
+{
+    *tunes = !strncmp(section, "tune", 4) && (!section[4] || section[4] == ' ');
+    return *tunes ? section + 4 + strspn(section + 4, " ") : section;
+}
+
 /* The part that a section's heading stands for, made when it is new. */
 static enum tsgd_status open_part(struct tsgd_part **out, struct tsgd_grid *g, const char *section,
                                   const char *where, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    bool tunes = !strncmp(section, "tune", 4) && (!section[4] || section[4] == ' ');
-    const char *name = tunes ? section + 4 + strspn(section + 4, " ") : section;
+    bool tunes;
+    const char *name = name_of(section, &tunes);
     *out = find_part(g, tunes, name);
     if (*out)
         return TSGD_OK;
@@ -293,7 +300,9 @@ static enum tsgd_status change(struct reading *r, const char *text, struct tsgd_
         *dot = 0;
     TRY(find_row(&row, dot ? dot + 1 : name, text, err));
     if (dot) {
-        part = !strcmp(name, "tune") ? find_part(r->g, true, "") : find_part(r->g, false, name);
+        bool tunes;
+        const char *section = name_of(name, &tunes);
+        part = find_part(r->g, tunes, section);
         if (!part)
             TRY(tsgd_fail(err, TSGD_EINVAL, "%.80s: '%.200s' has no section '%s'", text, r->g->path,
                           name));

@@ -62,7 +62,7 @@ struct tsgd_grid {
 #define TSGD_GRID_INIT {NULL, NULL, 0, NULL, NULL, 0, NULL, 0, {false}, TSGD_HOLDING_INIT}
 
 /* Reads the file. change[n]: "NAME=VALUE" in place of what the file says of NAME anywhere, or
- * "SECTION.NAME=VALUE" in place of what it says there, also in section tune. Release out either
+ * "SECTION.NAME=VALUE" in place of what it says there, also in "tune" and "tune X". Release out either
  * way. TSGD_EIO, TSGD_ENOMEM; TSGD_EFORMAT: no such line; TSGD_EINVAL: a setting or value is wrong,
  * or settings contradict each other.                                                            */
 enum tsgd_status tsgd_grid_init(struct tsgd_grid *out, const char *path, char *const *change,
