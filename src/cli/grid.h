@@ -61,10 +61,11 @@ struct tsgd_grid {
 };
 #define TSGD_GRID_INIT {NULL, NULL, 0, NULL, NULL, 0, NULL, 0, {false}, TSGD_HOLDING_INIT}
 
-/* Reads the file. change[n]: "NAME=VALUE" in place of what the file says of NAME anywhere, or
- * "SECTION.NAME=VALUE" in place of what it says there, also in "tune" and "tune X". Release out either
- * way. TSGD_EIO, TSGD_ENOMEM; TSGD_EFORMAT: no such line; TSGD_EINVAL: a setting or value is wrong,
- * or settings contradict each other.                                                            */
+/* Reads the file. change[n]: "NAME=VALUE" in place of what the file says of NAME anywhere, which is
+ * not chosen then (the seeds that choices are made by stay); or "SECTION.NAME=VALUE" in place of
+ * what it says there, also in "tune" and "tune X". Release out either way. TSGD_EIO, TSGD_ENOMEM;
+ * TSGD_EFORMAT: no such line; TSGD_EINVAL: a setting or value is wrong, or settings contradict each
+ * other.                                                                                        */
 enum tsgd_status tsgd_grid_init(struct tsgd_grid *out, const char *path, char *const *change,
                                 size_t n, struct tsgd_error *err);
 void tsgd_grid_release(struct tsgd_grid *g);
