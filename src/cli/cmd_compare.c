@@ -2,292 +2,675 @@
 #include "cli/parse.h"
 
 #include "base/mem.h"
+#include "cli/groups.h"
 #include "cli/human.h"
-#include "cli/labels.h"
-#include "cli/runlog.h"
-#include "cli/table.h"
+#include "cli/outputs.h"
+#include "cli/plot.h"
+#include "cli/sheet.h"
+#include "run/metrics.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { FRACTIONS = 5 };
+enum { FRACTIONS = 5, DRAWN = 300 };
 
-enum unit { COUNT, PERCENT, REAL, BYTES, SECONDS };
-
-/* The columns between the run's name and its file; those of networks, or of quadratics, only when
- * such a run is among them; some only when a log has such a number.                             */
+/* The columns between a group's name and its logs: the first ones always, those of networks or of
+ * quadratics only where a run is one, and the others where a log has such a number.             */
 enum kind { EVERY, NETWORK, QUADRATIC, MEASURED };
 
 static const struct {
     const char *heading, *metric;
-    enum unit unit;
     enum kind kind;
 } column[] = {
-    {"rounds", "round", COUNT, EVERY},
-    {"gradients", "gradients", COUNT, EVERY},
-    {"samples", "samples", COUNT, NETWORK},
-    {"accuracy", "test_accuracy", PERCENT, NETWORK},
-    {"test loss", "test_loss", REAL, NETWORK},
-    {"grad_norm2", "grad_norm2", REAL, QUADRATIC},
-    {"of tokens", "grad_norm2_tokens", REAL, QUADRATIC},
-    {"consensus", "consensus", REAL, EVERY},
-    {"gossiped", "bytes_gossip", BYTES, EVERY},
-    {"teleported", "bytes_teleport", BYTES, EVERY},
-    {"simulated s", "sim_seconds", SECONDS, MEASURED},
-    {"seconds", "wall_seconds", SECONDS, EVERY},
+    {"rounds", "round", EVERY},
+    {"gradients", "gradients", EVERY},
+    {"samples", "samples", NETWORK},
+    {"accuracy", "test_accuracy", NETWORK},
+    {"of tokens", "test_accuracy_mean", MEASURED},
+    {"test loss", "test_loss", NETWORK},
+    {"validation loss", "validation_loss", MEASURED},
+    {"grad_norm2", "grad_norm2", QUADRATIC},
+    {"of tokens", "grad_norm2_tokens", QUADRATIC},
+    {"consensus", "consensus", EVERY},
+    {"gossiped", "bytes_gossip", EVERY},
+    {"teleported", "bytes_teleport", EVERY},
+    {"simulated s", "sim_seconds", MEASURED},
+    {"seconds", "wall_seconds", EVERY},
 };
 enum { COLUMNS = sizeof column / sizeof *column };
 
-/* The second tables: a metric after as many gradients each. */
-static const struct course {
-    const char *title, *metric, *how;
-    enum kind kind;
-    enum unit unit;
-    bool logarithmic;               /* interpolate the logarithm: it spans orders of magnitude */
-} courses[] = {
-    {"test accuracy", "test_accuracy", "linearly", NETWORK, PERCENT, false},
-    {"grad_norm2", "grad_norm2", "in the logarithm", QUADRATIC, REAL, true},
+/* Metrics that are shown when none is asked for, where a log has one of them. */
+static const char *const usual[] = {"test_accuracy", "grad_norm2"};
+enum { USUAL = sizeof usual / sizeof *usual };
+
+/* What was asked for, and what there is. */
+struct comparison {
+    const struct tsgd_settings *s;
+    enum tsgd_sheet_form form;
+    struct tsgd_logset set;
+    struct tsgd_groups groups;
+    bool *quadratic, *network;      /* [groups.n]: what a run of the group is known to be */
+    const struct tsgd_axis *axis;
+    size_t n_measures;
+    struct tsgd_measure measure[TSGD_LOG_METRICS];
+    struct tsgd_curve *curve;       /* [set.n], of the measure that is shown */
+    double *room;                   /* [set.n] */
+    size_t sheets;                  /* printed so far */
 };
 
-static bool is_diverged(const struct tsgd_runlog *log)
+static const struct tsgd_runlog *first_log(const struct comparison *c, size_t group)
 {
-    return log->state == TSGD_LOG_DIVERGED;
+    return &c->set.log[c->groups.group[group].run[0]];
 }
 
-/* The file, what a search cost, and whether the run came to its planned end. */
-static void add_file(struct tsgd_table *t, const struct tsgd_runlog *log)
+/* ---- the names and logs of groups ---- */
+
+/* A log's file, what a search cost, and whether the run came to its planned end. */
+static void write_log(FILE *to, const struct tsgd_runlog *log)
 {
-    const char *how = tsgd_log_state_name(log->state);
     const json_t *spent = json_object_get(log->summary, "gradients_spent");
-    char search[64] = "", text[TSGD_HUMAN];
-    if (json_is_integer(spent))
-        snprintf(search, sizeof search, " (search, %s gradients in all)",
-                 tsgd_human_count((uint64_t)json_integer_value(spent), text));
-    if (log->state == TSGD_LOG_DONE)
-        tsgd_table_add(t, "%s%s", log->path, search);
-    else
-        tsgd_table_add(t, "%s%s (%s)", log->path, search, how);
-}
-
-/* A cell with a value; `before` stands in front of it. */
-static void add_value(struct tsgd_table *t, const char *before, double x, enum unit unit)
-{
     char text[TSGD_HUMAN];
-    switch (unit) {
-    case COUNT: tsgd_table_add(t, "%s%s", before, tsgd_human_count((uint64_t)x, text)); break;
-    case PERCENT: tsgd_table_add(t, "%s%.2f %%", before, 100 * x); break;
-    case REAL: tsgd_table_add(t, "%s%.4g", before, x); break;
-    case BYTES: tsgd_table_add(t, "%s%s", before, tsgd_human_bytes(x, text)); break;
-    case SECONDS: tsgd_table_add(t, "%s%.2f", before, x); break;
+    fputs(log->path, to);
+    if (json_is_integer(spent) && json_integer_value(spent) >= 0)
+        fprintf(to, " (search, %s gradients in all)",
+                tsgd_human_count((uint64_t)json_integer_value(spent), text));
+    if (log->state != TSGD_LOG_DONE)
+        fprintf(to, " (%s)", tsgd_log_state_name(log->state));
+}
+
+/* "1 diverged, 2 running" of the runs from..to-1 of a group. */
+static size_t write_states(FILE *to, const struct comparison *c, const struct tsgd_group *g,
+                           size_t from, size_t end, const char *before)
+{
+    size_t kinds = 0;
+    for (enum tsgd_log_state s = TSGD_LOG_INTERRUPTED; s <= TSGD_LOG_UNFINISHED; s++) {
+        size_t n = 0;
+        for (size_t i = from; i < end; i++)
+            n += c->set.log[g->run[i]].state == s;
+        if (n > 0)
+            fprintf(to, "%s%zu %s", kinds++ ? ", " : before, n, tsgd_log_state_name(s));
     }
+    return kinds;
 }
 
-static void add_number(struct tsgd_table *t, const struct tsgd_runlog *log, const char *metric,
-                       enum unit unit)
+/* "3 logs", "2 of 3 logs (left out: 1 diverged)". */
+static void write_group(FILE *to, const struct comparison *c, const struct tsgd_group *g)
 {
-    double x = log->end[tsgd_metric_number(metric)];
-    if (!isnan(x))
-        add_value(t, "", x, unit);
-    else
-        tsgd_table_add(t, "-");
+    if (g->counted < g->n)
+        fprintf(to, "%zu of ", g->counted);
+    fprintf(to, "%zu logs", g->n);
+    if (write_states(to, c, g, 0, g->counted, " ("))
+        fputc(')', to);
+    if (write_states(to, c, g, g->counted, g->n, " (left out: "))
+        fputc(')', to);
 }
 
-static enum kind kind_of(const struct tsgd_runlog *log)
+/* In a paper nobody wants names of files, but has to be told what is not as it should be. */
+static bool tells_logs(const struct comparison *c)
 {
-    return tsgd_runlog_has(log, tsgd_metric_number("grad_norm2")) ? QUADRATIC :
-           tsgd_runlog_has(log, tsgd_metric_number("test_accuracy")) ? NETWORK : EVERY;
+    bool found = c->form != TSGD_SHEET_LATEX;
+    for (size_t i = 0; i < c->set.n; i++)
+        found |= c->set.log[i].state != TSGD_LOG_DONE;
+    return found;
 }
 
-static bool has_kind(const struct tsgd_runlog *log, size_t n, enum kind kind)
+static void add_logs(struct tsgd_sheet *sheet, const struct comparison *c, size_t group)
+{
+    const struct tsgd_group *g = &c->groups.group[group];
+    char *text = NULL;
+    size_t bytes;
+    if (!tells_logs(c))
+        return;
+    FILE *f = open_memstream(&text, &bytes);
+    if (f && g->n > 1)
+        write_group(f, c, g);
+    else if (f && c->form != TSGD_SHEET_LATEX)
+        write_log(f, first_log(c, group));
+    else if (f && first_log(c, group)->state != TSGD_LOG_DONE)
+        fputs(tsgd_log_state_name(first_log(c, group)->state), f);
+    sheet->failed |= !f || fclose(f) != 0;
+    tsgd_sheet_text(sheet, "%s", text ? text : "");
+    free(text);
+}
+
+/* The last column. */
+static void end_columns(struct tsgd_sheet *sheet, const struct comparison *c)
+{
+    if (tells_logs(c))
+        tsgd_sheet_texts(sheet, "log", c->form == TSGD_SHEET_LATEX ? "remarks" : "log");
+}
+
+static bool has_seeds(const struct comparison *c)
 {
     bool found = false;
-    for (size_t i = 0; i < n; i++)
-        found |= kind_of(&log[i]) == kind;
+    for (size_t g = 0; g < c->groups.n; g++)
+        found |= c->groups.group[g].n > 1;
     return found;
 }
 
-static bool shown_at_all(const struct tsgd_runlog *log, size_t n, size_t c)
+/* The columns that every sheet begins with. */
+static void begin_sheet(struct tsgd_sheet *sheet, const struct comparison *c, const char *heading)
 {
-    bool found = column[c].kind == EVERY || has_kind(log, n, column[c].kind);
-    for (size_t i = 0; i < n && column[c].kind == MEASURED; i++)
-        found |= !isnan(log[i].end[tsgd_metric_number(column[c].metric)]);
-    return found;
+    *sheet = (struct tsgd_sheet)TSGD_SHEET_INIT;
+    tsgd_sheet_texts(sheet, "group", heading);
+    if (has_seeds(c) || c->form == TSGD_SHEET_CSV)
+        tsgd_sheet_texts(sheet, "seeds", "seeds");
 }
 
-static enum tsgd_status print_ends(const struct tsgd_runlog *log, char *const *label, size_t n,
-                                   struct tsgd_error *err)
+static void begin_row(struct tsgd_sheet *sheet, const struct comparison *c, size_t group)
 {
-    size_t shown[COLUMNS], columns = 0;
-    for (size_t c = 0; c < COLUMNS; c++)
-        if (shown_at_all(log, n, c))
-            shown[columns++] = c;
-    struct tsgd_table t = TSGD_TABLE_INIT(columns + 2);
-    tsgd_table_add(&t, "method, k of n, topology");
-    for (size_t c = 0; c < columns; c++)
-        tsgd_table_add(&t, "%s", column[shown[c]].heading);
-    tsgd_table_add(&t, "log");
-    for (size_t i = 0; i < n; i++) {
-        tsgd_table_add(&t, "%s", label[i]);
-        for (size_t c = 0; c < columns; c++)
-            add_number(&t, &log[i], column[shown[c]].metric, column[shown[c]].unit);
-        add_file(&t, &log[i]);
-    }
-    enum tsgd_status st = tsgd_table_print(&t, stdout, err);
-    tsgd_table_release(&t);
+    tsgd_sheet_text(sheet, "%s", c->groups.group[group].name);
+    if (has_seeds(c) || c->form == TSGD_SHEET_CSV)
+        tsgd_sheet_text(sheet, "%zu", c->groups.group[group].seeds);
+}
+
+static enum tsgd_status print_sheet(struct comparison *c, struct tsgd_sheet *sheet, bool headings,
+                                    struct tsgd_error *err)
+{
+    enum tsgd_status st = tsgd_sheet_print(sheet, c->form, headings, stdout, err);
+    tsgd_sheet_release(sheet);
+    c->sheets++;
     return st;
 }
 
-/* A place on the course of a run. An evaluation without the metric is none. */
-struct point { double gradients, value; };
+/* ---- how they ended ---- */
 
-static bool point_of(struct point *out, const struct tsgd_runlog *log, size_t i,
-                     const struct course *c)
+static struct tsgd_stat end_of(const struct comparison *c, size_t group, size_t metric)
 {
-    out->gradients = tsgd_runlog_value(log, i, tsgd_metric_number("gradients"));
-    out->value = tsgd_runlog_value(log, i, tsgd_metric_number(c->metric));
-    return !isnan(out->gradients) && !isnan(out->value);
+    const struct tsgd_group *g = &c->groups.group[group];
+    for (size_t i = 0; i < g->counted; i++)
+        c->room[i] = c->set.log[g->run[i]].end[metric];
+    return tsgd_stat_of(c->room, g->counted);
 }
 
-/* Between two points, whose values must be above 0 for a logarithm. */
-static void add_between(struct tsgd_table *t, struct point a, struct point b, double gradients,
-                        const struct course *c)
+static bool shown_at_all(const struct comparison *c, size_t i)
 {
-    double share = (gradients - a.gradients) / (b.gradients - a.gradients);
-    if (!c->logarithmic)
-        add_value(t, "~", a.value + share * (b.value - a.value), c->unit);
-    else if (a.value > 0 && b.value > 0)
-        add_value(t, "~", exp(log(a.value) + share * (log(b.value) - log(a.value))), c->unit);
-    else
-        tsgd_table_add(t, "-");
+    bool found = column[i].kind == EVERY;
+    for (size_t g = 0; g < c->groups.n; g++) {
+        found |= column[i].kind == NETWORK && c->network[g];
+        found |= column[i].kind == QUADRATIC && c->quadratic[g];
+    }
+    for (size_t l = 0; l < c->set.n && column[i].kind == MEASURED; l++)
+        found |= !isnan(c->set.log[l].end[tsgd_metric_number(column[i].metric)]);
+    return found;
 }
 
-/* The metric after so many gradients: as an evaluation found it there, else between the evaluations
- * before and after. Of several evaluations after equally many gradients the last one counts.    */
-static void add_after(struct tsgd_table *t, const struct tsgd_runlog *log, double gradients,
-                      const struct course *c)
+static enum tsgd_status print_ends(struct comparison *c, struct tsgd_error *err)
 {
-    struct point before = {-1, 0}, after = {-1, 0}, p;
-    for (size_t i = 0; i < log->n; i++) {
-        if (!point_of(&p, log, i, c))
-            continue;
-        if (p.gradients <= gradients) {
-            before = p;
-        } else {
-            after = p;
-            break;
+    struct tsgd_sheet sheet;
+    begin_sheet(&sheet, c, c->s->by ? c->s->by : "method, k of n, topology");
+    for (size_t i = 0; i < COLUMNS; i++)
+        if (shown_at_all(c, i))
+            tsgd_sheet_numbers(&sheet, column[i].metric,
+                               tsgd_measure_of(tsgd_metric_number(column[i].metric)).unit,
+                               column[i].heading);
+    end_columns(&sheet, c);
+    for (size_t g = 0; g < c->groups.n; g++) {
+        begin_row(&sheet, c, g);
+        for (size_t i = 0; i < COLUMNS; i++)
+            if (shown_at_all(c, i))
+                tsgd_sheet_stat(&sheet, end_of(c, g, tsgd_metric_number(column[i].metric)), "");
+        add_logs(&sheet, c, g);
+    }
+    return print_sheet(c, &sheet, true, err);
+}
+
+/* ---- a metric over what was spent ---- */
+
+static void release_curves(struct comparison *c)
+{
+    for (size_t i = 0; c->curve && i < c->set.n; i++)
+        tsgd_curve_release(&c->curve[i]);
+}
+
+static enum tsgd_status make_curves(struct comparison *c, const struct tsgd_measure *m,
+                                    struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    release_curves(c);
+    for (size_t i = 0; i < c->set.n; i++)
+        TRY(tsgd_curve_create(&c->curve[i], &c->set.log[i], c->axis, m, err));
+done:
+    return st;
+}
+
+/* Runs of networks stand in no table of what only quadratics have, nor the other way round. */
+static bool is_shown(const struct comparison *c, size_t group, const struct tsgd_measure *m)
+{
+    const struct tsgd_group *g = &c->groups.group[group];
+    bool found = c->s->metric || (!c->network[group] && !c->quadratic[group]);
+    for (size_t i = 0; i < g->n && !found; i++)
+        found = tsgd_runlog_has(&c->set.log[g->run[i]], m->metric);
+    return found;
+}
+
+/* How far a table can go: as far as the shortest of the runs that are counted and that have such a
+ * rank, if their axis is long enough for a table; 0: there is none.                             */
+static double common_length(const struct comparison *c, int rank)
+{
+    double enough = c->axis->unit == TSGD_COUNT ? FRACTIONS : 0, least = 0;
+    for (size_t g = 0; g < c->groups.n; g++)
+        for (size_t i = 0; i < c->groups.group[g].counted; i++) {
+            size_t run = c->groups.group[g].run[i];
+            const struct tsgd_curve *curve = &c->curve[run];
+            double length = curve->n > 0 ? curve->x[curve->n - 1] : 0;
+            if (tsgd_log_rank(&c->set.log[run]) == rank && length > 0 && length >= enough)
+                least = least == 0 || length < least ? length : least;
         }
-    }
-    if (before.gradients == gradients)
-        add_value(t, "", before.value, c->unit);
-    else if (before.gradients >= 0 && after.gradients >= 0)
-        add_between(t, before, after, gradients, c);
-    else
-        tsgd_table_add(t, "-");
-}
-
-/* The gradients at the last point of the course; 0: it has no point. */
-static double length_of(const struct tsgd_runlog *log, const struct course *c)
-{
-    double most = 0;
-    struct point p;
-    for (size_t i = 0; i < log->n; i++)
-        if (point_of(&p, log, i, c))
-            most = p.gradients;
-    return most;
-}
-
-/* How far the table goes: the shortest course of those that are long enough for one; 0: none is. A
- * run that diverged makes it no shorter unless all did.                                         */
-static double common_length(const struct tsgd_runlog *log, size_t n, const struct course *c,
-                            bool diverged)
-{
-    double least = 0;
-    for (size_t i = 0; i < n; i++) {
-        double length = length_of(&log[i], c);
-        if (is_diverged(&log[i]) == diverged && length >= FRACTIONS)
-            least = least == 0 || length < least ? length : least;
-    }
     return least;
 }
 
-static enum tsgd_status print_course(const struct tsgd_runlog *log, char *const *label, size_t n,
-                                     const struct course *c, struct tsgd_error *err)
+/* The places of a table: fractions of the length that all runs have that came to their end; else
+ * those that were stopped; else those that diverged. False: there is none.                      */
+static bool choose_places(const struct comparison *c, double at[FRACTIONS])
 {
-    struct tsgd_table t = TSGD_TABLE_INIT(FRACTIONS + 2);
-    char text[TSGD_HUMAN];
-    double after[FRACTIONS], length = common_length(log, n, c, false);
-    if (length == 0)
-        length = common_length(log, n, c, true);
-    if (length == 0)
-        return TSGD_OK;
-    tsgd_table_add(&t, "gradients");
+    double length = 0;
+    for (int rank = 0; rank < 3 && length == 0; rank++)
+        length = common_length(c, rank);
     for (int f = 0; f < FRACTIONS; f++) {
-        after[f] = floor(length * (f + 1) / FRACTIONS);
-        tsgd_table_add(&t, "%s", tsgd_human_count((uint64_t)after[f], text));
+        at[f] = f + 1 == FRACTIONS ? length : length * (f + 1) / FRACTIONS;
+        if (c->axis->unit == TSGD_COUNT || c->axis->unit == TSGD_BYTES)
+            at[f] = floor(at[f]);
     }
-    tsgd_table_add(&t, "log");
-    for (size_t i = 0; i < n; i++) {
-        if (kind_of(&log[i]) != c->kind && kind_of(&log[i]) != EVERY)
+    return length > 0;
+}
+
+static struct tsgd_stat stat_at(const struct comparison *c, size_t group,
+                                const struct tsgd_measure *m, double x)
+{
+    const struct tsgd_group *g = &c->groups.group[group];
+    return tsgd_curves_at(c->curve, g->run, g->counted, x, m->logarithmic, c->room);
+}
+
+static enum tsgd_status print_course(struct comparison *c, const struct tsgd_measure *m,
+                                     const double at[FRACTIONS], struct tsgd_error *err)
+{
+    struct tsgd_sheet sheet;
+    begin_sheet(&sheet, c, c->axis->title);
+    for (int f = 0; f < FRACTIONS; f++) {
+        char text[TSGD_HUMAN];
+        tsgd_sheet_numbers(&sheet, "", m->unit, tsgd_unit_text(at[f], c->axis->unit, text));
+    }
+    end_columns(&sheet, c);
+    for (size_t g = 0; g < c->groups.n; g++) {
+        if (!is_shown(c, g, m))
             continue;
-        tsgd_table_add(&t, "%s", label[i]);
-        for (int f = 0; f < FRACTIONS; f++)
-            add_after(&t, &log[i], after[f], c);
-        add_file(&t, &log[i]);
+        begin_row(&sheet, c, g);
+        for (int f = 0; f < FRACTIONS; f++) {
+            struct tsgd_stat stat = stat_at(c, g, m, at[f]);
+            tsgd_sheet_stat(&sheet, stat, stat.between ? "~" : "");
+        }
+        add_logs(&sheet, c, g);
     }
-    printf("\n%s after as many gradients (~: between two evaluations, interpolated %s)\n",
-           c->title, c->how);
-    enum tsgd_status st = tsgd_table_print(&t, stdout, err);
-    tsgd_table_release(&t);
+    if (c->form == TSGD_SHEET_LATEX)
+        printf("%% %s after as many %s\n", m->title, c->axis->title);
+    else
+        printf("%s%s after as many %s (~: between two evaluations, interpolated %s)\n",
+               c->sheets ? "\n" : "", m->title, c->axis->title,
+               m->logarithmic ? "in the logarithm" : "linearly");
+    return print_sheet(c, &sheet, true, err);
+}
+
+/* One row a place, so that programs need not know the places. */
+static enum tsgd_status print_long_course(struct comparison *c, const struct tsgd_measure *m,
+                                          const double at[FRACTIONS], struct tsgd_error *err)
+{
+    struct tsgd_sheet sheet;
+    begin_sheet(&sheet, c, "");
+    tsgd_sheet_texts(&sheet, "metric", "");
+    tsgd_sheet_texts(&sheet, c->axis->name, "");
+    tsgd_sheet_texts(&sheet, "interpolated", "");
+    tsgd_sheet_numbers(&sheet, "value", m->unit, "");
+    for (size_t g = 0; g < c->groups.n; g++)
+        for (int f = 0; f < FRACTIONS && is_shown(c, g, m); f++) {
+            struct tsgd_stat stat = stat_at(c, g, m, at[f]);
+            begin_row(&sheet, c, g);
+            tsgd_sheet_text(&sheet, "%s", m->name);
+            tsgd_sheet_text(&sheet, "%.10g", at[f]);
+            tsgd_sheet_text(&sheet, "%d", stat.between);
+            tsgd_sheet_stat(&sheet, stat, "");
+        }
+    return print_sheet(c, &sheet, c->sheets == 0, err);
+}
+
+static enum tsgd_status print_courses(struct comparison *c, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    double at[FRACTIONS];
+    for (size_t i = 0; i < c->n_measures; i++) {
+        TRY(make_curves(c, &c->measure[i], err));
+        if (choose_places(c, at))
+            TRY((c->form == TSGD_SHEET_CSV ? print_long_course : print_course)(
+                c, &c->measure[i], at, err));
+        else if (c->s->metric)
+            TRY(tsgd_fail(err, TSGD_EINVAL, "--metric: no log has evaluations with %s over %s",
+                          c->measure[i].name, c->axis->name));
+    }
+done:
+    return st;
+}
+
+/* ---- what it takes to reach a target ---- */
+
+/* Where the runs of a group, counted or not, reach the target: the statistics of those that do, and
+ * the sign for them.                                                                            */
+static struct tsgd_stat crossings(const struct comparison *c, size_t group,
+                                  const struct tsgd_measure *m, const char **sign)
+{
+    const struct tsgd_group *g = &c->groups.group[group];
+    size_t n = 0;
+    *sign = "";
+    for (size_t i = 0; i < g->n; i++) {
+        struct tsgd_crossing at = tsgd_curve_reaches(&c->curve[g->run[i]], c->s->target, m);
+        if (at.how == TSGD_NEVER)
+            continue;
+        c->room[n++] = at.x;
+        if (at.how == TSGD_NOT_AFTER)
+            *sign = "<=";
+        else if (at.how == TSGD_BETWEEN_POINTS && !**sign)
+            *sign = "~";
+    }
+    return tsgd_stat_of(c->room, n);
+}
+
+static enum tsgd_status print_target(struct comparison *c, struct tsgd_error *err)
+{
+    struct tsgd_sheet sheet;
+    const struct tsgd_measure *m = &c->measure[0];
+    enum tsgd_unit unit = c->axis->unit;
+    enum tsgd_status st = make_curves(c, m, err);
+    if (st != TSGD_OK)
+        return st;
+    begin_sheet(&sheet, c, m->title);
+    tsgd_sheet_texts(&sheet, "reached", "reached");
+    tsgd_sheet_numbers(&sheet, c->axis->name, unit, c->axis->title);
+    if (has_seeds(c)) {
+        tsgd_sheet_numbers(&sheet, "least", unit, "least");
+        tsgd_sheet_numbers(&sheet, "most", unit, "most");
+    }
+    end_columns(&sheet, c);
+    for (size_t g = 0; g < c->groups.n; g++) {
+        const char *sign;
+        size_t all = c->groups.group[g].n;
+        struct tsgd_stat stat = crossings(c, g, m, &sign);
+        if (!is_shown(c, g, m))
+            continue;
+        begin_row(&sheet, c, g);
+        tsgd_sheet_text(&sheet, "%zu of %zu", stat.n, all);
+        if (stat.n > 0 && stat.n < all)
+            tsgd_sheet_text(&sheet, c->form == TSGD_SHEET_CSV ? "" : "not by all");
+        else
+            tsgd_sheet_stat(&sheet, stat, sign);
+        if (has_seeds(c)) {
+            double least = stat.n > 0 ? stat.least : NAN, most = stat.n > 0 ? stat.most : NAN;
+            tsgd_sheet_stat(&sheet, tsgd_stat_of(&least, 1), sign);
+            tsgd_sheet_stat(&sheet, tsgd_stat_of(&most, 1), sign);
+        }
+        add_logs(&sheet, c, g);
+    }
+    if (c->form == TSGD_SHEET_LATEX)
+        printf("%% %s until %s is %s %g\n", c->axis->title, m->title,
+               m->more_is_better ? "at least" : "at most", c->s->target);
+    else if (c->form == TSGD_SHEET_TEXT)
+        printf("%s%s until %s is %s %g (~: between two evaluations, interpolated %s; <=: by the "
+               "first)\n", c->sheets ? "\n" : "", c->axis->title, m->title,
+               m->more_is_better ? "at least" : "at most", c->s->target,
+               m->logarithmic ? "in the logarithm" : "linearly");
+    return print_sheet(c, &sheet, true, err);
+}
+
+/* ---- pictures ---- */
+
+static void release_panels(struct tsgd_panel *panel, size_t n, size_t groups)
+{
+    for (size_t p = 0; panel && p < n; p++) {
+        for (size_t g = 0; panel[p].series && g < groups; g++)
+            tsgd_series_release(&panel[p].series[g]);
+        free(panel[p].series);
+    }
+    free(panel);
+}
+
+static enum tsgd_status fill_panel(struct tsgd_panel *panel, struct comparison *c,
+                                   const struct tsgd_measure *m, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    panel->measure = *m;
+    TRY(make_curves(c, m, err));
+    TRY(TSGD_NEW(&panel->series, c->groups.n, "curves", err));
+    for (size_t g = 0; g < c->groups.n; g++)
+        if (is_shown(c, g, m))
+            TRY(tsgd_series_create(&panel->series[g], c->curve, c->groups.group[g].run,
+                                   c->groups.group[g].counted, DRAWN, m, err));
+done:
+    return st;
+}
+
+static enum tsgd_status draw(struct comparison *c, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_panel *panel = NULL;
+    const char **legend = NULL;
+    TRY(TSGD_NEW(&panel, c->n_measures, "curves", err));
+    TRY(TSGD_NEW(&legend, c->groups.n, "curves", err));
+    for (size_t i = 0; i < c->n_measures; i++)
+        TRY(fill_panel(&panel[i], c, &c->measure[i], err));
+    for (size_t g = 0; g < c->groups.n; g++)
+        legend[g] = c->groups.group[g].legend;
+    const struct tsgd_plot plot = {c->groups.title, c->axis, c->groups.n, legend, c->n_measures,
+                                   panel};
+    if (c->s->ascii)
+        TRY(tsgd_plot_print(&plot, stdout, err));
+    if (c->s->plot) {
+        TRY(tsgd_plot_write(&plot, c->s->plot, err));
+        if (c->form == TSGD_SHEET_TEXT) {
+            fputs("\nwritten  ", stdout);
+            tsgd_human_print(stdout, c->s->plot);
+            fputc('\n', stdout);
+        }
+    }
+done:
+    release_panels(panel, c->n_measures, c->groups.n);
+    free(legend);
+    return st;
+}
+
+/* ---- all together ---- */
+
+static enum tsgd_status check_options(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    if (s->csv + s->latex + s->ascii > 1)
+        return tsgd_fail(err, TSGD_EINVAL, "--csv, --latex, --ascii: found several, want one");
+    return s->plot ? tsgd_plot_check_name(s->plot, err) : TSGD_OK;
+}
+
+/* The metrics that --metric names; each once. */
+static enum tsgd_status parse_metrics(struct comparison *c, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    char *copy = NULL, *rest, *name;
+    bool known[TSGD_LOG_METRICS] = {false};
+    if (!c->s->metric)
+        return TSGD_OK;
+    if (!(copy = rest = strdup(c->s->metric)))
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "--metric: no memory for the names"));
+    while ((name = strsep(&rest, ","))) {
+        const struct tsgd_metric *found;
+        TRY(tsgd_metric_find(&found, name, "--metric", err));
+        if (!known[found - tsgd_metrics])
+            c->measure[c->n_measures++] = tsgd_measure_of((size_t)(found - tsgd_metrics));
+        known[found - tsgd_metrics] = true;
+    }
+done:
+    free(copy);
+    return st;
+}
+
+/* What the evaluations are asked for. */
+static uint64_t wanted(const struct comparison *c)
+{
+    uint64_t bits = tsgd_axis_metrics(c->axis);
+    for (size_t i = 0; i < c->n_measures; i++)
+        bits |= UINT64_C(1) << c->measure[i].metric;
+    for (size_t i = 0; i < USUAL; i++)
+        bits |= UINT64_C(1) << tsgd_metric_number(usual[i]);
+    return bits | UINT64_C(1) << tsgd_metric_number("validation_accuracy");
+}
+
+static bool any_has(const struct comparison *c, const char *metric)
+{
+    bool found = false;
+    for (size_t i = 0; i < c->set.n && !found; i++)
+        found = tsgd_runlog_has(&c->set.log[i], tsgd_metric_number(metric));
+    return found;
+}
+
+/* The usual metrics, where a log has them; of runs with validation that is what there are curves
+ * of.                                                                                           */
+static void choose_measures(struct comparison *c)
+{
+    for (size_t i = 0; i < USUAL && !c->s->metric; i++)
+        if (any_has(c, usual[i]))
+            c->measure[c->n_measures++] = tsgd_measure_of(tsgd_metric_number(usual[i]));
+    if (!c->s->metric && any_has(c, "validation_accuracy"))
+        c->measure[c->n_measures++] = tsgd_measure_of(tsgd_metric_number("validation_accuracy"));
+}
+
+static enum tsgd_status tell_kinds(struct comparison *c, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(TSGD_NEW(&c->quadratic, c->groups.n, "groups of runs", err));
+    TRY(TSGD_NEW(&c->network, c->groups.n, "groups of runs", err));
+    for (size_t g = 0; g < c->groups.n; g++)
+        for (size_t i = 0; i < c->groups.group[g].n; i++) {
+            const struct tsgd_runlog *log = &c->set.log[c->groups.group[g].run[i]];
+            c->quadratic[g] |= tsgd_runlog_has(log, tsgd_metric_number("grad_norm2"));
+            c->network[g] |= tsgd_runlog_has(log, tsgd_metric_number("test_accuracy")) ||
+                             tsgd_runlog_has(log, tsgd_metric_number("validation_accuracy"));
+        }
+done:
+    return st;
+}
+
+static void tell_more(const struct comparison *c)
+{
+    const struct tsgd_groups *g = &c->groups;
+    if (c->form != TSGD_SHEET_TEXT)
+        return;
+    if (has_seeds(c))
+        puts("\nmean +- standard deviation (n - 1) over runs of different seeds");
+    if (*g->mixed)
+        printf("runs of a row differ in %s too, not in the seed alone\n", g->mixed);
+    if (g->best_by)
+        printf("best %s by the mean %s; %zu other%s left out\n", c->s->best, g->best_by,
+               g->left_out, g->left_out == 1 ? "" : "s");
+}
+
+/* The picture must not replace a log that is read, nor a file of somebody else. */
+static enum tsgd_status check_plot(const struct comparison *c, struct tsgd_error *err)
+{
+    if (!c->s->plot)
+        return TSGD_OK;
+    for (size_t i = 0; i < c->set.n; i++)
+        if (tsgd_outputs_same(c->s->plot, c->set.log[i].path))
+            return tsgd_fail(err, TSGD_EINVAL, "--plot: '%s' is a log that is read; want another",
+                             c->s->plot);
+    return tsgd_outputs_check_plot(c->s, err);
+}
+
+static enum tsgd_status show(struct comparison *c, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_settings *s = c->s;
+    bool courses = s->metric || TSGD_GIVEN(s, x), target = TSGD_HAS(s, target);
+    bool text = c->form == TSGD_SHEET_TEXT;
+    if (text || (!courses && !target))
+        TRY(print_ends(c, err));
+    if (text ? courses || c->set.n > 1 : courses && !target)
+        TRY(print_courses(c, err));
+    if (target)
+        TRY(print_target(c, err));
+    tell_more(c);
+done:
+    return st;
+}
+
+static enum tsgd_status compare(struct comparison *c, const struct tsgd_command *self,
+                                const struct tsgd_cli *cli, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(check_options(c->s, err));
+    TRY(parse_metrics(c, err));
+    TRY(tsgd_logset_read(&c->set, self, cli->operand, cli->n_operands, wanted(c), err));
+    if (c->set.n == 0)
+        return TSGD_OK;
+    TRY(check_plot(c, err));
+    TRY(TSGD_NEW(&c->curve, c->set.n, "curves", err));
+    TRY(TSGD_NEW(&c->room, c->set.n, "curves", err));
+    TRY(tsgd_groups_create(&c->groups, c->set.log, c->set.n, c->s->by, c->s->best, err));
+    TRY(tell_kinds(c, err));
+    choose_measures(c);
+    if (TSGD_HAS(c->s, target) && c->n_measures != 1)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--target: found %zu metrics, want one: --metric NAME",
+                      c->n_measures));
+    TRY(show(c, err));
+done:
     return st;
 }
 
 static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)
 {
-    enum tsgd_status st = TSGD_OK;
     struct tsgd_error err;
-    struct tsgd_logset set = TSGD_LOGSET_INIT;
-    char **label = NULL;
-    TRY(tsgd_logset_read(&set, self, cli->operand, cli->n_operands, TSGD_EVERY_METRIC, &err));
-    if (set.n == 0)
-        goto done;
-    TRY(TSGD_NEW(&label, set.n, "names of runs", &err));
-    TRY(tsgd_labels_create(label, set.log, set.n, &err));
-    TRY(print_ends(set.log, label, set.n, &err));
-    for (size_t c = 0; c < sizeof courses / sizeof *courses && set.n > 1; c++)
-        TRY(print_course(set.log, label, set.n, &courses[c], &err));
-done:
-    if (st != TSGD_OK)
+    const struct tsgd_settings *s = cli->settings;
+    struct comparison c = {
+        .s = s,
+        .form = s->csv ? TSGD_SHEET_CSV : s->latex ? TSGD_SHEET_LATEX : TSGD_SHEET_TEXT,
+        .axis = tsgd_axis_find(s->x),
+    };
+    enum tsgd_exit code = TSGD_EXIT_DONE;
+    if (compare(&c, self, cli, &err)) {
         tsgd_complain(self, &err);
-    for (size_t i = 0; label && i < set.n; i++)
-        free(label[i]);
-    free(label);
-    bool lacking = st != TSGD_OK || set.unreadable > 0;
-    tsgd_logset_release(&set);
-    return lacking ? TSGD_EXIT_USAGE : TSGD_EXIT_DONE;
+        code = TSGD_EXIT_USAGE;
+    } else if (c.set.n > 0 && (s->plot || s->ascii) && draw(&c, &err)) {
+        tsgd_complain(self, &err);
+        code = TSGD_EXIT_FAILED;
+    } else if (c.set.unreadable > 0) {
+        code = TSGD_EXIT_USAGE;
+    }
+    release_curves(&c);
+    free(c.curve);
+    free(c.room);
+    free(c.quadratic);
+    free(c.network);
+    tsgd_groups_release(&c.groups);
+    tsgd_logset_release(&c.set);
+    return code;
 }
 
 static const char about[] =
-    "Prints a table of the runs whose logs ('telesgd train --log LOG') are given: how far they "
-    "came, how good they are, what they sent. A run is named by method, k of n, topology, and "
-    "every other setting of the result in which it differs from another run; equal names are "
-    "numbered. Of a search ('telesgd tune --log LOG') it shows the chosen k and step size; the "
-    "seconds alone are those of the whole search.\n"
-    "With several logs a second table shows the test accuracy (quadratics: grad_norm2) of each "
-    "after the same numbers of gradients, as far as the shortest run came (one that diverged is "
-    "not waited for):\n"
-    "= 75.84 %\tan evaluation was made after exactly so many gradients\n"
-    "= ~75.84 %\tinterpolated between the evaluations just before and just after: the accuracy "
-    "linearly, grad_norm2 linearly in its logarithm\n"
-    "= -\tbefore the first evaluation or after the last, or between two of which one found "
-    "grad_norm2 = 0\n"
-    "A search measures test accuracy only at its end.\n";
+    "Prints a table of runs from their logs ('telesgd train --log LOG'), or those in a folder: how "
+    "far they came, how good they are, what they sent. Runs that differ only in the seed are one "
+    "row, with mean and standard deviation; of a search ('telesgd tune') it is the choice. A "
+    "second table has the metric after as much of X, as far as all runs came that ended well:\n"
+    "= 75.84 %\tevery run of the row was evaluated there\n"
+    "= ~75.84 %\tinterpolated between the evaluations before and after: linearly, or grad_norm2 in "
+    "its logarithm\n"
+    "= -\tbefore the first evaluation of a run or after its last\n";
+
+static const char closing[] =
+    "# Examples\n"
+    "    telesgd compare sweep/ --best lr --plot curves.svg\n"
+    "    telesgd compare a.jsonl b.jsonl --metric test_accuracy --target 0.8 --x wall_seconds\n"
+    "    telesgd compare sweep/ --by topology,active --metric consensus --csv > consensus.csv\n";
 
 const struct tsgd_command tsgd_command_compare = {
     .name = "compare",
+    .options = TSGD_FOR_COMPARE,
     .min_operands = 1,
     .max_operands = SIZE_MAX,
-    .usage = "LOG...",
+    .usage = "LOG|FOLDER... [OPTION]...",
     .summary = "runs side by side, from their logs",
     .about = about,
+    .closing = closing,
     .run = run,
 };

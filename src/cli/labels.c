@@ -1,103 +1,107 @@
 #include "cli/labels.h"
 
 #include "base/mem.h"
-#include "run/settings.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Settings of the result in which two runs may differ without a word: */
-static const char *const unsaid[] = {
-    /* they stand in every name, */
-    "method", "nodes", "active", "topology",
+static const unsigned char unsaid[] = {
+    /* they stand in front of every name, */
+    TSGD_SET_method, TSGD_SET_nodes, TSGD_SET_active, TSGD_SET_topology, TSGD_FIELD_TOKENS,
+    TSGD_FIELD_COMMAND,
     /* they say how long a run is and when it is measured, which the columns show, */
-    "rounds", "epochs", "samples", "until", "eval-every", "eval-at-start", "eval",
+    TSGD_SET_rounds, TSGD_SET_epochs, TSGD_SET_samples, TSGD_SET_until, TSGD_SET_eval_every,
+    TSGD_SET_eval_at_start, TSGD_SET_eval,
     /* or they concern the machine. */
-    "data-dir", "isa",
+    TSGD_SET_data_dir, TSGD_SET_isa,
 };
+_Static_assert(TSGD_FIELDS <= 256, "numbers of fields fit a byte");
 
-enum { SHOWN = 40 };                /* characters that a number may take */
-
-/* The value as a label shows it: numbers into room, texts where they are. "": none. */
-static const char *text_of(const json_t *value, char room[SHOWN])
+static bool any_differ(const struct tsgd_values *v, const size_t *run, size_t n, size_t field)
 {
-    if (json_is_string(value))
-        return json_string_value(value);
-    *room = 0;
-    if (json_is_integer(value))
-        snprintf(room, SHOWN, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    else if (json_is_real(value))
-        snprintf(room, SHOWN, "%.9g", json_real_value(value));
-    else if (json_is_true(value))
-        snprintf(room, SHOWN, "true");
-    return room;
-}
-
-static bool equal(const json_t *a, const json_t *b)
-{
-    char room[2][SHOWN];
-    return !strcmp(text_of(a, room[0]), text_of(b, room[1]));
-}
-
-static bool is_unsaid(const struct tsgd_runlog *log, const char *name, const json_t *value)
-{
-    const struct tsgd_setting_row *row = tsgd_setting_find(name, ~0u);
-    if (!row || !row->shown.changes_result)
-        return true;
-    for (size_t i = 0; i < sizeof unsaid / sizeof *unsaid; i++)
-        if (!strcmp(name, unsaid[i]))
-            return true;
-    return !strcmp(name, "split-seed") && equal(value, json_object_get(log->config, "seed"));
-}
-
-static bool has_data(const struct tsgd_runlog *log)
-{
-    return json_is_string(json_object_get(log->config, "data"));
-}
-
-/* A field that the other log lacks tells nothing: other commands and versions have other fields.
- * Nor does null against a value when one run has data and the other has none, for the field
- * may not apply to it.                                                                          */
-static bool differs(const struct tsgd_runlog *a, const struct tsgd_runlog *b, const char *name)
-{
-    const json_t *x = json_object_get(a->config, name), *y = json_object_get(b->config, name);
-    if (!y || equal(x, y))
-        return false;
-    return (!json_is_null(x) && !json_is_null(y)) ||
-           has_data(a) == has_data(b);
-}
-
-static bool tells_apart(const struct tsgd_runlog *log, size_t n, size_t i, const char *name)
-{
-    bool found = log[i].is_search && !strcmp(name, "lr");
-    for (size_t j = 0; j < n && !found; j++)
-        found = differs(&log[i], &log[j], name);
+    bool found = false;
+    for (size_t i = 1; i < n && !found; i++)
+        found = tsgd_value_id(v, run[0], field) != tsgd_value_id(v, run[i], field);
     return found;
 }
 
-/* A word of the config line; "?" when it is not there. */
-static const char *word(const struct tsgd_runlog *log, const char *name, char room[SHOWN])
+static bool is_said(const struct tsgd_values *v, const struct tsgd_labels *how, size_t i,
+                    size_t field)
 {
-    const char *text = text_of(json_object_get(log->config, name), room);
+    if (how->said[field])
+        return true;
+    if (how->form == TSGD_LABEL_SAID || how->unsaid[field] || !tsgd_field_counts(field) ||
+        memchr(unsaid, (int)field, sizeof unsaid))
+        return false;
+    bool found = field == TSGD_SET_lr && v->log[how->run[i]].is_search;
+    for (size_t j = 0; j < how->n && !found; j++)
+        found = tsgd_values_differ(v, how->run[i], how->run[j], field);
+    return found;
+}
+
+/* A name that is being written. */
+struct writing {
+    FILE *to;
+    bool begun;
+};
+
+static FILE *next_part(struct writing *w)
+{
+    if (w->begun)
+        fputs(", ", w->to);
+    w->begun = true;
+    return w->to;
+}
+
+/* "?" when it is not there. */
+static const char *word(const struct tsgd_values *v, size_t run, size_t field,
+                        char room[TSGD_VALUE_ROOM])
+{
+    const char *text = tsgd_value_text(v, run, field, room);
     return *text ? text : "?";
 }
 
-static void write_label(FILE *to, const struct tsgd_runlog *log, size_t n, size_t i)
+static void write_beginning(struct writing *w, const struct tsgd_values *v,
+                            const struct tsgd_labels *how, size_t run)
 {
-    char room[4][SHOWN];
-    const char *name, *k = json_object_get(log[i].config, "tokens") ? "tokens" : "nodes";
-    const json_t *value;
-    fprintf(to, "%s, %s of %s, %s", word(&log[i], "method", room[0]), word(&log[i], k, room[1]),
-            word(&log[i], "nodes", room[2]), word(&log[i], "topology", room[3]));
-    json_object_foreach(log[i].config, name, value) {
-        const char *text = text_of(value, room[0]);
-        if (!*text || is_unsaid(&log[i], name, value) || !tells_apart(log, n, i, name))
-            continue;
-        if (json_is_true(value))
-            fprintf(to, ", %s", name);
-        else
-            fprintf(to, ", %s %s", name, text);
-    }
+    char room[2][TSGD_VALUE_ROOM];
+    bool full = how->form == TSGD_LABEL_FULL;
+    size_t k = tsgd_value_id(v, run, TSGD_FIELD_TOKENS) ? TSGD_FIELD_TOKENS : TSGD_SET_nodes;
+    if (how->form == TSGD_LABEL_SAID)
+        return;
+    if (full || any_differ(v, how->run, how->n, TSGD_SET_method))
+        fputs(word(v, run, TSGD_SET_method, room[0]), next_part(w));
+    if (full || any_differ(v, how->run, how->n, TSGD_FIELD_TOKENS) ||
+        any_differ(v, how->run, how->n, TSGD_SET_nodes))
+        fprintf(next_part(w), "%s of %s", word(v, run, k, room[0]),
+                word(v, run, TSGD_SET_nodes, room[1]));
+    if (full || any_differ(v, how->run, how->n, TSGD_SET_topology))
+        fputs(word(v, run, TSGD_SET_topology, room[0]), next_part(w));
+}
+
+static void write_setting(struct writing *w, const struct tsgd_values *v,
+                          const struct tsgd_labels *how, size_t run, size_t field)
+{
+    char room[TSGD_VALUE_ROOM];
+    const char *text = tsgd_value_text(v, run, field, room);
+    bool is_flag = field < TSGD_SETTINGS && tsgd_setting_rows[field].type == TSGD_TYPE_FLAG;
+    if (is_flag && *text)
+        fputs(tsgd_field_name(field), next_part(w));
+    else if (*text)
+        fprintf(next_part(w), "%s %s", tsgd_field_name(field), text);
+    else if (how->form == TSGD_LABEL_SAID)
+        fprintf(next_part(w), "no %s", tsgd_field_name(field));
+}
+
+static void write_label(FILE *to, const struct tsgd_values *v, const struct tsgd_labels *how,
+                        size_t i)
+{
+    struct writing w = {to, false};
+    write_beginning(&w, v, how, how->run[i]);
+    for (size_t f = 0; f < TSGD_FIELDS; f++)
+        if (is_said(v, how, i, f))
+            write_setting(&w, v, how, how->run[i], f);
 }
 
 /* The how-manieth of several equal labels this is, from 1; 0: there is no other. */
@@ -111,42 +115,75 @@ static size_t place_among_equals(char *const *label, size_t n, size_t i)
     return equals > 1 ? place : 0;
 }
 
-static enum tsgd_status create_all(char **label, const struct tsgd_runlog *log, size_t n,
-                                   const size_t *place, struct tsgd_error *err)
+static enum tsgd_status create_all(char **label, const struct tsgd_values *v,
+                                   const struct tsgd_labels *how, const size_t *place,
+                                   struct tsgd_error *err)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < how->n; i++) {
         size_t bytes;
         free(label[i]);
         label[i] = NULL;
         FILE *f = open_memstream(&label[i], &bytes);
         if (f) {
-            write_label(f, log, n, i);
+            write_label(f, v, how, i);
             if (place[i] > 0)
-                fprintf(f, " #%zu", place[i]);
+                fprintf(f, "%s#%zu", ftell(f) > 0 ? " " : "", place[i]);
         }
         bool written = f && !ferror(f);
         if ((f && fclose(f) != 0) || !written)
-            return tsgd_fail(err, TSGD_ENOMEM, "no memory for the name of '%s'", log[i].path);
+            return tsgd_fail(err, TSGD_ENOMEM, "no memory for the name of '%s'",
+                             v->log[how->run[i]].path);
     }
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_labels_create(char **label, const struct tsgd_runlog *log, size_t n,
-                                    struct tsgd_error *err)
+enum tsgd_status tsgd_labels_create(char **label, const struct tsgd_values *v,
+                                    const struct tsgd_labels *how, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     size_t *place = NULL;
-    memset(label, 0, n * sizeof *label);
-    TRY(TSGD_NEW(&place, n, "names of runs", err));
-    TRY(create_all(label, log, n, place, err));
-    for (size_t i = 0; i < n; i++)
-        place[i] = place_among_equals(label, n, i);
-    TRY(create_all(label, log, n, place, err));
+    memset(label, 0, how->n * sizeof *label);
+    TRY(TSGD_NEW(&place, how->n, "names of runs", err));
+    TRY(create_all(label, v, how, place, err));
+    for (size_t i = 0; i < how->n; i++)
+        place[i] = place_among_equals(label, how->n, i);
+    TRY(create_all(label, v, how, place, err));
 done:
-    for (size_t i = 0; i < n && st != TSGD_OK; i++) {
+    for (size_t i = 0; i < how->n && st != TSGD_OK; i++) {
         free(label[i]);
         label[i] = NULL;
     }
     free(place);
     return st;
+}
+
+static bool is_common(const struct tsgd_values *v, const size_t *run, size_t n, size_t field)
+{
+    return n > 0 && tsgd_value_id(v, run[0], field) > TSGD_VALUE_NONE &&
+           !any_differ(v, run, n, field);
+}
+
+enum tsgd_status tsgd_labels_common(char **out, const struct tsgd_values *v, const size_t *run,
+                                    size_t n, struct tsgd_error *err)
+{
+    static const unsigned char field[] = {TSGD_SET_model, TSGD_SET_data, TSGD_SET_partition,
+                                          TSGD_SET_method, TSGD_SET_nodes, TSGD_SET_topology};
+    static const char *const form[] = {"%s", "on %s", "%s", "%s", "%s nodes", "%s"};
+    char room[TSGD_VALUE_ROOM];
+    size_t bytes;
+    *out = NULL;
+    FILE *f = open_memstream(out, &bytes);
+    for (size_t i = 0; f && i < sizeof field; i++) {
+        if (!is_common(v, run, n, field[i]))
+            continue;
+        if (ftell(f) > 0)
+            fputs(field[i] == TSGD_SET_data ? " " : ", ", f);
+        fprintf(f, form[i], tsgd_value_text(v, run[0], field[i], room));
+    }
+    bool written = f && !ferror(f);
+    if (f && fclose(f) == 0 && written)
+        return TSGD_OK;
+    free(*out);
+    *out = NULL;
+    return tsgd_fail(err, TSGD_ENOMEM, "no memory for a title");
 }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/trace.h"
 #include "cli/logfile.h"
+#include "cli/plot.h"
 #include "data/partition.h"
 #include "model/safetensors.h"
 
@@ -42,7 +43,7 @@ static bool same_place(const char *a, const char *b)
 
 /* Files that are there are compared themselves, others by where their links lead. Devices and pipes
  * may be written twice.                                                                         */
-static bool same_file(const char *a, const char *b)
+bool tsgd_outputs_same(const char *a, const char *b)
 {
     struct stat s, t;
     bool there = stat(a, &s) == 0;
@@ -75,7 +76,7 @@ static enum tsgd_status check_data(const struct named *out, const struct tsgd_se
     if (!out->path || !s->data)
         return TSGD_OK;
     for (size_t i = 0; tsgd_dataset_file(s->data, s->data_dir, i, path, sizeof path); i++)
-        if (same_file(out->path, path))
+        if (tsgd_outputs_same(out->path, path))
             return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is a file of --data %s; want another",
                              out->option, out->path, s->data);
     return TSGD_OK;
@@ -100,7 +101,7 @@ enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct 
             return TSGD_EINVAL;
     for (size_t i = 0; i < 4; i++)
         for (size_t j = i + 1; j < sizeof file / sizeof *file; j++) {
-            if (!file[i].path || !file[j].path || !same_file(file[i].path, file[j].path))
+            if (!file[i].path || !file[j].path || !tsgd_outputs_same(file[i].path, file[j].path))
                 continue;
             if (file[i].path == s->save && file[j].path == s->init)
                 continue;               /* going on in place: the old file stays until the end */
@@ -189,6 +190,12 @@ enum tsgd_status tsgd_outputs_check_replaced(const struct tsgd_settings *s, stru
     TRY(check_replaced(s->trace, "--trace", "trace", is_trace, err));
 done:
     return st;
+}
+
+enum tsgd_status tsgd_outputs_check_plot(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    return s->force ? TSGD_OK :
+           check_replaced(s->plot, "--plot", "plot", tsgd_plot_is_own, err);
 }
 
 enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err)

@@ -10,6 +10,12 @@ enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct 
 /* TSGD_EINVAL: an output would replace a file that telesgd did not write, without --force. */
 enum tsgd_status tsgd_outputs_check_replaced(const struct tsgd_settings *s, struct tsgd_error *err);
 
+/* The same for the picture of `telesgd compare`, --plot. */
+enum tsgd_status tsgd_outputs_check_plot(const struct tsgd_settings *s, struct tsgd_error *err);
+
+/* Whether two paths, of files that may not be there yet, lead to one file. */
+bool tsgd_outputs_same(const char *a, const char *b);
+
 /* TSGD_EIO: --save, --log, --save-split or --trace cannot be written. Leaves nothing behind. */
 enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err);
 

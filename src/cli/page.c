@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -35,16 +36,20 @@ bool tsgd_block_next(struct tsgd_block *out, const char **at)
     return true;
 }
 
-int tsgd_page_columns(FILE *out)
+int tsgd_page_limit(FILE *out)
 {
     struct winsize w;
     const char *text = getenv("COLUMNS");
-    uint64_t columns = USUAL;
+    uint64_t columns;
     if (ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
-        columns = w.ws_col;
-    else if (text && !tsgd_parse_u64(text, &columns))
-        columns = USUAL;
-    return columns < LEAST ? LEAST : columns > MOST ? MOST : (int)columns;
+        return w.ws_col;
+    return text && tsgd_parse_u64(text, &columns) && columns < INT_MAX ? (int)columns : 0;
+}
+
+int tsgd_page_columns(FILE *out)
+{
+    int limit = tsgd_page_limit(out), columns = limit ? limit : USUAL;
+    return columns < LEAST ? LEAST : columns > MOST ? MOST : columns;
 }
 
 void tsgd_page_wrap(FILE *out, const char *text, int length, int column, int indent)

@@ -22,6 +22,9 @@ struct tsgd_block {
 /* The line at *at, and moves on to the next; false at the end. */
 bool tsgd_block_next(struct tsgd_block *out, const char **at);
 
+/* Columns that lines on this stream may have: its terminal's, else COLUMNS, else 0: any number. */
+int tsgd_page_limit(FILE *out);
+
 /* Columns of a page on this stream: its terminal's, else COLUMNS, else 96; from 40 to 100. */
 int tsgd_page_columns(FILE *out);
 

@@ -17,7 +17,9 @@ struct tsgd_table {
 void tsgd_table_add(struct tsgd_table *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* TSGD_ENOMEM: a cell is lacking, nothing was printed. */
+/* A table that is wider than the lines of the stream (tsgd_page_limit) is folded: columns that do
+ * not fit follow below with the first column again, and a long first column is broken at spaces.
+ * TSGD_ENOMEM: a cell is lacking, nothing was printed.                                          */
 enum tsgd_status tsgd_table_print(const struct tsgd_table *t, FILE *out, struct tsgd_error *err);
 
 void tsgd_table_release(struct tsgd_table *t);

@@ -237,7 +237,7 @@ SETTING(trace_events, "trace-events", COUNT, "N", FROM(1), IS("200000"), ABOUT_O
         OUTPUT, TRAIN | TUNE,
         "events that a worker has room for; the trace ends when it is used up")
 SETTING(force, "force", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        TRAIN | TUNE,
+        TRAIN | TUNE | COMPARE,
         "replace files that are there, also those that telesgd did not write")
 SETTING(dry_run, "dry-run", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         TRAIN | SWEEP,
@@ -251,6 +251,31 @@ SETTING(matrix, "matrix", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGR
 SETTING(json, "json", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         EVAL | TOPOLOGY,
         "print one JSON object instead of text")
+SETTING(by, "by", TEXT, "S1,S2,..", ANYTHING, UNSET("every setting but the seed"), ABOUT_OUTPUT,
+        PROGRAM, OUTPUT, COMPARE,
+        "a row for the runs that agree in these settings, whatever else they differ in")
+SETTING(best, "best", TEXT, "S1,S2,..", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
+        COMPARE,
+        "of rows that differ only in these settings, show the one with the best validation loss "
+        "(quadratics: grad_norm2)")
+SETTING(metric, "metric", TEXT, "M1,M2,..", ANYTHING, UNSET("test_accuracy or grad_norm2"),
+        ABOUT_OUTPUT, PROGRAM, OUTPUT, COMPARE,
+        "numbers of the log's evaluations to show over X")
+SETTING(x, "x", CHOICE, "X", ONE_OF("rounds|samples|gradients|bytes|sim_seconds|wall_seconds"),
+        IS("gradients"), ABOUT_OUTPUT, PROGRAM, OUTPUT, COMPARE,
+        "what runs have spent; bytes: gossiped and teleported")
+SETTING(target, "target", REAL, "VALUE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
+        COMPARE,
+        "tell at which X each run first is as good as VALUE")
+SETTING(csv, "csv", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, COMPARE,
+        "print CSV instead: of --target, else of --metric and --x, else of the ends")
+SETTING(latex, "latex", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, COMPARE,
+        "print that as LaTeX (booktabs) instead")
+SETTING(ascii, "ascii", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, COMPARE,
+        "draw the metric over X in characters too")
+SETTING(plot, "plot", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
+        COMPARE | COMMON,
+        "draw it into FILE.svg, .pdf or .png through gnuplot, with bands of one deviation")
 SETTING(man, "man", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, HELP,
         "print the manual page of the command, or of the program, for man")
 SETTING(completion, "completion", CHOICE, "SHELL", ONE_OF("bash|zsh"), UNSET("none"), ABOUT_OUTPUT,

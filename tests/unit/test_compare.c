@@ -194,12 +194,11 @@ static const struct {
     const char *name_a, *name_b;
 } names[] = {
     {"\"lr\":0.1,\"seed\":0", "\"lr\":0.025,\"seed\":0", "ring, lr 0.1", "ring, lr 0.025"},
-    {"\"lr\":1.0,\"seed\":1", "\"lr\":1,\"seed\":2", "ring, seed 1", "ring, seed 2"},
+    {"\"lr\":1.0,\"seed\":1", "\"lr\":2,\"seed\":2", "ring, lr 1", "ring, lr 2"},
     {"\"partition\":\"iid\"", "\"partition\":\"dirichlet:0.1\"", "ring, partition iid",
      "ring, partition dirichlet:0.1"},
     {"\"nesterov\":false,\"availability\":null", "\"nesterov\":true,\"availability\":0.9", "ring",
-     "ring, nesterov, availability 0.9"},
-    {"\"split-seed\":1,\"seed\":1", "\"split-seed\":2,\"seed\":2", "ring, seed 1", "ring, seed 2"},
+     "ring, availability 0.9, nesterov"},
     {"\"split-seed\":1,\"seed\":1", "\"split-seed\":2,\"seed\":1", "ring", "ring, split-seed 2"},
     {"\"model\":\"mlp\",\"data\":\"digits\",\"dim\":null",
      "\"model\":\"quadratic\",\"data\":null,\"dim\":50", "ring, model mlp",
@@ -255,14 +254,14 @@ ParameterizedTest(size_t *row, compare, names_runs_by_what_tells_them_apart)
 
 Test(compare, numbers_only_names_that_are_equal)
 {
-    write_named("a", "\"seed\":1");
-    write_named("b", "\"seed\":2");
-    write_named("c", "\"seed\":1");
+    write_named("a", "\"seed\":1,\"lr\":1");
+    write_named("b", "\"seed\":1,\"lr\":2");
+    write_named("c", "\"seed\":1,\"lr\":1");
     struct result r = run("compare a b c");
     expect_code(&r, 0);
-    expect_name(r.out, "a", "ring, seed 1 #1");
-    expect_name(r.out, "b", "ring, seed 2");
-    expect_name(r.out, "c", "ring, seed 1 #2");
+    expect_name(r.out, "a", "ring, lr 1 #1");
+    expect_name(r.out, "b", "ring, lr 2");
+    expect_name(r.out, "c", "ring, lr 1 #2");
 }
 
 /* ---- compare and searches ---- */
