@@ -11,8 +11,9 @@
 TestSuite(pages, .init = enter_folder, .fini = leave_folder, .timeout = 240);
 
 static const struct { const char *name; unsigned options; } commands[] = {
-    {"train", TSGD_FOR_TRAIN}, {"tune", TSGD_FOR_TUNE}, {"eval", TSGD_FOR_EVAL},
-    {"topology", TSGD_FOR_TOPOLOGY}, {"compare", TSGD_FOR_COMPARE}, {"list", 0}, {"help", TSGD_FOR_HELP},
+    {"train", TSGD_FOR_TRAIN}, {"tune", TSGD_FOR_TUNE}, {"sweep", TSGD_FOR_SWEEP},
+    {"compare", TSGD_FOR_COMPARE}, {"eval", TSGD_FOR_EVAL}, {"topology", TSGD_FOR_TOPOLOGY},
+    {"list", 0}, {"help", TSGD_FOR_HELP},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
