@@ -47,7 +47,7 @@ CPP := -Iinclude -Isrc -Itests -isystem /usr/include/$(MULTI)/blis-serial -D_GNU
 # A stack that ends is a crash, not wrong numbers.
 CF := -std=c11 -fno-math-errno -ffp-contract=off -fstack-clash-protection -Wall -Wextra -Wshadow -Wmissing-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
 LIBS := -lz -ljansson -lm
-REV := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+REV := $(or $(shell test -e .git && git describe --always --dirty 2>/dev/null),unknown)
 
 obj = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
 simd = $(foreach i,$(ISAS),$(patsubst %.c,$(B)/%.$(i).o,$(wildcard src/simd/*.c)))
@@ -69,6 +69,9 @@ $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c t
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
 # The assembler reads these, which -MMD does not see.
 $(B)/src/data/digits.o: $(wildcard datasets/digits/*.gz)
+# The one file that a new revision compiles.
+$(B)/src/base/build.o: private CPP += -DTSGD_REVISION='"$(REV)"'
+$(B)/src/base/build.o: $(B)/revision
 # What callers of the library must have of stack is told in telesgd.h.
 $(B)/src/%.o: private CF += $(if $(filter release,$(VARIANT)),-Wframe-larger-than=24576)
 # BLIS's own header shifts into the sign of an int.
@@ -81,6 +84,8 @@ $(foreach i,$(ISAS),$(eval $(call SIMD,$(i))))
 $(B)/flags: FORCE        # touched only when the compiler or its flags differ from last time
 	@test -e $(BLIS) || { echo "$(strip $(BLIS)) is missing; 'make run' installs what telesgd needs: $(NEED_BUILD)"; exit 1; }
 	@mkdir -p $(@D); echo '$(CC) $(CPP) $(CF)' | cmp -s - $@ || echo '$(CC) $(CPP) $(CF)' > $@
+$(B)/revision: FORCE     # touched only when it is another one
+	@mkdir -p $(@D); echo '$(REV)' | cmp -s - $@ || echo '$(REV)' > $@
 .SECONDARY:
 .DEFAULT_GOAL := $(B)/telesgd
 -include $(patsubst %.c,$(B)/%.d,$(wildcard src/*/*.c tests/*/*.c perf/*.c perf/*/*.c)) $(simd:.o=.d)

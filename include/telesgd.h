@@ -234,6 +234,17 @@ struct tsgd_placement {
 enum tsgd_status tsgd_run_place(const struct tsgd_run *run, uint64_t worker,
                                 struct tsgd_placement *out, struct tsgd_error *err);
 
+/* Shares of a worker's time; they sum to 1, or are 0 where it had none. */
+struct tsgd_worker_shares {
+    double step, mix, eval, wait;
+    double other;                       /* planning, claiming, looking for work */
+};
+
+/* After training, also one that diverged: of a worker, numbered as for tsgd_run_place.
+ * TSGD_EINVAL: it was not trained, or there is no such worker.                                  */
+enum tsgd_status tsgd_run_worker_shares(const struct tsgd_run *run, uint64_t worker,
+                                        struct tsgd_worker_shares *out, struct tsgd_error *err);
+
 /* After training: parameters of token `a`, 0 to info->tokens - 1; info->parameters floats, which
  * belong to the run. NULL: it has not been trained, it diverged, or there is no such token.     */
 const float *tsgd_run_token(const struct tsgd_run *run, uint64_t a);

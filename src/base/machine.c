@@ -149,6 +149,34 @@ done:
     return st;
 }
 
+/* How many numbers a list such as "0-3,8" has. */
+static uint32_t count(const char *text)
+{
+    uint32_t n = 0;
+    int64_t low, high;
+    for (;; text++) {
+        text = number(text, &low);
+        high = low;
+        if (*text == '-')
+            text = number(text + 1, &high);
+        n += low != NO_NUMBER && low <= high ? (uint32_t)(high - low + 1) : 0;
+        if (*text != ',')
+            return n;
+    }
+}
+
+void tsgd_machine_measure(struct tsgd_machine_size *out, const char *sys)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
+    long page = sysconf(_SC_PAGESIZE);
+    char online[TEXT];
+    read_text(online, sys, "node/online");
+    *out = (struct tsgd_machine_size){
+        .cpus = cpus > 0 ? (uint32_t)cpus : 0, .numa_domains = count(online),
+        .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
+    };
+}
+
 void tsgd_machine_release(struct tsgd_machine *m)
 {
     free(m->cpu);

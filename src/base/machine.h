@@ -30,6 +30,15 @@ enum tsgd_status tsgd_machine_init(struct tsgd_machine *out, const char *sys,
 enum tsgd_status tsgd_machine_describe(struct tsgd_machine *out, const char *sys,
                                        const uint32_t *os, uint32_t n, struct tsgd_error *err);
 
+/* How large the machine is, whatever this process may use of it. A number that the system does not
+ * tell is 0.                                                                                    */
+struct tsgd_machine_size {
+    uint32_t cpus;              /* online */
+    uint32_t numa_domains;
+    uint64_t memory_bytes;
+};
+void tsgd_machine_measure(struct tsgd_machine_size *out, const char *sys);
+
 void tsgd_machine_release(struct tsgd_machine *m);
 
 #endif

@@ -42,7 +42,7 @@ static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *
 static void log_end(void *what, bool diverged)
 {
     struct training *t = what;
-    tsgd_log_summary(&t->session.log, &t->summary, t->evaluations > 0, diverged);
+    tsgd_log_summary(&t->session.log, t->run, &t->summary, t->evaluations > 0, diverged);
 }
 
 static enum tsgd_status save(void *what, const char *path, struct tsgd_error *err)

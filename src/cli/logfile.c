@@ -1,5 +1,7 @@
 #include "cli/logfile.h"
 
+#include "base/build.h"
+#include "base/machine.h"
 #include "run/metrics.h"
 #include "run/settings.h"
 
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Digits of reals: of settings at least, measurements as precise as they are. */
@@ -211,12 +214,37 @@ enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd
     return TSGD_OK;
 }
 
+/* In UTC, as ISO 8601 writes it: 2026-01-31T23:59:59Z. */
+static json_t *now(void)
+{
+    time_t seconds = time(NULL);
+    struct tm utc;
+    char text[32] = "";
+    if (gmtime_r(&seconds, &utc))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return json_string(text);
+}
+
+static json_t *machine(void)
+{
+    struct tsgd_machine_size size;
+    json_t *o = json_object();
+    tsgd_machine_measure(&size, "/sys");
+    set_count(&o, "cpus", size.cpus);
+    set_count(&o, "numa_domains", size.numa_domains);
+    set_count(&o, "memory_bytes", size.memory_bytes);
+    return o;
+}
+
 json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings *asked,
                         const struct tsgd_command *command)
 {
     const struct tsgd_settings *settings = info->resolved;
     json_t *line = new_line("config");
     set(&line, "version", json_string(TELESGD_VERSION));
+    set(&line, "revision", json_string(tsgd_build_revision));
+    set(&line, "compiler", json_string(tsgd_build_compiler));
+    set(&line, "date", now());
     set(&line, "command", json_string(command->name));
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
@@ -230,6 +258,7 @@ json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings
     if (settings->init)
         set(&line, "init_hash", hash_text(info->init_hash));
     set(&line, "cpu", json_string(info->cpu));
+    set(&line, "machine", machine());
     set(&line, "kernels", json_string(info->kernels));
     set_count(&line, "parameters", info->parameters);
     set_count(&line, "tokens", info->tokens);
@@ -311,8 +340,28 @@ void tsgd_log_tuning(struct tsgd_log *log, const struct tsgd_tuning *t)
     put(log, line, DIGITS_METRIC);
 }
 
-void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_summary *s, bool evaluated,
-                      bool diverged)
+/* Shares of each worker's time. */
+static json_t *workers(const struct tsgd_run *run)
+{
+    json_t *all = json_array();
+    struct tsgd_worker_shares s;
+    for (uint64_t i = 0; tsgd_run_worker_shares(run, i, &s, NULL) == TSGD_OK; i++) {
+        json_t *one = json_object();
+        set_real(&one, "step", s.step);
+        set_real(&one, "mix", s.mix);
+        set_real(&one, "eval", s.eval);
+        set_real(&one, "wait", s.wait);
+        set_real(&one, "other", s.other);
+        if (json_array_append_new(all, one) != 0) {
+            json_decref(all);
+            return NULL;
+        }
+    }
+    return all;
+}
+
+void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
+                      const struct tsgd_summary *s, bool evaluated, bool diverged)
 {
     if (!log->f)
         return;
@@ -329,6 +378,7 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_summary *s, bool e
     set_real(&line, "share_eval", s->share_eval);
     set_real(&line, "share_wait", s->share_wait);
     set_real(&line, "share_other", s->share_other);
+    set(&line, "workers", workers(run));
     set_count(&line, "steals", s->steals);
     set_count(&line, "sleeps", s->sleeps);
     set(&line, "interrupted", json_boolean(s->interrupted));

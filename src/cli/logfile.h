@@ -32,9 +32,9 @@ enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct ts
 enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd_command *command,
                                 struct tsgd_error *err);
 
-/* The config line: the resolved settings that the command takes, the names of those that followed
- * from others, those that were asked for in other words, and what the run found. For the caller to
- * json_decref; NULL: no memory.                                                                 */
+/* The config line: what is about to train, when and where, the resolved settings that the command
+ * takes, the names of those that followed from others, those that were asked for in other words,
+ * and what the run found. For the caller to json_decref; NULL: no memory.                       */
 json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings *asked,
                         const struct tsgd_command *command);
 
@@ -51,9 +51,9 @@ void tsgd_log_candidate(struct tsgd_log *log, const struct tsgd_candidate *c, ui
 /* The summary of a search. */
 void tsgd_log_tuning(struct tsgd_log *log, const struct tsgd_tuning *t);
 
-/* evaluated: s->last holds an evaluation. */
-void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_summary *s, bool evaluated,
-                      bool diverged);
+/* Of a run that was trained. evaluated: s->last holds an evaluation. */
+void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
+                      const struct tsgd_summary *s, bool evaluated, bool diverged);
 
 /* TSGD_EIO: something was not written. */
 enum tsgd_status tsgd_log_close(struct tsgd_log *log, struct tsgd_error *err);

@@ -1,6 +1,7 @@
 /* The program: a table of commands. */
 #include "cli/parse.h"
 
+#include "base/build.h"
 #include "base/text.h"
 #include "cli/human.h"
 #include "linalg/backend.h"
@@ -86,8 +87,8 @@ static enum tsgd_exit print_version(void)
         tsgd_complain(NULL, &err);
         return TSGD_EXIT_USAGE;
     }
-    printf("telesgd %s\ncompiler %s\nkernels %s\nBLIS kernels %s\n", TELESGD_VERSION, __VERSION__,
-           on.kernels->isa, tsgd_backend_name(&on));
+    printf("telesgd %s\nrevision %s\ncompiler %s\nkernels %s\nBLIS kernels %s\n", TELESGD_VERSION,
+           tsgd_build_revision, tsgd_build_compiler, on.kernels->isa, tsgd_backend_name(&on));
     return TSGD_EXIT_DONE;
 }
 

@@ -119,7 +119,7 @@ static void put_program(FILE *out)
     }
     fputs(".SH OPTIONS\n.TP 12\n\\fB\\-\\-help\\fR\nlist the commands; after a command, its most "
           "common options\n.TP 12\n\\fB\\-\\-help\\-all\\fR\nafter a command: all its options\n"
-          ".TP 12\n\\fB\\-\\-version\\fR\nversion, compiler and matrix kernels\n", out);
+          ".TP 12\n\\fB\\-\\-version\\fR\nversion, revision, compiler and matrix kernels\n", out);
     put_others(out, NULL);
 }
 

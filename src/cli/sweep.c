@@ -463,7 +463,7 @@ static enum tsgd_status train(struct tsgd_run *run, const struct tsgd_entry *e,
     }
     st = tsgd_run_train(run, on_eval, &t, &end, err);
     if (st == TSGD_OK || st == TSGD_EDIVERGED) {
-        tsgd_log_summary(&t.log, &end, t.evaluations > 0, st == TSGD_EDIVERGED);
+        tsgd_log_summary(&t.log, run, &end, t.evaluations > 0, st == TSGD_EDIVERGED);
         *interrupted = st == TSGD_OK && end.interrupted;
         st = TSGD_OK;
     }

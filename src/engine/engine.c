@@ -139,13 +139,22 @@ done:
 
 /* ---- run ---- */
 
+static void divide(const uint64_t ticks[N_TIMES], double share[N_TIMES])
+{
+    uint64_t total = 0;
+    for (int j = 0; j < N_TIMES; j++)
+        total += ticks[j];
+    for (int j = 0; j < N_TIMES; j++)
+        share[j] = total ? (double)ticks[j] / (double)total : 0;
+}
+
 /* What became of the run, which has ended. */
 static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
                    struct tsgd_outcome *out)
 {
     const struct worker *worker = e->threads.worker;
     uint64_t diverged = NEVER;
-    uint64_t sum[N_TIMES] = {0}, total = 0, trained = 0, end = worker[0].ended_at, only = 0;
+    uint64_t sum[N_TIMES] = {0}, trained = 0, end = worker[0].ended_at, only = 0;
     for (uint32_t q = 0; q < e->state.c.n_populations; q++) {
         uint64_t key = atomic_load_explicit(&e->state.pop[q].diverged, memory_order_relaxed);
         diverged = key < diverged ? key : diverged;
@@ -166,10 +175,7 @@ static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
         trained = w->trained_at > trained ? w->trained_at : trained;
     }
     only += end > trained ? end - trained : 0;
-    for (int j = 0; j < N_TIMES; j++)
-        total += sum[j];
-    for (int j = 0; j < N_TIMES; j++)
-        out->share[j] = total ? (double)sum[j] / (double)total : 0;
+    divide(sum, out->share);
     out->seconds = (double)ns * 1e-9;
     out->busy_seconds = out->seconds;
     if (ticks > only)
@@ -214,6 +220,11 @@ void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd
         out->cache = cpu->cache;
         out->numa = cpu->numa;
     }
+}
+
+void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[5])
+{
+    divide(e->threads.worker[worker].ticks, share);
 }
 
 uint64_t tsgd_engine_progress(const struct tsgd_engine *e)

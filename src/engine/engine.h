@@ -51,6 +51,9 @@ void tsgd_engine_stop(struct tsgd_engine *e);
 /* Where worker i runs, 0 <= i < workers, and its home tokens. */
 void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_placement *out);
 
+/* After the run: shares of the time of worker i, 0 <= i < workers, as in the outcome. */
+void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[5]);
+
 /* Rounds planned so far; from any thread. */
 uint64_t tsgd_engine_progress(const struct tsgd_engine *e);
 

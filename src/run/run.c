@@ -156,14 +156,37 @@ void tsgd_run_stop(struct tsgd_run *r) { tsgd_engine_stop(r->job.engine); }
 
 uint64_t tsgd_run_progress(const struct tsgd_run *r) { return tsgd_engine_progress(r->job.engine); }
 
+static enum tsgd_status check_worker(const struct tsgd_run *r, uint64_t worker, const char *call,
+                                     struct tsgd_error *err)
+{
+    if (worker < r->info.threads)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "%s: found worker %llu, want 0 to %llu", call,
+                     (unsigned long long)worker, (unsigned long long)r->info.threads - 1);
+}
+
 enum tsgd_status tsgd_run_place(const struct tsgd_run *r, uint64_t worker,
                                 struct tsgd_placement *out, struct tsgd_error *err)
 {
-    if (worker >= r->info.threads)
-        return tsgd_fail(err, TSGD_EINVAL, "tsgd_run_place: found worker %llu, want 0 to %llu",
-                         (unsigned long long)worker, (unsigned long long)r->info.threads - 1);
+    enum tsgd_status st = check_worker(r, worker, "tsgd_run_place", err);
+    if (st != TSGD_OK)
+        return st;
     tsgd_engine_place(r->job.engine, (uint32_t)worker, out);
     return TSGD_OK;
+}
+
+enum tsgd_status tsgd_run_worker_shares(const struct tsgd_run *r, uint64_t worker,
+                                        struct tsgd_worker_shares *out, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    double share[5];
+    TRY(tsgd_life_ended(&r->life, false, "tsgd_run_worker_shares", err));
+    TRY(check_worker(r, worker, "tsgd_run_worker_shares", err));
+    tsgd_engine_shares(r->job.engine, (uint32_t)worker, share);
+    *out = (struct tsgd_worker_shares){.step = share[0], .mix = share[1], .eval = share[2],
+                                .wait = share[3], .other = share[4]};
+done:
+    return st;
 }
 
 const struct tsgd_info *tsgd_run_info(const struct tsgd_run *r) { return &r->info; }

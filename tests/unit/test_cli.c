@@ -560,7 +560,9 @@ Test(cli, version_names_the_kernels)
     struct result r = run("--version");
     expect_code(&r, 0);
     cr_expect(!strncmp(r.out, "telesgd " TELESGD_VERSION "\n", strlen(TELESGD_VERSION) + 9));
-    cr_expect(strstr(r.out, "\ncompiler ") && strstr(r.out, "\nBLIS kernels "), "%s", r.out);
+    static const char *const lines[] = {"\nrevision ", "\ncompiler ", "\nBLIS kernels "};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        cr_expect(strstr(r.out, lines[i]), "%s", r.out);
 }
 
 Test(cli, list_shows_all_tables)
@@ -769,7 +771,8 @@ static void expect_keys(const json_t *line, const char *const *keys, size_t n)
 
 Test(cli, the_config_line_holds_every_setting)
 {
-    static const char *const more[] = {"version", "split_hash", "cpu", "kernels", "parameters",
+    static const char *const more[] = {"version", "revision", "compiler", "date", "machine",
+                                       "split_hash", "cpu", "kernels", "parameters",
                                        "memory_bytes", "tokens"};
     const json_t *c = config_with("");
     cr_expect(has_type(c, "config"));
@@ -809,7 +812,7 @@ Test(cli, the_summary_line_repeats_the_last_evaluation)
         "type", "round", "samples", "gradients", "bytes_gossip", "bytes_teleport", "wall_seconds",
         "train_loss", "test_loss", "test_accuracy", "consensus", "lr", "state_hash",
         "samples_per_second", "share_step", "share_mix", "share_eval", "share_wait", "share_other",
-        "steals", "sleeps", "interrupted",
+        "workers", "steals", "sleeps", "interrupted",
     };
     struct result r = run(TINY QUIET " --rounds 6 --eval-every 3 --log -");
     expect_code(&r, 0);
@@ -824,6 +827,41 @@ Test(cli, the_summary_line_repeats_the_last_evaluation)
     double sum = number(s, "share_step") + number(s, "share_mix") + number(s, "share_eval") +
                  number(s, "share_wait") + number(s, "share_other");
     cr_expect(fabs(sum - 1) < 1e-6, "shares sum to %g", sum);
+}
+
+Test(cli, the_summary_line_has_the_shares_of_each_worker)
+{
+    static const char *const keys[] = {"step", "mix", "eval", "wait", "other"};
+    struct result r = run(TINY QUIET " --rounds 6 --threads 3 --log -");
+    expect_code(&r, 0);
+    const json_t *all = json_object_get(last_line(parse_lines(r.out)), "workers"), *one;
+    size_t i;
+    cr_assert(json_array_size(all) == 3);
+    json_array_foreach(all, i, one) {
+        double sum = 0;
+        expect_keys(one, keys, 5);
+        for (size_t k = 0; k < 5; k++)
+            sum += number(one, keys[k]);
+        cr_expect(fabs(sum - 1) < 1e-6, "worker %zu: %g", i, sum);
+    }
+}
+
+Test(cli, the_config_line_says_what_trained_and_when)
+{
+    time_t before = time(NULL);
+    const json_t *c = config_with("");
+    struct result r = run("--version");
+    char revision[128], compiler[256];
+    struct tm utc = {.tm_sec = -1};
+    const char *date = json_string_value(json_object_get(c, "date"));
+    const char *end = date ? strptime(date, "%Y-%m-%dT%H:%M:%SZ", &utc) : NULL;
+    cr_assert(end && !*end, "%s", date ? date : "no date");
+    cr_expect(timegm(&utc) >= before && timegm(&utc) <= time(NULL), "%s", date);
+    cr_assert(sscanf(r.out, "telesgd %*s revision %127s compiler %255[^\n]", revision, compiler) ==
+              2, "%s", r.out);
+    cr_expect(!strcmp(json_string_value(json_object_get(c, "revision")), revision));
+    cr_expect(!strcmp(json_string_value(json_object_get(c, "compiler")), compiler));
+    cr_expect(number(json_object_get(c, "machine"), "cpus") >= 1);
 }
 
 Test(cli, a_log_is_replaced)
@@ -1112,7 +1150,7 @@ Test(cli, step_parts_let_more_threads_than_tokens_work_to_the_same_end)
         expect_code(&r, 0);
         cr_expect(strstr(r.out, i == 0 ? " on 1 thread\n" : i == 1 ? " on 2 threads\n" :
                          " on 3 threads\n"), "%s", r.out);
-        char *hash = strstr(strrchr(read_file("l"), '{'), "\"state_hash\"");
+        char *hash = strstr(strstr(read_file("l"), "\"summary\""), "\"state_hash\"");
         cr_assert(hash != NULL);
         first = first ? first : hash;
         cr_expect(!strncmp(hash, first, 32), "%s threads: %.32s, not %.32s", threads[i], hash,
@@ -1156,8 +1194,9 @@ Test(cli, instruction_sets_differ_in_rounding_and_threads_in_nothing)
 Test(cli, all_of_a_log_but_what_it_says_of_the_machine_is_the_same_for_any_threads)
 {
     static const char *const of_machine[] = {
-        "threads", "gossip", "memory_bytes", "wall_seconds", "samples_per_second", "share_step",
-        "share_mix", "share_eval", "share_wait", "share_other", "steals", "sleeps",
+        "date", "threads", "gossip", "memory_bytes", "wall_seconds", "samples_per_second",
+        "share_step", "share_mix", "share_eval", "share_wait", "share_other", "workers", "steals",
+        "sleeps",
     };
     json_t *logs[2];
     for (int i = 0; i < 2; i++) {

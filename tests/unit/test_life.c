@@ -37,6 +37,9 @@ Test(life, nothing_is_to_be_had_of_a_run_before_it_is_trained, .timeout = 60)
     cr_expect(access("/tmp/never-written", F_OK) != 0);
     expect_refused(tsgd_run_save_trace(run, &traced, &err), &err, "it has not been trained yet");
     cr_expect(tsgd_run_token(run, 0) == NULL && tsgd_run_mean(run) == NULL);
+    struct tsgd_worker_shares shares;
+    expect_refused(tsgd_run_worker_shares(run, 0, &shares, &err), &err,
+                   "tsgd_run_worker_shares: it has not been trained yet");
     tsgd_run_free(run);
 }
 
@@ -68,6 +71,36 @@ Test(life, what_a_run_does_not_have_it_does_not_give, .timeout = 60)
     expect_refused(tsgd_run_place(run, threads, &place, &err), &err,
                    "tsgd_run_place: found worker");
     expect_refused(tsgd_run_save_trace(run, NULL, &err), &err, "--trace: is not set");
+    struct tsgd_worker_shares shares;
+    expect_refused(tsgd_run_worker_shares(run, threads, &shares, &err), &err,
+                   "tsgd_run_worker_shares: found worker");
+    tsgd_run_free(run);
+}
+
+/* Each worker's shares are of its own time, so those of all lie between the least and the most. */
+Test(life, a_run_tells_how_each_worker_spent_its_time, .timeout = 60)
+{
+    struct tsgd_run *run = create("model=quadratic nodes=9 active=5 rounds=500 lr=0.01 threads=3");
+    struct tsgd_summary end;
+    struct tsgd_worker_shares s;
+    double least[5] = {1, 1, 1, 1, 1}, most[5] = {0};
+    cr_assert(tsgd_run_train(run, NULL, NULL, &end, NULL) == TSGD_OK);
+    const double all[] = {end.share_step, end.share_mix, end.share_eval, end.share_wait,
+                          end.share_other};
+    for (uint64_t i = 0; i < 3; i++) {
+        cr_assert(tsgd_run_worker_shares(run, i, &s, NULL) == TSGD_OK);
+        const double own[] = {s.step, s.mix, s.eval, s.wait, s.other};
+        double sum = 0;
+        for (int j = 0; j < 5; j++) {
+            sum += own[j];
+            least[j] = fmin(least[j], own[j]);
+            most[j] = fmax(most[j], own[j]);
+        }
+        cr_expect(fabs(sum - 1) < 1e-9, "worker %d: %g", (int)i, sum);
+    }
+    for (int j = 0; j < 5; j++)
+        cr_expect(least[j] - 1e-9 <= all[j] && all[j] <= most[j] + 1e-9, "%d: %g to %g, of all %g",
+                  j, least[j], most[j], all[j]);
     tsgd_run_free(run);
 }
 

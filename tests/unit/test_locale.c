@@ -281,7 +281,7 @@ Test(locale, the_program_prints_the_same)
         "topology exp --active 6 --json",
         "train --data blobs:400,12,4 --model mlp:8 --nodes 6 --active 3 --lr 0.05 --rounds 4 "
         "--normalize data --log - --progress off | "
-        "sed -n 's/\"wall_seconds\":[^,]*,//;/\"config\"\\|\"eval\"/p'",
+        "sed -n 's/\"\\(wall_seconds\\|date\\)\":[^,]*,//;/:\"config\"\\|:\"eval\"/p'",
     };
     make_locale("de_DE");
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

@@ -101,6 +101,9 @@ static struct tsgd_machine imagine(struct imagined m)
                 folder, cpu);
     }
     cr_assert(tsgd_machine_describe(&out, folder, os, n, NULL) == TSGD_OK);
+    struct tsgd_machine_size size;
+    tsgd_machine_measure(&size, folder);
+    cr_expect(size.numa_domains == (m.silent ? 0 : m.domains), "%u domains", size.numa_domains);
     snprintf(text, sizeof text, "rm -r %s", folder);
     cr_assert(system(text) == 0);
     return out;
@@ -125,6 +128,37 @@ Test(placement, this_machine_has_the_cpus_of_the_affinity_mask)
         cr_expect(CPU_ISSET(m.cpu[i].os, &set), "CPU %u", m.cpu[i].os);
     }
     tsgd_machine_release(&m);
+}
+
+Test(placement, a_list_of_domains_may_have_gaps)
+{
+    struct tsgd_machine_size size;
+    char folder[] = "/tmp/telesgd-sys-XXXXXX", text[64];
+    cr_assert(mkdtemp(folder));
+    put("0-1,4,8-10", "%s/devices/system/node/online", folder);
+    tsgd_machine_measure(&size, folder);
+    cr_expect(size.numa_domains == 6, "%u", size.numa_domains);
+    snprintf(text, sizeof text, "rm -r %s", folder);
+    cr_assert(system(text) == 0);
+}
+
+/* As /proc tells it, in kilobytes. */
+Test(placement, the_size_of_this_machine_is_the_system_s)
+{
+    struct tsgd_machine_size size;
+    unsigned long long total = 0;
+    char line[256];
+    uint32_t cpus = 0;
+    tsgd_machine_measure(&size, "/sys");
+    FILE *f = fopen("/proc/meminfo", "r");
+    cr_assert(f && fscanf(f, "MemTotal: %llu", &total) == 1 && fclose(f) == 0);
+    cr_expect(size.memory_bytes == 1024 * (uint64_t)total);
+    f = fopen("/proc/stat", "r");
+    cr_assert(f != NULL);
+    while (fgets(line, sizeof line, f))
+        cpus += !strncmp(line, "cpu", 3) && line[3] != ' ';
+    fclose(f);
+    cr_expect(size.cpus == cpus, "%u, want %u", size.cpus, cpus);
 }
 
 Test(placement, cpus_that_are_not_allowed_are_left_out)
