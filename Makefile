@@ -11,10 +11,10 @@
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
 #   make picture    the README's picture: the same two runs, evaluated more often
-#   make paper-fig2 paper-lenet paper-links   figures of the paper, in minutes; FULL=1: in full
+#   make paper      experiments of the paper and their page, in minutes; FULL=1: in full, in hours
 #   make install    program, manual pages, completion, header, archive, pkg-config file (prefix,
 #                   libdir, DESTDIR)
-# Nothing is written outside build/ but by `make install`.
+# Nothing is written outside build/ but by `make install`, and perf/paper/ by `make paper`.
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += --jobs=$(shell nproc 2>/dev/null || echo 2)
@@ -61,7 +61,6 @@ $(B)/libtelesgd.a: $(filter-out $(B)/src/cli/% $(B)/src/simd/%,$(call obj,src/*/
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
 $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libtelesgd.a ; $(call link)
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/perf/timing.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
-$(B)/paper_%: $(B)/perf/paper/paper_%.o $(B)/perf/paper/paper.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
   $(call obj,src/linalg/isa.c src/base/text.c src/base/status.c src/base/format.c) $(simd)
@@ -141,14 +140,16 @@ check-clang: deps-clang
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
 unit: $(B)/unit $(B)/telesgd ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
-everything: $(B)/telesgd $(B)/unit $(call prog,tests/stress/stress_*.c perf/bench_*.c perf/paper/paper_*.c)
+everything: $(B)/telesgd $(B)/unit $(call prog,tests/stress/stress_*.c perf/bench_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
 bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^
 bench-compare: $(if $(BASE),$(BENCHES))
 	$(if $(BASE),,$(error bench-compare: BASE is missing; say which revision to compare with: make bench-compare BASE=HEAD~1))
 	@MAKE='$(MAKE)' perf/compare.sh '$(BASE)' '$(or $(REPEATS),5)' $^
-paper-%: $(B)/paper_% ; @$<
+# Sweeps stay in build/paper, and are gone on with.
+paper: deps-run ; @$(MAKE) --no-print-directory paper-page
+paper-page: $(B)/telesgd ; perf/paper/paper.sh $< build/paper/$(if $(FULL),full,quick) $(if $(FULL),full,quick)
 mutants: ; tests/stress/mutants.sh
 # The checkers are tried on trees made up for them, and then look at this one.
 lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
@@ -209,4 +210,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-clang deps-arm run test check check-arm check-clang debug everything unit stress bench bench-compare lint mutants demo picture curves install clean
+.PHONY: FORCE deps-run deps-test deps-clang deps-arm run test check check-arm check-clang debug everything unit stress bench bench-compare lint mutants demo picture curves paper paper-page install clean
