@@ -1,0 +1,112 @@
+/* What README.md shows is right: its lines that load parameters, and how it is to be cited. */
+#include "program.h"
+#include "scratch.h"
+#include "telesgd.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(readme, .init = enter_folder, .fini = leave_folder, .timeout = 60);
+
+static char *tree_file(const char *name)
+{
+    char path[PATH_MAX];
+    tree_path(path, name);
+    return read_file(path);
+}
+
+/* The block of code that has these words in it. */
+static char *block_with(const char *words)
+{
+    static const char fence[] = "\n```";
+    char *at = strstr(tree_file("README.md"), words), *start = at, *end;
+    cr_assert(at != NULL, "README.md does not have '%s'", words);
+    while (strncmp(start, fence, strlen(fence)))
+        start--;
+    start = strchr(start + strlen(fence), '\n') + 1;
+    end = strstr(at, fence);
+    cr_assert(end != NULL);
+    end[1] = 0;
+    return start;
+}
+
+/* A Python that has numpy, into name[64]. Debian's has, once `make test` has installed
+ * python3-numpy, so the test must not be skipped there.                                         */
+static bool find_python(char name[64])
+{
+    static const char *const names[] = {"python3", "/usr/bin/python3"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char command[128];
+        snprintf(command, sizeof command, "%s -c 'import numpy' 2>/dev/null", names[i]);
+        if (system(command) == 0)
+            return strcpy(name, names[i]);
+    }
+    return false;
+}
+
+/* Logistic regression with the loaded parameters, in double, on the files of the digits. */
+static const char measure[] =
+    "import gzip, sys\n"
+    "def idx(name, head):\n"
+    "    data = gzip.open(sys.argv[1] + '/t10k-' + name + '-ubyte.gz').read()\n"
+    "    return np.frombuffer(data, 'u1', offset=head)\n"
+    "t = load_file('s')\n"
+    "labels = idx('labels-idx1', 8)\n"
+    "images = idx('images-idx3', 16).reshape(len(labels), -1) / 255\n"
+    "scores = images @ t['fc.weight'].T.astype('f8') + t['fc.bias']\n"
+    "print(sorted(t) == ['fc.bias', 'fc.weight'], np.mean(scores.argmax(1) == labels))\n";
+
+Test(readme, the_lines_that_load_parameters_give_the_accuracy_of_the_run)
+{
+    char python[64], script[4096], folder[PATH_MAX], command[PATH_MAX + 128];
+    double accuracy = 0;
+    if (!find_python(python))
+        cr_skip_test("there is no Python with numpy");
+    struct result r = run(TINY QUIET " --rounds 200 --save s --log -");
+    expect_code(&r, 0);
+    snprintf(script, sizeof script, "%s%s", block_with("def load_file("), measure);
+    write_file("script.py", script);
+    tree_path(folder, "datasets/digits");
+    snprintf(command, sizeof command, "%s script.py '%s' > out 2>&1", python, folder);
+    cr_expect(system(command) == 0, "%s", read_file("out"));
+    cr_assert(sscanf(read_file("out"), "True %lf", &accuracy) == 1, "%s", read_file("out"));
+    cr_expect(fabs(accuracy - number(last_line(parse_lines(r.out)), "test_accuracy")) < 1e-8, "%g",
+              accuracy);
+    cr_expect(accuracy > 0.5, "it has learnt nothing");
+}
+
+/* The text between the first `before` and the next `after`, without braces. */
+static char *between(const char *text, const char *before, char after)
+{
+    const char *start = strstr(text, before);
+    cr_assert(start != NULL, "no '%s'", before);
+    start += strlen(before);
+    char *out = keep(calloc(strlen(start) + 1, 1));
+    for (size_t n = 0; *start && *start != after; start++)
+        if (*start != '{' && *start != '}')
+            out[n++] = *start;
+    return out;
+}
+
+Test(readme, bibtex_and_citation_agree)
+{
+    const char *bibtex = block_with("@inproceedings"), *program = strstr(bibtex, "@misc");
+    const char *cff = tree_file("CITATION.cff"), *references = strstr(cff, "references:");
+    cr_assert(program && references);
+    char *title = between(program, "title     = {", '\n');
+    title[strcspn(title, ",")] = 0;
+    cr_expect(!strcmp(title, between(cff, "title: \"", '"')), "%s", title);
+    cr_expect(!strcmp(between(program, "author    = {{", '}'), between(cff, "- name: ", '\n')));
+    cr_expect(!strcmp(between(program, "note      = {version ", '}'), TELESGD_VERSION));
+    cr_expect(!strcmp(between(cff, "\nversion: ", '\n'), TELESGD_VERSION));
+    cr_expect(!strcmp(between(bibtex, "title     = {", '}'), between(references, "title: ", '\n')));
+    cr_expect(!strcmp(between(bibtex, "booktitle = {", '}'),
+                      between(references, "collection-title: ", '\n')));
+    cr_expect(!strcmp(between(bibtex, "year      = {", '}'), between(references, "year: ", '\n')));
+    cr_expect(!strcmp(between(bibtex, "url       = {", '}'), between(references, "url: ", '\n')));
+    static const char *const names[] = {"Takezawa", "Yuki", "Stich", "Sebastian U."};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        cr_expect(strstr(bibtex, names[i]) && strstr(references, names[i]), "%s", names[i]);
+}
