@@ -50,7 +50,7 @@ struct comparison {
     struct tsgd_logset set;
     struct tsgd_groups groups;
     bool *quadratic, *network;      /* [groups.n]: what a run of the group is known to be */
-    const struct tsgd_axis *axis;
+    const struct tsgd_xaxis *axis;
     size_t n_measures;
     struct tsgd_measure measure[TSGD_LOG_METRICS];
     struct tsgd_curve *curve;       /* [set.n], of the measure that is shown */
@@ -509,7 +509,7 @@ done:
 /* What the evaluations are asked for. */
 static uint64_t wanted(const struct comparison *c)
 {
-    uint64_t bits = tsgd_axis_metrics(c->axis);
+    uint64_t bits = tsgd_xaxis_metrics(c->axis);
     for (size_t i = 0; i < c->n_measures; i++)
         bits |= UINT64_C(1) << c->measure[i].metric;
     for (size_t i = 0; i < USUAL; i++)
@@ -625,7 +625,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     struct comparison c = {
         .s = s,
         .form = s->csv ? TSGD_SHEET_CSV : s->latex ? TSGD_SHEET_LATEX : TSGD_SHEET_TEXT,
-        .axis = tsgd_axis_find(s->x),
+        .axis = tsgd_xaxis_find(s->x),
     };
     enum tsgd_exit code = TSGD_EXIT_DONE;
     if (compare(&c, self, cli, &err)) {

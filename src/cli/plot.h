@@ -16,7 +16,7 @@ struct tsgd_panel {
 /* Panels stand one below the other. Nothing here belongs to the plot. */
 struct tsgd_plot {
     const char *title;              /* "" for none */
-    const struct tsgd_axis *axis;
+    const struct tsgd_xaxis *axis;
     size_t n;
     const char *const *legend;      /* [n] */
     size_t n_panels;

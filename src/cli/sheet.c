@@ -168,7 +168,7 @@ void tsgd_put_csv(FILE *out, const char *text)
     }
     fputc('"', out);
     for (; *text; text++)
-        fprintf(out, "%s%c", *text == '"' ? "\"" : "", *text);
+        fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
     fputc('"', out);
 }
 
