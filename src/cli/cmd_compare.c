@@ -7,6 +7,7 @@
 #include "cli/outputs.h"
 #include "cli/plot.h"
 #include "cli/sheet.h"
+#include "cli/values.h"
 #include "run/metrics.h"
 
 #include <math.h>
@@ -477,11 +478,19 @@ done:
 
 /* ---- all together ---- */
 
+/* What can be known before the logs are read. */
 static enum tsgd_status check_options(const struct tsgd_settings *s, struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
+    bool named[TSGD_FIELDS];
     if (s->csv + s->latex + s->ascii > 1)
-        return tsgd_fail(err, TSGD_EINVAL, "--csv, --latex, --ascii: found several, want one");
-    return s->plot ? tsgd_plot_check_name(s->plot, err) : TSGD_OK;
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--csv, --latex, --ascii: found several, want one"));
+    TRY(tsgd_fields_parse(named, s->by, "--by", err));
+    TRY(tsgd_fields_parse(named, s->best, "--best", err));
+    if (s->plot)
+        TRY(tsgd_plot_check_name(s->plot, err));
+done:
+    return st;
 }
 
 /* The metrics that --metric names; each once. */
@@ -650,8 +659,10 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
 static const char about[] =
     "Prints a table of runs from their logs ('telesgd train --log LOG'), or those in a folder: how "
     "far they came, how good they are, what they sent. Runs that differ only in the seed are one "
-    "row, with mean and standard deviation; of a search ('telesgd tune') it is the choice. A "
-    "second table has the metric after as much of X, as far as all runs came that ended well:\n"
+    "row, with mean and standard deviation; of a search ('telesgd tune') it is the choice. Runs "
+    "that diverged, were stopped or are going on are told of, and left out of the mean where "
+    "others of the row came to their end. A second table has the metric after as much of X, as far "
+    "as all runs came that ended well:\n"
     "= 75.84 %\tevery run of the row was evaluated there\n"
     "= ~75.84 %\tinterpolated between the evaluations before and after: linearly, or grad_norm2 in "
     "its logarithm\n"

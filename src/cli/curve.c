@@ -69,8 +69,8 @@ static double x_of(const struct tsgd_runlog *log, size_t i, const struct tsgd_xa
 }
 
 enum tsgd_status tsgd_curve_create(struct tsgd_curve *out, const struct tsgd_runlog *log,
-                                   const struct tsgd_xaxis *axis, const struct tsgd_measure *measure,
-                                   struct tsgd_error *err)
+                                   const struct tsgd_xaxis *axis,
+                                   const struct tsgd_measure *measure, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_curve c = TSGD_CURVE_INIT;

@@ -44,8 +44,8 @@ struct tsgd_curve {
 
 /* TSGD_ENOMEM. */
 enum tsgd_status tsgd_curve_create(struct tsgd_curve *out, const struct tsgd_runlog *log,
-                                   const struct tsgd_xaxis *axis, const struct tsgd_measure *measure,
-                                   struct tsgd_error *err);
+                                   const struct tsgd_xaxis *axis,
+                                   const struct tsgd_measure *measure, struct tsgd_error *err);
 void tsgd_curve_release(struct tsgd_curve *c);
 
 /* The value at x: of the point there, else interpolated between the points before and after, and

@@ -81,8 +81,8 @@ bool tsgd_panel_range(struct tsgd_range *out, const struct tsgd_plot *plot,
     return r.least <= r.most;
 }
 
-/* As a string of gnuplot's in which nothing has a meaning: only a quote has one, and is doubled; for
- * a backquote, which elsewhere would start a shell, a quote stands too.                         */
+/* As a string of gnuplot's in which nothing has a meaning: only a quote has one, and is doubled.
+ * For a backquote, which elsewhere would start a shell, a quote stands too.                     */
 static void put_quoted(FILE *f, const char *text)
 {
     char *shown = strdup(text);

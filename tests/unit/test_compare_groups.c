@@ -303,8 +303,8 @@ Test(compare_groups, csv_has_numbers_in_full_and_a_deviation_beside_each)
     expect_code(&r, 0);
     cr_expect(!strcmp(r.out, "group,seeds,round,round_sd,gradients,gradients_sd,samples,samples_sd,"
                       "test_accuracy,test_accuracy_sd,test_loss,test_loss_sd,consensus,"
-                      "consensus_sd,bytes_gossip,bytes_gossip_sd,bytes_teleport,bytes_teleport_sd,wall_seconds,"
-                      "wall_seconds_sd,log\n"
+                      "consensus_sd,bytes_gossip,bytes_gossip_sd,bytes_teleport,bytes_teleport_sd,"
+                      "wall_seconds,wall_seconds_sd,log\n"
                       "\"dsgd, 4 of 4, ring\",2,,,100,0,,,0.123456789,0,,,,,,,,,,,2 logs\n"),
               "%s", r.out);
 }
