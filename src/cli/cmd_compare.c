@@ -40,8 +40,8 @@ static const struct {
 };
 enum { COLUMNS = sizeof column / sizeof *column };
 
-/* Metrics that are shown when none is asked for, where a log has one of them. */
-static const char *const usual[] = {"test_accuracy", "grad_norm2"};
+/* Metrics of which some are shown when none is asked for. */
+static const char *const usual[] = {"test_accuracy", "validation_accuracy", "grad_norm2"};
 enum { USUAL = sizeof usual / sizeof *usual };
 
 /* What was asked for, and what there is. */
@@ -266,7 +266,7 @@ static double common_length(const struct comparison *c, int rank)
 static bool choose_places(const struct comparison *c, double at[FRACTIONS])
 {
     double length = 0;
-    for (int rank = 0; rank < 3 && length == 0; rank++)
+    for (int rank = 0; rank < USUAL && length == 0; rank++)
         length = common_length(c, rank);
     for (int f = 0; f < FRACTIONS; f++) {
         at[f] = f + 1 == FRACTIONS ? length : length * (f + 1) / FRACTIONS;
@@ -523,26 +523,25 @@ static uint64_t wanted(const struct comparison *c)
         bits |= UINT64_C(1) << c->measure[i].metric;
     for (size_t i = 0; i < USUAL; i++)
         bits |= UINT64_C(1) << tsgd_metric_number(usual[i]);
-    return bits | UINT64_C(1) << tsgd_metric_number("validation_accuracy");
+    return bits;
 }
 
-static bool any_has(const struct comparison *c, const char *metric)
-{
-    bool found = false;
-    for (size_t i = 0; i < c->set.n && !found; i++)
-        found = tsgd_runlog_has(&c->set.log[i], tsgd_metric_number(metric));
-    return found;
-}
-
-/* The usual metrics, where a log has them; of runs with validation that is what there are curves
- * of.                                                                                           */
+/* The usual metrics, where a log has one. Runs with validation measure test samples once, at their
+ * ends: they have no curve but that of the validation.                                          */
 static void choose_measures(struct comparison *c)
 {
-    for (size_t i = 0; i < USUAL && !c->s->metric; i++)
-        if (any_has(c, usual[i]))
-            c->measure[c->n_measures++] = tsgd_measure_of(tsgd_metric_number(usual[i]));
-    if (!c->s->metric && any_has(c, "validation_accuracy"))
-        c->measure[c->n_measures++] = tsgd_measure_of(tsgd_metric_number("validation_accuracy"));
+    bool found[USUAL] = {false};
+    for (size_t i = 0; i < c->set.n; i++) {
+        bool has[USUAL];
+        for (size_t k = 0; k < USUAL; k++)
+            has[k] = tsgd_runlog_has(&c->set.log[i], tsgd_metric_number(usual[k]));
+        has[0] &= !has[1];
+        for (size_t k = 0; k < USUAL; k++)
+            found[k] |= has[k];
+    }
+    for (size_t k = 0; k < USUAL && !c->s->metric; k++)
+        if (found[k])
+            c->measure[c->n_measures++] = tsgd_measure_of(tsgd_metric_number(usual[k]));
 }
 
 static enum tsgd_status tell_kinds(struct comparison *c, struct tsgd_error *err)
