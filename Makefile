@@ -91,7 +91,7 @@ $(B)/revision: FORCE     # touched only when it is another one
 
 # ---- what is needed, by package; the reason for each stands in the README ----
 NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev
-NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist
+NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist gnuplot-nox
 NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget locales python3-numpy
 NEED_CLANG := $(NEED_TEST) clang
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user

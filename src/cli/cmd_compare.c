@@ -7,6 +7,7 @@
 #include "cli/outputs.h"
 #include "cli/plot.h"
 #include "cli/sheet.h"
+#include "cli/values.h"
 #include "run/metrics.h"
 
 #include <math.h>
@@ -39,8 +40,8 @@ static const struct {
 };
 enum { COLUMNS = sizeof column / sizeof *column };
 
-/* Metrics that are shown when none is asked for, where a log has one of them. */
-static const char *const usual[] = {"test_accuracy", "grad_norm2"};
+/* Metrics of which some are shown when none is asked for. */
+static const char *const usual[] = {"test_accuracy", "validation_accuracy", "grad_norm2"};
 enum { USUAL = sizeof usual / sizeof *usual };
 
 /* What was asked for, and what there is. */
@@ -50,7 +51,7 @@ struct comparison {
     struct tsgd_logset set;
     struct tsgd_groups groups;
     bool *quadratic, *network;      /* [groups.n]: what a run of the group is known to be */
-    const struct tsgd_axis *axis;
+    const struct tsgd_xaxis *axis;
     size_t n_measures;
     struct tsgd_measure measure[TSGD_LOG_METRICS];
     struct tsgd_curve *curve;       /* [set.n], of the measure that is shown */
@@ -265,7 +266,7 @@ static double common_length(const struct comparison *c, int rank)
 static bool choose_places(const struct comparison *c, double at[FRACTIONS])
 {
     double length = 0;
-    for (int rank = 0; rank < 3 && length == 0; rank++)
+    for (int rank = 0; rank < USUAL && length == 0; rank++)
         length = common_length(c, rank);
     for (int f = 0; f < FRACTIONS; f++) {
         at[f] = f + 1 == FRACTIONS ? length : length * (f + 1) / FRACTIONS;
@@ -477,11 +478,19 @@ done:
 
 /* ---- all together ---- */
 
+/* What can be known before the logs are read. */
 static enum tsgd_status check_options(const struct tsgd_settings *s, struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
+    bool named[TSGD_FIELDS];
     if (s->csv + s->latex + s->ascii > 1)
-        return tsgd_fail(err, TSGD_EINVAL, "--csv, --latex, --ascii: found several, want one");
-    return s->plot ? tsgd_plot_check_name(s->plot, err) : TSGD_OK;
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--csv, --latex, --ascii: found several, want one"));
+    TRY(tsgd_fields_parse(named, s->by, "--by", err));
+    TRY(tsgd_fields_parse(named, s->best, "--best", err));
+    if (s->plot)
+        TRY(tsgd_plot_check_name(s->plot, err));
+done:
+    return st;
 }
 
 /* The metrics that --metric names; each once. */
@@ -509,31 +518,30 @@ done:
 /* What the evaluations are asked for. */
 static uint64_t wanted(const struct comparison *c)
 {
-    uint64_t bits = tsgd_axis_metrics(c->axis);
+    uint64_t bits = tsgd_xaxis_metrics(c->axis);
     for (size_t i = 0; i < c->n_measures; i++)
         bits |= UINT64_C(1) << c->measure[i].metric;
     for (size_t i = 0; i < USUAL; i++)
         bits |= UINT64_C(1) << tsgd_metric_number(usual[i]);
-    return bits | UINT64_C(1) << tsgd_metric_number("validation_accuracy");
+    return bits;
 }
 
-static bool any_has(const struct comparison *c, const char *metric)
-{
-    bool found = false;
-    for (size_t i = 0; i < c->set.n && !found; i++)
-        found = tsgd_runlog_has(&c->set.log[i], tsgd_metric_number(metric));
-    return found;
-}
-
-/* The usual metrics, where a log has them; of runs with validation that is what there are curves
- * of.                                                                                           */
+/* The usual metrics, where a log has one. Runs with validation measure test samples once, at their
+ * ends: they have no curve but that of the validation.                                          */
 static void choose_measures(struct comparison *c)
 {
-    for (size_t i = 0; i < USUAL && !c->s->metric; i++)
-        if (any_has(c, usual[i]))
-            c->measure[c->n_measures++] = tsgd_measure_of(tsgd_metric_number(usual[i]));
-    if (!c->s->metric && any_has(c, "validation_accuracy"))
-        c->measure[c->n_measures++] = tsgd_measure_of(tsgd_metric_number("validation_accuracy"));
+    bool found[USUAL] = {false};
+    for (size_t i = 0; i < c->set.n; i++) {
+        bool has[USUAL];
+        for (size_t k = 0; k < USUAL; k++)
+            has[k] = tsgd_runlog_has(&c->set.log[i], tsgd_metric_number(usual[k]));
+        has[0] &= !has[1];
+        for (size_t k = 0; k < USUAL; k++)
+            found[k] |= has[k];
+    }
+    for (size_t k = 0; k < USUAL && !c->s->metric; k++)
+        if (found[k])
+            c->measure[c->n_measures++] = tsgd_measure_of(tsgd_metric_number(usual[k]));
 }
 
 static enum tsgd_status tell_kinds(struct comparison *c, struct tsgd_error *err)
@@ -625,7 +633,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     struct comparison c = {
         .s = s,
         .form = s->csv ? TSGD_SHEET_CSV : s->latex ? TSGD_SHEET_LATEX : TSGD_SHEET_TEXT,
-        .axis = tsgd_axis_find(s->x),
+        .axis = tsgd_xaxis_find(s->x),
     };
     enum tsgd_exit code = TSGD_EXIT_DONE;
     if (compare(&c, self, cli, &err)) {
@@ -650,8 +658,10 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
 static const char about[] =
     "Prints a table of runs from their logs ('telesgd train --log LOG'), or those in a folder: how "
     "far they came, how good they are, what they sent. Runs that differ only in the seed are one "
-    "row, with mean and standard deviation; of a search ('telesgd tune') it is the choice. A "
-    "second table has the metric after as much of X, as far as all runs came that ended well:\n"
+    "row, with mean and standard deviation; of a search ('telesgd tune') it is the choice. Runs "
+    "that diverged, were stopped or are going on are told of, and left out of the mean where "
+    "others of the row came to their end. A second table has the metric after as much of X, as far "
+    "as all runs came that ended well:\n"
     "= 75.84 %\tevery run of the row was evaluated there\n"
     "= ~75.84 %\tinterpolated between the evaluations before and after: linearly, or grad_norm2 in "
     "its logarithm\n"

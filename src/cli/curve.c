@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static const struct tsgd_axis axes[] = {
+static const struct tsgd_xaxis axes[] = {
     {"gradients", "gradients", TSGD_COUNT, {"gradients", NULL}},
     {"rounds", "rounds", TSGD_COUNT, {"round", NULL}},
     {"samples", "samples", TSGD_COUNT, {"samples", NULL}},
@@ -16,7 +16,7 @@ static const struct tsgd_axis axes[] = {
     {"wall_seconds", "seconds", TSGD_SECONDS, {"wall_seconds", NULL}},
 };
 
-const struct tsgd_axis *tsgd_axis_find(const char *name)
+const struct tsgd_xaxis *tsgd_xaxis_find(const char *name)
 {
     size_t i = 0;
     while (name && strcmp(axes[i].name, name))
@@ -24,7 +24,7 @@ const struct tsgd_axis *tsgd_axis_find(const char *name)
     return &axes[i];
 }
 
-uint64_t tsgd_axis_metrics(const struct tsgd_axis *axis)
+uint64_t tsgd_xaxis_metrics(const struct tsgd_xaxis *axis)
 {
     uint64_t bits = 0;
     for (size_t i = 0; i < 2 && axis->metric[i]; i++)
@@ -60,7 +60,7 @@ struct tsgd_measure tsgd_measure_of(size_t metric)
 
 /* ---- of one run ---- */
 
-static double x_of(const struct tsgd_runlog *log, size_t i, const struct tsgd_axis *axis)
+static double x_of(const struct tsgd_runlog *log, size_t i, const struct tsgd_xaxis *axis)
 {
     double x = 0;
     for (size_t k = 0; k < 2 && axis->metric[k]; k++)
@@ -69,8 +69,8 @@ static double x_of(const struct tsgd_runlog *log, size_t i, const struct tsgd_ax
 }
 
 enum tsgd_status tsgd_curve_create(struct tsgd_curve *out, const struct tsgd_runlog *log,
-                                   const struct tsgd_axis *axis, const struct tsgd_measure *measure,
-                                   struct tsgd_error *err)
+                                   const struct tsgd_xaxis *axis,
+                                   const struct tsgd_measure *measure, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_curve c = TSGD_CURVE_INIT;
@@ -160,7 +160,7 @@ struct tsgd_stat tsgd_stat_of(const double *value, size_t n)
         s.most = fmax(s.most, value[i]);
     }
     if (n > 0)
-        s.mean = sum / (double)n;
+        s.mean = s.least == s.most && !isnan(sum) ? s.least : sum / (double)n;
     for (size_t i = 0; i < n; i++)
         squares += (value[i] - s.mean) * (value[i] - s.mean);
     if (n > 1)

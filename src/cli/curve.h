@@ -8,7 +8,7 @@
 enum tsgd_unit { TSGD_COUNT, TSGD_PERCENT, TSGD_REAL, TSGD_BYTES, TSGD_SECONDS };
 
 /* What runs are laid out over. */
-struct tsgd_axis {
+struct tsgd_xaxis {
     const char *name;           /* as --x has it */
     const char *title;          /* "bytes sent" */
     enum tsgd_unit unit;
@@ -16,7 +16,7 @@ struct tsgd_axis {
 };
 
 /* By name, which must be known; NULL: gradients. */
-const struct tsgd_axis *tsgd_axis_find(const char *name);
+const struct tsgd_xaxis *tsgd_xaxis_find(const char *name);
 
 /* A metric, and how people look at it. */
 struct tsgd_measure {
@@ -30,7 +30,7 @@ struct tsgd_measure {
 struct tsgd_measure tsgd_measure_of(size_t metric);
 
 /* The metrics, as bits for tsgd_runlog_read. */
-uint64_t tsgd_axis_metrics(const struct tsgd_axis *axis);
+uint64_t tsgd_xaxis_metrics(const struct tsgd_xaxis *axis);
 
 /* ---- of one run ---- */
 
@@ -44,8 +44,8 @@ struct tsgd_curve {
 
 /* TSGD_ENOMEM. */
 enum tsgd_status tsgd_curve_create(struct tsgd_curve *out, const struct tsgd_runlog *log,
-                                   const struct tsgd_axis *axis, const struct tsgd_measure *measure,
-                                   struct tsgd_error *err);
+                                   const struct tsgd_xaxis *axis,
+                                   const struct tsgd_measure *measure, struct tsgd_error *err);
 void tsgd_curve_release(struct tsgd_curve *c);
 
 /* The value at x: of the point there, else interpolated between the points before and after, and

@@ -258,8 +258,8 @@ static enum tsgd_status tell_mixed(struct tsgd_groups *g, const struct making *m
     size_t bytes;
     FILE *f = open_memstream(&g->mixed, &bytes);
     for (size_t i = 0; f && i < TSGD_FIELDS; i++)
-        if (!m->key[i] && tsgd_field_counts(i) && !memchr(free_fields, (int)i, sizeof free_fields) &&
-            is_mixed(g, m, i))
+        if (!m->key[i] && tsgd_field_counts(i) &&
+            !memchr(free_fields, (int)i, sizeof free_fields) && is_mixed(g, m, i))
             fprintf(f, "%s%s", ftell(f) > 0 ? ", " : "", tsgd_field_name(i));
     bool written = f && !ferror(f);
     if (f && fclose(f) == 0 && written)

@@ -81,13 +81,14 @@ bool tsgd_panel_range(struct tsgd_range *out, const struct tsgd_plot *plot,
     return r.least <= r.most;
 }
 
-/* As a string of gnuplot's in which nothing has a meaning. */
+/* As a string of gnuplot's in which nothing has a meaning: only a quote has one, and is doubled.
+ * For a backquote, which elsewhere would start a shell, a quote stands too.                     */
 static void put_quoted(FILE *f, const char *text)
 {
     char *shown = strdup(text);
     fputc('\'', f);
     for (const char *c = shown ? tsgd_human_text(shown) : ""; *c; c++)
-        fputs(*c == '\'' ? "''" : (char[]){*c == '`' ? '\'' : *c, 0}, f);
+        fputs(*c == '\'' || *c == '`' ? "''" : (char[]){*c, 0}, f);
     fputc('\'', f);
     free(shown);
 }
@@ -245,16 +246,20 @@ static int run_gnuplot(FILE *script, FILE *picture, FILE *errors, int *status)
     return why;
 }
 
-/* The first line that says something. */
-static void first_line(char *text, size_t room, FILE *from)
+/* The last line that says something: gnuplot repeats its input before it says what is wrong. */
+static void last_line(char *text, size_t room, FILE *from)
 {
+    char *line = NULL;
+    size_t bytes = 0;
     rewind(from);
     *text = 0;
-    while (fgets(text, (int)room, from)) {
-        text[strcspn(text, "\n")] = 0;
-        if (strspn(text, " \t^") < strlen(text) && strncmp(text, "gnuplot>", 8))
-            return;
+    while (getline(&line, &bytes, from) >= 0) {
+        const char *begin = line + strspn(line, " \t");
+        line[strcspn(line, "\n")] = 0;
+        if (*begin)
+            snprintf(text, room, "%s", begin);
     }
+    free(line);
 }
 
 /* The chunk goes before the last one, which is always the same. */
@@ -305,7 +310,7 @@ enum tsgd_status tsgd_plot_write(const struct tsgd_plot *plot, const char *path,
                       "install gnuplot-nox), or want --ascii"));
     if (why)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: cannot run gnuplot: %s", strerror(why)));
-    first_line(said, sizeof said, errors);
+    last_line(said, sizeof said, errors);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: gnuplot failed: %s", *said ? said : "it was killed"));
     mark(picture.f, form->ending);

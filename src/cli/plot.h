@@ -16,7 +16,7 @@ struct tsgd_panel {
 /* Panels stand one below the other. Nothing here belongs to the plot. */
 struct tsgd_plot {
     const char *title;              /* "" for none */
-    const struct tsgd_axis *axis;
+    const struct tsgd_xaxis *axis;
     size_t n;
     const char *const *legend;      /* [n] */
     size_t n_panels;
@@ -38,8 +38,8 @@ enum tsgd_status tsgd_plot_write(const struct tsgd_plot *plot, const char *path,
 /* In plain characters, as wide as a page on `out` (cli/page.h). TSGD_ENOMEM. */
 enum tsgd_status tsgd_plot_print(const struct tsgd_plot *plot, FILE *out, struct tsgd_error *err);
 
-/* Least and most of the means, and whether the panel is drawn in the logarithm: of what spans orders
- * of magnitude. Then they are above 0. False: there is nothing to draw.                         */
+/* Least and most of the means, and whether the panel is drawn in the logarithm, because they span
+ * orders of magnitude. Then they are above 0. False: there is nothing to draw.                  */
 struct tsgd_range { double least, most; bool logarithmic; };
 bool tsgd_panel_range(struct tsgd_range *out, const struct tsgd_plot *plot,
                       const struct tsgd_panel *panel);

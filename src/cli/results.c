@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "cli/runlog.h"
+#include "cli/sheet.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -18,18 +19,6 @@ struct columns {
 
 /* ---- comma-separated values ---- */
 
-static void put_text(FILE *f, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, f);
-        return;
-    }
-    fputc('"', f);
-    for (const char *c = text; *c; c++)
-        fprintf(f, *c == '"' ? "\"\"" : "%c", *c);
-    fputc('"', f);
-}
-
 /* Nine digits, as in the log. */
 static void put_real(FILE *f, double x)
 {
@@ -41,7 +30,7 @@ static void put_real(FILE *f, double x)
 static void put_value(FILE *f, const json_t *value)
 {
     if (json_is_string(value))
-        put_text(f, json_string_value(value));
+        tsgd_put_csv(f, json_string_value(value));
     else if (json_is_integer(value))
         fprintf(f, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_real(value))
@@ -69,7 +58,7 @@ static void put_settings_heading(FILE *f, const struct tsgd_grid *g)
 static void put_settings(FILE *f, const struct tsgd_grid *g, const struct tsgd_entry *e,
                          const json_t *config)
 {
-    put_text(f, e->from->name);
+    tsgd_put_csv(f, e->from->name);
     for (size_t i = 0; i < TSGD_SETTINGS; i++)
         if (g->differs[i]) {
             fputc(',', f);
@@ -158,7 +147,7 @@ static enum tsgd_status write_result(const struct tsgd_entry *e, const struct ts
     (void)err;
     put_settings(w->f, w->s->grid, e, log->config);
     fprintf(w->f, ",%s,", tsgd_state_name[e->state]);
-    put_text(w->f, slash + 1);
+    tsgd_put_csv(w->f, slash + 1);
     for (size_t i = 0; i < w->columns.n; i++) {
         fputc(',', w->f);
         put_value(w->f, json_object_get(log->summary, w->columns.name[i]));

@@ -101,7 +101,7 @@ const char *tsgd_unit_text(double x, enum tsgd_unit unit, char *text)
     case TSGD_BYTES: return tsgd_human_bytes(x, text);
     case TSGD_PERCENT: snprintf(text, TSGD_HUMAN, x < 1e9 ? "%.2f" : "%.4g", 100 * x); break;
     case TSGD_REAL: snprintf(text, TSGD_HUMAN, "%.4g", x); break;
-    case TSGD_SECONDS: snprintf(text, TSGD_HUMAN, x < 1e9 ? "%.2f" : "%.4g", x); break;
+    case TSGD_SECONDS: snprintf(text, TSGD_HUMAN, x >= 1 && x < 1e9 ? "%.2f" : "%.3g", x); break;
     }
     return text;
 }
@@ -168,7 +168,7 @@ void tsgd_put_csv(FILE *out, const char *text)
     }
     fputc('"', out);
     for (; *text; text++)
-        fprintf(out, "%s%c", *text == '"' ? "\"" : "", *text);
+        fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
     fputc('"', out);
 }
 

@@ -21,8 +21,7 @@ struct tsgd_values {
 #define TSGD_VALUES_INIT {.log = NULL}
 
 /* Besides equal values these numbers say: the log does not have the field; it is null or false. A
- * split seed that followed the seed is null, and so are lengths in rounds that followed from epochs.
- */
+ * split seed that followed the seed is null, and so are rounds that followed from epochs.       */
 enum { TSGD_VALUE_ABSENT, TSGD_VALUE_NONE };
 
 /* TSGD_ENOMEM. */
@@ -47,8 +46,8 @@ const char *tsgd_value_text(const struct tsgd_values *v, size_t run, size_t fiel
 
 const char *tsgd_field_name(size_t field);
 
-/* The fields that a list "lr,topology" names, into named[]. TSGD_EINVAL: there is no such setting of
- * the result (suggests the nearest); `where` starts the sentence. text NULL: none.              */
+/* The fields that a list "lr,topology" names, into named[]. TSGD_EINVAL: there is no such setting
+ * of the result (suggests the nearest); `where` starts the sentence. text NULL: none.           */
 enum tsgd_status tsgd_fields_parse(bool named[TSGD_FIELDS], const char *text, const char *where,
                                    struct tsgd_error *err);
 

@@ -317,8 +317,15 @@ Test(compare, reads_what_tune_logs)
     char want[128];
     r = run("compare l l");
     expect_code(&r, 0);
-    snprintf(want, sizeof want, "teleport, %.0f of 7, ring, lr %g #2 - - - - %.2f%% "
-             "l(search,280gradientsinall) ", number(end, "chosen_active"), number(end, "chosen_lr"),
+    snprintf(want, sizeof want, "teleport, %.0f of 7, ring, lr %g #2 20 ",
+             number(end, "chosen_active"), number(end, "chosen_lr"));
+    expect_row(r.out, want);
+    snprintf(want, sizeof want, " %.2f%% l(search,280gradientsinall) ",
+             100 * number(end, "validation_accuracy"));
+    expect_row(strstr(r.out, "\nvalidation accuracy after"), want);
+    r = run("compare l --metric test_accuracy");
+    expect_code(&r, 0);
+    snprintf(want, sizeof want, " - - - - %.2f%% l(search,280gradientsinall) ",
              100 * number(end, "test_accuracy"));
     expect_row(strstr(r.out, "\ngradients "), want);
 }
