@@ -12,7 +12,8 @@ TestSuite(pages, .init = enter_folder, .fini = leave_folder, .timeout = 240);
 
 static const struct { const char *name; unsigned options; } commands[] = {
     {"train", TSGD_FOR_TRAIN}, {"tune", TSGD_FOR_TUNE}, {"eval", TSGD_FOR_EVAL},
-    {"topology", TSGD_FOR_TOPOLOGY}, {"compare", 0}, {"list", 0}, {"help", TSGD_FOR_HELP},
+    {"topology", TSGD_FOR_TOPOLOGY}, {"split", TSGD_FOR_SPLIT}, {"compare", 0}, {"list", 0},
+    {"help", TSGD_FOR_HELP},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
