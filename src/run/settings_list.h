@@ -19,27 +19,28 @@
  * HELP      one or two sentences, without the default                                           */
 
 SETTING(data, "data", TEXT, "DATA", ANYTHING, UNSET("must be given"), ABOUT_DATA, DATA, RESULT,
-        TRAIN | TUNE | EVAL | COMMON,
+        TRAIN | TUNE | EVAL | SPLIT | COMMON,
         "what to learn from; see 'telesgd list data'. Not for --model quadratic")
 SETTING(data_dir, "data-dir", TEXT, "DIR", ANYTHING, UNSET("the usual place of the data set"),
-        ABOUT_DATA, DATA, RESULT, TRAIN | TUNE | EVAL,
+        ABOUT_DATA, DATA, RESULT, TRAIN | TUNE | EVAL | SPLIT,
         "folder with the files of the data set")
-SETTING(subset, "subset", COUNT, "N", FROM(1), UNSET("all"), ABOUT_DATA, DATA, RESULT, TRAIN | TUNE,
+SETTING(subset, "subset", COUNT, "N", FROM(1), UNSET("all"), ABOUT_DATA, DATA, RESULT,
+        TRAIN | TUNE | SPLIT,
         "use only N training samples, the first of a shuffle by --split-seed")
 SETTING(partition, "partition", TEXT, "RULE", ANYTHING, IS("iid"), ABOUT_DATA, DATA, RESULT,
-        TRAIN | TUNE | COMMON,
+        TRAIN | TUNE | SPLIT | COMMON,
         "how the samples are split among the nodes; see 'telesgd list partitions'")
 SETTING(split, "split", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_DATA, DATA, RESULT,
-        TRAIN | TUNE,
+        TRAIN | TUNE | SPLIT,
         "read the split from FILE instead of drawing one by --partition")
 SETTING(save_split, "save-split", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_DATA, DATA, OUTPUT,
-        TRAIN,
+        TRAIN | SPLIT,
         "write the split to FILE, for --split")
 SETTING(allow_empty, "allow-empty", FLAG, NULL, ANYTHING, IS("false"), ABOUT_DATA, DATA, RESULT,
-        TRAIN | TUNE,
+        TRAIN | TUNE | SPLIT,
         "let nodes have no samples: a token that visits one takes no step but still gossips")
 SETTING(split_seed, "split-seed", COUNT, "N", ANYTHING, UNSET("the value of --seed"), ABOUT_DATA,
-        DATA, RESULT, TRAIN | TUNE,
+        DATA, RESULT, TRAIN | TUNE | SPLIT,
         "seed of --subset and --partition")
 SETTING(normalize, "normalize", TEXT, "HOW", ANYTHING, IS("none"), ABOUT_DATA, DATA, RESULT,
         TRAIN | TUNE,
@@ -79,7 +80,7 @@ SETTING(method, "method", TEXT, "METHOD", ANYTHING, IS("teleport"), ABOUT_METHOD
         TRAIN | TUNE | COMMON,
         "how tokens move and mix; see 'telesgd list methods'")
 SETTING(nodes, "nodes", COUNT, "N", RANGE(1, UINT32_MAX - 1), IS("100"), ABOUT_METHOD, RUN, RESULT,
-        TRAIN | TUNE | COMMON,
+        TRAIN | TUNE | SPLIT | COMMON,
         "participants, each with its own share of the data")
 SETTING(active, "active", COUNT, "K", RANGE(1, UINT32_MAX - 1), IS("8"), ABOUT_METHOD, RUN, RESULT,
         TRAIN | TOPOLOGY | COMMON,
@@ -187,7 +188,7 @@ SETTING(epochs, "epochs", REAL, "E", ABOVE(0), UNSET("as long as --rounds says")
         "in place of --rounds: as many rounds as E passes over the training samples take when all "
         "minibatches are full")
 SETTING(validation, "validation", REAL, "P", ABOVE_BELOW(0, 1),
-        UNSET("0.1 in a search, none in a run"), ABOUT_LENGTH, DATA, RESULT, TRAIN | TUNE,
+        UNSET("0.1 in a search, none in a run"), ABOUT_LENGTH, DATA, RESULT, TRAIN | TUNE | SPLIT,
         "share of every node's samples that is held out from training, to choose by: evaluations "
         "are of those, and the test samples are looked at once, at the end")
 SETTING(lr_grid, "lr-grid", LIST, "E1,E2,..", SINGLE ABOVE(0), UNSET("--lr alone"), ABOUT_LENGTH,
@@ -237,7 +238,7 @@ SETTING(trace_events, "trace-events", COUNT, "N", FROM(1), IS("200000"), ABOUT_O
         OUTPUT, TRAIN | TUNE,
         "events that a worker has room for; the trace ends when it is used up")
 SETTING(force, "force", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        TRAIN | TUNE | COMPARE,
+        TRAIN | TUNE | COMPARE | SPLIT,
         "replace files that are there, also those that telesgd did not write")
 SETTING(dry_run, "dry-run", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         TRAIN | SWEEP,
@@ -249,7 +250,7 @@ SETTING(matrix, "matrix", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGR
         TOPOLOGY,
         "print the weights of a period instead: lines 'round row column weight'")
 SETTING(json, "json", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        EVAL | TOPOLOGY,
+        EVAL | TOPOLOGY | SPLIT,
         "print one JSON object instead of text")
 SETTING(by, "by", TEXT, "S1,S2,..", ANYTHING, UNSET("every setting but the seed"), ABOUT_OUTPUT,
         PROGRAM, OUTPUT, COMPARE,
@@ -283,7 +284,7 @@ SETTING(completion, "completion", CHOICE, "SHELL", ONE_OF("bash|zsh"), UNSET("no
         "print what makes this shell complete commands, options and values")
 
 SETTING(seed, "seed", COUNT, "N", ANYTHING, IS("0"), ABOUT_MACHINE, RUN, RESULT,
-        TRAIN | TUNE | EVAL | TOPOLOGY,
+        TRAIN | TUNE | EVAL | TOPOLOGY | SPLIT,
         "of all randomness; same seed, same bits, for any number of threads")
 SETTING(threads, "threads", COUNT, "N", RANGE(1, 65536),
         UNSET("the CPUs that this process may use"), ABOUT_MACHINE, RUN, MACHINE, TRAIN | TUNE,

@@ -66,6 +66,23 @@ void tsgd_shelf_free(struct tsgd_shelf *shelf)
     free(shelf);
 }
 
+enum tsgd_status tsgd_shelf_resolve(struct tsgd_settings *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (s->split && s->subset)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--subset: cannot go with --split, which lists its "
+                      "samples"));
+    if (s->split && TSGD_GIVEN(s, partition))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--partition: cannot go with --split, which says whose "
+                      "each sample is"));
+    if (s->split)
+        TRY(TSGD_FILL(s, partition, NULL, err));
+    if (!TSGD_HAS(s, split_seed))
+        TRY(TSGD_FILL_COUNT(s, split_seed, s->seed, err));
+done:
+    return st;
+}
+
 /* A text between two others cannot be taken for a part of them: its length stands in front. */
 static enum tsgd_status make_key(char **out, size_t n, const char *const *text,
                                  const uint64_t number[5], struct tsgd_error *err)

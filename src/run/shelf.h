@@ -23,6 +23,10 @@ struct tsgd_shelf;
 enum tsgd_status tsgd_shelf_create(struct tsgd_shelf **out, struct tsgd_error *err);
 void tsgd_shelf_free(struct tsgd_shelf *shelf);
 
+/* Refuses settings of data that contradict each other, and fills in what follows: settings so
+ * resolved are what the calls below take. Reads no file. TSGD_EINVAL, TSGD_ENOMEM.              */
+enum tsgd_status tsgd_shelf_resolve(struct tsgd_settings *s, struct tsgd_error *err);
+
 /* The data set of these settings: --data, --data-dir and, where it is generated, --split-seed. Not
  * normalised. Errors as tsgd_dataset_load.                                                      */
 enum tsgd_status tsgd_shelf_data(struct tsgd_shelf *shelf, const struct tsgd_settings *s,

@@ -21,21 +21,12 @@ static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     unsigned long long groups = (s->batch - 1) / TSGD_LANES + 1;
-    if (s->split && s->subset)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--subset: cannot go with --split, which lists its "
-                      "samples"));
-    if (s->split && TSGD_GIVEN(s, partition))
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--partition: cannot go with --split, which says whose "
-                      "each sample is"));
+    TRY(tsgd_shelf_resolve(s, err));
     if (s->step_parts > groups)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--step-parts: found %llu, want at most %llu: parts are of "
                       "whole groups of %d samples, and --batch is %llu",
                       (unsigned long long)s->step_parts, groups, TSGD_LANES,
                       (unsigned long long)s->batch));
-    if (s->split)
-        TRY(TSGD_FILL(s, partition, NULL, err));
-    if (!TSGD_HAS(s, split_seed))
-        TRY(TSGD_FILL_COUNT(s, split_seed, s->seed, err));
 done:
     return st;
 }

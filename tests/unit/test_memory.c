@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "linalg/isa.h"
+#include "run/split_view.h"
 #include "sim/settings.h"
 #include "telesgd.h"
 #include "twin.h"
@@ -51,8 +52,19 @@ int posix_memalign(void **out, size_t alignment, size_t bytes)
 
 enum { LIVED = 10, TOLD = 11, BROKEN = 12 };    /* what a child found */
 
+/* What came of it, when memory was lacking or was not. */
+static int judge(long n, enum tsgd_status st, const struct tsgd_error *err)
+{
+    bool reached = atomic_exchange(&left, -1) < 0;
+    if (st != TSGD_OK && st != TSGD_ENOMEM)
+        fprintf(stderr, "allocation %ld: %s\n", n, err->text);
+    if (st == TSGD_OK)
+        return reached ? TOLD : LIVED;
+    return st == TSGD_ENOMEM && err->text[0] ? TOLD : BROKEN;
+}
+
 /* A run's life, in which allocation `n` from here on fails. */
-static int life(const struct tsgd_settings *s, long n)
+static int life_of_run(const struct tsgd_settings *s, long n)
 {
     struct tsgd_run *run = NULL;
     struct tsgd_error err = {.text = ""};
@@ -65,17 +77,31 @@ static int life(const struct tsgd_settings *s, long n)
     } else if (run) {
         return BROKEN;
     }
-    bool reached = atomic_exchange(&left, -1) < 0;
-    if (st != TSGD_OK && st != TSGD_ENOMEM)
-        fprintf(stderr, "allocation %ld: %s\n", n, err.text);
+    return judge(n, st, &err);
+}
+
+/* The same of what telesgd split shows. */
+static int life_of_view(const struct tsgd_settings *s, long n)
+{
+    struct tsgd_shelf *shelf = NULL;
+    struct tsgd_split_view v = TSGD_SPLIT_VIEW_INIT;
+    struct tsgd_split_stats stats;
+    struct tsgd_error err = {.text = ""};
+    atomic_store(&left, n);
+    enum tsgd_status st = tsgd_shelf_create(&shelf, &err);
     if (st == TSGD_OK)
-        return reached ? TOLD : LIVED;
-    return st == TSGD_ENOMEM && err.text[0] ? TOLD : BROKEN;
+        st = tsgd_split_view_make(&v, shelf, s, &err);
+    if (st == TSGD_OK)
+        st = tsgd_split_view_stats(&v, &stats, &err);
+    tsgd_split_view_release(&v);
+    tsgd_shelf_free(shelf);
+    return judge(n, st, &err);
 }
 
 /* From the first allocation to the last one that there is; each in a process of its own, so that no
  * library has got its memory already.                                                           */
-static void every_allocation_fails(const struct tsgd_settings *s)
+static void every_allocation_fails(int (*life)(const struct tsgd_settings *s, long n),
+                                   const struct tsgd_settings *s)
 {
     for (long n = 0;; n++) {
         int status;
@@ -98,12 +124,19 @@ static void every_allocation_fails(const struct tsgd_settings *s)
 
 Test(memory, each_allocation_of_a_pinned_run_may_fail, .timeout = 240)
 {
-    every_allocation_fails(settings_of(SMALL "model=quadratic pin=true"));
+    every_allocation_fails(life_of_run, settings_of(SMALL "model=quadratic pin=true"));
 }
 
 Test(memory, each_allocation_of_a_network_may_fail, .timeout = 240)
 {
-    every_allocation_fails(settings_of(SMALL "model=lenet data=blobs:200,1x16x16,10"));
+    every_allocation_fails(life_of_run, settings_of(SMALL "model=lenet data=blobs:200,1x16x16,10"));
+}
+
+Test(memory, each_allocation_of_a_view_of_a_split_may_fail, .timeout = 240)
+{
+    every_allocation_fails(life_of_view,
+                           settings_of("data=blobs:200,1x16x16,10 nodes=4 validation=0.2 "
+                                       "partition=dirichlet:1"));
 }
 
 ParameterizedTestParameters(memory, each_allocation_with_large_products_may_fail)
@@ -114,7 +147,8 @@ ParameterizedTestParameters(memory, each_allocation_with_large_products_may_fail
 /* Beyond 2^27 multiply-adds, where BLIS would take memory from its pool. */
 ParameterizedTest(size_t *row, memory, each_allocation_with_large_products_may_fail, .timeout = 240)
 {
-    every_allocation_fails(settings_of("model=mlp:520 data=blobs:1100,1x20x26,10 nodes=1 active=1 "
+    every_allocation_fails(life_of_run,
+                           settings_of("model=mlp:520 data=blobs:1100,1x20x26,10 nodes=1 active=1 "
                                        "rounds=1 lr=0.01 batch=512 step-parts=1 threads=1 isa=%s",
                                        tsgd_isa_table(*row)->isa));
 }
