@@ -103,20 +103,21 @@ fig2_picture() {
         done
     done > "$folder/fig2.dat"
     gnuplot <<E2
-set terminal svg size 860,420 font "sans-serif,13" background rgb "white"
+set terminal svg size 900,480 font "sans-serif,13" background rgb "white"
 set output "$here/fig2.svg"
 set multiplot layout 1,2
 set logscale xy
 set xlabel "nodes"; set ylabel "rounds"
 set xrange [11:1500]; set yrange [5:20000]; set xtics ($(echo "$nodes" | tr ' ' ','))
 set grid lc rgb "#dddddd" lt 1
-set key top left font ",11" samplen 2.5
+set key outside bottom center maxrows 3 font ",11" samplen 2.5
 array name[6] = ["D-SGD, ring", "D-SGD, exp", "D-SGD, base:1", "TELEPORTATION, ring", "TELEPORTATION, exp", "TELEPORTATION, base:1"]
 array tint[6] = [0xD55E00, 0xE69F00, 0xCC79A7, 0x0072B2, 0x56B4E9, 0x009E73]
+array dash[6] = [2, 2, 2, 1, 1, 1]
 do for [half = 0:1] {
     set title half == 0 ? "at the mean of the tokens" : "of the tokens, on average" noenhanced
     plot for [i = 1:6] "$folder/fig2.dat" index 6 * half + i - 1 using 1:2:3 with yerrorlines lw 2 lc rgb tint[i] \\
-        pt (i <= 3 ? 7 : 5) ps 0.7 dt (i <= 3 ? 2 : 1) title name[i]
+        pt (i <= 3 ? 7 : 5) ps 0.7 dt dash[i] title name[i]
 }
 E2
 }
@@ -261,7 +262,7 @@ A round of TELEPORTATION has k gradients where one of D-SGD has n; rounds are wh
 The paper: "Experimentally, we showed that TELEPORTATION can train neural networks more stably and achieve higher accuracy
 than Decentralized SGD." Here: 25 nodes, $([ "$mode" = full ] && echo 30 || echo 2) epochs for all methods, momentum 0.9, cosine with one epoch of warm-up,
 batches of 32. Step size (0.1, 0.01, 0.001) and k (1, 2, 4, 8, 16) are chosen by the tokens' accuracy on a tenth of the
-training samples that one more seed holds out. The data are split by \`dirichlet-even\`; the paper says "Dirichlet distribution with
+training samples that one more seed holds out, after 10 epochs. The data are split by \`dirichlet-even\`; the paper says "Dirichlet distribution with
 parameter α", and not, as far as we know, whether nodes have equally many samples.
 
 Accuracy is reported both ways: the mean of the tokens' own, which is what the paper plots, and that of their mean.
