@@ -103,7 +103,7 @@ fig2_picture() {
         done
     done > "$folder/fig2.dat"
     gnuplot <<E2
-set terminal svg size 900,480 font "sans-serif,13" background rgb "white"
+set terminal svg size 980,480 font "sans-serif,13" background rgb "white"
 set output "$here/fig2.svg"
 set multiplot layout 1,2
 set logscale xy
