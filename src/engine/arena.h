@@ -2,7 +2,7 @@
  *   seq       [tokens]                 one counter a token, 128 bytes apart
  *   tally     [tokens]                 what a token adds up between evaluations, 128 bytes apart
  *   row       [P][E][tokens][stride]   fp32, exchanged; with P = 2 a row alternates between two
- *                                      places, by the parity of the round; with P = 1 it stays
+ *                                      places, each time it is mixed; with P = 1 it stays
  *   own       [R][tokens][stride]      fp32, private to whoever steps the token (momentum, ..)
  * Rows start on a cache line; stride >= dim counts floats; padding stays zero. Huge pages are asked
  * for; a row is first touched by the worker whose home token it is. Size: (P E + R) * tokens *
@@ -38,11 +38,12 @@ enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, struct tsgd_holding *ho
                                  size_t tokens, size_t dim, uint32_t places, uint32_t exchanged,
                                  uint32_t private_rows, struct tsgd_error *err);
 
-/* Exchanged row e of `token` at round t. */
-static inline float *tsgd_arena_row(const struct tsgd_arena *a, uint64_t t, uint32_t e,
+/* Exchanged row e of `token` when it has been mixed so many times. */
+static inline float *tsgd_arena_row(const struct tsgd_arena *a, uint64_t turns, uint32_t e,
                                     size_t token)
 {
-    return a->row + (((t & (a->places - 1)) * a->exchanged + e) * a->tokens + token) * a->stride;
+    return a->row +
+           (((turns & (a->places - 1)) * a->exchanged + e) * a->tokens + token) * a->stride;
 }
 
 /* Private row r of `token`. */

@@ -1,7 +1,6 @@
 #include "engine/config.h"
 
 #include "base/cpu.h"
-#include "base/mem.h"
 
 size_t tsgd_config_tokens(const struct tsgd_engine_config *c)
 {
@@ -26,15 +25,14 @@ uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint
  * copied.                                                                                       */
 static bool gains(const struct tsgd_population *p, uint32_t workers)
 {
-    size_t links = 0, rows = tsgd_mul((size_t)p->k * p->mixing->period,
-                                      p->mixing->every > 1 ? p->mixing->every : 1);
+    size_t links = 0, rows = (size_t)p->k * p->mixing->period;
     for (uint32_t r = 0; r < p->mixing->period; r++)
         links += tsgd_csr_off_diagonal(&p->mixing->w[r]);
     if (links == 0)
         return p->k == 1;
     if (workers > tsgd_cpu_count())
         return false;
-    return workers == 1 || 2 * links > tsgd_mul(rows, p->k) || p->k % workers == 0;
+    return workers == 1 || 2 * links > rows * p->k || p->k % workers == 0;
 }
 
 bool tsgd_engine_slices(const struct tsgd_engine_config *c)

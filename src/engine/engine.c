@@ -243,7 +243,7 @@ const float *tsgd_engine_row(const struct tsgd_engine *e, uint32_t a, uint32_t r
     uint32_t q = e->state.pop_of[a];
     if (row == 0 && e->state.c.final_average)
         return tsgd_engine_mean(e, q);
-    return tsgd_arena_row(&e->state.arena, tsgd_engine_rounds(e, q), row, a);
+    return tsgd_state_row(&e->state, tsgd_engine_rounds(e, q), row, a);
 }
 
 const float *tsgd_engine_mean(const struct tsgd_engine *e, uint32_t population)

@@ -125,7 +125,7 @@ static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint6
     struct tsgd_arena *arena = &e->s->arena;
     uint32_t a = e->s->pop[q].first + b;
     size_t dim = arena->dim;
-    const float *x = tsgd_arena_row(arena, round_of(p, i), 0, a);
+    const float *x = tsgd_state_row(e->s, round_of(p, i), 0, a);
     float *ref = p->ref[i & 1];
     if (b == 0) {
         memcpy(ref, x, dim * sizeof *ref);

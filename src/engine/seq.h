@@ -3,13 +3,17 @@
  *     word = 2 * phase + busy
  *
  * A token's phase only grows. In round t it goes through
- *     2t     x_a^t stands in row[t & 1]: the token is between holders (the teleport)
- *     2t+1   its half-step x_a^{t+1/2} stands in row[t & 1]: neighbours may read it
- *     2t+2   it has mixed into row[(t+1) & 1], and reads nobody's round-t row any more
+ *     2t     x_a^t stands in row[m & 1]: the token is between holders (the teleport)
+ *     2t+1   its half-step x_a^{t+1/2} stands in row[m & 1]: neighbours may read it
+ *     2t+2   it has mixed into row[(m+1) & 1], and reads nobody's round-t row any more
+ * m counts the rounds before t in which tokens mix: it is t, unless some rounds pass without gossip
+ * (--mix-every). In such a round nobody reads the half-step, which becomes x_a^{t+1} where it
+ * stands.
+ *
  * A claim is one compare-and-swap from (phase, free) to (phase, busy), so order, single writer and
  * "nobody does it twice" follow from one word.
  *
- *   phase   row[t & 1]                        row[(t+1) & 1]
+ *   phase   row[m & 1]                        row[(m+1) & 1]
  *   2t      the claimer reads and writes      old readers may still be there
  *   2t+1    neighbours and the token read     the token's mix writes it, once R2 holds
  *
@@ -21,9 +25,10 @@
  * S2  A task is claimed only when it is ready, so nothing waits inside a task. Readiness:
  *     R1  mix of round t-1: every b that a reads in W_{t-1} shows at least 2t-1: its half-step is
  *         there.
- *     R2  mix of round t-1: every c that read a in W_{t-2} shows at least 2t-2: it has left the row
- *         that this mix overwrites. (For one fixed symmetric W, R1 implies it; for a directed or a
- *         changing W it does not.)
+ *     R2  mix of round t-1: every c that read a in W_s shows at least 2s+2, where s is the round in
+ *         which tokens mixed before (t-2): it has left the row that this mix overwrites. (For one
+ *         fixed symmetric W, R1 implies it; for a directed or a changing W it does not.)
+ *         A mix of a round without gossip asks for neither.
  *     R3  step of round t: if x^t is evaluated, the fold has read this token's row; when the run
  *         may end by that evaluation, its verdict is known.
  *     R4  step of round t, momentum at the nodes: the node's previous visitor shows 2t'+1, t' the

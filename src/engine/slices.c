@@ -22,7 +22,8 @@ static void divide(const struct state *s, uint32_t q, struct sliced_pop *p)
     floats = floats < SLICE_BYTES / column ? SLICE_BYTES / column : floats;
     p->slice_floats = s->workers == 1 ? dim : tsgd_round_up(floats, GRAIN);
     p->slices = (uint32_t)((dim - 1) / p->slice_floats + 1);
-    atomic_init(&p->next_slice, s->first_round * p->slices);
+    atomic_init(&p->next_slice,
+                tsgd_mixing_turns(s->pop[q].c.mixing, s->first_round) * p->slices);
 }
 
 enum tsgd_status tsgd_slices_init(struct slices *l, struct state *s, struct planner *planner,
@@ -55,12 +56,18 @@ size_t tsgd_slices_strip(const struct state *s)
 
 /* ---- the task ---- */
 
+/* The round of a slice. */
+static uint64_t round_of(const struct slices *l, uint32_t q, uint64_t slice)
+{
+    return tsgd_mixing_round(l->s->pop[q].c.mixing, slice / l->pop[q].slices);
+}
+
 bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice)
 {
     struct sliced_pop *p = &l->pop[q];
     const struct tsgd_seq *seq = l->s->arena.seq + l->s->pop[q].first;
     uint32_t k = l->s->pop[q].c.k;
-    uint64_t stepped = 2 * (slice / p->slices) + 1;
+    uint64_t stepped = 2 * round_of(l, q, slice) + 1;
     /* Relaxed: a hint at a token that was not there last time, to be asked first. Whatever it says,
      * all are asked.                                                                            */
     uint32_t b = atomic_load_explicit(&p->behind, memory_order_relaxed);
@@ -98,19 +105,16 @@ void tsgd_slice_run(struct slices *l, struct worker *w, uint32_t q, uint64_t sli
     const struct state *s = l->s;
     const struct pop *pop = &s->pop[q];
     struct sliced_pop *p = &l->pop[q];
-    uint64_t t = slice / p->slices + 1;
+    uint64_t t = round_of(l, q, slice) + 1;
     size_t from = slice % p->slices * p->slice_floats, to = from + p->slice_floats;
     const bool *absent = tsgd_plan_of(l->planner, t - 1)->absent;
-    uint32_t index = tsgd_mixing_index(pop->c.mixing, t - 1);
-    bool mixes = index < pop->c.mixing->period;     /* else rows stay as they are, where they are */
     to = to < s->arena.dim ? to : s->arena.dim;
     tsgd_begin(w, &tsgd_activity_slice, q, t - 1, (uint32_t)(slice % p->slices));
     TSGD_PROBE3(slice__begin, q, t - 1, slice % p->slices);
-    for (uint32_t i = 0; mixes && i < s->exchanged; i++)
-        tsgd_mix_all(s->c.kernels, &pop->c.mixing->w[index],
+    for (uint32_t i = 0; i < s->exchanged; i++)
+        tsgd_mix_all(s->c.kernels, tsgd_mixing_at(pop->c.mixing, t - 1),
                      absent ? absent + pop->first : NULL,
-                     tsgd_arena_row(&s->arena, t, i, pop->first), s->arena.stride, from, to,
-                     w->strip);
+                     tsgd_state_row(s, t, i, pop->first), s->arena.stride, from, to, w->strip);
     for (uint32_t b = 0; s->c.rule.mixed && b < pop->c.k; b++)
         tsgd_visit_mixed(l->visits, pop->first + b, t - 1, from, to);
     TSGD_PROBE3(slice__end, q, t - 1, slice % p->slices);

@@ -46,8 +46,8 @@ static void copy(const struct state *s, const struct state *from, uint32_t a)
 {
     size_t bytes = s->arena.stride * sizeof(float);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        memcpy(tsgd_arena_row(&s->arena, s->first_round, i, a),
-               tsgd_arena_row(&from->arena, s->first_round, i, a), bytes);
+        memcpy(tsgd_state_row(s, s->first_round, i, a),
+               tsgd_state_row(from, s->first_round, i, a), bytes);
     for (uint32_t i = 0; i < s->own; i++)
         memcpy(tsgd_arena_own(&s->arena, i, a), tsgd_arena_own(&from->arena, i, a), bytes);
     s->arena.tally[a] = from->arena.tally[a];
@@ -103,7 +103,7 @@ void tsgd_start_fill(struct start *f, struct worker *w)
         if (f->after)
             copy(s, f->after, a);
         else
-            memcpy(tsgd_arena_row(&s->arena, s->first_round, 0, a), s->c.init,
+            memcpy(tsgd_state_row(s, s->first_round, 0, a), s->c.init,
                    s->arena.dim * sizeof(float));
         if (f->meets)
             first_gradient(s, w, a);

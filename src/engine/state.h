@@ -80,12 +80,18 @@ static inline bool tsgd_state_shares_steps(const struct state *s)
     return s->c.problem->parts > 1;
 }
 
+/* Exchanged row e of token a, in round t. */
+static inline float *tsgd_state_row(const struct state *s, uint64_t t, uint32_t e, uint32_t a)
+{
+    return tsgd_arena_row(&s->arena, tsgd_mixing_turns(s->pop[s->pop_of[a]].c.mixing, t), e, a);
+}
+
 /* The rows of token a in round t; `node` is NULL. */
 static inline void tsgd_state_rows(const struct state *s, uint32_t a, uint64_t t,
                                    struct tsgd_rows *out)
 {
     for (uint32_t i = 0; i < TSGD_MAX_ROWS; i++) {
-        out->exchanged[i] = i < s->exchanged ? tsgd_arena_row(&s->arena, t, i, a) : NULL;
+        out->exchanged[i] = i < s->exchanged ? tsgd_state_row(s, t, i, a) : NULL;
         out->own[i] = i < s->own ? tsgd_arena_own(&s->arena, i, a) : NULL;
     }
     out->node = NULL;

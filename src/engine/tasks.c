@@ -20,7 +20,7 @@ static bool claim_token(struct worker *w, uint32_t a, uint64_t phase)
 
 static bool mix_ready(struct worker *w, uint32_t a, uint64_t *phase)
 {
-    return !w->e->state.sliced && tsgd_mix_ready(&w->e->tokens, a, (*phase + 1) / 2);
+    return tsgd_mix_ready(&w->e->tokens, a, (*phase + 1) / 2);
 }
 
 static void mix_run(struct worker *w, uint32_t a, uint64_t phase)

@@ -9,17 +9,24 @@ bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t)
 {
     const struct state *s = k->s;
     const struct pop *p = &s->pop[s->pop_of[a]];
+    const struct tsgd_mixing *mixing = p->c.mixing;
     const struct tsgd_seq *seq = s->arena.seq + p->first;
-    const struct tsgd_csr *w = tsgd_mixing_at(p->c.mixing, t - 1);
     uint32_t r = a - p->first;
+    if (tsgd_mixing_rests(mixing, t - 1))       /* the row stays where it is, and reads no other */
+        return true;
+    if (s->sliced)                              /* its slices mix it */
+        return false;
+    const struct tsgd_csr *w = tsgd_mixing_at(mixing, t - 1);
     for (uint32_t i = w->ptr[r]; i < w->ptr[r + 1]; i++)                        /* R1 */
         if (!tsgd_seq_reached(&seq[w->col[i]], 2 * t - 1))
             return false;
-    if (t < 2)
+    uint64_t turns = tsgd_mixing_turns(mixing, t - 1);
+    if (turns < 1)
         return true;
-    w = tsgd_mixing_at(p->c.mixing, t - 2);
+    uint64_t before = tsgd_mixing_round(mixing, turns - 1);
+    w = tsgd_mixing_at(mixing, before);
     for (uint32_t i = w->tptr[r]; i < w->tptr[r + 1]; i++)                      /* R2 */
-        if (!tsgd_seq_reached(&seq[w->tcol[i]], 2 * t - 2))
+        if (!tsgd_seq_reached(&seq[w->tcol[i]], 2 * before + 2))
             return false;
     return true;
 }
@@ -89,22 +96,31 @@ void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_
     tsgd_visit_end(k->visits, w, a, t);
 }
 
-void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t)
+/* Round t-1 of token a; rests: without gossip, what follows gossip alone. */
+static void mix(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t, bool rests)
 {
     struct state *s = k->s;
     const struct pop *p = &s->pop[s->pop_of[a]];
     const struct slot *slot = tsgd_plan_of(k->planner, t - 1);
     tsgd_begin(w, &tsgd_activity_mix, a, t - 1, slot->node[a]);
     TSGD_PROBE3(mix__begin, a, t - 1, w->id);
-    for (uint32_t i = 0; i < s->exchanged; i++)
+    for (uint32_t i = 0; i < s->exchanged && !rests; i++)
         tsgd_mix_row(s->c.kernels, tsgd_mixing_at(p->c.mixing, t - 1), a - p->first,
                      slot->absent ? slot->absent + p->first : NULL,
-                     tsgd_arena_row(&s->arena, t - 1, i, p->first), s->arena.stride, s->arena.dim,
-                     s->bypass, tsgd_arena_row(&s->arena, t, i, a));
+                     tsgd_state_row(s, t - 1, i, p->first), s->arena.stride, s->arena.dim,
+                     s->bypass, tsgd_state_row(s, t, i, a));
     if (s->c.rule.mixed)
         tsgd_visit_mixed(k->visits, a, t - 1, 0, s->arena.dim);
     TSGD_PROBE3(mix__end, a, t - 1, w->id);
     tsgd_end(w, &tsgd_activity_mix);
+}
+
+void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t)
+{
+    struct state *s = k->s;
+    bool rests = tsgd_mixing_rests(s->pop[s->pop_of[a]].c.mixing, t - 1);
+    if (!rests || s->c.rule.mixed)
+        mix(k, w, a, t, rests);
     tsgd_jitter(w, false);
     tsgd_plan_try(k->planner, w, t);
     if (!tsgd_step_ready(k, a, t)) {

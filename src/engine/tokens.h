@@ -15,7 +15,9 @@ struct tokens {
     struct teams *teams;
 };
 
-/* Mix of round t-1, which leads to 2t (R1, R2); run requires a claim. */
+/* Mix of round t-1, which leads to 2t (R1, R2); run requires a claim. In a round in which tokens
+ * rest it is ready at once, also with slices, and touches no row but for what the rule has follow
+ * gossip.                                                                                       */
 bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t);
 void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);
 

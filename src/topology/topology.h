@@ -22,12 +22,29 @@ static inline uint32_t tsgd_mixing_count(const struct tsgd_mixing *s)
     return s->period + (s->every > 1);
 }
 
-/* Which of them a round uses; s->period: the identity, for tokens do not mix. */
+/* Whether tokens do not mix in a round. */
+static inline bool tsgd_mixing_rests(const struct tsgd_mixing *s, uint64_t round)
+{
+    return s->every > 1 && (round + 1) % s->every != 0;
+}
+
+/* Rounds before this one in which they do. */
+static inline uint64_t tsgd_mixing_turns(const struct tsgd_mixing *s, uint64_t round)
+{
+    return s->every > 1 ? round / s->every : round;
+}
+
+/* The round in which they mix after so many turns; the opposite of tsgd_mixing_turns. */
+static inline uint64_t tsgd_mixing_round(const struct tsgd_mixing *s, uint64_t turns)
+{
+    return s->every > 1 ? (turns + 1) * s->every - 1 : turns;
+}
+
+/* Which of them a round uses. */
 static inline uint32_t tsgd_mixing_index(const struct tsgd_mixing *s, uint64_t round)
 {
-    if (s->every <= 1)
-        return (uint32_t)(round % s->period);
-    return (round + 1) % s->every ? s->period : (uint32_t)(round / s->every % s->period);
+    return tsgd_mixing_rests(s, round) ? s->period :
+                                         (uint32_t)(tsgd_mixing_turns(s, round) % s->period);
 }
 
 static inline const struct tsgd_csr *tsgd_mixing_at(const struct tsgd_mixing *s, uint64_t round)

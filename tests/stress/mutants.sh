@@ -57,7 +57,7 @@ mutant release-to-relaxed src/engine/seq.h 's/memory_order_release/memory_order_
 mutant acquire-to-relaxed src/engine/seq.h 's/s->word, memory_order_acquire/s->word, memory_order_relaxed/' stress_handoff '20 1' tsan
 mutant claim-without-acquire src/engine/seq.h 's/free \+ 1, memory_order_acquire/free + 1, memory_order_relaxed/; s/s->word, memory_order_acquire/s->word, memory_order_relaxed/' stress_handoff '20 1' tsan
 mutant without-R1 src/engine/tokens.c 's/2 \* t - 1\)\)$/0))/' stress_handoff '100 1' stress tsan
-mutant without-R2 src/engine/tokens.c 's/if \(t < 2\)$/if (t > 0)/' stress_handoff '100 1' stress tsan
+mutant without-R2 src/engine/tokens.c 's/if \(turns < 1\)$/if (t > 0)/' stress_handoff '100 1' stress tsan
 mutant without-R3 src/engine/evaluation.h 's/if \(!tsgd_seq_reached\(\&p->folded, index/if (0 \&\& !tsgd_seq_reached(\&p->folded, index/' stress_handoff '100 1' stress tsan
 mutant without-verdict src/engine/evaluation.h 's/return !e->s->c.awaits_verdict/return true || !e->s->c.awaits_verdict/' stress_handoff '100 1' stress tsan
 mutant without-R4 src/engine/tokens.c 's/return before == NOBODY/return 1 || before == NOBODY/' stress_handoff '100 1' stress tsan
@@ -68,7 +68,7 @@ mutant R6-asks-one src/engine/slices.c 's/i < k; i\+\+\) \{  /i < 1; i++) {  /' 
 mutant first-slice-publishes src/engine/slices.c 's/acq_rel\) \+ 1 < p->slices/acq_rel) + 1 > p->slices/' stress_handoff '100 1' stress tsan
 mutant slices-unordered src/engine/slices.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
 mutant slice-twice src/engine/slices.c 's/next_slice, \&slice, slice \+ 1,/next_slice, \&slice, slice,/' stress_handoff '100 1' stress tsan
-mutant mixed-alone-too src/engine/tasks.c 's/!w->e->state.sliced \&\& tsgd_mix_ready/tsgd_mix_ready/' stress_handoff '100 1' stress tsan
+mutant mixed-alone-too src/engine/tokens.c 's/if \(s->sliced\) /if (0) /' stress_handoff '100 1' stress tsan
 mutant mean-buffers src/engine/evaluation.c 's/b == 0 \&\& i >= 2 \&\&/0 \&\& i >= 2 \&\&/' stress_handoff '100 1' stress tsan
 mutant records-reused src/engine/evaluation.c 's/evals < RECORDS \? 0 :/evals < (1u << 30) ? 0 :/' stress_handoff '100 1' stress tsan
 mutant blocks-unordered src/engine/evaluation.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
