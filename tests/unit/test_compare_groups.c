@@ -252,6 +252,16 @@ Test(compare_groups, the_best_step_size_is_chosen_on_validation_and_not_on_test_
               r.out);
 }
 
+Test(compare_groups, where_tokens_are_evaluated_the_best_is_chosen_by_their_mean)
+{
+    write_file("a", BEGIN("dsgd", "ring", "0.1", "0")
+               END("\"gradients\":1,\"validation_loss_mean\":0.2,\"validation_loss\":0.5"));
+    write_file("b", BEGIN("dsgd", "ring", "0.2", "0")
+               END("\"gradients\":1,\"validation_loss_mean\":0.4,\"validation_loss\":0.1"));
+    expect("compare a b --best lr", "ring, lr 0.1 ", "best lr by the mean validation_loss_mean;",
+           NULL);
+}
+
 Test(compare_groups, one_that_diverges_on_a_seed_is_not_the_best)
 {
     write_file("a", BEGIN("dsgd", "ring", "0.1", "0") JUDGED("2", "0.9"));
