@@ -123,12 +123,22 @@ static bool has_seeds(const struct tsgd_comparison *c)
     return found;
 }
 
+/* The CSV column of a number: one with the name of a setting is told from it, as in the results of a
+ * sweep.                                                                                        */
+static const char *key_of(const char *name, char room[64])
+{
+    snprintf(room, 64, "%s%s", name, tsgd_setting_find(name, TSGD_FOR_TRAIN) ? "_used" : "");
+    return room;
+}
+
 /* The columns that every sheet begins with. */
 static void begin_sheet(struct tsgd_sheet *sheet, const struct tsgd_comparison *c,
                         const char *heading)
 {
     *sheet = (struct tsgd_sheet)TSGD_SHEET_INIT;
     tsgd_sheet_texts(sheet, "group", heading);
+    for (size_t f = 0; f < c->groups.fields && c->form == TSGD_SHEET_CSV; f++)
+        tsgd_sheet_texts(sheet, c->groups.field[f], "");
     if (has_seeds(c) || c->form == TSGD_SHEET_CSV)
         tsgd_sheet_texts(sheet, "seeds", "seeds");
 }
@@ -136,6 +146,8 @@ static void begin_sheet(struct tsgd_sheet *sheet, const struct tsgd_comparison *
 static void begin_row(struct tsgd_sheet *sheet, const struct tsgd_comparison *c, size_t group)
 {
     tsgd_sheet_text(sheet, "%s", c->groups.group[group].name);
+    for (size_t f = 0; f < c->groups.fields && c->form == TSGD_SHEET_CSV; f++)
+        tsgd_sheet_text(sheet, "%s", c->groups.group[group].value[f]);
     if (has_seeds(c) || c->form == TSGD_SHEET_CSV)
         tsgd_sheet_text(sheet, "%zu", c->groups.group[group].seeds);
 }
@@ -174,10 +186,11 @@ static bool shown_at_all(const struct tsgd_comparison *c, size_t i)
 static enum tsgd_status print_ends(struct tsgd_comparison *c, struct tsgd_error *err)
 {
     struct tsgd_sheet sheet;
+    char key[64];
     begin_sheet(&sheet, c, c->s->by ? c->s->by : "method, k of n, topology");
     for (size_t i = 0; i < COLUMNS; i++)
         if (shown_at_all(c, i))
-            tsgd_sheet_numbers(&sheet, column[i].metric,
+            tsgd_sheet_numbers(&sheet, key_of(column[i].metric, key),
                                tsgd_measure_of(tsgd_metric_number(column[i].metric)).unit,
                                column[i].heading);
     end_columns(&sheet, c);
@@ -265,9 +278,10 @@ static enum tsgd_status print_long_course(struct tsgd_comparison *c, const struc
                                           const double at[FRACTIONS], struct tsgd_error *err)
 {
     struct tsgd_sheet sheet;
+    char key[64];
     begin_sheet(&sheet, c, "");
     tsgd_sheet_texts(&sheet, "metric", "");
-    tsgd_sheet_texts(&sheet, c->axis->name, "");
+    tsgd_sheet_texts(&sheet, key_of(c->axis->name, key), "");
     tsgd_sheet_texts(&sheet, "interpolated", "");
     tsgd_sheet_numbers(&sheet, "value", m->unit, "");
     for (size_t g = 0; g < c->groups.n; g++)
@@ -325,6 +339,7 @@ static struct tsgd_stat crossings(const struct tsgd_comparison *c, size_t group,
 static enum tsgd_status print_target(struct tsgd_comparison *c, struct tsgd_error *err)
 {
     struct tsgd_sheet sheet;
+    char key[64];
     const struct tsgd_measure *m = &c->measure[0];
     enum tsgd_unit unit = c->axis->unit;
     enum tsgd_status st = tsgd_comparison_curves(c, m, err);
@@ -332,7 +347,7 @@ static enum tsgd_status print_target(struct tsgd_comparison *c, struct tsgd_erro
         return st;
     begin_sheet(&sheet, c, m->title);
     tsgd_sheet_texts(&sheet, "reached", "reached");
-    tsgd_sheet_numbers(&sheet, c->axis->name, unit, c->axis->title);
+    tsgd_sheet_numbers(&sheet, key_of(c->axis->name, key), unit, c->axis->title);
     if (has_seeds(c)) {
         tsgd_sheet_numbers(&sheet, "least", unit, "least");
         tsgd_sheet_numbers(&sheet, "most", unit, "most");
