@@ -111,8 +111,11 @@ static void count(struct tsgd_group *g, const struct making *m)
     }
 }
 
-static void release_group(struct tsgd_group *g)
+static void release_group(struct tsgd_group *g, size_t fields)
 {
+    for (size_t i = 0; g->value && i < fields; i++)
+        free(g->value[i]);
+    free(g->value);
     free(g->name);
     free(g->legend);
     free(g->run);
@@ -230,7 +233,7 @@ static enum tsgd_status choose(struct tsgd_groups *g, const struct making *m,
         if (wins[i])
             g->group[kept++] = g->group[i];
         else
-            release_group(&g->group[i]);
+            release_group(&g->group[i], 0);
     }
     g->left_out = g->n - kept;
     g->n = kept;
@@ -267,6 +270,42 @@ static enum tsgd_status tell_mixed(struct tsgd_groups *g, const struct making *m
     return tsgd_fail(err, TSGD_ENOMEM, "no memory for names of settings");
 }
 
+/* Of a field: whether names have it, also in their beginning. */
+static bool is_told(const struct making *m, const struct tsgd_labels *how, size_t field)
+{
+    bool found = !m->strict && (field == TSGD_SET_method || field == TSGD_SET_nodes ||
+                                field == TSGD_FIELD_TOKENS || field == TSGD_SET_topology);
+    for (size_t i = 0; i < how->n && !found; i++)
+        found = tsgd_labels_say(&m->values, how, i, field);
+    return found;
+}
+
+/* The fields that names are made of, and each group's values. */
+static enum tsgd_status tell_fields(struct tsgd_groups *g, const struct making *m,
+                                    const struct tsgd_labels *how, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    size_t fields = 0;
+    TRY(TSGD_NEW(&g->field, TSGD_FIELDS, "names of settings", err));
+    for (size_t i = 0; i < g->n; i++)
+        TRY(TSGD_NEW(&g->group[i].value, TSGD_FIELDS, "settings of groups", err));
+    g->fields = TSGD_FIELDS;            /* until it is known, for a release: the others are NULL */
+    for (size_t f = 0; f < TSGD_FIELDS; f++) {
+        if (!is_told(m, how, f))
+            continue;
+        for (size_t i = 0; i < g->n; i++) {
+            char room[TSGD_VALUE_ROOM];
+            const char *text = tsgd_value_text(&m->values, how->run[i], f, room);
+            if (!(g->group[i].value[fields] = strdup(text)))
+                TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for settings of groups"));
+        }
+        g->field[fields++] = tsgd_field_name(f);
+    }
+    g->fields = fields;
+done:
+    return st;
+}
+
 static enum tsgd_status name_groups(struct tsgd_groups *g, const struct making *m,
                                     struct tsgd_error *err)
 {
@@ -286,6 +325,7 @@ static enum tsgd_status name_groups(struct tsgd_groups *g, const struct making *
     TRY(tsgd_labels_create(label, &m->values, &how, err));
     for (size_t i = 0; i < g->n; i++)
         g->group[i].name = label[i];
+    TRY(tell_fields(g, m, &how, err));
     if (!m->strict && g->n > 1)
         how.form = TSGD_LABEL_DIFFERENT;
     TRY(tsgd_labels_create(label, &m->values, &how, err));
@@ -330,8 +370,9 @@ done:
 void tsgd_groups_release(struct tsgd_groups *g)
 {
     for (size_t i = 0; i < g->n; i++)
-        release_group(&g->group[i]);
+        release_group(&g->group[i], g->fields);
     free(g->group);
+    free(g->field);
     free(g->title);
     free(g->mixed);
     *g = (struct tsgd_groups)TSGD_GROUPS_INIT;

@@ -14,6 +14,7 @@
 struct tsgd_group {
     char *name;                 /* as cli/labels.h has it */
     char *legend;               /* only what tells it from the others */
+    char **value;               /* [fields], as texts; "": none */
     size_t *run;                /* [n]: numbers of logs; those that are counted come first */
     size_t n, counted;
     size_t seeds;               /* different ones of the counted */
@@ -25,6 +26,8 @@ struct tsgd_groups {
     char *title;                /* what all have in common; "" for nothing */
     char *mixed;                /* settings beside the seed in which runs of a group differ; "" */
     size_t left_out;            /* groups that were not the best of theirs */
+    size_t fields;              /* what the names are made of, for tables that programs read: */
+    const char **field;         /* their names */
     const char *best_by;        /* the metric by which the best were chosen; NULL: none were */
 };
 #define TSGD_GROUPS_INIT {.n = 0}

@@ -26,8 +26,8 @@ static bool any_differ(const struct tsgd_values *v, const size_t *run, size_t n,
     return found;
 }
 
-static bool is_said(const struct tsgd_values *v, const struct tsgd_labels *how, size_t i,
-                    size_t field)
+bool tsgd_labels_say(const struct tsgd_values *v, const struct tsgd_labels *how, size_t i,
+                     size_t field)
 {
     if (how->said[field])
         return true;
@@ -100,7 +100,7 @@ static void write_label(FILE *to, const struct tsgd_values *v, const struct tsgd
     struct writing w = {to, false};
     write_beginning(&w, v, how, how->run[i]);
     for (size_t f = 0; f < TSGD_FIELDS; f++)
-        if (is_said(v, how, i, f))
+        if (tsgd_labels_say(v, how, i, f))
             write_setting(&w, v, how, how->run[i], f);
 }
 

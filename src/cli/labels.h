@@ -22,6 +22,10 @@ struct tsgd_labels {
 enum tsgd_status tsgd_labels_create(char **label, const struct tsgd_values *v,
                                     const struct tsgd_labels *how, struct tsgd_error *err);
 
+/* Whether the name of number i tells this field behind its beginning. */
+bool tsgd_labels_say(const struct tsgd_values *v, const struct tsgd_labels *how, size_t i,
+                     size_t field);
+
 /* What all of these runs have in common, for a title: "mlp:64 on digits, 32 nodes, ring". The
  * caller frees it. TSGD_ENOMEM.                                                                 */
 enum tsgd_status tsgd_labels_common(char **out, const struct tsgd_values *v, const size_t *run,

@@ -65,11 +65,6 @@ void tsgd_sheet_stat(struct tsgd_sheet *s, struct tsgd_stat stat, const char *si
     add_cell(s, (struct tsgd_sheet_cell){.stat = stat, .sign = sign});
 }
 
-void tsgd_sheet_number(struct tsgd_sheet *s, double x)
-{
-    tsgd_sheet_stat(s, tsgd_stat_of(&x, 1), "");
-}
-
 void tsgd_sheet_release(struct tsgd_sheet *s)
 {
     for (size_t i = 0; i < s->columns; i++) {
@@ -216,7 +211,7 @@ static size_t mantissa(const char *text, const char *start)
     return n > 0 && !inside && text[n] == 'e' && strchr("+-", text[n + 1]) && text[n + 1] ? n : 0;
 }
 
-void tsgd_put_latex(FILE *out, const char *text)
+static void put_latex(FILE *out, const char *text)
 {
     for (const char *c = text; *c; c++) {
         size_t n = mantissa(c, text);
@@ -252,14 +247,14 @@ static enum tsgd_status print_latex(const struct tsgd_sheet *s, FILE *out, struc
         fputc(i == 0 || (s->column[i].is_text && i + 1 == s->columns) ? 'l' : 'r', out);
     fputs("}\n\\toprule\n", out);
     for (size_t i = 0; i < s->columns; i++) {
-        tsgd_put_latex(out, s->column[i].heading);
+        put_latex(out, s->column[i].heading);
         fputs(i + 1 < s->columns ? " & " : " \\\\\n\\midrule\n", out);
     }
     for (size_t i = 0; i < s->cells; i++) {
         char *text = cell_text(s, i);
         if (!text)
             return tsgd_fail(err, TSGD_ENOMEM, "no memory for a table");
-        tsgd_put_latex(out, text);
+        put_latex(out, text);
         free(text);
         fputs((i + 1) % s->columns ? " & " : " \\\\\n", out);
     }

@@ -41,9 +41,6 @@ void tsgd_sheet_text(struct tsgd_sheet *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void tsgd_sheet_stat(struct tsgd_sheet *s, struct tsgd_stat stat, const char *sign);
 
-/* A number alone; NaN: none. */
-void tsgd_sheet_number(struct tsgd_sheet *s, double x);
-
 /* The heading of a number: "1,234", "1.50 MiB". */
 const char *tsgd_unit_text(double x, enum tsgd_unit unit, char *text);
 
@@ -54,8 +51,7 @@ enum tsgd_status tsgd_sheet_print(const struct tsgd_sheet *s, enum tsgd_sheet_fo
 
 void tsgd_sheet_release(struct tsgd_sheet *s);
 
-/* As a string in CSV (RFC 4180), and as text in LaTeX. Control characters become '?'. */
+/* A field of CSV: in quotes where it must be (RFC 4180). */
 void tsgd_put_csv(FILE *out, const char *text);
-void tsgd_put_latex(FILE *out, const char *text);
 
 #endif

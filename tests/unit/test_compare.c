@@ -171,8 +171,9 @@ Test(compare, gives_networks_and_quadratics_courses_of_their_own)
     write_file("b", QUADRATIC("dsgd", "100") EVAL2("10", "2"));
     struct result r = run("compare a b");
     expect_code(&r, 0);
-    const char *network = strstr(r.out, "\ntest accuracy after"), *quadratic;
-    cr_assert(network && (quadratic = strstr(network, "\ngrad_norm2 after")), "%s", r.out);
+    const char *network = strstr(r.out, "\ntest accuracy after");
+    const char *quadratic = strstr(r.out, "\ngrad_norm2 after");
+    cr_assert(network && quadratic && network < quadratic, "%s", r.out);
     expect_row(network, "gradients 200 400 600 800 1,000 log "
                "walk, 8 of 100, ring - - - - 50.00% a(unfinished) grad_norm2 after");
     expect_row(quadratic, "gradients 2 4 6 8 10 log "

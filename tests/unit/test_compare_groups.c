@@ -252,6 +252,16 @@ Test(compare_groups, the_best_step_size_is_chosen_on_validation_and_not_on_test_
               r.out);
 }
 
+Test(compare_groups, where_tokens_are_evaluated_the_best_is_chosen_by_their_mean)
+{
+    write_file("a", BEGIN("dsgd", "ring", "0.1", "0")
+               END("\"gradients\":1,\"validation_loss_mean\":0.2,\"validation_loss\":0.5"));
+    write_file("b", BEGIN("dsgd", "ring", "0.2", "0")
+               END("\"gradients\":1,\"validation_loss_mean\":0.4,\"validation_loss\":0.1"));
+    expect("compare a b --best lr", "ring, lr 0.1 ", "best lr by the mean validation_loss_mean;",
+           NULL);
+}
+
 Test(compare_groups, one_that_diverges_on_a_seed_is_not_the_best)
 {
     write_file("a", BEGIN("dsgd", "ring", "0.1", "0") JUDGED("2", "0.9"));
@@ -301,12 +311,13 @@ Test(compare_groups, csv_has_numbers_in_full_and_a_deviation_beside_each)
     write_file("b", RING("1") ACCURACY("100", "0.123456789") GOOD("100", "0.123456789"));
     struct result r = run("compare a b --csv");
     expect_code(&r, 0);
-    cr_expect(!strcmp(r.out, "group,seeds,round,round_sd,gradients,gradients_sd,samples,samples_sd,"
-                      "test_accuracy,test_accuracy_sd,test_loss,test_loss_sd,consensus,"
+    cr_expect(!strcmp(r.out, "group,method,nodes,topology,tokens,seeds,round,round_sd,gradients,"
+                      "gradients_sd,samples_used,samples_used_sd,test_accuracy,"
+                      "test_accuracy_sd,test_loss,test_loss_sd,consensus,"
                       "consensus_sd,bytes_gossip,bytes_gossip_sd,bytes_teleport,bytes_teleport_sd,"
                       "wall_seconds,wall_seconds_sd,log\n"
-                      "\"dsgd, 4 of 4, ring\",2,,,100,0,,,0.123456789,0,,,,,,,,,,,2 logs\n"),
-              "%s", r.out);
+                      "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,2,,,100,0,,,0.123456789,0,,,,,,,,,,,"
+                      "2 logs\n"), "%s", r.out);
 }
 
 Test(compare_groups, csv_of_a_metric_has_a_line_for_each_place)
@@ -314,15 +325,30 @@ Test(compare_groups, csv_of_a_metric_has_a_line_for_each_place)
     write_file("a,\"b", RING("0") ACCURACY("20", "0.25") ACCURACY("100", "0.75"));
     struct result r = run("compare a,\"b --csv --metric test_accuracy");
     expect_code(&r, 0);
-    cr_expect(!strcmp(r.out, "group,seeds,metric,gradients,interpolated,value,value_sd\n"
-                      "\"dsgd, 4 of 4, ring\",1,test_accuracy,20,0,0.25,\n"
-                      "\"dsgd, 4 of 4, ring\",1,test_accuracy,40,1,0.375,\n"
-                      "\"dsgd, 4 of 4, ring\",1,test_accuracy,60,1,0.5,\n"
-                      "\"dsgd, 4 of 4, ring\",1,test_accuracy,80,1,0.625,\n"
-                      "\"dsgd, 4 of 4, ring\",1,test_accuracy,100,0,0.75,\n"), "%s", r.out);
+    cr_expect(!strcmp(r.out, "group,method,nodes,topology,tokens,seeds,metric,gradients,interpolated,value,value_sd\n"
+                      "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,20,0,0.25,\n"
+                      "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,40,1,0.375,\n"
+                      "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,60,1,0.5,\n"
+                      "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,80,1,0.625,\n"
+                      "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,100,0,0.75,\n"), "%s", r.out);
     r = run("compare a,\"b --csv");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, ",\"a,\"\"b (unfinished)\"\n"), "%s", r.out);
+}
+
+Test(compare_groups, csv_has_the_settings_that_make_a_row)
+{
+    write_file("a", BEGIN("gt", "ring", "0.1", "0") GOOD("10", "0.3"));
+    write_file("b", BEGIN("gt", "ring", "0.5", "1") GOOD("10", "0.9"));
+    struct result r = run("compare a b --csv");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "group,method,nodes,topology,lr,tokens,seeds,") &&
+              strstr(r.out, "\n\"gt, 4 of 4, ring, lr 0.5\",gt,4,ring,0.5,4,1,"), "%s", r.out);
+    r = run("compare a b --csv --by method --x samples --target 0.5 --metric test_accuracy");
+    expect_code(&r, 0);
+    cr_expect(!strcmp(r.out, "group,method,seeds,reached,samples_used,samples_used_sd,least,"
+                      "least_sd,most,most_sd,log\nmethod gt,gt,2,0 of 2,,,,,,,2 logs\n"), "%s",
+              r.out);
 }
 
 Test(compare_groups, latex_is_escaped)
