@@ -173,13 +173,15 @@ links_target() {
 links_times() {
     links_logs "$1" | tr '\n' '\0' |
         xargs -0 "$program" compare --by method,topology --metric test_accuracy_mean --x sim_seconds --target "$2" --csv |
-        awk '
-            # A CSV with quoted names: the commas in the quotes are not those between the cells.
-            NR > 1 {
-                name = $0; sub(/^"/, "", name); sub(/".*/, "", name); rest = $0; sub(/^"[^"]*",/, "", rest)
-                split(rest, f, ","); split(f[2], reached, " of ")
-                gsub(/method |topology /, "", name); sub(/dsgd/, "D-SGD", name); sub(/teleport/, "TELEPORTATION", name)
-                printf "%s\t%s\t%s\t%d\n", name, reached[1] == reached[2] ? f[3] : "never", f[4] == "" ? 0 : f[4], f[1]
+        awk -F, '
+            # The name in front has commas in its quotes; the columns behind it have none.
+            { sub(/^"[^"]*",/, ""); sub(/^group,/, "") }
+            NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+            {
+                split($at["reached"], reached, " of ")
+                printf "%s, %s\t%s\t%s\t%d\n", $at["method"] == "dsgd" ? "D-SGD" : "TELEPORTATION", $at["topology"],
+                    reached[1] == reached[2] ? $at["sim_seconds"] : "never",
+                    $at["sim_seconds_sd"] == "" ? 0 : $at["sim_seconds_sd"], $at["seeds"]
             }'
 }
 
