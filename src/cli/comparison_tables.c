@@ -123,8 +123,8 @@ static bool has_seeds(const struct tsgd_comparison *c)
     return found;
 }
 
-/* The CSV column of a number: one with the name of a setting is told from it, as in the results of a
- * sweep.                                                                                        */
+/* The CSV column of a number: one with the name of a setting is told from it, as in the results of
+ * a sweep.                                                                                      */
 static const char *key_of(const char *name, char room[64])
 {
     snprintf(room, 64, "%s%s", name, tsgd_setting_find(name, TSGD_FOR_TRAIN) ? "_used" : "");

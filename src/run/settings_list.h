@@ -275,7 +275,7 @@ SETTING(latex, "latex", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM
 SETTING(ascii, "ascii", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, COMPARE,
         "draw the metric over X in characters too")
 SETTING(plot, "plot", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        COMPARE | COMMON,
+        COMPARE,
         "draw it into FILE.svg, .pdf or .png through gnuplot, with bands of one deviation")
 SETTING(man, "man", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, HELP,
         "print the manual page of the command, or of the program, for man")

@@ -325,12 +325,14 @@ Test(compare_groups, csv_of_a_metric_has_a_line_for_each_place)
     write_file("a,\"b", RING("0") ACCURACY("20", "0.25") ACCURACY("100", "0.75"));
     struct result r = run("compare a,\"b --csv --metric test_accuracy");
     expect_code(&r, 0);
-    cr_expect(!strcmp(r.out, "group,method,nodes,topology,tokens,seeds,metric,gradients,interpolated,value,value_sd\n"
+    cr_expect(!strcmp(r.out, "group,method,nodes,topology,tokens,seeds,metric,gradients,"
+                      "interpolated,value,value_sd\n"
                       "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,20,0,0.25,\n"
                       "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,40,1,0.375,\n"
                       "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,60,1,0.5,\n"
                       "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,80,1,0.625,\n"
-                      "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,100,0,0.75,\n"), "%s", r.out);
+                      "\"dsgd, 4 of 4, ring\",dsgd,4,ring,4,1,test_accuracy,100,0,0.75,\n"),
+              "%s", r.out);
     r = run("compare a,\"b --csv");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, ",\"a,\"\"b (unfinished)\"\n"), "%s", r.out);
