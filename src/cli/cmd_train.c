@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "run/run.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -72,7 +73,8 @@ static void tell_idle_threads(const struct tsgd_info *info)
                                        "");
 }
 
-/* Creates a run that writes nothing, and tells what it would do. */
+/* Plans a run, and tells what it would do. Only where its threads would run is found by starting
+ * them; it writes nothing then.                                                                 */
 static enum tsgd_status dry_run(const struct tsgd_command *self, const struct tsgd_settings *asked,
                                 struct tsgd_error *err)
 {
@@ -81,7 +83,9 @@ static enum tsgd_status dry_run(const struct tsgd_command *self, const struct ts
     struct tsgd_run *run = NULL;
     TRY(tsgd_settings_copy(&s, asked, err));
     TRY(TSGD_FILL(s, save_split, NULL, err));
-    TRY(tsgd_run_create(&run, s, err));
+    TRY(tsgd_run_plan(&run, s, NULL, NULL, err));
+    if (asked->show_placement)
+        TRY(tsgd_run_start(run, err));
     TRY(tsgd_settings_copy(&shown, tsgd_run_info(run)->resolved, err));
     TRY(TSGD_FILL(shown, save_split, asked->save_split, err));
     TRY(tsgd_config_write(stdout, shown, asked, self, err));

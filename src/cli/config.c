@@ -172,12 +172,29 @@ static void expect_files(struct tsgd_settings *s, const json_t *line)
     e->init = s->init && read_hash(&e->init_hash, line, "init_hash");
 }
 
+/* Marks the settings that the log names under `list`; false: it has no such list. */
+static bool read_names(const struct reading *r, const json_t *line, const char *list,
+                       bool named[TSGD_SETTINGS])
+{
+    const json_t *names = json_object_get(line, list), *name;
+    size_t n;
+    json_array_foreach(names, n, name) {
+        const char *text = json_string_value(name);
+        const struct tsgd_setting_row *row = text ?
+            tsgd_setting_find(text, r->command->options) : NULL;
+        if (row)
+            named[row - tsgd_setting_rows] = true;
+    }
+    return json_is_array(names);
+}
+
+/* A default of then is as one of now: other settings may rule it out, and it follows them where a
+ * value that was given would contradict them. Logs of old do not tell what was given.           */
 static enum tsgd_status take_all(struct reading *r, const json_t *line, bool derived[TSGD_SETTINGS])
 {
     enum tsgd_status st = TSGD_OK;
     const char *missing = NULL;
-    const json_t *name;
-    size_t n;
+    bool given[TSGD_SETTINGS] = {false};
     TRY(check_command(r, line));
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
@@ -194,13 +211,10 @@ static enum tsgd_status take_all(struct reading *r, const json_t *line, bool der
         TRY(tsgd_fail(r->err, TSGD_EFORMAT, "%s:1: '%s' is missing; want every setting that the "
                       "result depends on", r->path, missing));
     expect_files(r->settings, line);
-    json_array_foreach(json_object_get(line, "derived"), n, name) {
-        const char *text = json_string_value(name);
-        const struct tsgd_setting_row *row = text ?
-            tsgd_setting_find(text, r->command->options) : NULL;
-        if (row)
-            derived[row - tsgd_setting_rows] = true;
-    }
+    (void)read_names(r, line, "derived", derived);
+    if (read_names(r, line, "given", given))
+        for (size_t i = 0; i < TSGD_SETTINGS; i++)
+            r->settings->given[i] &= given[i] || derived[i];    /* see who reads `derived` */
 done:
     return st;
 }

@@ -169,21 +169,26 @@ static int digits_of(const struct tsgd_settings *s)
     return most;
 }
 
-/* The names of what followed from other settings: neither given nor a default. */
-static json_t *derived(const struct tsgd_settings *s, const struct tsgd_command *command)
+/* The names of the settings of the result for which `has` holds. */
+static json_t *names_of(const struct tsgd_settings *s, const struct tsgd_command *command,
+                        bool (*has)(const struct tsgd_settings *s, enum tsgd_setting_id id))
 {
     json_t *names = json_array();
     bool bad = false;
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
-        if ((row->commands & command->options) && row->shown.changes_result &&
-            tsgd_settings_derived(s, i))
+        if ((row->commands & command->options) && row->shown.changes_result && has(s, i))
             bad |= json_array_append_new(names, json_string(row->shown.name)) != 0;
     }
     if (!bad)
         return names;
     json_decref(names);
     return NULL;
+}
+
+static bool is_given(const struct tsgd_settings *s, enum tsgd_setting_id id)
+{
+    return s->text[id] && s->given[id];
 }
 
 /* What was given and resolved to a text that says more, as it was given: with other data,
@@ -251,7 +256,8 @@ json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings
         if ((row->commands & command->options) && !row->shown.of_program)
             set(&line, row->shown.name, setting(settings, row));
     }
-    set(&line, "derived", derived(settings, command));
+    set(&line, "given", names_of(settings, command, is_given));
+    set(&line, "derived", names_of(settings, command, tsgd_settings_derived));
     set(&line, "asked", asked_otherwise(asked, settings, command));
     if (info->train_samples > 0)
         set(&line, "split_hash", hash_text(info->split_hash));

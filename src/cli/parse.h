@@ -37,10 +37,10 @@ enum tsgd_status tsgd_config_lines(FILE *f, const char *path, bool sections, tsg
                                    void *user, struct tsgd_error *err);
 
 /* Reads `path` (cli/config.c): lines `name = value` with settings that the command takes; or the
- * log of an earlier run, whose config line has the settings that its result came from. `derived`
- * marks those of them that followed from others and ought to follow anew when others change. The
- * settings then expect the files that the run read. A log of another version is told of on stderr.
- * Errors as parse.                                                                              */
+ * log of an earlier run, whose config line has the settings that its result came from, and which of
+ * them were given. `derived` marks those that followed from others and ought to follow anew when
+ * others change. The settings then expect the files that the run read. A log of another version is
+ * told of on stderr. Errors as parse.                                                           */
 enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path,
                                   const struct tsgd_command *command, bool derived[TSGD_SETTINGS],
                                   struct tsgd_error *err);

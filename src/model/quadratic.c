@@ -148,24 +148,33 @@ enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out, const struct ts
         .zeta = sqrt(zeta2),
         .noise = (float)sqrt(sigma2 / (double)dim),
     };
+    TRY(TSGD_NEW(&q.optimum, dim, "optimum", err));
+    *out = q;
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_quadratic_solve(struct tsgd_quadratic *q, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    uint32_t nodes = q->problem.nodes;
+    size_t dim = q->problem.dim;
     float *b = NULL;
     double squares = 0;
-    TRY(TSGD_NEW(&q.optimum, dim, "optimum", err));
+    if (q->curvature > 0)
+        return TSGD_OK;
     TRY(TSGD_NEW(&b, dim, "optimum", err));
     for (uint32_t node = 0; node < nodes; node++) {
-        double a = (double)tsgd_quadratic_node(&q, node, b);
+        double a = (double)tsgd_quadratic_node(q, node, b);
         squares += a * a;
         for (size_t j = 0; j < dim; j++)
-            q.optimum[j] += a * (double)b[j];
+            q->optimum[j] += a * (double)b[j];
     }
     for (size_t j = 0; j < dim; j++)
-        q.optimum[j] /= squares;
-    q.curvature = squares / nodes;
-    *out = q;
-    q.optimum = NULL;
+        q->optimum[j] /= squares;
+    q->curvature = squares / nodes;
 done:
     free(b);
-    tsgd_quadratic_release(&q);
     return st;
 }
 

@@ -33,16 +33,21 @@ struct tsgd_quadratic {
     uint64_t seed;
     double zeta;
     float noise;                    /* standard deviation of each coordinate's */
-    double *optimum;                /* x* [dim] = mean of a_i b_i / mean of a_i^2 */
-    double curvature;           /* c: the mean f of all F_i is c/2 ||x - x*||^2 and a constant */
+    double *optimum;                /* x* [dim] = mean of a_i b_i / mean of a_i^2, once solved */
+    double curvature;           /* c: the mean f of all F_i is c/2 ||x - x*||^2 and a constant;
+                                 * 0 until it is solved */
 };
 
-/* Takes time O(n dim), for the optimum. On error *out is untouched. TSGD_ENOMEM. */
+/* Without the optimum: gradients can be asked for, evaluations not. On error *out is untouched.
+ * TSGD_ENOMEM.                                                                                  */
 enum tsgd_status tsgd_quadratic_init(struct tsgd_quadratic *out, const struct tsgd_kernels *kernels,
                                      const struct tsgd_conditioning *conditioning, uint32_t nodes,
                                      size_t dim, double zeta2, double sigma2, uint64_t seed,
                                      struct tsgd_error *err);
 void tsgd_quadratic_release(struct tsgd_quadratic *q);
+
+/* Finds the optimum, in time O(n dim), when it is called first. TSGD_ENOMEM. */
+enum tsgd_status tsgd_quadratic_solve(struct tsgd_quadratic *q, struct tsgd_error *err);
 
 /* a_i of the node, and b_i into b[dim]. */
 float tsgd_quadratic_node(const struct tsgd_quadratic *q, uint32_t node, float *b);

@@ -45,6 +45,17 @@ static struct tsgd_engine_config configure(const struct tsgd_job *j,
     };
 }
 
+/* What helps where memory is short. A node takes two numbers, whatever is trained. */
+static const char *remedy(const struct tsgd_job *j)
+{
+    const struct tsgd_setup *r = j->setup;
+    if (r->rule.node)
+        return "use --momentum-home token, which does not grow with n";
+    if (tsgd_mul(r->s->nodes, 2 * sizeof(uint32_t)) > tsgd_job_bytes(j) / 2)
+        return "use fewer --nodes";
+    return "use fewer active nodes (--active), a smaller model or a smaller --batch";
+}
+
 enum tsgd_status tsgd_job_init(struct tsgd_job *out, struct tsgd_setup *setup,
                                const struct tsgd_member *member, uint32_t n,
                                const struct tsgd_audience *audience, struct tsgd_error *err)
@@ -56,11 +67,7 @@ enum tsgd_status tsgd_job_init(struct tsgd_job *out, struct tsgd_setup *setup,
     for (uint32_t q = 0; q < n; q++)
         TRY(make(out, q, setup, &member[q], err));
     out->config = configure(out, audience);
-    TRY(tsgd_mem_check(tsgd_job_bytes(out), "training",
-                       setup->rule.node ?
-                       "use --momentum-home token, which does not grow with n" :
-                       "use fewer active nodes (--active), a smaller model or a smaller --batch",
-                       err));
+    TRY(tsgd_mem_check(tsgd_job_bytes(out), "training", remedy(out), err));
 done:
     return st;
 }
@@ -77,8 +84,14 @@ size_t tsgd_job_bytes(const struct tsgd_job *j) { return tsgd_engine_bytes(&j->c
 
 enum tsgd_status tsgd_job_start(struct tsgd_job *j, struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_engine_create(&j->engine, &j->config, err);
-    return st == TSGD_OK ? tsgd_engine_start(j->engine, err) : st;
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_setup *r = j->setup;
+    if (r->kind->prepare)
+        TRY(r->kind->prepare(r->task, err));
+    TRY(tsgd_engine_create(&j->engine, &j->config, err));
+    TRY(tsgd_engine_start(j->engine, err));
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_job_run(struct tsgd_job *j, struct tsgd_outcome *out, struct tsgd_error *err)

@@ -158,8 +158,11 @@ static void describe_range(const struct tsgd_setting_row *row, char *text, size_
 static enum tsgd_status refuse_number(const struct tsgd_setting_row *row, const char *value,
                                       const char *where, struct tsgd_error *err)
 {
-    char range[64];
+    char range[64], *end;
     describe_range(row, range, sizeof range);
+    if (row->type != TSGD_TYPE_COUNT && !isfinite(tsgd_strtod(value, &end)) && !*end)
+        return tsgd_fail(err, TSGD_EINVAL, "%s: '%.80s' is not finite, want a number%s", where,
+                         value, range);
     return tsgd_fail(err, TSGD_EINVAL, "%s: '%.80s' is not a %s%s", where, value,
                      row->type == TSGD_TYPE_COUNT ? "whole number" : "number", range);
 }
@@ -194,9 +197,10 @@ static enum tsgd_status parse_real(double *out, const struct tsgd_setting_row *r
     if (!tsgd_parse_double(value, &real))
         return refuse_number(row, value, where, err);
     double held = row->single ? (double)(float)real : real;
-    if (row->single && (!isfinite(held) || (held == 0 && real != 0)))
-        return tsgd_fail(err, TSGD_EINVAL, "%s: '%.80s' is %g in single precision, want a number "
-                         "that it can hold", where, value, held);
+    bool is_zero = strcspn(value, "123456789") >= strcspn(value, "eE");
+    if (!isfinite(held) || (held == 0 && !is_zero))
+        return tsgd_fail(err, TSGD_EINVAL, "%s: '%.80s' is %g in %s precision, want a number that "
+                         "it can hold", where, value, held, row->single ? "single" : "double");
     if (row->most > 0 && !row->above && !row->below && real > row->most)
         return refuse_large(row, value, where, err);
     if (row->least < 0 && real < row->least)

@@ -182,7 +182,7 @@ SETTING(order, "order", CHOICE, "ORDER", ONE_OF("epoch|iid|sequential"), IS("epo
 
 SETTING(rounds, "rounds", COUNT, "T", RANGE(1, UINT32_MAX - 16), IS("2000"), ABOUT_LENGTH, RUN,
         RESULT, TRAIN | TUNE | COMMON,
-        "rounds to train; without end where --samples says when to stop")
+        "rounds to train; where --samples says when to stop, as many as that takes")
 SETTING(epochs, "epochs", REAL, "E", ABOVE(0), UNSET("as long as --rounds says"), ABOUT_LENGTH,
         DATA, RESULT, TRAIN,
         "in place of --rounds: as many rounds as E passes over the training samples take when all "

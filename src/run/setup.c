@@ -186,6 +186,21 @@ static uint64_t samples_a_round(const struct tsgd_setup *r)
     return tsgd_mul(tsgd_mul(r->tokens, r->s->batch), r->s->local_steps);
 }
 
+/* As many rounds as --samples takes with full batches. A run that would have to be longer than runs
+ * can be would end short of what was asked for.                                                 */
+static enum tsgd_status check_samples(const struct tsgd_setup *r, uint64_t *rounds,
+                                      struct tsgd_error *err)
+{
+    uint64_t most = (uint64_t)tsgd_setting_rows[TSGD_SET_rounds].most;
+    *rounds = (r->s->samples - 1) / samples_a_round(r) + 1;
+    if (*rounds <= most)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "--samples: found %llu, which is %llu rounds of %llu; want "
+                     "at most %llu rounds", (unsigned long long)r->s->samples,
+                     (unsigned long long)*rounds, (unsigned long long)samples_a_round(r),
+                     (unsigned long long)most);
+}
+
 static enum tsgd_status fill_eval_every(struct tsgd_settings *s, uint64_t rounds,
                                         struct tsgd_error *err)
 {
@@ -200,7 +215,7 @@ static enum tsgd_status resolve_length(struct tsgd_setup *r, struct tsgd_error *
     TRY(check_length(s, err));
     if (s->samples && !TSGD_GIVEN(s, rounds)) {
         TRY(TSGD_FILL(s, rounds, NULL, err));
-        rounds = (s->samples - 1) / samples_a_round(r) + 1;     /* as many as full batches need */
+        TRY(check_samples(r, &rounds, err));
     }
     if (!TSGD_HAS(s, epochs))           /* else see resolve_epochs */
         TRY(fill_eval_every(s, rounds, err));

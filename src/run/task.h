@@ -32,6 +32,9 @@ struct tsgd_task_ops {
     enum tsgd_status (*create)(struct tsgd_task **out, struct tsgd_settings *s,
                                const struct tsgd_backend *on, struct tsgd_shelf *shelf,
                                struct tsgd_error *err);
+    /* What takes long and only a training needs, before its first thread starts; further calls do
+     * nothing. NULL: there is nothing of the kind. TSGD_ENOMEM.                                 */
+    enum tsgd_status (*prepare)(struct tsgd_task *t, struct tsgd_error *err);
     /* Fills in what it knows: samples, shapes, step_flops, split_hash; adds to memory_bytes. */
     void (*describe)(const struct tsgd_task *t, struct tsgd_info *out);
     /* The split, as --save-split wants it; NULL without TSGD_OWNER_DATA. Failed writes are left to

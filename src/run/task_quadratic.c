@@ -91,6 +91,11 @@ done:
     return st;
 }
 
+static enum tsgd_status prepare(struct tsgd_task *task, struct tsgd_error *err)
+{
+    return tsgd_quadratic_solve(&((struct synthetic *)task)->quadratic, err);
+}
+
 /* Operations of a step: each coordinate takes r = a x - b, adds r * r to the loss, and gives the
  * gradient a r + s z. Random numbers are not counted.                                           */
 static void describe(const struct tsgd_task *task, struct tsgd_info *out)
@@ -110,6 +115,7 @@ const struct tsgd_task_ops tsgd_task_quadratic = {
     .owners = 1u << TSGD_OWNER_QUADRATIC,
     .resolve = resolve,
     .create = create,
+    .prepare = prepare,
     .describe = describe,
     .write = write,
     .free = release,

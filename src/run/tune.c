@@ -121,11 +121,16 @@ done:
     return st;
 }
 
-/* Every pass must fit; the largest one is what the search takes. */
+/* Every pass must fit; the largest one is what the search takes. The largest graph is built first,
+ * because it is the one that memory may not suffice for.                                        */
 static enum tsgd_status init_passes(struct tsgd_tune *t, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    uint64_t most_tokens = 0, most_bytes = 0;
+    uint64_t most_tokens = 0, most_bytes = 0, most_active = 1;
+    const struct tsgd_mixing *largest;
+    for (size_t i = 0; i < t->candidates; i++)
+        most_active = t->candidate[i].active > most_active ? t->candidate[i].active : most_active;
+    TRY(tsgd_setup_mixing(&t->setup, most_active, &largest, err));
     for (size_t i = 0; i < t->passes; i++) {
         TRY(init_pass(t, i + 1, err));
         const struct tsgd_job *j = &t->pass[i].job;

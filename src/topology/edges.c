@@ -2,19 +2,33 @@
 
 #include "base/mem.h"
 
+/* From so many bytes on, memory is asked for only where it is free, for the edges and for what
+ * tsgd_edges_finish will make of those that are there: the system would grant more than it has, and
+ * end the process when that is used.                                                            */
+enum { LARGE = 1 << 26 };
+
+/* Room for more edges; false: there is none. */
+static bool grow(struct tsgd_edges *e)
+{
+    size_t room = e->room ? 2 * e->room : 1024, bytes = room * sizeof *e->edge;
+    size_t finish = tsgd_csr_bytes(0, e->count) + 2 * e->count * sizeof(struct tsgd_entry);
+    if (bytes >= LARGE && bytes / 2 + finish > tsgd_mem_available())
+        return false;
+    void *p = realloc(e->edge, bytes);
+    if (!p)
+        return false;
+    e->edge = p;
+    e->room = room;
+    return true;
+}
+
 static void add(struct tsgd_edges *e, struct tsgd_edge edge)
 {
     if (e->no_memory)
         return;
-    if (e->count == e->room) {
-        size_t room = e->room ? 2 * e->room : 1024;
-        void *p = realloc(e->edge, room * sizeof *e->edge);
-        if (!p) {
-            e->no_memory = true;
-            return;
-        }
-        e->edge = p;
-        e->room = room;
+    if (e->count == e->room && !grow(e)) {
+        e->no_memory = true;
+        return;
     }
     e->edge[e->count++] = edge;
     if (edge.round >= e->period)
@@ -144,7 +158,8 @@ enum tsgd_status tsgd_edges_finish(struct tsgd_edges *e, struct tsgd_csr *w, str
     uint32_t *degree = NULL;
     double *rest = NULL;
     if (e->no_memory)
-        return tsgd_fail(err, TSGD_ENOMEM, "--topology: no memory for its %zu edges", e->count);
+        return tsgd_fail(err, TSGD_ENOMEM, "--topology: no memory for more than %zu edges; use "
+                         "fewer tokens (--active) or a sparser topology", e->count);
     if (e->everybody) {
         TRY(check_memory(e, 0, err));
         return tsgd_csr_constant(w, e->n, (float)(1.0 / e->n), err);

@@ -32,6 +32,14 @@ static enum tsgd_status find(const struct tsgd_topology **out, const char *name,
     return tsgd_unknown_name("--topology", name, names, tsgd_n_topologies, err);
 }
 
+/* Refuses, before a graph is written down, what no graph of k tokens could do with: every row of a
+ * matrix has an entry, which is sorted before it has its place.                                 */
+static enum tsgd_status check_memory(uint32_t k, struct tsgd_error *err)
+{
+    size_t least = tsgd_add(tsgd_csr_bytes(k, k), tsgd_mul(k, sizeof(struct tsgd_entry)));
+    return tsgd_mem_check(least, "--topology", "use fewer tokens (--active)", err);
+}
+
 static enum tsgd_status build(struct tsgd_mixing *out, const char *topology, uint32_t k,
                               uint64_t seed, bool allow_disconnected, struct tsgd_error *err)
 {
@@ -43,6 +51,7 @@ static enum tsgd_status build(struct tsgd_mixing *out, const char *topology, uin
     edges.allow_disconnected = allow_disconnected;
     TRY(tsgd_spec_parse(&spec, topology, "--topology", err));
     TRY(find(&t, spec.name, err));
+    TRY(check_memory(k, err));
     TRY(t->build(&edges, spec.arg, seed, err));
     TRY(TSGD_NEW(&s.w, edges.period, "--topology", err));
     TRY(tsgd_edges_finish(&edges, s.w, err));

@@ -24,6 +24,7 @@ static struct tsgd_quadratic make(const char *rule, uint32_t nodes, size_t dim, 
     cr_assert(tsgd_conditioning_find(&c, rule, NULL) == TSGD_OK);
     cr_assert(tsgd_quadratic_init(&q, tsgd_isa_table(0), c, nodes, dim, zeta2, sigma2, 3, NULL) ==
               TSGD_OK);
+    cr_assert(tsgd_quadratic_solve(&q, NULL) == TSGD_OK);
     return q;
 }
 

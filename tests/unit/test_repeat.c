@@ -298,6 +298,68 @@ Test(repeat, the_command_line_wins_and_what_follows_from_it_follows_anew)
     cr_expect(number(first_line("m"), "active") == 12);
 }
 
+/* What the log of `words` ends in. */
+static const char *state_of(const char *words)
+{
+    char line[640];
+    snprintf(line, sizeof line, "%s --log state" QUIET, words);
+    struct result r = run(line);
+    expect_code(&r, 0);
+    return json_string_value(json_object_get(last_line(parse_lines(read_file("state"))),
+                                             "state_hash"));
+}
+
+static const struct { const char *more, *fresh; } over_defaults[] = {
+    {"--split split", "--split split" NINE "logistic"},
+    {"--nodes 5", "--data digits --model logistic --rounds 12 --nodes 5"},
+    {"--samples 999 --rounds=", "--data digits --model logistic --nodes 9 --samples 999"},
+    {"--epochs 1 --rounds=", "--data digits --model logistic --nodes 9 --epochs 1"},
+    {"--method momentum-tracking --momentum 0.5",
+     "--method momentum-tracking --momentum 0.5" NINE "logistic"},
+};
+
+/* A run that took the default of --partition, --active and others takes what goes with the rest of
+ * the command line when it is repeated, and so does the repeat of its repeat.                   */
+Test(repeat, defaults_of_a_log_give_way_as_those_of_the_program_do)
+{
+    char words[512];
+    write_inputs();
+    struct result r = run("train --log l" NINE "logistic" QUIET);
+    expect_code(&r, 0);
+    r = run("train --config l --log m" QUIET);
+    expect_code(&r, 0);
+    cr_expect(json_equal(json_object_get(first_line("l"), "given"),
+                         json_object_get(first_line("m"), "given")));
+    for (size_t i = 0; i < 2 * sizeof over_defaults / sizeof *over_defaults; i++) {
+        snprintf(words, sizeof words, "train --config %s %s", i % 2 ? "m" : "l",
+                 over_defaults[i / 2].more);
+        const char *again = state_of(words);
+        snprintf(words, sizeof words, "train %s", over_defaults[i / 2].fresh);
+        cr_expect_str_eq(again, state_of(words), "%s", words);
+    }
+}
+
+/* What was given stays given, also where it is what the default is; in logs that do not tell, all
+ * was given.                                                                                    */
+Test(repeat, what_a_log_says_was_given_does_not_give_way)
+{
+    write_inputs();
+    struct result r = run("train --partition iid --log l" NINE "logistic" QUIET);
+    expect_code(&r, 0);
+    r = run("train --config l --split split");
+    cr_expect(r.code == 2 && strstr(r.err, "--partition: cannot go with --split"), "%s", r.err);
+    r = run("train --log l --force" NINE "logistic" QUIET);
+    expect_code(&r, 0);
+    char *log = read_file("l"), *list = strstr(log, "\"given\":[");
+    cr_assert(list != NULL);
+    memcpy(list, "\"taken\"", strlen("\"given\""));
+    write_file("old", log);
+    r = run("train --config old --split split");
+    cr_expect(r.code == 2 && strstr(r.err, "--partition: cannot go with --split"), "%s", r.err);
+    r = run("train --config l --split split --rounds 1" QUIET);
+    expect_code(&r, 0);
+}
+
 /* The log of a run, that of its repeat, and its dry run, each with another seed, are the run that
  * was never made before.                                                                        */
 Test(repeat, another_seed_gives_one_run_whatever_it_is_repeated_from)

@@ -510,6 +510,7 @@ Test(run, settings_that_contradict_are_refused, .timeout = 60)
     BAD("--validation", "data= model=quadratic batch= partition= validation=0.1");
     BAD("--rounds: cannot go with --epochs", "epochs=2");
     BAD("--samples: cannot go with --epochs", "rounds= samples=100 epochs=2");
+    BAD("--samples: found 9223372036854775807, which is ", "rounds= samples=9223372036854775807");
     BAD("--warmup: cannot go with --warmup-epochs", "warmup=0 warmup-epochs=1");
     BAD("--epochs: found 1e+12, which is", "rounds= epochs=1e12");
     BAD("--epochs", "rounds= epochs=0");
