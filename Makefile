@@ -5,6 +5,7 @@
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
+#   make check-page the page of `telesgd report` in a headless Chromium
 #   make check-clang  everything compiled by clang, with the tests of what it computes
 #   make lint       columns of C, and who includes whom
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
@@ -71,6 +72,7 @@ $(B)/src/data/digits.o: $(wildcard datasets/digits/*.gz)
 # The one file that a new revision compiles.
 $(B)/src/base/build.o: private CPP += -DTSGD_REVISION='"$(REV)"'
 $(B)/src/base/build.o: $(B)/revision
+$(B)/src/cli/webpage.o: $(wildcard src/cli/web/*)
 # What callers of the library must have of stack is told in telesgd.h.
 $(B)/src/%.o: private CF += $(if $(filter release,$(VARIANT)),-Wframe-larger-than=24576)
 # BLIS's own header shifts into the sign of an int.
@@ -94,6 +96,7 @@ NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist gnuplot-nox
 NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget locales python3-numpy
 NEED_CLANG := $(NEED_TEST) clang
+NEED_PAGE := $(NEED_BUILD) chromium nodejs
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -115,6 +118,7 @@ endef
 deps-run: ; $(call install,$(NEED_RUN),to build telesgd and to train on Fashion-MNIST)
 deps-test: ; $(call install,$(NEED_TEST),to build and test telesgd)
 deps-clang: ; $(call install,$(NEED_CLANG),to build telesgd with clang)
+deps-page: ; $(call install,$(NEED_PAGE),to look at the page of telesgd report)
 deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 
 
@@ -125,6 +129,9 @@ check: deps-test
 	$(MAKE) --no-print-directory VARIANT=asan unit stress
 	$(MAKE) --no-print-directory VARIANT=tsan stress
 	$(MAKE) --no-print-directory VARIANT=stress stress
+
+check-page: deps-page ; @$(MAKE) --no-print-directory page
+page: $(B)/telesgd ; node tests/page/check.js $< build/page
 
 # Kernels alone, without BLIS.
 check-arm: deps-arm
@@ -210,4 +217,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-clang deps-arm run test check check-arm check-clang debug everything unit stress bench bench-compare lint mutants demo picture curves paper paper-page install clean
+.PHONY: FORCE deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint mutants demo picture curves paper paper-page install clean

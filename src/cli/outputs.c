@@ -4,6 +4,7 @@
 #include "base/trace.h"
 #include "cli/logfile.h"
 #include "cli/plot.h"
+#include "cli/webpage.h"
 #include "data/partition.h"
 #include "model/safetensors.h"
 
@@ -196,6 +197,13 @@ enum tsgd_status tsgd_outputs_check_plot(const struct tsgd_settings *s, struct t
 {
     return s->force ? TSGD_OK :
            check_replaced(s->plot, "--plot", "plot", tsgd_plot_is_own, err);
+}
+
+static bool is_page(const char *path) { return begins_with(path, TSGD_WEBPAGE_HEADER); }
+
+enum tsgd_status tsgd_outputs_check_page(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    return s->force ? TSGD_OK : check_replaced(s->output, "--output", "report", is_page, err);
 }
 
 enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err)

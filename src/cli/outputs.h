@@ -13,6 +13,9 @@ enum tsgd_status tsgd_outputs_check_replaced(const struct tsgd_settings *s, stru
 /* The same for the picture of `telesgd compare`, --plot. */
 enum tsgd_status tsgd_outputs_check_plot(const struct tsgd_settings *s, struct tsgd_error *err);
 
+/* The same for the page of `telesgd report`, --output. */
+enum tsgd_status tsgd_outputs_check_page(const struct tsgd_settings *s, struct tsgd_error *err);
+
 /* Whether two paths, of files that may not be there yet, lead to one file. */
 bool tsgd_outputs_same(const char *a, const char *b);
 

@@ -1,27 +1,16 @@
 /* The handwritten digits of datasets/digits (its README says whose they are), as part of the
- * library: the assembler copies the four files into the constants of this object, so that neither
- * the program nor its users need a file.                                                        */
+ * library.                                                                                      */
 #include "data/idx.h"
 
-/* `name` is the bytes of datasets/digits/FILE, up to `name`_end. The path begins in the folder that
- * the compiler runs in, or in one that -I names; the Makefile repeats these files as what this
- * object depends on.                                                                            */
-#define EMBED(name, file)                                                                        \
-    __asm__(".pushsection .rodata\n"                                                             \
-            ".globl " #name ", " #name "_end\n"                                                  \
-            ".hidden " #name ", " #name "_end\n"                                                 \
-            #name ": .incbin \"datasets/digits/" file ".gz\"\n"                                  \
-            #name "_end:\n"                                                                      \
-            ".popsection\n");                                                                    \
-    extern const unsigned char name[], name##_end[]
+#include "base/embed.h"
 
-#define HIDDEN __attribute__((visibility("hidden")))
-EMBED(tsgd_digits_train_images, "train-images-idx3-ubyte") HIDDEN;
-EMBED(tsgd_digits_train_labels, "train-labels-idx1-ubyte") HIDDEN;
-EMBED(tsgd_digits_test_images, "t10k-images-idx3-ubyte") HIDDEN;
-EMBED(tsgd_digits_test_labels, "t10k-labels-idx1-ubyte") HIDDEN;
+#define DIGITS(name, file) TSGD_EMBED(name, "datasets/digits/" file ".gz")
+DIGITS(tsgd_digits_train_images, "train-images-idx3-ubyte");
+DIGITS(tsgd_digits_train_labels, "train-labels-idx1-ubyte");
+DIGITS(tsgd_digits_test_images, "t10k-images-idx3-ubyte");
+DIGITS(tsgd_digits_test_labels, "t10k-labels-idx1-ubyte");
 
-#define IMAGE(name) {name, (uintptr_t)name##_end - (uintptr_t)name}
+#define IMAGE(name) {name, TSGD_EMBEDDED_BYTES(name)}
 
 static enum tsgd_status load(const char *arg, const char *dir, uint64_t seed,
                              struct tsgd_dataset *out, struct tsgd_error *err)

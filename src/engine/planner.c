@@ -1,17 +1,10 @@
 #include "engine/planner.h"
 
 #include "base/probe.h"
-#include "base/rng.h"
 
 #include <math.h>
 
 /* ---- what it takes, and what it must remember ---- */
-
-/* Nodes that a plan may have to draw: when some are away, perhaps all. */
-static size_t draws(const struct state *s)
-{
-    return s->c.presence.there ? s->c.problem->nodes : s->tokens;
-}
 
 static enum tsgd_status take_slot(struct planner *p, struct slot *s, struct tsgd_error *err)
 {
@@ -57,8 +50,11 @@ static enum tsgd_status take(struct planner *p, struct tsgd_error *err)
         TRY(TSGD_HOLD(&p->holding, &d->gossip, tsgd_mixing_count(tsgd_pop_config(p->s, q)->mixing),
                       "mixing matrices", err));
     }
-    TRY(TSGD_HOLD(&p->holding, &p->undo, draws(p->s), "plan", err));
-    TRY(TSGD_HOLD(&p->holding, &p->order, nodes, "plan", err));
+    p->holders = (struct tsgd_holders){
+        .nodes = nodes, .tokens = tokens, .teleports = c->teleports, .seed = c->seed,
+        .presence = c->presence,
+    };
+    TRY(tsgd_holders_init(&p->holders, &p->holding, err));
     TRY(TSGD_HOLD(&p->holding, &p->holder, tokens, "plan", err));
     if (c->rule.node) {
         TRY(TSGD_HOLD(&p->holding, &p->last_token, nodes, "plan", err));
@@ -84,8 +80,6 @@ enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
     enum tsgd_status st = take(p, err);
     if (st != TSGD_OK || p->holding.counts)
         return st;
-    for (uint32_t i = 0; i < s->c.problem->nodes; i++)
-        p->order[i] = i;
     for (uint32_t i = 0; s->c.rule.node && i < s->c.problem->nodes; i++)
         p->last_token[i] = NOBODY;
     for (uint32_t a = 0; a < s->tokens; a++)
@@ -145,44 +139,9 @@ bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t)
     return true;
 }
 
-/* ---- drawing nodes ---- */
-
-/* Draws node m of this round: step m of a Fisher-Yates shuffle, undone after the plan, so that a
- * round's draw does not depend on earlier ones.                                                 */
-static uint32_t draw(struct planner *p, struct tsgd_rng *rng, uint32_t m)
-{
-    uint32_t j = m + tsgd_rng_below(rng, p->s->c.problem->nodes - m), node = p->order[j];
-    p->order[j] = p->order[m];
-    p->order[m] = node;
-    p->undo[m] = j;
-    return node;
-}
-
-static void undo_draws(struct planner *p, uint32_t m)
-{
-    while (m--) {
-        uint32_t j = p->undo[m], node = p->order[j];
-        p->order[j] = p->order[m];
-        p->order[m] = node;
-    }
-}
-
-/* The next node of the draw that is there in round t; AWAY when there is none left. Passing over
- * the others leaves every ordered choice among those that are there equally likely, and takes
- * 1 / share draws on average.                                                                   */
-static uint32_t draw_present(struct planner *p, struct tsgd_rng *rng, uint64_t t, uint32_t *drawn)
-{
-    while (*drawn < p->s->c.problem->nodes) {
-        uint32_t node = draw(p, rng, (*drawn)++);
-        if (tsgd_is_there(&p->s->c.presence, node, t))
-            return node;
-    }
-    return AWAY;
-}
-
 /* ---- what a token does ---- */
 
-/* Token a takes no step: it sits the round out (AWAY), where it is, or retires (NOBODY). */
+/* Token a takes no step: it sits the round out (TSGD_AWAY), where it is, or retires (NOBODY). */
 static void rest(struct planner *p, struct slot *s, uint32_t a, uint32_t why)
 {
     s->node[a] = why;
@@ -277,8 +236,7 @@ static bool any_diverged(const struct state *s)
 }
 
 /* Round t of population q. end_all: every population ends here; stopped: because the user asked. */
-static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_all, bool stopped,
-                            struct tsgd_rng *rng, uint32_t *drawn)
+static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_all, bool stopped)
 {
     const struct tsgd_engine_config *c = &p->s->c;
     const struct pop *pop = &p->s->pop[q];
@@ -305,12 +263,8 @@ static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_
     s->eta[q] = pop->c.eta.at(pop->c.eta.schedule, t);
     s->eta_before[q] = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0);
     for (uint32_t a = pop->first; a < pop->first + pop->c.k; a++) {
-        uint32_t node = NOBODY;
-        if (!end && c->teleports)
-            node = draw_present(p, rng, t, drawn);
-        else if (!end)
-            node = tsgd_is_there(&c->presence, a, t) ? a : AWAY;
-        if (node < AWAY)
+        uint32_t node = end ? NOBODY : tsgd_holders_next(&p->holders, a);
+        if (node < TSGD_AWAY)
             visit(p, d, s, t, a, node);
         else
             rest(p, s, a, node);
@@ -322,14 +276,13 @@ static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_
 void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
 {
     const struct state *s = p->s;
-    struct tsgd_rng rng = tsgd_rng(s->c.seed, TSGD_RNG_HOLDERS, (uint32_t)t, 0);
     bool stopped = stop_asked(s), end_all = stopped || (!s->c.independent && any_diverged(s));
-    uint32_t drawn = 0;
     tsgd_end_other(w);
     tsgd_begin(w, &tsgd_activity_plan, TSGD_TRACE_NONE, t, TSGD_TRACE_NONE);
+    tsgd_holders_begin(&p->holders, t);
     for (uint32_t q = 0; q < s->c.n_populations; q++)
-        plan_population(p, q, t, end_all, stopped, &rng, &drawn);
-    undo_draws(p, drawn);
+        plan_population(p, q, t, end_all, stopped);
+    tsgd_holders_end(&p->holders);
     TSGD_PROBE1(round, t);
     tsgd_end_other(w);
     tsgd_jitter(w, true);

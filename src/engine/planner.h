@@ -8,17 +8,17 @@
 #define TSGD_ENGINE_PLANNER_H
 
 #include "engine/evaluation.h"
+#include "engine/holders.h"
 
 enum { SLOTS = 8 };             /* plans kept: how far tokens that never meet may drift apart */
 #define NOBODY UINT32_MAX       /* in place of a node: the token retires */
-#define AWAY (UINT32_MAX - 1)   /* in place of a node: the token sits the round out */
 
 /* The plan of one round. Written by the planner before it publishes `planned`; read by whoever has
  * claimed the token. The atomics are also read by readiness checks, before a claim, perhaps when
  * the slot holds a later round already. Relaxed is enough: then the claim fails, and otherwise [A]
  * on `planned` has ordered them.                                                                */
 struct slot {
-    uint32_t *node;             /* [tokens] the holder, AWAY or NOBODY */
+    uint32_t *node;             /* [tokens] the holder, TSGD_AWAY or NOBODY */
     uint32_t *visit;            /* [tokens] how often the population had visited it before */
     bool *steps;                /* [tokens] takes at least one gradient step */
     bool *absent;               /* [tokens] its links are cut this round; NULL unless nodes
@@ -43,8 +43,7 @@ struct planner {
     struct tsgd_seq planned;    /* phase = rounds planned */
     struct slot slot[SLOTS];
     struct planned_pop *pop;
-    uint32_t *order;            /* [nodes] permuted by draws; the identity between plans */
-    uint32_t *undo;             /* [draws] what each draw of a plan has exchanged */
+    struct tsgd_holders holders;
     uint32_t *holder;           /* [tokens] where it was last; before its first visit, node a */
     uint32_t *last_token;       /* [nodes] R4: the last visitor ... */
     uint64_t *last_phase;       /* ... and 2t'+1 of its visit; only with node rows */

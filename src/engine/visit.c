@@ -26,7 +26,7 @@ bool tsgd_visit_begin(const struct visits *v, uint32_t a, uint64_t t, struct vis
     const struct state *s = v->s;
     const struct slot *slot = tsgd_plan_of(v->planner, t);
     uint32_t q = s->pop_of[a], node = slot->node[a];
-    if (node == AWAY)
+    if (node == TSGD_AWAY)
         return false;
     out->round = t;
     out->batch = (uint64_t)slot->visit[a] * s->c.local_steps;

@@ -29,7 +29,8 @@ static const struct tsgd_trace_kind unannounced[N_TIMES] = {
     [WAIT_TIME] = {"wait", "wait", {NULL, NULL, NULL}, false},
 };
 
-/* The two largest numbers, AWAY and NOBODY of engine/planner.h, stand in place of a node. */
+/* The two largest numbers, TSGD_AWAY (engine/holders.h) and NOBODY (engine/planner.h), stand in
+ * place of a node. */
 enum { NO_NODES = 2 };
 
 void tsgd_worker_announce(struct worker *w, const struct activity *a, uint32_t first,

@@ -238,7 +238,7 @@ SETTING(trace_events, "trace-events", COUNT, "N", FROM(1), IS("200000"), ABOUT_O
         OUTPUT, TRAIN | TUNE,
         "events that a worker has room for; the trace ends when it is used up")
 SETTING(force, "force", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        TRAIN | TUNE | COMPARE | SPLIT,
+        TRAIN | TUNE | COMPARE | SPLIT | REPORT,
         "replace files that are there, also those that telesgd did not write")
 SETTING(dry_run, "dry-run", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         TRAIN | SWEEP,

@@ -354,6 +354,17 @@ done:
     return st;
 }
 
+enum tsgd_status tsgd_setup_make_scene(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_mixing *mixing = NULL;
+    TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
+    TRY(make_churn(r, mixing, err));
+    TRY(make_network(r, err));
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
                                  struct tsgd_error *err)
 {
@@ -372,8 +383,7 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
     TRY(r->kind->create(&r->task, r->s, &r->on, r->shelf, err));
     TRY(check_expected(r, err));
     TRY(resolve_epochs(r, err));
-    TRY(make_churn(r, mixing, err));
-    TRY(make_network(r, err));
+    TRY(tsgd_setup_make_scene(r, err));
 done:
     return st;
 }

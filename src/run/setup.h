@@ -37,6 +37,10 @@ struct tsgd_setup {
 enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_settings *settings,
                                  unsigned command, struct tsgd_error *err);
 
+/* Makes churn and network, which need no data but the rounds; make does it too. Errors as of both
+ * and of tsgd_setup_mixing.                                                                     */
+enum tsgd_status tsgd_setup_make_scene(struct tsgd_setup *r, struct tsgd_error *err);
+
 /* Makes task, churn and network, from data on the shelf (NULL: on one of its own), and resolves the
  * rest. Errors as of all these.                                                                 */
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,

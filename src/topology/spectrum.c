@@ -256,3 +256,61 @@ enum tsgd_status tsgd_spectrum(struct tsgd_spectrum *out, const struct tsgd_mixi
 done:
     return st;
 }
+
+/* ---- all singular values ---- */
+
+/* Turns columns x and y of length n, in their plane, until they are orthogonal (a rotation of
+ * one-sided Jacobi, Hestenes 1958). Whether they were not already.                              */
+static bool orthogonalise(double *x, double *y, uint32_t n)
+{
+    double xx = dot(x, x, n), yy = dot(y, y, n), xy = dot(x, y, n);
+    if (fabs(xy) <= 1e-15 + 1e-12 * sqrt(xx * yy))
+        return false;
+    double half = (yy - xx) / (2 * xy), t = copysign(1, half) / (fabs(half) + hypot(1, half));
+    double c = 1 / hypot(1, t), s = c * t;
+    for (uint32_t a = 0; a < n; a++) {
+        double was = x[a];
+        x[a] = c * was - s * y[a];
+        y[a] = s * was + c * y[a];
+    }
+    return true;
+}
+
+static int descending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+enum tsgd_status tsgd_singular_values(double *out, const struct tsgd_mixing *s, uint32_t first,
+                                      uint32_t count, struct tsgd_error *err)
+{
+    enum { MOST_SWEEPS = 60 };
+    enum tsgd_status st = TSGD_OK;
+    uint32_t n = s->w[0].n;
+    double *buffer = NULL, *x, *y;
+    bool turned = true;
+    TRY(TSGD_NEW(&buffer, ((size_t)n + 2) * n, "spectrum", err));
+    for (uint32_t b = 0; b < n; b++) {          /* column b of the product */
+        x = buffer + (size_t)n * n, y = x + n;
+        memset(x, 0, n * sizeof *x);
+        x[b] = 1;
+        for (uint32_t r = 0; r < count; r++) {
+            mix(&s->w[(first + r) % s->period], x, y);
+            swap(&x, &y);
+        }
+        memcpy(buffer + (size_t)b * n, x, n * sizeof *x);
+    }
+    for (int sweep = 0; turned && sweep < MOST_SWEEPS; sweep++) {
+        turned = false;
+        for (uint32_t i = 0; i < n; i++)
+            for (uint32_t j = i + 1; j < n; j++)
+                turned |= orthogonalise(buffer + (size_t)i * n, buffer + (size_t)j * n, n);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = sqrt(dot(buffer + (size_t)i * n, buffer + (size_t)i * n, n));
+    qsort(out, n, sizeof *out, descending);
+done:
+    free(buffer);
+    return st;
+}

@@ -25,4 +25,10 @@ struct tsgd_spectrum {
 enum tsgd_status tsgd_spectrum(struct tsgd_spectrum *out, const struct tsgd_mixing *s,
                                struct tsgd_error *err);
 
+/* All singular values of the product of `count` matrices of the period, from number `first` on, in
+ * descending order into out[k]; right to 1e-6. Takes O(k^3), so it is for graphs that one can draw.
+ * TSGD_ENOMEM.                                                                                  */
+enum tsgd_status tsgd_singular_values(double *out, const struct tsgd_mixing *s, uint32_t first,
+                                      uint32_t count, struct tsgd_error *err);
+
 #endif

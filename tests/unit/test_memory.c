@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "linalg/isa.h"
+#include "run/replay.h"
 #include "run/split_view.h"
+#include "topology/spectrum.h"
 #include "sim/settings.h"
 #include "telesgd.h"
 #include "twin.h"
@@ -98,6 +100,20 @@ static int life_of_view(const struct tsgd_settings *s, long n)
     return judge(n, st, &err);
 }
 
+/* The same of what telesgd report tells anew of a run. */
+static int life_of_replay(const struct tsgd_settings *s, long n)
+{
+    struct tsgd_replay r;
+    struct tsgd_error err = {.text = ""};
+    double value[8];
+    atomic_store(&left, n);
+    enum tsgd_status st = tsgd_replay_init(&r, s, &err);
+    if (st == TSGD_OK)
+        st = tsgd_singular_values(value, r.mixing, 0, 1, &err);
+    tsgd_replay_release(&r);
+    return judge(n, st, &err);
+}
+
 /* From the first allocation to the last one that there is; each in a process of its own, so that no
  * library has got its memory already.                                                           */
 static void every_allocation_fails(int (*life)(const struct tsgd_settings *s, long n),
@@ -137,6 +153,11 @@ Test(memory, each_allocation_of_a_view_of_a_split_may_fail, .timeout = 240)
     every_allocation_fails(life_of_view,
                            settings_of("data=blobs:200,1x16x16,10 nodes=4 validation=0.2 "
                                        "partition=dirichlet:1"));
+}
+
+Test(memory, each_allocation_of_a_replay_may_fail, .timeout = 240)
+{
+    every_allocation_fails(life_of_replay, settings_of(SMALL "model=quadratic availability=0.5"));
 }
 
 ParameterizedTestParameters(memory, each_allocation_with_large_products_may_fail)

@@ -116,6 +116,63 @@ Test(spectrum, exact_consensus_comes_when_it_should, .timeout = 60)
     }
 }
 
+/* ---- all singular values ---- */
+
+static int descending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void expect_values(const char *name, uint32_t k, uint32_t first, uint32_t rounds,
+                          double *want)
+{
+    struct tsgd_mixing s = TSGD_MIXING_INIT;
+    double got[200];
+    cr_assert(tsgd_topology_build(&s, name, k, 3, NULL) == TSGD_OK);
+    cr_assert(tsgd_singular_values(got, &s, first, rounds, NULL) == TSGD_OK);
+    qsort(want, k, sizeof *want, descending);
+    for (uint32_t i = 0; i < k; i++)
+        cr_expect(fabs(got[i] - want[i]) < 1e-6, "%s k=%u, value %u: %.9g, want %.9g", name, k, i,
+                  got[i], want[i]);
+    tsgd_mixing_release(&s);
+}
+
+Test(spectrum, singular_values_of_rings_are_cosines)
+{
+    double want[200];
+    for (uint32_t k = 3; k <= 200; k = 2 * k + 1) {
+        for (uint32_t j = 0; j < k; j++)
+            want[j] = fabs(1 + 2 * cos(2 * pi * j / k)) / 3;
+        expect_values("ring", k, 0, 1, want);
+    }
+}
+
+/* Round r of the graph is half of x and half of what stands 2^r further: |1 + w^(j 2^r)| / 2, and
+ * of circulant matrices products multiply.                                                      */
+Test(spectrum, singular_values_of_directed_graphs_are_sizes_of_a_fourier_transform)
+{
+    enum { BITS = 5, SIZE = 32 };
+    double want[SIZE], product[SIZE];
+    for (uint32_t j = 0; j < SIZE; j++)
+        product[j] = 1;
+    for (uint32_t r = 0; r < BITS; r++) {
+        for (uint32_t j = 0; j < SIZE; j++) {
+            want[j] = fabs(cos(pi * j * (1u << r) / SIZE));
+            product[j] *= want[j];
+        }
+        expect_values("onepeer-exp", SIZE, r, 1, want);
+    }
+    expect_values("onepeer-exp", SIZE, 0, BITS, product);
+}
+
+Test(spectrum, singular_values_of_one_token_and_of_the_plain_mean)
+{
+    double one[1] = {1}, mean[40] = {1};
+    expect_values("ring", 1, 0, 1, one);
+    expect_values("complete", 40, 0, 1, mean);
+}
+
 /* ---- every topology against dense matrices ---- */
 
 enum { MOST = 64 };

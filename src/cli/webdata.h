@@ -1,0 +1,26 @@
+/* cli/webdata.h: what a page shows of logs: groups of runs, their settings, curves and ends, and
+ * what their settings alone tell (cli/webscene.h).                                               */
+#ifndef TSGD_CLI_WEBDATA_H
+#define TSGD_CLI_WEBDATA_H
+
+#include "cli/runlog.h"
+
+#include <stdio.h>
+
+/* Writes one JSON object, as cli/webjson.h does:
+ *     version    of this program
+ *     title      what all runs have in common
+ *     groups     [{name, counted, runs: [number of a run, ..]}], as cli/groups.h has them; a mean
+ *                is over the first `counted`
+ *     settings   {given, default: [[name, value], ..], the same for all;
+ *                 differing: [name, ..], rows: [[value, ..], ..] of each group;
+ *                 other: [[name, [value, ..]], ..] all else that the config lines tell}
+ *     runs       [{file, group, seed, state, search, end: {metric: number}, share: [..] or null,
+ *                 workers: [[..], ..] or null, curves: {metric: column}}]; shares are of step, mix,
+ *                 eval, wait, other
+ *     scenes     of each group, as tsgd_webscenes_write does, of its first run
+ * Requires set->n > 0, and logs read with every metric. TSGD_ENOMEM.                             */
+enum tsgd_status tsgd_webdata_write(FILE *out, const struct tsgd_logset *set,
+                                    struct tsgd_error *err);
+
+#endif

@@ -1,0 +1,34 @@
+/* tests/page/look.js: pictures of a page, to be looked at: wide and narrow, light, dark and printed.
+ *     node tests/page/look.js PAGE FOLDER */
+"use strict";
+const path = require("node:path");
+const { Browser } = require("./browser.js");
+
+async function main([page, folder]) {
+  const browser = new Browser(process.env.CHROMIUM || "chromium");
+  const views = [
+    ["wide", { width: 1280 }],
+    ["narrow", { width: 390 }],
+    ["dark", { width: 1280, dark: true }],
+    ["narrow-dark", { width: 390, dark: true }],
+    ["print", { width: 800, print: true }],
+  ];
+  try {
+    await browser.open();
+    for (const [name, view] of views) {
+      await browser.look(view);
+      await browser.load(page);
+      const height = await browser.run("document.documentElement.scrollHeight");
+      await browser.look({ ...view, height });
+      await browser.picture(path.join(folder, `${name}.png`));
+    }
+    browser.complaints.forEach(c => console.log(c));
+  } finally {
+    await browser.close();
+  }
+}
+
+main(process.argv.slice(2)).catch(why => {
+  console.error(why.message);
+  process.exit(1);
+});
