@@ -4,6 +4,7 @@
 #include "cli/runlog.h"
 #include "run/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,11 @@ static enum tsgd_status read_start(const char *path, bool *whole, struct tsgd_er
     if (!f)
         return TSGD_OK;                 /* there is none, or writing it will say what is wrong */
     n = fread(text, 1, sizeof text, f);
+    if (ferror(f)) {
+        int why = errno;
+        fclose(f);
+        return tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, strerror(why));
+    }
     bool ours = !memcmp(text, TSGD_LOG_HEADER, n);
     while (ours && n == sizeof text && c != EOF && c != '\n')
         c = getc(f);
