@@ -549,13 +549,13 @@ static enum tsgd_status add_candidates(struct tsgd_grid *g, const struct plan *p
         TRY(tsgd_settings_copy(&s, base, err));
         for (size_t i = 0; i < p->n_candidate; i++)
             TRY(give(s, p->candidate[i], p->candidate[i]->value[0], err));
-        if (s->data && isnan(s->validation))
-            TRY(tsgd_settings_give(s, &tsgd_setting_rows[TSGD_SET_validation], "0.1", "validation",
-                                   err));
         for (size_t i = 0; i < p->n_tuned; i++) {
             TRY(give(s, p->tuned[i], tsgd_grid_choice(cell, c, i), err));
             add_to_name(name, p->tuned[i], tsgd_grid_choice(cell, c, i));
         }
+        if (s->data && isnan(s->validation))
+            TRY(tsgd_settings_give(s, &tsgd_setting_rows[TSGD_SET_validation], "0.1", "validation",
+                                   err));
         for (size_t i = 0; i < p->tune_seed->n; i++)
             TRY(add_run(g, s, p->tune_seed, p->tune_seed->value[i], name, c, err));
     }

@@ -35,7 +35,7 @@ static enum tsgd_status check_field(const char *path, const char *name, const js
 static enum tsgd_status check_config(const char *path, const json_t *there, const json_t *want,
                                      struct tsgd_error *err)
 {
-    static const char *const others[] = {"version", "split_hash", "init_hash"};
+    static const char *const others[] = {"command", "version", "split_hash", "init_hash"};
     enum tsgd_status st = TSGD_OK;
     for (size_t i = 0; i < TSGD_SETTINGS; i++)
         if (tsgd_setting_rows[i].shown.changes_result)

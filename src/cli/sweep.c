@@ -95,13 +95,21 @@ static size_t best_choice(const struct tsgd_sweep *s, const struct tsgd_cell *c)
         double sum = 0;
         size_t n = 0;
         for (; e->from->choice == i; e++, n++)
-            sum += e->state == TSGD_STATE_FAILED ? INFINITY : e->score;
+            sum += e->score;
         if (sum / (double)n < least) {
             least = sum / (double)n;
             best = i;
         }
     }
     return best;
+}
+
+static bool has_failures(const struct tsgd_sweep *s, const struct tsgd_cell *c)
+{
+    bool found = false;
+    for (size_t i = c->first_run; i < c->first_run + c->n_runs; i++)
+        found |= s->entry[i].state == TSGD_STATE_FAILED;
+    return found;
 }
 
 /* A cell that found no choice takes its reported runs with it. */
@@ -112,20 +120,28 @@ static void give_up(struct tsgd_sweep *s, const struct tsgd_cell *c)
             s->entry[i].state = TSGD_STATE_FAILED;
 }
 
-/* Makes the cell's choice, once all its candidates have ended. */
+/* Makes the cell's choice, once all its candidates have ended. If one of them failed there is none:
+ * once it is made it might be the best one, when runs of another choice are there already.      */
 static enum tsgd_status choose(struct tsgd_sweep *s, size_t cell, struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     const struct tsgd_cell *c = &s->grid->cell[cell];
-    size_t best;
+    const char *separator = *c->name ? ": " : "";
     if (!can_choose(s, c))
         return TSGD_OK;
-    best = best_choice(s, c);
-    if (best != SIZE_MAX)
-        return tsgd_grid_choose(s->grid, cell, best, err);
-    give_up(s, c);
-    return tsgd_fail(err, TSGD_EDIVERGED, "%s%snothing could be chosen: every candidate diverged, "
-                     "failed or missed its --until; its runs are left out", c->name,
-                     *c->name ? ": " : "");
+    size_t best = best_choice(s, c);
+    if (has_failures(s, c))
+        st = tsgd_fail(err, TSGD_EIO, "%s%snothing is chosen, for a candidate failed; its runs are "
+                       "left out, and the same command goes on", c->name, separator);
+    else if (best == SIZE_MAX)
+        st = tsgd_fail(err, TSGD_EDIVERGED, "%s%snothing could be chosen: every candidate "
+                       "diverged, missed its --until or has no %s; its runs are left out", c->name,
+                       separator, s->grid->by ? s->grid->by->name : "validation_loss");
+    else
+        st = tsgd_grid_choose(s->grid, cell, best, err);
+    if (st != TSGD_OK)
+        give_up(s, c);
+    return st;
 }
 
 /* ---- planning ---- */

@@ -595,6 +595,26 @@ Test(sweep, a_cell_without_a_choice_is_told_and_the_others_go_on)
     }
 }
 
+/* Somebody writes the log of one of them. */
+Test(sweep, nothing_is_chosen_while_a_candidate_lacks)
+{
+    const char *grid = SMALL "[tune]\nlr = 0.001, 0.3\nseed = 9\n";
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    cr_assert(mkdir("out", 0777) == 0 && mkdir("out/tune", 0777) == 0);
+    int fd = open("out/tune/lr=0.3.jsonl", O_RDWR | O_CREAT, 0666);
+    cr_assert(fd >= 0 && fcntl(fd, F_OFD_SETLK, &all) == 0);
+    struct result r = sweep(grid, "");
+    expect_code(&r, 1);
+    cr_expect(strstr(r.err, "nothing is chosen, for a candidate failed"), "%s", r.err);
+    cr_expect(strstr(r.out, "1 of 3 done, 2 failed"), "%s", r.out);
+    cr_expect(count_logs("out") == 0 && !strcmp(chosen("lr"), "nothing"));
+    close(fd);
+    expect_sweep(grid, "", 0);
+    cr_expect(number(summary_of("out/tune/lr=0.3.jsonl"), "validation_loss") <
+              number(summary_of("out/tune/lr=0.001.jsonl"), "validation_loss"));
+    expect_alone("run", ALONE " --lr 0.3");
+}
+
 Test(sweep, a_sweep_that_goes_on_chooses_alike)
 {
     expect_sweep(TUNED, "", 0);
@@ -848,6 +868,7 @@ Test(sweep, a_log_that_is_not_of_this_sweep_is_kept)
     const char *grid = SMALL "seed = 0, 1\n";
     static const struct { const char *from, *to, *says; } changes[] = {
         {"\"lr\":0.1", "\"lr\":0.2", "out/seed=1.jsonl: is of a run with lr 0.2, want 0.1"},
+        {"\"command\":\"train\"", "\"command\":\"tune\"", "is of a run with command tune"},
         {"\"version\":\"", "\"version\":\"0.", "out/seed=1.jsonl: is of a run with version 0."},
         {"\"split_hash\":\"", "\"split_hash\":\"x", "is of a run with split_hash x"},
         {"{\"type\":\"config\"", "{\"kind\":\"config\"",
