@@ -52,7 +52,7 @@ void leave_folder(void)
 
 /* ---- running it ---- */
 
-/* Replaces the process by the program; words are separated by spaces, a tab is a space in one. */
+/* Replaces the process by the program; words are separated by spaces; \037 is a space in one. */
 static void become(const char *words)
 {
     char *text = strdup(words), *argv[64] = {program};
@@ -61,7 +61,7 @@ static void become(const char *words)
         if (*w)
             argv[n++] = w;
         for (; *w; w++)
-            *w = *w == '\t' ? ' ' : *w;
+            *w = *w == '\037' ? ' ' : *w;
     }
     signal(SIGINT, SIG_DFL);    /* whoever started the tests may have had it ignored */
     execv(program, argv);

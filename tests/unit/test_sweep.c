@@ -657,7 +657,7 @@ static const struct { const char *grid, *words, *want; } grids[] = {
     {SMALL "lr = 0.1\n[a]\nlr = 0.5, 0.6\n[b]\n[a]\nseed = 1, 2\n", "",
      "a_lr=0.5_seed=1 a_lr=0.5_seed=2 a_lr=0.6_seed=1 a_lr=0.6_seed=2 b"},
     {SMALL "lr = 0.1, 0.2\n[a]\nlr = 0.5\n[b]\n", "lr=0.3", "a b"},
-    {SMALL "lr = 0.1, 0.2\n[a]\nlr = 0.5\n[b]\n", "lr=0.3,\t0.4",
+    {SMALL "lr = 0.1, 0.2\n[a]\nlr = 0.5\n[b]\n", "lr=0.3,\0370.4",
      "a_lr=0.3 a_lr=0.4 b_lr=0.3 b_lr=0.4"},
     {SMALL "lr = 0.1, 0.2\n[a]\nlr = 0.5\n[b]\n", "b.lr=0.7 seed=0..1",
      "a_seed=0 a_seed=1 b_seed=0 b_seed=1"},
@@ -665,9 +665,9 @@ static const struct { const char *grid, *words, *want; } grids[] = {
      "tune/lr=0.1 tune/lr=0.2 run"},
     {SMALL "[tune]\nlr = 0.1, 0.2\nseed = 8, 9\n", "tune.lr=0.3 seed=3",
      "tune/seed=8 tune/seed=9 run"},
-    {SMALL "[tune]\nlr = 0.1, 0.2\nseed = 8, 9\n", "lr=0.3,\t0.4", "lr=0.3 lr=0.4"},
+    {SMALL "[tune]\nlr = 0.1, 0.2\nseed = 8, 9\n", "lr=0.3,\0370.4", "lr=0.3 lr=0.4"},
     {SMALL "[tune]\nlr = 0.1\nseed = 8\n", "tune.by=validation_accuracy", "tune/run run"},
-    {SMALL "[a]\n[tune]\nseed = 8\n[tune a]\nlr = 0.1, 0.2\n", "tune\ta.lr=0.3,\t0.4,\t0.5",
+    {SMALL "[a]\n[tune]\nseed = 8\n[tune a]\nlr = 0.1, 0.2\n", "tune\037a.lr=0.3,\0370.4,\0370.5",
      "tune/a_lr=0.3 tune/a_lr=0.4 tune/a_lr=0.5 a"},
     {"data = digits\nnodes = 6\nactive = 3\nmodel = mlp:32,16, mlp:8\n", "",
      "model=mlp:32,16 model=mlp:8"},
@@ -716,7 +716,7 @@ Test(sweep, names_of_files_are_told_apart)
     expect_code(&r, 0);
     r = run(ALONE " --seed 9 --save-split d-s~2" QUIET);
     expect_code(&r, 0);
-    snprintf(words, sizeof words, "split=d/s,\td-s,\t%s,\t%sy,\td-s~2", deep, deep);
+    snprintf(words, sizeof words, "split=d/s,\037d-s,\037%s,\037%sy,\037d-s~2", deep, deep);
     expect_sweep(SMALL, words, 0);
     cr_expect(count_logs("out") == 5, "%d logs", count_logs("out"));
     expect_alone("split=d-s", ALONE " --split d/s");
@@ -736,7 +736,7 @@ Test(sweep, long_names_in_other_scripts_stay_text)
     r = runf(ALONE " --seed 6 --save-split y%s" QUIET, name);
     expect_code(&r, 0);
     for (int pad = 0; pad < 2; pad++) {
-        snprintf(words, sizeof words, "lr=0.1,\t%s split=%s,\ty%s seed=0..1",
+        snprintf(words, sizeof words, "lr=0.1,\037%s split=%s,\037y%s seed=0..1",
                  pad ? "0.2" : "0.25", name, name);
         expect_sweep(SMALL, words, 0);
         cr_expect(json_array_size(json_object_get(read_json("out/sweep.json"), "runs")) == 8);
@@ -809,9 +809,9 @@ static const struct { const char *grid, *words, *says; } wrongs[] = {
     {SMALL "[tune]\nlr = 0.1\nby = validation_los\nseed = 1\n", "",
      "did you mean 'validation_loss'?"},
     {SMALL "[tune]\nlr = 0.1\nby = state_hash\nseed = 1\n", "", "state_hash"},
-    {SMALL, "active=2,\t7,\t8", "active=7: --active: "},
-    {SMALL, "active=2,\t7,\t8", "active=8: --active: "},
-    {SMALL, "active=2,\t7,\t8", "2 of 3 runs cannot be made; nothing was trained"},
+    {SMALL, "active=2,\0377,\0378", "active=7: --active: "},
+    {SMALL, "active=2,\0377,\0378", "active=8: --active: "},
+    {SMALL, "active=2,\0377,\0378", "2 of 3 runs cannot be made; nothing was trained"},
     {SMALL, "active=7..40", "34 of 34 runs cannot be made (the first are told above)"},
     {"", "", "1 of 1 runs cannot be made"},
     {"{\"type\":\"config\",\"version\":\"1\"}\n", "", "looks like a log"},
