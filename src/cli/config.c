@@ -27,6 +27,23 @@ struct lines {
     struct tsgd_error *err;
 };
 
+/* A heading is told here, for inih, as it is usually built, speaks of a section only with its first
+ * setting. One that lacks its ] inih will refuse.                                               */
+static enum tsgd_status tell_heading(const struct lines *r, const char *text)
+{
+    char name[64];
+    size_t length = strcspn(text, "]\r\n");
+    if (text[length] != ']')
+        return TSGD_OK;
+    const char *rest = text + length + 1;
+    rest += strspn(rest, " \t\r\n");
+    if (*rest && *rest != ';' && *rest != '#')
+        return tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: '%.40s' behind a section's name, want it on "
+                         "a line of its own", r->path, r->number, rest);
+    snprintf(name, sizeof name, "%.*s", (int)length, text);
+    return r->each(r->user, r->number, name, NULL, NULL, r->err);
+}
+
 /* inih's reader: one line into `out`; NULL at the end, or to give up. */
 static char *next_line(char *out, int room, void *stream)
 {
@@ -55,6 +72,8 @@ static char *next_line(char *out, int room, void *stream)
     else if (length > most)
         r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a line of %zu characters, at most %zu fit",
                           r->path, r->number, length, most);
+    else if (*start == '[')
+        r->st = tell_heading(r, start + 1);
     if (r->st != TSGD_OK)
         return NULL;
     memcpy(out, start, length);

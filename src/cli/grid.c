@@ -87,7 +87,7 @@ static enum tsgd_status open_part(struct tsgd_part **out, struct tsgd_grid *g, c
         return TSGD_OK;
     if (*name && !is_name(name))
         TRY(tsgd_fail(err, TSGD_EINVAL, "%s: section '%.60s', want a name of at most 40 letters, "
-                      "digits, - and _", where, section));
+                      "digits, -, _ and +", where, section));
     TRY(grow(g, (void **)&g->part, g->n_parts, sizeof *g->part, err));
     g->part[g->n_parts] = (struct tsgd_part){.tunes = tunes};
     TRY(keep(g, &g->part[g->n_parts].name, name, strlen(name), err));
@@ -181,6 +181,27 @@ static size_t item_length(const char *text)
     return n;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static enum tsgd_status check_twice(const struct tsgd_axis *a, const char *where,
+                                    struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    char **sorted = NULL;
+    TRY(TSGD_NEW(&sorted, a->n, "the sweep file", err));
+    memcpy(sorted, a->value, a->n * sizeof *sorted);
+    qsort(sorted, a->n, sizeof *sorted, by_text);
+    for (size_t i = 1; i < a->n; i++)
+        if (!strcmp(sorted[i - 1], sorted[i]))
+            TRY(tsgd_fail(err, TSGD_EINVAL, "%s: '%.80s' stands there twice", where, sorted[i]));
+done:
+    free(sorted);
+    return st;
+}
+
 /* Every value is one of the setting's, and no two are the same. */
 static enum tsgd_status check_values(struct reading *r, struct tsgd_axis *a, const char *where,
                                      struct tsgd_error *err)
@@ -192,11 +213,7 @@ static enum tsgd_status check_values(struct reading *r, struct tsgd_axis *a, con
         const char *text = r->tried->text[id];
         TRY(keep(r->g, &a->value[i], text, strlen(text), err));     /* in its usual form */
     }
-    for (size_t i = 0; i < a->n && a->n < 1000; i++)
-        for (size_t j = 0; j < i; j++)
-            if (!strcmp(a->value[i], a->value[j]))
-                TRY(tsgd_fail(err, TSGD_EINVAL, "%s: '%.80s' stands there twice", where,
-                              a->value[i]));
+    TRY(check_twice(a, where, err));
 done:
     return st;
 }
@@ -234,6 +251,8 @@ static enum tsgd_status read_line(void *user, unsigned line, const char *section
     const struct tsgd_setting_row *row = NULL;
     char at[400], where[512];
     snprintf(at, sizeof at, "%.300s:%u", r->g->path, line);
+    if (!name && !*section)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "%s: section '', want a name", at));
     TRY(open_part(&part, r->g, section, at, err));
     if (!name)
         return TSGD_OK;                 /* the heading alone */
@@ -291,14 +310,13 @@ static enum tsgd_status change(struct reading *r, const char *text, struct tsgd_
     struct tsgd_part *part = NULL;
     char name[128];
     const char *equals = strchr(text, '=');
-    if (!equals || equals == text || (size_t)(equals - text) >= sizeof name)
+    if (!equals || equals == text || *text == '.' || (size_t)(equals - text) >= sizeof name)
         TRY(tsgd_fail(err, TSGD_EINVAL, "'%.80s' is not NAME=VALUE", text));
     memcpy(name, text, (size_t)(equals - text));
     name[equals - text] = 0;
     char *dot = strchr(name, '.');
     if (dot)
         *dot = 0;
-    TRY(find_row(&row, dot ? dot + 1 : name, text, err));
     if (dot) {
         bool tunes;
         const char *section = name_of(name, &tunes);
@@ -306,6 +324,11 @@ static enum tsgd_status change(struct reading *r, const char *text, struct tsgd_
         if (!part)
             TRY(tsgd_fail(err, TSGD_EINVAL, "%.80s: '%.200s' has no section '%s'", text, r->g->path,
                           name));
+        if (tunes && !strcmp(dot + 1, "by"))
+            return tsgd_metric_find(&r->g->by, equals + 1, text, err);
+    }
+    TRY(find_row(&row, dot ? dot + 1 : name, text, err));
+    if (dot) {
         remove_axis(part, row);
     } else {
         remove_everywhere(r->g, row);
@@ -338,14 +361,25 @@ static bool is_length(const struct tsgd_setting_row *row)
     return !strcmp(row->shown.group, tsgd_setting_rows[TSGD_SET_validation].shown.group);
 }
 
+struct place { char text[256]; };
+
+/* Where an axis was given. */
+static struct place place_of(const struct tsgd_grid *g, const struct tsgd_axis *a)
+{
+    struct place p = {"the command line"};
+    if (a->line)
+        snprintf(p.text, sizeof p.text, "%.200s:%u", g->path, a->line);
+    return p;
+}
+
 static enum tsgd_status check_candidate(const struct tsgd_grid *g, const struct tsgd_axis *a,
                                         struct tsgd_error *err)
 {
     if (a->n == 1)
         return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "%.200s:%u: %s has %zu values in section tune, want one: it "
-                     "is not chosen, but how every candidate is trained or measured", g->path,
-                     a->line, a->row->shown.name, a->n);
+    return tsgd_fail(err, TSGD_EINVAL, "%s: %s has %zu values in section tune, want one: it is not "
+                     "chosen, but how every candidate is trained or measured", place_of(g, a).text,
+                     a->row->shown.name, a->n);
 }
 
 static enum tsgd_status check_tuned(const struct tsgd_grid *g, const struct plan *p,
@@ -353,9 +387,9 @@ static enum tsgd_status check_tuned(const struct tsgd_grid *g, const struct plan
 {
     for (size_t i = 0; i < p->n_axes; i++)
         if (p->axis[i]->row == tuned->row)
-            return tsgd_fail(err, TSGD_EINVAL, "%.200s:%u: %s is chosen in section tune, line %u; "
-                             "want it in one place", g->path, p->axis[i]->line,
-                             tuned->row->shown.name, tuned->line);
+            return tsgd_fail(err, TSGD_EINVAL, "%s: %s is chosen in section tune, %s; want it in "
+                             "one place", place_of(g, p->axis[i]).text, tuned->row->shown.name,
+                             place_of(g, tuned).text);
     return TSGD_OK;
 }
 
@@ -386,8 +420,8 @@ static enum tsgd_status check_seeds(const struct tsgd_grid *g, const struct plan
         for (size_t j = 0; p->seed && j < p->seed->n; j++)
             same |= !strcmp(p->tune_seed->value[i], p->seed->value[j]);
         if (same)
-            return tsgd_fail(err, TSGD_EINVAL, "%.200s:%u: seed %s chooses and is reported too; "
-                             "want other seeds in section tune", g->path, p->tune_seed->line,
+            return tsgd_fail(err, TSGD_EINVAL, "%s: seed %s chooses and is reported too; want "
+                             "other seeds in section tune", place_of(g, p->tune_seed).text,
                              p->tune_seed->value[i]);
     }
     return TSGD_OK;
@@ -449,15 +483,28 @@ static enum tsgd_status give(struct tsgd_settings *s, const struct tsgd_axis *a,
     return tsgd_settings_give(s, a->row, value, a->row->shown.name, err);
 }
 
-/* "_lr=0.1", with what a file's name cannot hold replaced; the name is cut where it gets long. */
+/* Where a text was cut its last character may be a part of one: no UTF-8 any more. */
+static void drop_last_character(char *text)
+{
+    size_t n = strlen(text);
+    while (n && ((unsigned char)text[n - 1] & 0xC0) == 0x80)
+        n--;
+    text[n && (unsigned char)text[n - 1] >= 0xC0 ? n - 1 : n] = 0;
+}
+
+/* "_lr=0.1"; the name is cut where it gets long. Replaced is what a file's name cannot hold, and ~,
+ * which tells equal names apart.                                                                */
 static void add_to_name(char name[MOST_NAME], const struct tsgd_axis *a, const char *value)
 {
     size_t used = strlen(name);
     if (a->n < 2)
         return;
-    snprintf(name + used, MOST_NAME - used, "%s%s=%s", used ? "_" : "", a->row->shown.name, value);
+    int n = snprintf(name + used, MOST_NAME - used, "%s%s=%s", used ? "_" : "", a->row->shown.name,
+                     value);
+    if ((size_t)n >= MOST_NAME - used)
+        drop_last_character(name);
     for (char *c = name + used; *c; c++)
-        if (*c == '/' || (unsigned char)*c <= ' ' || *c == 127)
+        if (*c == '/' || *c == '~' || (unsigned char)*c <= ' ' || *c == 127)
             *c = '-';
 }
 
@@ -502,13 +549,13 @@ static enum tsgd_status add_candidates(struct tsgd_grid *g, const struct plan *p
         TRY(tsgd_settings_copy(&s, base, err));
         for (size_t i = 0; i < p->n_candidate; i++)
             TRY(give(s, p->candidate[i], p->candidate[i]->value[0], err));
-        if (s->data && isnan(s->validation))
-            TRY(tsgd_settings_give(s, &tsgd_setting_rows[TSGD_SET_validation], "0.1", "validation",
-                                   err));
         for (size_t i = 0; i < p->n_tuned; i++) {
             TRY(give(s, p->tuned[i], tsgd_grid_choice(cell, c, i), err));
             add_to_name(name, p->tuned[i], tsgd_grid_choice(cell, c, i));
         }
+        if (s->data && isnan(s->validation))
+            TRY(tsgd_settings_give(s, &tsgd_setting_rows[TSGD_SET_validation], "0.1", "validation",
+                                   err));
         for (size_t i = 0; i < p->tune_seed->n; i++)
             TRY(add_run(g, s, p->tune_seed, p->tune_seed->value[i], name, c, err));
     }
@@ -533,7 +580,7 @@ static enum tsgd_status add_cell(struct tsgd_grid *g, const struct plan *p, size
     }
     TRY(grow(g, (void **)&g->cell, g->n_cells, sizeof *g->cell, err));
     cell = &g->cell[g->n_cells++];
-    *cell = (struct tsgd_cell){.chosen = SIZE_MAX};
+    *cell = (struct tsgd_cell){.chosen = SIZE_MAX, .first_run = g->n_runs};
     TRY(keep(g, &cell->name, name, strlen(name), err));
     if (p->n_tuned) {
         TRY(TSGD_HOLD(&g->holding, &cell->tuned, p->n_tuned, "the sweep file", err));
@@ -544,6 +591,7 @@ static enum tsgd_status add_cell(struct tsgd_grid *g, const struct plan *p, size
     }
     for (size_t i = 0; i < (p->seed ? p->seed->n : 1); i++)
         TRY(add_run(g, s, p->seed, p->seed ? p->seed->value[i] : NULL, name, TSGD_REPORTED, err));
+    cell->n_runs = g->n_runs - cell->first_run;
 done:
     tsgd_settings_free(s);
     return st;
@@ -667,9 +715,8 @@ enum tsgd_status tsgd_grid_choose(struct tsgd_grid *g, size_t cell, size_t choic
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_cell *c = &g->cell[cell];
-    for (size_t i = 0; i < g->n_runs; i++)
-        for (size_t j = 0; g->run[i].cell == cell && g->run[i].choice == TSGD_REPORTED &&
-                           j < c->n_tuned; j++)
+    for (size_t i = c->first_run; i < c->first_run + c->n_runs; i++)
+        for (size_t j = 0; g->run[i].choice == TSGD_REPORTED && j < c->n_tuned; j++)
             TRY(give(g->run[i].settings, c->tuned[j], tsgd_grid_choice(c, choice, j), err));
     c->chosen = choice;
 done:

@@ -44,6 +44,7 @@ struct tsgd_cell {
     char *name;                 /* as of its runs, without the seed; "" if there is one cell */
     const struct tsgd_axis **tuned;     /* [n_tuned] what is chosen */
     size_t n_tuned, choices;    /* choices: 0 when nothing is */
+    size_t first_run, n_runs;   /* its runs stand together */
     size_t chosen;              /* SIZE_MAX: not yet */
 };
 
@@ -63,9 +64,9 @@ struct tsgd_grid {
 
 /* Reads the file. change[n]: "NAME=VALUE" in place of what the file says of NAME anywhere, which is
  * not chosen then (the seeds that choices are made by stay); or "SECTION.NAME=VALUE" in place of
- * what it says there, also in "tune" and "tune X". Release out either way. TSGD_EIO, TSGD_ENOMEM;
- * TSGD_EFORMAT: no such line; TSGD_EINVAL: a setting or value is wrong, or settings contradict each
- * other.                                                                                        */
+ * what it says there, also in "tune" and "tune X", where "by" is a name too. Release out either
+ * way. TSGD_EIO, TSGD_ENOMEM; TSGD_EFORMAT: no such line; TSGD_EINVAL: a setting or value is wrong,
+ * or settings contradict each other.                                                            */
 enum tsgd_status tsgd_grid_init(struct tsgd_grid *out, const char *path, char *const *change,
                                 size_t n, struct tsgd_error *err);
 void tsgd_grid_release(struct tsgd_grid *g);

@@ -4,6 +4,7 @@
 #include "cli/runlog.h"
 #include "run/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static enum tsgd_status check_field(const char *path, const char *name, const js
 static enum tsgd_status check_config(const char *path, const json_t *there, const json_t *want,
                                      struct tsgd_error *err)
 {
-    static const char *const others[] = {"version", "split_hash", "init_hash"};
+    static const char *const others[] = {"command", "version", "split_hash", "init_hash"};
     enum tsgd_status st = TSGD_OK;
     for (size_t i = 0; i < TSGD_SETTINGS; i++)
         if (tsgd_setting_rows[i].shown.changes_result)
@@ -56,6 +57,11 @@ static enum tsgd_status read_start(const char *path, bool *whole, struct tsgd_er
     if (!f)
         return TSGD_OK;                 /* there is none, or writing it will say what is wrong */
     n = fread(text, 1, sizeof text, f);
+    if (ferror(f)) {
+        int why = errno;
+        fclose(f);
+        return tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, strerror(why));
+    }
     bool ours = !memcmp(text, TSGD_LOG_HEADER, n);
     while (ours && n == sizeof text && c != EOF && c != '\n')
         c = getc(f);

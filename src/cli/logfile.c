@@ -126,9 +126,10 @@ static bool can_hold(const char *text)
     return !refused;
 }
 
-/* With '?' in place of whatever may not be UTF-8. */
-static json_t *readable(const char *text)
+json_t *tsgd_log_text(const char *text)
 {
+    if (can_hold(text))
+        return json_string(text);
     char *copy = strdup(text);
     for (char *c = copy; c && *c; c++)
         *c = (unsigned char)*c < 0x80 ? *c : '?';
@@ -151,7 +152,7 @@ static json_t *setting(const struct tsgd_settings *s, const struct tsgd_setting_
     case TSGD_TYPE_CHOICE:
     case TSGD_TYPE_LIST: break;
     }
-    return row->shown.changes_result || can_hold(text) ? json_string(text) : readable(text);
+    return row->shown.changes_result ? json_string(text) : tsgd_log_text(text);
 }
 
 /* As many digits as the texts of all reals have, so that the line gives every one of them back. */
@@ -209,12 +210,12 @@ static json_t *asked_otherwise(const struct tsgd_settings *asked, const struct t
 enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd_command *command,
                                 struct tsgd_error *err)
 {
-    for (size_t i = 0; i < TSGD_SETTINGS && s->log; i++) {
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
         if ((row->commands & command->options) && row->shown.changes_result && s->text[i] &&
             !can_hold(s->text[i]))
             return tsgd_fail(err, TSGD_EINVAL, "--%s: '%.80s' is not UTF-8, and a log cannot hold "
-                             "it; want another name, or no --log", row->shown.name, s->text[i]);
+                             "it; want another name", row->shown.name, s->text[i]);
     }
     return TSGD_OK;
 }

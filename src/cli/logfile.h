@@ -27,10 +27,13 @@ struct tsgd_log {
  * writing the file.                                                                             */
 enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct tsgd_error *err);
 
-/* With --log, refuses settings of the result whose values the config line cannot hold, for they are
- * not UTF-8: a log that lacks one would repeat another run. TSGD_EINVAL.                        */
+/* Refuses settings of the result whose values the config line cannot hold, for they are not UTF-8:
+ * a log that lacks one would repeat another run. TSGD_EINVAL.                                   */
 enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd_command *command,
                                 struct tsgd_error *err);
+
+/* A text, with '?' in place of whatever may not be UTF-8 if it is not. NULL: no memory. */
+json_t *tsgd_log_text(const char *text);
 
 /* The config line: what is about to train, when and where, the resolved settings that the command
  * takes, the names of those that followed from others, those that were asked for in other words,

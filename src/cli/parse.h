@@ -27,7 +27,8 @@ enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command 
                                 char **argv, struct tsgd_error *err);
 void tsgd_cli_release(struct tsgd_cli *cli);
 
-/* Told of each line of a settings file. section: "" before the first one. */
+/* Told of each line of a settings file. section: "" before the first one. name: NULL for the
+ * heading of a section.                                                                         */
 typedef enum tsgd_status tsgd_line_fn(void *user, unsigned line, const char *section,
                                       const char *name, const char *value, struct tsgd_error *err);
 

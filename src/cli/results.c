@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "cli/logfile.h"
 #include "cli/runlog.h"
 #include "cli/sheet.h"
 
@@ -19,11 +20,15 @@ struct columns {
 
 /* ---- comma-separated values ---- */
 
-/* Nine digits, as in the log. */
+/* Nine digits, as measurements have in the log; settings may need more. */
 static void put_real(FILE *f, double x)
 {
     char text[40];
-    tsgd_format(text, sizeof text, "%.9g", x);
+    double back = NAN;
+    for (int digits = 9; digits <= 17 && back != x; digits++) {
+        tsgd_format(text, sizeof text, "%.*g", digits, x);
+        back = tsgd_strtod(text, NULL);
+    }
     fputs(text, f);
 }
 
@@ -285,7 +290,8 @@ static json_t *sweep_object(const struct tsgd_sweep *s)
     for (size_t i = 0; ok && i < g->n_runs; i++)
         ok = json_array_append_new(runs, run_object(s, &s->entry[i])) == 0;
     ok = ok && set(o, "type", json_string("sweep")) &&
-         set(o, "version", json_string(TELESGD_VERSION)) && set(o, "file", json_string(g->path)) &&
+         set(o, "version", json_string(TELESGD_VERSION)) &&
+         set(o, "file", tsgd_log_text(g->path)) &&
          json_object_set(o, "settings", common) == 0 && json_object_set(o, "cells", cells) == 0 &&
          json_object_set(o, "runs", runs) == 0;
     json_decref(common);

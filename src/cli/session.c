@@ -26,7 +26,8 @@ enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_c
         .split_is_new = split && access(split, F_OK) != 0,
     };
     TRY(tsgd_outputs_check_names(asked, err));
-    TRY(tsgd_log_check(asked, self, err));
+    if (asked->log)
+        TRY(tsgd_log_check(asked, self, err));
     if (asked->dry_run)
         return TSGD_OK;
     TRY(tsgd_outputs_check_replaced(asked, err));

@@ -75,51 +75,73 @@ static double score_of(const struct tsgd_sweep *s, const json_t *summary)
     return strstr(name, "accuracy") ? -json_number_value(value) : json_number_value(value);
 }
 
-/* The mean over the seeds of one choice; NaN: not all are there yet. */
-static double score_of_choice(const struct tsgd_sweep *s, size_t cell, size_t choice)
+/* Whether all candidates of a cell have ended. */
+static bool can_choose(const struct tsgd_sweep *s, const struct tsgd_cell *c)
 {
-    double sum = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < s->grid->n_runs; i++) {
-        const struct tsgd_entry *e = &s->entry[i];
-        if (e->from->cell != cell || e->from->choice != choice)
-            continue;
-        if (!has_ended(e))
-            return NAN;
-        sum += e->state == TSGD_STATE_FAILED ? INFINITY : e->score;
-        n++;
-    }
-    return sum / (double)n;
+    const struct tsgd_entry *e = s->entry + c->first_run, *end = e + c->n_runs;
+    while (e < end && is_candidate(e) && has_ended(e))
+        e++;
+    return e < end && !is_candidate(e);
 }
 
-/* A cell that found no choice takes its reported runs with it. */
-static void give_up(struct tsgd_sweep *s, size_t cell)
+/* The choice with the least mean over the seeds, of equals the first one; SIZE_MAX: there is none.
+ * The candidates of a choice stand together.                                                    */
+static size_t best_choice(const struct tsgd_sweep *s, const struct tsgd_cell *c)
 {
-    for (size_t i = 0; i < s->grid->n_runs; i++)
-        if (s->entry[i].from->cell == cell && !is_candidate(&s->entry[i]))
-            s->entry[i].state = TSGD_STATE_FAILED;
-}
-
-/* Makes the cell's choice, once all its candidates have ended. Of equals the first one wins. */
-static enum tsgd_status choose(struct tsgd_sweep *s, size_t cell, struct tsgd_error *err)
-{
-    const struct tsgd_cell *c = &s->grid->cell[cell];
+    const struct tsgd_entry *e = s->entry + c->first_run;
     size_t best = SIZE_MAX;
     double least = INFINITY;
     for (size_t i = 0; i < c->choices; i++) {
-        double score = score_of_choice(s, cell, i);
-        if (isnan(score))
-            return TSGD_OK;
-        if (score < least) {
-            least = score;
+        double sum = 0;
+        size_t n = 0;
+        for (; e->from->choice == i; e++, n++)
+            sum += e->score;
+        if (sum / (double)n < least) {
+            least = sum / (double)n;
             best = i;
         }
     }
-    if (best != SIZE_MAX)
-        return tsgd_grid_choose(s->grid, cell, best, err);
-    give_up(s, cell);
-    return tsgd_fail(err, TSGD_EDIVERGED, "%s: nothing could be chosen: every candidate diverged, "
-                     "failed or missed its --until; its runs are left out", c->name);
+    return best;
+}
+
+static bool has_failures(const struct tsgd_sweep *s, const struct tsgd_cell *c)
+{
+    bool found = false;
+    for (size_t i = c->first_run; i < c->first_run + c->n_runs; i++)
+        found |= s->entry[i].state == TSGD_STATE_FAILED;
+    return found;
+}
+
+/* A cell that found no choice takes its reported runs with it. */
+static void give_up(struct tsgd_sweep *s, const struct tsgd_cell *c)
+{
+    for (size_t i = c->first_run; i < c->first_run + c->n_runs; i++)
+        if (!is_candidate(&s->entry[i]))
+            s->entry[i].state = TSGD_STATE_FAILED;
+}
+
+/* Makes the cell's choice, once all its candidates have ended. If one of them failed there is none:
+ * once it is made it might be the best one, when runs of another choice are there already.      */
+static enum tsgd_status choose(struct tsgd_sweep *s, size_t cell, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_cell *c = &s->grid->cell[cell];
+    const char *separator = *c->name ? ": " : "";
+    if (!can_choose(s, c))
+        return TSGD_OK;
+    size_t best = best_choice(s, c);
+    if (has_failures(s, c))
+        st = tsgd_fail(err, TSGD_EIO, "%s%snothing is chosen, for a candidate failed; its runs are "
+                       "left out, and the same command goes on", c->name, separator);
+    else if (best == SIZE_MAX)
+        st = tsgd_fail(err, TSGD_EDIVERGED, "%s%snothing could be chosen: every candidate "
+                       "diverged, missed its --until or has no %s; its runs are left out", c->name,
+                       separator, s->grid->by ? s->grid->by->name : "validation_loss");
+    else
+        st = tsgd_grid_choose(s->grid, cell, best, err);
+    if (st != TSGD_OK)
+        give_up(s, c);
+    return st;
 }
 
 /* ---- planning ---- */
@@ -272,11 +294,15 @@ size_t tsgd_sweep_bytes(const struct tsgd_sweep *s)
 static enum tsgd_status plan_all(struct tsgd_sweep *s, bool times, const struct tsgd_command *self,
                                  struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     size_t n = s->grid->n_runs, wrong = 0;
     struct tsgd_error one, told = {.status = TSGD_OK};
     for (size_t i = 0; i < n; i++) {
         struct tsgd_entry *e = &s->entry[i];
-        enum tsgd_status st = plan(s, e, times, &one);
+        const struct tsgd_cell *c = cell_of(s, e);
+        if (!is_ready(s, e) && can_choose(s, c) && best_choice(s, c) != SIZE_MAX)
+            TRY(tsgd_grid_choose(s->grid, e->from->cell, best_choice(s, c), err));
+        st = plan(s, e, times, &one);
         if (st == TSGD_OK)
             continue;
         if (st == TSGD_ENOMEM)
@@ -286,11 +312,11 @@ static enum tsgd_status plan_all(struct tsgd_sweep *s, bool times, const struct 
             tsgd_complain(self, &told);
         }
     }
-    if (wrong == 0)
-        return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "%.200s: %zu of %zu runs cannot be made%s; nothing was "
-                     "trained", s->grid->path, wrong, n, wrong > MOST_TOLD ? " (the first are "
-                     "told above)" : "");
+    st = wrong == 0 ? TSGD_OK :
+        tsgd_fail(err, TSGD_EINVAL, "%.200s: %zu of %zu runs cannot be made%s; nothing was trained",
+                  s->grid->path, wrong, n, wrong > MOST_TOLD ? " (the first are told above)" : "");
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_sweep_init(struct tsgd_sweep *out, struct tsgd_grid *grid, const char *folder,

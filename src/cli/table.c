@@ -65,9 +65,10 @@ static size_t fitting(const char *text, int columns)
     return at_comma ? at_comma : at_space ? at_space : bytes ? bytes : strlen(text);
 }
 
-/* A row's cells of columns from..to-1 behind its first one, which is `first` wide. */
+/* A row's cells of columns from..to-1 behind its first one, which is `first` wide; the others have
+ * the widths `wide`.                                                                            */
 static void print_row(const struct tsgd_table *t, size_t row, size_t from, size_t to, int first,
-                      FILE *out)
+                      const int *wide, FILE *out)
 {
     char *const *cell = &t->cell[row * t->columns];
     const char *rest = cell[0];
@@ -75,7 +76,7 @@ static void print_row(const struct tsgd_table *t, size_t row, size_t from, size_
     fwrite(rest, 1, n, out);
     pad(out, from < to ? first - characters(rest, n) : 0);
     for (size_t c = from; c < to; c++) {
-        int free_columns = width(t, c) - characters(cell[c], strlen(cell[c]));
+        int free_columns = wide[c] - characters(cell[c], strlen(cell[c]));
         bool to_the_left = c + 1 == t->columns;
         pad(out, GAP + (to_the_left ? 0 : free_columns));
         fputs(cell[c], out);
@@ -90,23 +91,27 @@ static void print_row(const struct tsgd_table *t, size_t row, size_t from, size_
 
 enum tsgd_status tsgd_table_print(const struct tsgd_table *t, FILE *out, struct tsgd_error *err)
 {
-    if (t->failed)
+    int *wide = t->failed ? NULL : malloc(t->columns * sizeof *wide);
+    if (!wide)
         return tsgd_fail(err, TSGD_ENOMEM, "no memory for a table");
-    int limit = tsgd_page_limit(out), all = width(t, 0), first = all;
+    for (size_t c = 0; c < t->columns; c++)
+        wide[c] = width(t, c);
+    int limit = tsgd_page_limit(out), all = wide[0], first = all;
     for (size_t c = 1; c < t->columns; c++)
-        all += GAP + width(t, c);
+        all += GAP + wide[c];
     limit = limit ? limit : INT_MAX;
     if (all > limit && first > limit / 2)
         first = limit / 2 > 2 * GAP ? limit / 2 : 2 * GAP;
     for (size_t from = 1, to; from == 1 || from < t->columns; from = to) {
         int used = first;
-        for (to = from; to < t->columns && (to == from || used + GAP + width(t, to) <= limit); to++)
-            used += GAP + width(t, to);
+        for (to = from; to < t->columns && (to == from || used + GAP + wide[to] <= limit); to++)
+            used += GAP + wide[to];
         if (from > 1)
             fputc('\n', out);
         for (size_t row = 0; row * t->columns < t->cells; row++)
-            print_row(t, row, from, to, first, out);
+            print_row(t, row, from, to, first, wide, out);
     }
+    free(wide);
     return TSGD_OK;
 }
 

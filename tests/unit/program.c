@@ -52,7 +52,7 @@ void leave_folder(void)
 
 /* ---- running it ---- */
 
-/* Replaces the process by the program; words are separated by spaces. */
+/* Replaces the process by the program; words are separated by spaces; \037 is a space in one. */
 static void become(const char *words)
 {
     char *text = strdup(words), *argv[64] = {program};
@@ -60,6 +60,8 @@ static void become(const char *words)
     for (char *rest = text, *w; (w = strsep(&rest, " ")) && n < 63;) {
         if (*w)
             argv[n++] = w;
+        for (; *w; w++)
+            *w = *w == '\037' ? ' ' : *w;
     }
     signal(SIGINT, SIG_DFL);    /* whoever started the tests may have had it ignored */
     execv(program, argv);

@@ -24,7 +24,7 @@ struct result {
     char *out, *err;
 };
 
-/* The words of the command line are separated by spaces. */
+/* The words of the command line are separated by spaces; \037 stands for a space within one. */
 struct result run(const char *words);
 struct result run_limited(rlim_t file_size, const char *words);
 void expect_code(const struct result *r, int code);
