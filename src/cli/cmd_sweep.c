@@ -225,20 +225,24 @@ static const char about[] =
 
 static const char closing[] =
     "# The file\n"
-    "Lines 'name = value' with the names of the options of 'telesgd train', as for its --config. "
-    "Values with a comma and a space between them are a list, and so is a range of whole numbers "
-    "like 0..4; every combination of the lists is a run. Named sections hold what belongs "
-    "together, and are one more axis:\n"
+    "Lines 'name = value' with the names of the options of 'telesgd train'. A comma and a space "
+    "separate the values of a list, 0..4 is a range; every combination is a run. Sections hold "
+    "what belongs together, and are one more axis:\n"
     "    data = digits\n"
     "    model = mlp:64\n"
-    "    nodes = 32\n"
     "    topology = ring, exp\n"
-    "    samples = 200000\n"
     "    seed = 0..2\n"
     "    [dsgd]\n"
     "    method = dsgd\n"
     "    [teleport]\n"
     "    method = teleport\n"
+    "# Examples\n"
+    "    telesgd sweep grid.ini -o grid --dry-run\n"
+    "    telesgd sweep grid.ini -o quick seed=0 samples=20000\n"
+    "    telesgd compare grid\n";
+
+static const char more[] =
+    "# What is to be chosen\n"
     "Section tune has what is to be chosen: for every combination of the rest each of its "
     "combinations is trained with its own seeds and part of the samples held out (validation, "
     "0.1), and the best one on average is then trained with the seeds of the file. 'by' names the "
@@ -250,8 +254,9 @@ static const char closing[] =
     "    seed = 100, 101\n"
     "    [tune teleport]\n"
     "    active = 4, 8, 16\n"
-    "NAME=VALUE on the command line stands in place of what the file says of NAME, "
-    "SECTION.NAME=VALUE in place of what it says there.\n"
+    "# The command line\n"
+    "NAME=VALUE stands in place of what the file says of NAME, SECTION.NAME=VALUE in place of what "
+    "it says there.\n"
     "# The folder\n"
     "= NAME.jsonl\tthe log of a run, as of 'telesgd train --log', named by what differs; in tune/ "
     "those of candidates\n"
@@ -259,11 +264,6 @@ static const char closing[] =
     "= curves.csv\ta row for each evaluation\n"
     "= sweep.json\tthe runs with their states, and what was chosen\n"
     "A number with the name of a setting is told from it: samples_used, lr_used.\n"
-    "# Examples\n"
-    "    telesgd sweep grid.ini -o grid --dry-run\n"
-    "    telesgd sweep grid.ini -o grid\n"
-    "    telesgd sweep grid.ini -o quick seed=0 samples=20000\n"
-    "    telesgd compare grid\n"
     "# Exit codes\n"
     "= 0\tevery run is there; one that diverged is a result too\n"
     "= 1\tsome runs failed, or results could not be written\n"
@@ -290,5 +290,6 @@ const struct tsgd_command tsgd_command_sweep = {
     .summary = "a grid of runs from one file",
     .about = about,
     .closing = closing,
+    .more = more,
     .run = run,
 };

@@ -32,6 +32,7 @@ struct tsgd_command {
     const char *usage;              /* what follows the name: "[OPTION]..." */
     const char *summary;            /* for the list of commands */
     const char *about, *closing;    /* of its help (cli/page.h), around the options; or NULL */
+    const char *more;               /* what only --help-all and the manual page add; or NULL */
     enum tsgd_exit (*run)(const struct tsgd_command *self, const struct tsgd_cli *cli);
 };
 

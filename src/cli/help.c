@@ -82,8 +82,17 @@ void tsgd_help(FILE *out, const struct tsgd_command *command, bool all)
                  command->name);
         fputc('\n', out);
         tsgd_page_wrap(out, text, (int)strlen(text), 0, 0);
-    } else if (command->closing) {
+        return;
+    }
+    if (command->closing)
         tsgd_page_print(out, command->closing);
+    if (command->more && all)
+        tsgd_page_print(out, command->more);
+    if (command->more && !all) {
+        snprintf(text, sizeof text, "'telesgd %s --help-all' tells more; so does 'man "
+                 "telesgd-%s'.", command->name, command->name);
+        fputc('\n', out);
+        tsgd_page_wrap(out, text, (int)strlen(text), 0, 0);
     }
 }
 

@@ -139,5 +139,7 @@ void tsgd_man(FILE *out, const struct tsgd_command *command)
     put_options(out, command);
     if (command->closing)
         put_page(out, command->closing);
+    if (command->more)
+        put_page(out, command->more);
     put_others(out, command);
 }

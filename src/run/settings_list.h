@@ -216,7 +216,7 @@ SETTING(eval, "eval", CHOICE, "WHAT", ONE_OF("mean|tokens"), IS("mean"), ABOUT_L
         "mean: evaluate the mean of the tokens; tokens: each of them too")
 
 SETTING(output, "output", TEXT, "PATH", ANYTHING, UNSET("must be given"), ABOUT_OUTPUT, PROGRAM,
-        OUTPUT, SWEEP | REPORT | COMMON,
+        OUTPUT, SWEEP | REPORT,
         "where the results go; -o PATH for short")
 SETTING(save, "save", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         TRAIN | TUNE | COMMON,
@@ -290,7 +290,7 @@ SETTING(threads, "threads", COUNT, "N", RANGE(1, 65536),
         UNSET("the CPUs that this process may use"), ABOUT_MACHINE, RUN, MACHINE, TRAIN | TUNE,
         "worker threads")
 SETTING(jobs, "jobs", COUNT, "N", RANGE(1, 65536), UNSET("the CPUs that this process may use"),
-        ABOUT_MACHINE, PROGRAM, MACHINE, SWEEP | COMMON,
+        ABOUT_MACHINE, PROGRAM, MACHINE, SWEEP,
         "runs at a time; their threads share the CPUs, and the last runs get more of them")
 SETTING(gossip, "gossip", CHOICE, "HOW", ONE_OF("rows|slices|auto"), IS("auto"), ABOUT_MACHINE, RUN,
         MACHINE, TRAIN | TUNE,
