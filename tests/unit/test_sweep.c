@@ -521,6 +521,30 @@ ParameterizedTest(size_t *row, sweep, the_choice_is_best_on_average_over_the_see
     expect_alone(path, ALONE " --lr 30 --momentum 0 --seed 101 --validation 0.1");
 }
 
+/* The first seed alone would choose another one. */
+Test(sweep, all_seeds_have_a_say)
+{
+    static const char *const lr[] = {"0.06", "0.08", "0.1"};
+    const char *first = "", *mean = "";
+    double least = 1e300, least_sum = 1e300;
+    expect_sweep(CONVEX "[tune]\nlr = 0.06, 0.08, 0.1\nseed = 1..3\n", "", 0);
+    for (int i = 0; i < 3; i++) {
+        double score[3];
+        for (int seed = 1; seed <= 3; seed++) {
+            char path[64];
+            snprintf(path, sizeof path, "out/tune/lr=%s_seed=%d.jsonl", lr[i], seed);
+            score[seed - 1] = number(summary_of(path), "grad_norm2");
+        }
+        double sum = score[0] + score[1] + score[2];
+        first = score[0] < least ? lr[i] : first;
+        mean = sum < least_sum ? lr[i] : mean;
+        least = score[0] < least ? score[0] : least;
+        least_sum = sum < least_sum ? sum : least_sum;
+    }
+    cr_assert(strcmp(first, mean), "both are %s", mean);
+    cr_expect(!strcmp(chosen("lr"), mean), "%s, want %s", chosen("lr"), mean);
+}
+
 /* With a batch of 1 the condition is not reached, after fewer samples than any that reaches it. */
 Test(sweep, what_missed_its_condition_is_never_chosen)
 {
