@@ -56,8 +56,10 @@ prog = $(patsubst %.c,$(B)/%,$(notdir $(wildcard $(1))))
 say = $(if $(V),,@echo '  $(1)$@';)           # V=1 shows the commands
 link = $(call say,link      )$(CC) $(CF) $(LDFLAGS) $(filter %.o %.a,$^) $(BLIS) $(LIBS) $(1) -o $@
 
-$(B)/telesgd: $(call obj,src/cli/*.c) $(B)/libtelesgd.a ; $(call link,-linih)
-$(B)/libtelesgd.a: $(filter-out $(B)/src/cli/% $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
+# The program's own folders; all else is the library.
+PROGRAM := command sweep web compare log cli
+$(B)/telesgd: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/libtelesgd.a ; $(call link,-linih)
+$(B)/libtelesgd.a: $(filter-out $(PROGRAM:%=$(B)/src/%/%) $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
 	$(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
 $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libtelesgd.a ; $(call link)
@@ -72,7 +74,7 @@ $(B)/src/data/digits.o: $(wildcard datasets/digits/*.gz)
 # The one file that a new revision compiles.
 $(B)/src/base/build.o: private CPP += -DTSGD_REVISION='"$(REV)"'
 $(B)/src/base/build.o: $(B)/revision
-$(B)/src/cli/webpage.o: $(wildcard src/cli/web/*)
+$(B)/src/cli/webpage.o: $(wildcard src/web/assets/*)
 # What callers of the library must have of stack is told in telesgd.h.
 $(B)/src/%.o: private CF += $(if $(filter release,$(VARIANT)),-Wframe-larger-than=24576)
 # BLIS's own header shifts into the sign of an int.

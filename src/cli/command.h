@@ -1,5 +1,6 @@
-/* cli/command.h: the commands of telesgd. One stands in a file of its own, cmd_NAME.c, and in the
- * table in main.c; options and operands are parsed, and --help answered, before it runs. */
+/* cli/command.h: the commands of telesgd. One stands in a file of its own, command/cmd_NAME.c, and
+ * in the table in command/main.c; options and operands are parsed, and --help answered, before it
+ * runs.                                                                                         */
 #ifndef TSGD_CLI_COMMAND_H
 #define TSGD_CLI_COMMAND_H
 
@@ -54,7 +55,7 @@ const char *tsgd_unset_of(const struct tsgd_command *command, const struct tsgd_
 /* The manual page (cli/man.c); NULL: that of the program. */
 void tsgd_man(FILE *out, const struct tsgd_command *command);
 
-/* What makes a shell, "bash" or "zsh", complete (cli/completion.c). */
+/* What makes a shell, "bash" or "zsh", complete (command/completion.c). */
 void tsgd_completion(FILE *out, const char *shell);
 
 /* Each stands in its own file, cmd_NAME.c. */

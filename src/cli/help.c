@@ -1,6 +1,6 @@
 /* What --help prints: the options, from their table, between what the command says of itself. */
-#include "cli/parse.h"
 #include "cli/page.h"
+#include "cli/parse.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Manual pages, in the macros of man(7), from what the help says. */
-#include "cli/parse.h"
 #include "cli/page.h"
+#include "cli/parse.h"
 
 #include <string.h>
 

@@ -20,7 +20,8 @@ void tsgd_signals_catch(void (*stop)(void *), void *what)
     what_to_stop = what;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);   /* a write that cannot be done is told in a sentence instead, */
+    signal(SIGXFSZ, SIG_IGN);   /* and so is one beyond the largest file that is allowed */
 }
 
 void tsgd_signals_release(void)

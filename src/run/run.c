@@ -82,6 +82,21 @@ enum tsgd_status tsgd_run_start(struct tsgd_run *r, struct tsgd_error *err)
 
 size_t tsgd_run_own_bytes(const struct tsgd_run *r) { return tsgd_job_bytes(&r->job); }
 
+uint64_t tsgd_expected_rounds(const struct tsgd_info *info)
+{
+    const struct tsgd_settings *s = info->resolved;
+    uint64_t rounds = s->rounds;
+    if (s->samples > 0) {
+        double per_round = (double)info->tokens * (double)s->batch * (double)s->local_steps;
+        uint64_t needed = (uint64_t)((double)s->samples / per_round) + 1;
+        if ((double)(needed - 1) * per_round >= (double)s->samples)
+            needed--;
+        if (rounds == 0 || needed < rounds)
+            rounds = needed;
+    }
+    return rounds;
+}
+
 enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
                                  struct tsgd_error *err)
 {

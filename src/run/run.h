@@ -20,4 +20,7 @@ enum tsgd_status tsgd_run_start(struct tsgd_run *run, struct tsgd_error *err);
 /* Bytes that it takes beside what is on the shelf. */
 size_t tsgd_run_own_bytes(const struct tsgd_run *run);
 
+/* Rounds until --rounds or --samples end the training, as far as one can know before it. */
+uint64_t tsgd_expected_rounds(const struct tsgd_info *info);
+
 #endif

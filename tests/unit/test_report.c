@@ -62,7 +62,7 @@ static double at(const json_t *array, size_t i)
     return json_number_value(json_array_get(array, i));
 }
 
-/* A column as the page packs it (src/cli/webjson.h), into x[most]; returns how many there are. */
+/* A column as the page packs it (src/web/json.h), into x[most]; returns how many there are. */
 static size_t unpack(const json_t *column, double *x, size_t most)
 {
     const json_t *differences = json_object_get(column, "d");

@@ -819,6 +819,7 @@ static const struct { const char *grid, *words, *says; } wrongs[] = {
     {SMALL "[tune tune]\nlr = 1\nseed = 1\n", "", "about a section 'tune', which is not there"},
     {SMALL "[tune a]\nlr = 1\nseed = 1\n", "", "about a section 'a', which is not there"},
     {SMALL "[tune]\nlr = 0.1, 0.2\n", "", "section tune has no seed"},
+    {SMALL "[tune]\nseed = 100\n", "", "section tune has nothing to choose"},
     {SMALL "[tune]\nlr = 0.1, 0.2\nseed = 0\n", "",
      "grid.ini:9: seed 0 chooses and is reported too"},
     {SMALL "seed = 1..3\n[tune]\nlr = 0.1, 0.2\nseed = 5, 2\n", "",

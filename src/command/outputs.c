@@ -1,0 +1,218 @@
+#include "command/outputs.h"
+
+#include "base/file.h"
+#include "base/trace.h"
+#include "compare/plot.h"
+#include "data/partition.h"
+#include "log/logfile.h"
+#include "model/safetensors.h"
+#include "web/page.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The folder that a path names a file of: into `s`; false if there is none. */
+static bool stat_folder(const char *path, struct stat *s)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return stat(".", s) == 0;
+    char *folder = strndup(path, (size_t)(slash - path) + 1);
+    bool ok = folder && stat(folder, s) == 0;
+    free(folder);
+    return ok;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Whether files that are not there yet would be one: they have one folder and one name there. */
+static bool same_place(const char *a, const char *b)
+{
+    struct stat s, t;
+    return stat_folder(a, &s) && stat_folder(b, &t) && s.st_dev == t.st_dev &&
+           s.st_ino == t.st_ino && !strcmp(last_part(a), last_part(b));
+}
+
+/* Files that are there are compared themselves, others by where their links lead. Devices and pipes
+ * may be written twice.                                                                         */
+bool tsgd_outputs_same(const char *a, const char *b)
+{
+    struct stat s, t;
+    bool there = stat(a, &s) == 0;
+    if (there != (stat(b, &t) == 0))
+        return false;
+    if (there)
+        return S_ISREG(s.st_mode) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+    char *at_end_of_a = tsgd_follow_links(a), *at_end_of_b = tsgd_follow_links(b);
+    bool same = at_end_of_a && at_end_of_b && same_place(at_end_of_a, at_end_of_b);
+    free(at_end_of_a);
+    free(at_end_of_b);
+    return same;
+}
+
+struct named {
+    const char *option, *path;
+};
+
+/* The log, unless it is the standard output. */
+static const char *log_file(const struct tsgd_settings *s)
+{
+    return s->log && strcmp(s->log, "-") ? s->log : NULL;
+}
+
+/* An output must not be one of the files of the data set. */
+static enum tsgd_status check_data(const struct named *out, const struct tsgd_settings *s,
+                                   struct tsgd_error *err)
+{
+    char path[PATH_MAX];
+    if (!out->path || !s->data)
+        return TSGD_OK;
+    for (size_t i = 0; tsgd_dataset_file(s->data, s->data_dir, i, path, sizeof path); i++)
+        if (tsgd_outputs_same(out->path, path))
+            return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is a file of --data %s; want another",
+                             out->option, out->path, s->data);
+    return TSGD_OK;
+}
+
+/* The file of --topology file:PATH, or NULL. */
+static const char *graph_file(const struct tsgd_settings *s)
+{
+    return s->topology && !strncmp(s->topology, "file:", 5) ? s->topology + 5 : NULL;
+}
+
+enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    const struct named file[] = {       /* what is written, then what is read */
+        {"--log", log_file(s)}, {"--save", s->save}, {"--save-split", s->save_split},
+        {"--trace", s->trace},
+        {"--config", s->config}, {"--split", s->split}, {"--init", s->init},
+        {"--availability-trace", s->availability_trace}, {"--topology", graph_file(s)},
+    };
+    for (size_t i = 0; i < 4; i++)
+        if (check_data(&file[i], s, err))
+            return TSGD_EINVAL;
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = i + 1; j < sizeof file / sizeof *file; j++) {
+            if (!file[i].path || !file[j].path || !tsgd_outputs_same(file[i].path, file[j].path))
+                continue;
+            if (file[i].path == s->save && file[j].path == s->init)
+                continue;               /* going on in place: the old file stays until the end */
+            return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is the file of %s too; want another",
+                             file[i].option, file[i].path, file[j].option);
+        }
+    return TSGD_OK;
+}
+
+static enum tsgd_status probe(const char *path, const char *option, struct tsgd_error *err)
+{
+    struct tsgd_outfile f = TSGD_OUTFILE_INIT;
+    enum tsgd_status st = path ? tsgd_outfile_open(&f, path, option, err) : TSGD_OK;
+    tsgd_outfile_abandon(&f);
+    return st;
+}
+
+/* A log that is there is written in place, and may be a pipe or a device. */
+static enum tsgd_status probe_log(const char *path, struct tsgd_error *err)
+{
+    struct stat s;
+    if (!path || stat(path, &s) != 0)
+        return probe(path, "--log", err);
+    if (S_ISDIR(s.st_mode))
+        errno = EISDIR;
+    else if (access(path, W_OK) == 0)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EIO, "--log: cannot write '%s': %s", path, strerror(errno));
+}
+
+/* ---- what an output would replace ---- */
+
+/* Whether the file begins with this text. */
+static bool begins_with(const char *path, const char *start)
+{
+    char text[128];
+    size_t n = strlen(start);
+    FILE *f = fopen(path, "r");
+    bool same = f && fread(text, 1, n, f) == n && !memcmp(text, start, n);
+    if (f)
+        fclose(f);
+    return same;
+}
+
+/* Logs of other programs may begin with a config line too, but not with such a one. */
+static bool is_log(const char *path)
+{
+    FILE *f = begins_with(path, TSGD_LOG_HEADER) ? fopen(path, "r") : NULL;
+    json_t *line = f ? json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+    bool own = json_is_string(json_object_get(line, "version")) &&
+               json_is_string(json_object_get(line, "command"));
+    json_decref(line);
+    if (f)
+        fclose(f);
+    return own;
+}
+
+static bool is_split(const char *path) { return begins_with(path, TSGD_SPLIT_HEADER); }
+static bool is_trace(const char *path) { return begins_with(path, TSGD_TRACE_HEADER); }
+
+static bool is_saved(const char *path)
+{
+    struct tsgd_saved saved;
+    return tsgd_safetensors_identify(path, &saved, NULL) == TSGD_OK && *saved.model;
+}
+
+/* Refuses to replace a file of somebody else. Empty ones, pipes and devices are nobody's. */
+static enum tsgd_status check_replaced(const char *path, const char *option, const char *kind,
+                                       bool (*is_own)(const char *path), struct tsgd_error *err)
+{
+    struct stat s;
+    if (!path || stat(path, &s) != 0 || !S_ISREG(s.st_mode) || s.st_size == 0 || is_own(path))
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is there, and is no %s of telesgd; want another "
+                     "name, or --force to replace it", option, path, kind);
+}
+
+enum tsgd_status tsgd_outputs_check_replaced(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (s->force)
+        return TSGD_OK;
+    TRY(check_replaced(log_file(s), "--log", "log", is_log, err));
+    TRY(check_replaced(s->save, "--save", "file of parameters", is_saved, err));
+    TRY(check_replaced(s->save_split, "--save-split", "split", is_split, err));
+    TRY(check_replaced(s->trace, "--trace", "trace", is_trace, err));
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_outputs_check_plot(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    return s->force ? TSGD_OK :
+           check_replaced(s->plot, "--plot", "plot", tsgd_plot_is_own, err);
+}
+
+static bool is_page(const char *path) { return begins_with(path, TSGD_WEBPAGE_HEADER); }
+
+enum tsgd_status tsgd_outputs_check_page(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    return s->force ? TSGD_OK : check_replaced(s->output, "--output", "report", is_page, err);
+}
+
+enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(probe(s->save, "--save", err));
+    TRY(probe(s->save_split, "--save-split", err));
+    TRY(probe(s->trace, "--trace", err));
+    TRY(probe_log(log_file(s), err));
+done:
+    return st;
+}

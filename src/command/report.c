@@ -1,0 +1,192 @@
+#include "command/report.h"
+
+#include "cli/human.h"
+#include "run/run.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *threads_word(const struct tsgd_info *info)
+{
+    return info->threads == 1 ? "thread" : "threads";
+}
+
+void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
+                          const struct tsgd_info *info)
+{
+    static const enum tsgd_setting_id sizes[] = {TSGD_SET_nodes, TSGD_SET_active, TSGD_SET_rounds};
+    const struct tsgd_settings *s = info->resolved;
+    const char *before = "telesgd: by default ";
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        enum tsgd_setting_id id = sizes[i];
+        bool all = id == TSGD_SET_active && s->active == s->nodes;      /* no choice was made */
+        if (asked->given[id] || !s->text[id] || all || tsgd_settings_derived(s, id))
+            continue;
+        fprintf(out, "%s--%s %s", before, tsgd_setting_rows[id].shown.name, s->text[id]);
+        before = " ";
+    }
+    if (*before == ' ')
+        fputc('\n', out);
+}
+
+void tsgd_report_plan(FILE *out, struct tsgd_run *run)
+{
+    const struct tsgd_info *info = tsgd_run_info(run);
+    char a[TSGD_HUMAN], b[TSGD_HUMAN], c[TSGD_HUMAN];
+    uint64_t steps = info->tokens * info->resolved->local_steps;
+    double gradients = (double)tsgd_expected_rounds(info) * (double)steps;
+    double step_seconds = tsgd_run_step_seconds(run);
+    fprintf(out, "#\n# %s tokens of %s parameters", tsgd_human_count(info->tokens, a),
+            tsgd_human_count(info->parameters, b));
+    if (info->train_samples > 0)
+        fprintf(out, ", %u x %u x %u inputs, %u classes\n# %s training and %s test samples, split "
+                     "%016" PRIx64, info->channels, info->height, info->width, info->classes,
+                tsgd_human_count(info->train_samples, a), tsgd_human_count(info->test_samples, b),
+                info->split_hash);
+    fputc('\n', out);
+    fprintf(out, "# %s, BLIS kernels %s\n", info->cpu, info->kernels);
+    fprintf(out, "# memory          %s\n", tsgd_human_bytes((double)info->memory_bytes, a));
+    if (step_seconds > 0)               /* else there was no memory to time a step */
+        fprintf(out, "# expected time   %s for %s gradients of %s on %" PRIu64 " %s, without "
+                     "evaluation\n",
+                tsgd_human_time(step_seconds * gradients / (double)info->threads, a),
+                tsgd_human_short(gradients, b), tsgd_human_time(step_seconds, c), info->threads,
+                threads_word(info));
+}
+
+/* The system's numbers, or that it chooses. */
+static void print_place(FILE *out, const char *start, uint64_t worker,
+                        const struct tsgd_placement *p)
+{
+    if (p->pinned)
+        fprintf(out, "%s%6" PRIu64 " %5u %5u %5u %5u  ", start, worker, p->cpu, p->core, p->cache,
+                p->numa);
+    else
+        fprintf(out, "%s%6" PRIu64 " %5s %5s %5s %5s  ", start, worker, "any", "any", "any", "any");
+    if (p->tokens > 1)
+        fprintf(out, "%" PRIu64 " to %" PRIu64 "\n", p->first_token,
+                p->first_token + p->tokens - 1);
+    else
+        fprintf(out, "%" PRIu64 "\n", p->first_token);
+}
+
+void tsgd_report_placement(FILE *out, const char *start, const struct tsgd_run *run)
+{
+    const struct tsgd_info *info = tsgd_run_info(run);
+    uint64_t cpus = 0;
+    struct tsgd_placement place, before = {.cpu = 0};
+    fprintf(out, "%sworker   CPU  core cache  NUMA  home tokens\n", start);
+    for (uint64_t i = 0; i < info->threads; i++, before = place) {
+        (void)tsgd_run_place(run, i, &place, NULL);     /* there is such a worker */
+        cpus += i == 0 || place.cpu != before.cpu;
+        print_place(out, start, i, &place);
+    }
+    if (!info->resolved->pin)
+        fprintf(out, "%sworkers run where the system likes; --pin keeps each on one CPU\n", start);
+    else if (cpus < info->threads)
+        fprintf(out, "%s%" PRIu64 " workers share %" PRIu64 " CPU%s\n", start, info->threads,
+                cpus, cpus == 1 ? "" : "s");
+}
+
+static void print_method(FILE *out, const struct tsgd_info *info)
+{
+    const struct tsgd_settings *s = info->resolved;
+    char a[TSGD_HUMAN], b[TSGD_HUMAN];
+    fprintf(out, "%s: %s of %s nodes active", s->method, tsgd_human_count(info->tokens, a),
+            tsgd_human_count(s->nodes, b));
+    if (s->topology) {
+        fputs(", topology ", out);
+        tsgd_human_print(out, s->topology);
+    }
+    fprintf(out, "; %s", s->model);
+    if (s->data) {
+        fputs(" on ", out);
+        tsgd_human_print(out, s->data);
+    }
+    fputc('\n', out);
+}
+
+static void print_tokens(FILE *out, double mean, double worst)
+{
+    if (mean == mean)
+        fprintf(out, "of the tokens   %.2f %% on average, %.2f %% the worst\n", 100 * mean,
+                100 * worst);
+}
+
+static void print_quality(FILE *out, const struct tsgd_summary *s)
+{
+    const struct tsgd_eval *e = &s->last;
+    if (e->validation_accuracy == e->validation_accuracy)
+        fprintf(out, "validation      %.2f %% accuracy, loss %.6g\n",
+                100 * e->validation_accuracy, e->validation_loss);
+    print_tokens(out, e->validation_accuracy_mean, e->validation_accuracy_worst);
+    if (s->test_accuracy == s->test_accuracy)
+        fprintf(out, "test accuracy   %.2f %%\n", 100 * s->test_accuracy);
+    print_tokens(out, e->test_accuracy_mean, e->test_accuracy_worst);
+    if (s->test_loss == s->test_loss)
+        fprintf(out, "test loss       %.6g\n", s->test_loss);
+    if (e->grad_norm2 == e->grad_norm2)
+        fprintf(out, "grad_norm2      %.4g of the mean, %.4g on average over the tokens\n"
+                     "distance2       %.4g (squared distance of the mean from the optimum)\n",
+                e->grad_norm2, e->grad_norm2_tokens, e->distance2);
+    if (e->consensus == e->consensus)
+        fprintf(out, "consensus       %.4g (mean squared distance of the tokens from their mean)\n",
+                e->consensus);
+}
+
+static void print_written(FILE *out, const struct tsgd_settings *asked)
+{
+    const char *log = asked->log && strcmp(asked->log, "-") ? asked->log : NULL;
+    const char *files[] = {asked->save, log, asked->save_split};
+    const char *before = "written         ";
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i]) {
+            fputs(before, out);
+            tsgd_human_print(out, files[i]);
+            before = ", ";
+        }
+    if (*before == ',')
+        fputc('\n', out);
+}
+
+void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct tsgd_info *info,
+                     const struct tsgd_summary *s, bool evaluated)
+{
+    const struct tsgd_eval *e = &s->last;
+    char a[TSGD_HUMAN], b[TSGD_HUMAN], c[TSGD_HUMAN];
+    print_method(out, info);
+    if (s->interrupted)
+        fprintf(out, "interrupted before its end\n");
+    if (s->has_until)
+        fprintf(out, "%s %s\n", s->reached ? "reached" : "did not reach", info->resolved->until);
+    if (evaluated) {
+        fprintf(out, "trained         %s rounds, %s gradients, %s samples\n",
+                tsgd_human_count(e->round, a), tsgd_human_count(e->gradients, b),
+                tsgd_human_count(e->samples, c));
+        print_quality(out, s);
+        fprintf(out, "network         %s gossiped, %s teleported\n",
+                tsgd_human_bytes((double)e->bytes_gossip, a),
+                tsgd_human_bytes((double)e->bytes_teleport, b));
+        if (e->sim_seconds == e->sim_seconds)
+            fprintf(out, "simulated       %.6g seconds on that network\n", e->sim_seconds);
+    }
+    fprintf(out, "speed           %s samples/s, %s on %" PRIu64 " %s\n",
+            tsgd_human_short(s->samples_per_second, a), tsgd_human_time(s->wall_seconds, b),
+            info->threads, threads_word(info));
+    fprintf(out, "workers' time   step %.1f %%, mix %.1f %%, eval %.1f %%, wait %.1f %%, "
+                 "other %.1f %%\n", 100 * s->share_step, 100 * s->share_mix, 100 * s->share_eval,
+            100 * s->share_wait, 100 * s->share_other);
+    print_written(out, asked);
+}
+
+void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t)
+{
+    char a[TSGD_HUMAN], b[TSGD_HUMAN];
+    fputs("trace           ", out);
+    tsgd_human_print(out, path);
+    fprintf(out, ", %s events", tsgd_human_count(t->events, a));
+    if (t->lost)
+        fprintf(out, "; %s more had no room: give more --trace-events",
+                tsgd_human_count(t->lost, b));
+    fputc('\n', out);
+}

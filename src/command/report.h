@@ -1,0 +1,27 @@
+/* command/report.h: what train says: before, with --dry-run, and after. */
+#ifndef TSGD_COMMAND_REPORT_H
+#define TSGD_COMMAND_REPORT_H
+
+#include "cli/parse.h"
+
+#include <stdio.h>
+
+/* In one line, how large the run is by default: what was not asked for of nodes, active nodes and
+ * rounds. Nothing when all was.                                                                 */
+void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
+                          const struct tsgd_info *info);
+
+/* Size, memory and expected time, as comments of a settings file. */
+void tsgd_report_plan(FILE *out, struct tsgd_run *run);
+
+/* A line for each worker: its CPU, what that shares, its home tokens. `start` begins each line. */
+void tsgd_report_placement(FILE *out, const char *start, const struct tsgd_run *run);
+
+/* What happened. asked: what the command line said; evaluated: s->last holds an evaluation. */
+void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct tsgd_info *info,
+                     const struct tsgd_summary *s, bool evaluated);
+
+/* A trace that was written to `path`. */
+void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t);
+
+#endif

@@ -1,0 +1,120 @@
+#include "command/session.h"
+
+#include "base/file.h"
+#include "cli/signals.h"
+#include "command/outputs.h"
+#include "command/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool tsgd_session_tells(const struct tsgd_session *s) { return strcmp(s->asked->progress, "off"); }
+
+bool tsgd_session_logs_to_stdout(const struct tsgd_session *s)
+{
+    return s->asked->log && !strcmp(s->asked->log, "-");
+}
+
+enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_command *self,
+                                   const struct tsgd_settings *asked, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const char *split = asked->save_split;
+    *out = (struct tsgd_session){
+        .self = self, .asked = asked, .log = TSGD_LOG_INIT,
+        .split_is_new = split && access(split, F_OK) != 0,
+    };
+    TRY(tsgd_outputs_check_names(asked, err));
+    if (asked->log)
+        TRY(tsgd_log_check(asked, self, err));
+    if (asked->dry_run)
+        return TSGD_OK;
+    TRY(tsgd_outputs_check_replaced(asked, err));
+    TRY(tsgd_outputs_probe(asked, err));
+done:
+    return st;
+}
+
+/* Where the closing report goes; NULL: nowhere, for both streams are spoken for. */
+static FILE *report_stream(const struct tsgd_session *s)
+{
+    if (!tsgd_session_logs_to_stdout(s))
+        return stdout;
+    return tsgd_session_tells(s) ? stderr : NULL;
+}
+
+/* Complains if it failed, and remembers that it did. */
+static void note(const struct tsgd_session *s, enum tsgd_status st, const struct tsgd_error *err,
+                 enum tsgd_exit *code)
+{
+    if (st == TSGD_OK)
+        return;
+    tsgd_complain(s->self, err);
+    *code = TSGD_EXIT_FAILED;
+}
+
+/* After the training, whose status is st. A training that diverged leaves its log and its trace;
+ * one that could not run leaves nothing more than what its log has.                              */
+static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *t,
+                             enum tsgd_status st, bool interrupted)
+{
+    const struct tsgd_settings *asked = s->asked;
+    struct tsgd_traced traced;
+    struct tsgd_error err;
+    bool diverged = st == TSGD_EDIVERGED, ended = st == TSGD_OK || diverged;
+    bool result = st == TSGD_OK && (!t->has_result || t->has_result(t->what));
+    FILE *out = st == TSGD_OK ? report_stream(s) : NULL;
+    enum tsgd_exit code = TSGD_EXIT_FAILED;
+    if (ended) {
+        code = diverged ? TSGD_EXIT_DIVERGED : interrupted ? TSGD_EXIT_INTERRUPTED : TSGD_EXIT_DONE;
+        t->log(t->what, diverged);
+    }
+    if (result && asked->save)
+        note(s, t->save(t->what, asked->save, &err), &err, &code);
+    if (ended && asked->trace)
+        note(s, t->save_trace(t->what, &traced, &err), &err, &code);
+    note(s, tsgd_log_close(&s->log, &err), &err, &code);
+    if (out && code != TSGD_EXIT_FAILED) {
+        t->report(t->what, out);
+        if (asked->trace)
+            tsgd_report_trace(out, asked->trace, &traced);
+    }
+    return code;
+}
+
+/* The file, not a link that leads to it. */
+static void remove_split(const char *path)
+{
+    char *file = tsgd_follow_links(path);
+    if (file)
+        unlink(file);
+    free(file);
+}
+
+/* Whoever sees the log's first line may interrupt, so signals are caught before it is written. */
+enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_trainee *t)
+{
+    enum tsgd_status st = TSGD_OK;
+    enum tsgd_exit code = TSGD_EXIT_USAGE;
+    struct tsgd_error err;
+    bool interrupted = false;
+    tsgd_signals_catch(t->stop, t->what);
+    if (s->asked->log)
+        st = tsgd_log_open(&s->log, s->asked->log, &err);
+    if (st == TSGD_OK)
+        st = tsgd_log_begin(&s->log, t->info, s->asked, s->self, &err);
+    if (st == TSGD_OK) {
+        st = t->train(t->what, &interrupted, &err);
+        if (st != TSGD_OK)
+            tsgd_complain(s->self, &err);
+        code = finish(s, t, st, interrupted);
+    } else {                            /* leaves no file that was not there */
+        tsgd_log_abandon(&s->log);
+        if (s->split_is_new)
+            remove_split(s->asked->save_split);
+        tsgd_complain(s->self, &err);
+    }
+    tsgd_signals_release();
+    return code;
+}

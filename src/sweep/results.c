@@ -1,0 +1,355 @@
+#include "sweep/results.h"
+
+#include "base/file.h"
+#include "base/format.h"
+#include "compare/sheet.h"
+#include "log/logfile.h"
+#include "log/runlog.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* The columns that are not settings, by their names: those of summaries, in the order in which they
+ * come up, or of evaluations.                                                                   */
+struct columns {
+    char **name;
+    size_t n;
+    struct tsgd_holding holding;
+};
+
+/* ---- comma-separated values ---- */
+
+/* Nine digits, as measurements have in the log; settings may need more. */
+static void put_real(FILE *f, double x)
+{
+    char text[40];
+    double back = NAN;
+    for (int digits = 9; digits <= 17 && back != x; digits++) {
+        tsgd_format(text, sizeof text, "%.*g", digits, x);
+        back = tsgd_strtod(text, NULL);
+    }
+    fputs(text, f);
+}
+
+static void put_value(FILE *f, const json_t *value)
+{
+    if (json_is_string(value))
+        tsgd_put_csv(f, json_string_value(value));
+    else if (json_is_integer(value))
+        fprintf(f, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value))
+        put_real(f, json_real_value(value));
+    else if (json_is_boolean(value))
+        fputs(json_is_true(value) ? "true" : "false", f);
+}
+
+/* A number that a setting has too is told from it: samples is the setting, samples_used how many
+ * there were.                                                                                   */
+static void put_heading(FILE *f, const char *name)
+{
+    bool both = tsgd_setting_find(name, TSGD_FOR_TRAIN) != NULL;
+    fprintf(f, ",%s%s", name, both ? "_used" : "");
+}
+
+static void put_settings_heading(FILE *f, const struct tsgd_grid *g)
+{
+    fputs("run", f);
+    for (size_t i = 0; i < TSGD_SETTINGS; i++)
+        if (g->differs[i])
+            fprintf(f, ",%s", tsgd_setting_rows[i].shown.name);
+}
+
+static void put_settings(FILE *f, const struct tsgd_grid *g, const struct tsgd_entry *e,
+                         const json_t *config)
+{
+    tsgd_put_csv(f, e->from->name);
+    for (size_t i = 0; i < TSGD_SETTINGS; i++)
+        if (g->differs[i]) {
+            fputc(',', f);
+            put_value(f, json_object_get(config, tsgd_setting_rows[i].shown.name));
+        }
+}
+
+/* ---- the runs whose logs are read ---- */
+
+static bool has_log(const struct tsgd_entry *e)
+{
+    return e->state == TSGD_STATE_DONE || e->state == TSGD_STATE_DIVERGED;
+}
+
+static bool belongs(const struct tsgd_entry *e, bool candidates)
+{
+    return (e->from->choice != TSGD_REPORTED) == candidates && has_log(e);
+}
+
+/* Calls `each` with every log of the reported runs, or of the candidates, one after the other. */
+static enum tsgd_status for_logs(const struct tsgd_sweep *s, bool candidates, uint64_t wanted,
+                                 enum tsgd_status (*each)(const struct tsgd_entry *e,
+                                                          const struct tsgd_runlog *log,
+                                                          void *user, struct tsgd_error *err),
+                                 void *user, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    for (size_t i = 0; i < s->grid->n_runs && st == TSGD_OK; i++) {
+        struct tsgd_runlog log;
+        if (!belongs(&s->entry[i], candidates))
+            continue;
+        st = tsgd_runlog_read(&log, s->entry[i].path, wanted, err);
+        if (st != TSGD_OK)
+            break;
+        st = each(&s->entry[i], &log, user, err);
+        tsgd_runlog_release(&log);
+    }
+    return st;
+}
+
+/* A file being written, and what its rows are made of. */
+struct writing {
+    const struct tsgd_sweep *s;
+    FILE *f;
+    struct columns columns;
+    bool has[TSGD_LOG_METRICS];
+};
+
+static enum tsgd_status add_column(struct columns *c, const char *name, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    char **more = NULL;
+    for (size_t i = 0; i < c->n; i++)
+        if (!strcmp(c->name[i], name))
+            return TSGD_OK;
+    TRY(TSGD_HOLD(&c->holding, &more, c->n + 1, "columns", err));
+    if (c->n)
+        memcpy(more, c->name, c->n * sizeof *more);
+    c->name = more;
+    TRY(TSGD_HOLD(&c->holding, &more[c->n], strlen(name) + 1, "columns", err));
+    strcpy(more[c->n++], name);
+done:
+    return st;
+}
+
+static enum tsgd_status find_columns(const struct tsgd_entry *e, const struct tsgd_runlog *log,
+                                     void *user, struct tsgd_error *err)
+{
+    struct writing *w = user;
+    const char *name;
+    const json_t *value;
+    enum tsgd_status st = TSGD_OK;
+    (void)e;
+    json_object_foreach(log->summary, name, value)
+        if (strcmp(name, "type") && !json_is_array(value) && !json_is_object(value))
+            TRY(add_column(&w->columns, name, err));
+done:
+    return st;
+}
+
+static enum tsgd_status write_result(const struct tsgd_entry *e, const struct tsgd_runlog *log,
+                                     void *user, struct tsgd_error *err)
+{
+    const struct writing *w = user;
+    const char *slash = strrchr(e->path, '/');
+    (void)err;
+    put_settings(w->f, w->s->grid, e, log->config);
+    fprintf(w->f, ",%s,", tsgd_state_name[e->state]);
+    tsgd_put_csv(w->f, slash + 1);
+    for (size_t i = 0; i < w->columns.n; i++) {
+        fputc(',', w->f);
+        put_value(w->f, json_object_get(log->summary, w->columns.name[i]));
+    }
+    fputc('\n', w->f);
+    return TSGD_OK;
+}
+
+static enum tsgd_status write_results(struct writing *w, bool candidates, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(for_logs(w->s, candidates, 0, find_columns, w, err));
+    put_settings_heading(w->f, w->s->grid);
+    fputs(",state,log", w->f);
+    for (size_t i = 0; i < w->columns.n; i++)
+        put_heading(w->f, w->columns.name[i]);
+    fputc('\n', w->f);
+    TRY(for_logs(w->s, candidates, 0, write_result, w, err));
+done:
+    return st;
+}
+
+static enum tsgd_status find_metrics(const struct tsgd_entry *e, const struct tsgd_runlog *log,
+                                     void *user, struct tsgd_error *err)
+{
+    struct writing *w = user;
+    (void)e;
+    (void)err;
+    for (size_t m = 0; m < tsgd_n_metrics; m++)
+        for (size_t i = 0; i < log->n && !w->has[m]; i++)
+            w->has[m] = !isnan(tsgd_runlog_value(log, i, m));
+    return TSGD_OK;
+}
+
+static enum tsgd_status write_curve(const struct tsgd_entry *e, const struct tsgd_runlog *log,
+                                    void *user, struct tsgd_error *err)
+{
+    const struct writing *w = user;
+    (void)err;
+    for (size_t i = 0; i < log->n; i++) {
+        put_settings(w->f, w->s->grid, e, log->config);
+        for (size_t m = 0; m < tsgd_n_metrics; m++) {
+            double x = tsgd_runlog_value(log, i, m);
+            if (!w->has[m])
+                continue;
+            fputc(',', w->f);
+            if (!isnan(x) && tsgd_metrics[m].type == TSGD_METRIC_U64)
+                fprintf(w->f, "%.0f", x);
+            else if (!isnan(x))
+                put_real(w->f, x);
+        }
+        fputc('\n', w->f);
+    }
+    return TSGD_OK;
+}
+
+static enum tsgd_status write_curves(struct writing *w, bool candidates, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(for_logs(w->s, candidates, TSGD_EVERY_METRIC, find_metrics, w, err));
+    put_settings_heading(w->f, w->s->grid);
+    for (size_t m = 0; m < tsgd_n_metrics; m++)
+        if (w->has[m])
+            put_heading(w->f, tsgd_metrics[m].name);
+    fputc('\n', w->f);
+    TRY(for_logs(w->s, candidates, TSGD_EVERY_METRIC, write_curve, w, err));
+done:
+    return st;
+}
+
+/* ---- sweep.json ---- */
+
+/* Adds a member, which it takes over; false: no memory. */
+static bool set(json_t *object, const char *name, json_t *value)
+{
+    return json_object_set_new(object, name, value) == 0;
+}
+
+/* The settings as they were given, those that differ between the runs or the others. */
+static bool add_settings(json_t *to, const struct tsgd_grid *g, const struct tsgd_settings *s,
+                         bool differ)
+{
+    bool ok = true;
+    for (size_t i = 0; i < TSGD_SETTINGS; i++)
+        if (s->given[i] && g->differs[i] == differ)
+            ok &= set(to, tsgd_setting_rows[i].shown.name, json_string(s->text[i]));
+    return ok;
+}
+
+static json_t *run_object(const struct tsgd_sweep *s, const struct tsgd_entry *e)
+{
+    json_t *run = json_object(), *settings = json_object();
+    bool ok = run && settings && add_settings(settings, s->grid, e->from->settings, true);
+    ok = ok && set(run, "run", json_string(e->from->name));
+    ok = ok && set(run, "state", json_string(tsgd_state_name[e->state]));
+    ok = ok && set(run, "log", json_string(e->path + strlen(s->folder) + 1));
+    ok = ok && set(run, "cell", json_integer((json_int_t)e->from->cell));
+    ok = ok && json_object_set(run, "settings", settings) == 0;
+    json_decref(settings);
+    if (ok)
+        return run;
+    json_decref(run);
+    return NULL;
+}
+
+/* What a cell has chosen; null: nothing so far. */
+static json_t *chosen(const struct tsgd_cell *c)
+{
+    json_t *values = json_object();
+    bool ok = values != NULL;
+    if (c->chosen == SIZE_MAX) {
+        json_decref(values);
+        return json_null();
+    }
+    for (size_t i = 0; ok && i < c->n_tuned; i++)
+        ok = set(values, c->tuned[i]->row->shown.name,
+                 json_string(tsgd_grid_choice(c, c->chosen, i)));
+    if (ok)
+        return values;
+    json_decref(values);
+    return NULL;
+}
+
+static json_t *sweep_object(const struct tsgd_sweep *s)
+{
+    const struct tsgd_grid *g = s->grid;
+    json_t *o = json_object(), *common = json_object(), *runs = json_array(), *cells = json_array();
+    bool ok = o && common && runs && cells;
+    ok = ok && add_settings(common, g, g->run[g->n_runs - 1].settings, false);
+    for (size_t i = 0; ok && i < g->n_cells; i++) {
+        json_t *cell = json_pack("{s:s, s:o?}", "cell", g->cell[i].name, "chosen",
+                                 chosen(&g->cell[i]));
+        ok = json_array_append_new(cells, cell) == 0;
+    }
+    for (size_t i = 0; ok && i < g->n_runs; i++)
+        ok = json_array_append_new(runs, run_object(s, &s->entry[i])) == 0;
+    ok = ok && set(o, "type", json_string("sweep")) &&
+         set(o, "version", json_string(TELESGD_VERSION)) &&
+         set(o, "file", tsgd_log_text(g->path)) &&
+         json_object_set(o, "settings", common) == 0 && json_object_set(o, "cells", cells) == 0 &&
+         json_object_set(o, "runs", runs) == 0;
+    json_decref(common);
+    json_decref(cells);
+    json_decref(runs);
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+static enum tsgd_status write_json(struct writing *w, bool candidates, struct tsgd_error *err)
+{
+    json_t *o = sweep_object(w->s);
+    bool written = o && json_dumpf(o, w->f, JSON_INDENT(1)) == 0;
+    (void)candidates;
+    fputc('\n', w->f);
+    json_decref(o);
+    return written || (o && ferror(w->f)) ? TSGD_OK :
+           tsgd_fail(err, TSGD_ENOMEM, "no memory for sweep.json");
+}
+
+/* ---- all of them ---- */
+
+static enum tsgd_status write_file(const struct tsgd_sweep *s, const char *name, bool candidates,
+                                   enum tsgd_status (*fill)(struct writing *, bool,
+                                                            struct tsgd_error *),
+                                   struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_outfile f = TSGD_OUTFILE_INIT;
+    struct writing w = {.s = s, .columns.holding = TSGD_HOLDING_INIT};
+    size_t bytes = strlen(s->folder) + strlen(name) + 16;
+    char *path = NULL;
+    TRY(TSGD_NEW(&path, bytes, "the name of a file", err));
+    snprintf(path, bytes, "%s/%s%s", s->folder, candidates ? "tune/" : "", name);
+    TRY(tsgd_outfile_open(&f, path, "--output", err));
+    w.f = f.f;
+    TRY(fill(&w, candidates, err));
+    TRY(tsgd_outfile_commit(&f, err));
+done:
+    tsgd_outfile_abandon(&f);
+    tsgd_holding_release(&w.columns.holding);
+    free(path);
+    return st;
+}
+
+enum tsgd_status tsgd_results_write(const struct tsgd_sweep *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    bool tunes = false;
+    for (size_t i = 0; i < s->grid->n_runs; i++)
+        tunes |= s->grid->run[i].choice != TSGD_REPORTED;
+    for (int candidates = 0; candidates <= tunes; candidates++) {
+        TRY(write_file(s, "results.csv", candidates, write_results, err));
+        TRY(write_file(s, "curves.csv", candidates, write_curves, err));
+    }
+    TRY(write_file(s, "sweep.json", false, write_json, err));
+done:
+    return st;
+}
