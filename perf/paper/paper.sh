@@ -17,11 +17,13 @@ if [ "$mode" = full ]; then
     quadratic_changes=
     searched_changes=
     lenet_changes=
+    links_changes=
 else
     nodes="16 64"
     quadratic_changes="rounds=5000|seed=0, 1|tune.lr=0.05, 0.0125, 0.0032, 0.0008, 0.0002"
     searched_changes="|rounds=5000|seed=0, 1"
     lenet_changes="epochs=2|seed=0, 1|topology=ring, exp|tune.lr=0.1, 0.01|tune teleport.active=4, 16"
+    links_changes="epochs=2|seed=0, 1|tune.lr=0.1, 0.01"
 fi
 
 # sweep FILE FOLDER "CHANGE|CHANGE..": a sweep, told in the log `commands`.
@@ -104,6 +106,7 @@ while IFS="$(printf '\t')" read -r n graph until k rate; do
 done < "$folder/searched-best"
 
 sweep "$here/lenet.ini" "$folder/lenet" "$lenet_changes"
+sweep "$here/links.ini" "$folder/links" "$links_changes"
 
 # ---- the page ----
 . "$here/page.sh"
