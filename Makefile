@@ -173,7 +173,8 @@ demo: $(B)/telesgd
 	$(B)/telesgd train $(DSGD) --log $(R)/dsgd.jsonl --save $(R)/dsgd.safetensors --progress plain
 	@echo; echo "2. TELEPORTATION: 8 tokens travel between the 100 nodes, $(DEMO_TELEPORT) rounds; as many gradients."
 	$(B)/telesgd train $(TELEPORT) --log $(R)/teleport.jsonl --save $(R)/teleport.safetensors --progress plain
-	@echo; $(B)/telesgd compare $(R)/dsgd.jsonl $(R)/teleport.jsonl
+	@echo; $(B)/telesgd compare $(R)/dsgd.jsonl $(R)/teleport.jsonl --plot $(R)/curves.svg --force
+	@$(B)/telesgd report $(R)/dsgd.jsonl $(R)/teleport.jsonl -o $(R)/report.html --force
 	@echo; echo "Files: $(R)/dsgd.jsonl $(R)/teleport.jsonl (logs, JSON lines), $(R)/dsgd.safetensors $(R)/teleport.safetensors (parameters)"
 DEMO_DSGD := 200
 DEMO_TELEPORT := 2500

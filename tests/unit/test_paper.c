@@ -46,7 +46,7 @@ Test(paper, quadratics_are_a_sweep)
     expect_runs("searched.ini", "active=4 lr=0.01", "\n3 runs\n");
 }
 
-/* 2 partitions and 4 graphs: 8 cells of each method, with 3 step sizes, and 5 k to teleport with. */
+/* 2 partitions and 4 graphs: 8 cells of each method, with 3 step sizes, 5 k for what teleports. */
 Test(paper, lenet_is_a_sweep)
 {
     expect_runs("lenet.ini", "", "\n192 runs, 144 of them candidates");
