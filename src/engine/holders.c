@@ -27,28 +27,35 @@ void tsgd_holders_begin(struct tsgd_holders *h, uint64_t round)
 
 /* Draws the next node of this round: a step of a Fisher-Yates shuffle, undone after the round, so
  * that a round's draw does not depend on earlier ones.                                          */
-static uint32_t draw(struct tsgd_holders *h)
+static inline uint32_t draw(struct tsgd_holders *h, struct tsgd_rng *rng)
 {
-    uint32_t m = h->drawn++, j = m + tsgd_rng_below(&h->rng, h->nodes - m), node = h->order[j];
+    uint32_t m = h->drawn++, j = m + tsgd_rng_below(rng, h->nodes - m), node = h->order[j];
     h->order[j] = h->order[m];
     h->order[m] = node;
     h->undo[m] = j;
     return node;
 }
 
-/* When tokens travel: the next node of the draw that is there; TSGD_AWAY when there is none left.
- * Passing over the others leaves every ordered choice among those that are there equally likely,
- * and takes 1 / share draws on average.                                                         */
-uint32_t tsgd_holders_next(struct tsgd_holders *h, uint32_t a)
+/* The next node of the draw that is there; TSGD_AWAY when there is none left. Passing over the
+ * others leaves every ordered choice among those that are there equally likely, and takes 1 / share
+ * draws on average.                                                                             */
+static inline uint32_t draw_present(struct tsgd_holders *h, struct tsgd_rng *rng)
 {
-    if (!h->teleports)
-        return tsgd_is_there(&h->presence, a, h->round) ? a : TSGD_AWAY;
     while (h->drawn < h->nodes) {
-        uint32_t node = draw(h);
+        uint32_t node = draw(h, rng);
         if (tsgd_is_there(&h->presence, node, h->round))
             return node;
     }
     return TSGD_AWAY;
+}
+
+void tsgd_holders_next(struct tsgd_holders *h, uint32_t first, uint32_t n, uint32_t *node)
+{
+    struct tsgd_rng rng = h->rng;       /* a copy can stay in registers */
+    for (uint32_t i = 0; i < n; i++)
+        node[i] = h->teleports ? draw_present(h, &rng) :
+                  tsgd_is_there(&h->presence, first + i, h->round) ? first + i : TSGD_AWAY;
+    h->rng = rng;
 }
 
 void tsgd_holders_end(struct tsgd_holders *h)

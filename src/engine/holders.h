@@ -3,8 +3,7 @@
  * O(tokens) and does not depend on the rounds before it.
  *
  *     tsgd_holders_begin(h, t);
- *     for (uint32_t a = 0; a < tokens; a++)
- *         node[a] = tsgd_holders_next(h, a);
+ *     tsgd_holders_next(h, 0, tokens, node);
  *     tsgd_holders_end(h);
  *
  * Ownership: the memory belongs to the holding that init was given. Threads: one at a time.      */
@@ -35,9 +34,10 @@ struct tsgd_holders {
 enum tsgd_status tsgd_holders_init(struct tsgd_holders *h, struct tsgd_holding *holding,
                                    struct tsgd_error *err);
 
-/* Tokens are asked for in ascending order, each at most once a round. */
+/* next: the nodes of tokens first to first + n - 1, into node[n]. Tokens are asked for in ascending
+ * order, each at most once a round.                                                             */
 void tsgd_holders_begin(struct tsgd_holders *h, uint64_t round);
-uint32_t tsgd_holders_next(struct tsgd_holders *h, uint32_t a);
+void tsgd_holders_next(struct tsgd_holders *h, uint32_t first, uint32_t n, uint32_t *node);
 void tsgd_holders_end(struct tsgd_holders *h);
 
 #endif

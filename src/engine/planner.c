@@ -262,12 +262,13 @@ static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_
     atomic_store_explicit(&s->eval[q], index, memory_order_relaxed);
     s->eta[q] = pop->c.eta.at(pop->c.eta.schedule, t);
     s->eta_before[q] = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0);
+    if (!end)
+        tsgd_holders_next(&p->holders, pop->first, pop->c.k, s->node + pop->first);
     for (uint32_t a = pop->first; a < pop->first + pop->c.k; a++) {
-        uint32_t node = end ? NOBODY : tsgd_holders_next(&p->holders, a);
-        if (node < TSGD_AWAY)
-            visit(p, d, s, t, a, node);
+        if (!end && s->node[a] != TSGD_AWAY)
+            visit(p, d, s, t, a, s->node[a]);
         else
-            rest(p, s, a, node);
+            rest(p, s, a, end ? NOBODY : TSGD_AWAY);
     }
     if (!end)
         d->bytes_gossip += d->gossip[tsgd_mixing_index(pop->c.mixing, t)] - bytes_cut(p, pop, s, t);

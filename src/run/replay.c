@@ -22,8 +22,7 @@ done:
 void tsgd_replay_round(struct tsgd_replay *r, uint64_t t, uint32_t *node)
 {
     tsgd_holders_begin(&r->holders, t);
-    for (uint32_t a = 0; a < r->holders.tokens; a++)
-        node[a] = tsgd_holders_next(&r->holders, a);
+    tsgd_holders_next(&r->holders, 0, r->holders.tokens, node);
     tsgd_holders_end(&r->holders);
 }
 
