@@ -208,7 +208,17 @@ links_pairs() {
 }
 
 # ---- all together ----
+if [ "$mode" = full ]; then
+    most_rounds=10,000 lenet_epochs=30 candidate_epochs=10
+    lenet_choices="0.1, 0.01, 0.001) and k (1, 2, 4, 8, 16"
+else
+    most_rounds=5,000 lenet_epochs=2 candidate_epochs=2
+    lenet_choices="0.1, 0.01) and k (4, 16"
+fi
 log=$(ls "$folder"/lenet/*_seed=0.jsonl | head -1)
+# Sweeps that were gone on with may have logs of several revisions; what they compute is the same.
+revisions=$(find "$folder" -name '*.jsonl' -exec head -qn 1 {} + | sed -n 's/.*"revision":"\([^"]*\)".*/\1/p' | sort -u |
+    tr '\n' ' ' | sed 's/ $//; s/ /, /g')
 field() { sed -n "1s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p" "$log"; }
 fig2_picture
 for partition in dirichlet-even:10 dirichlet-even:0.1; do
@@ -233,7 +243,7 @@ run experiments of the paper (Takezawa & Stich, ICLR 2025, [arXiv:2501.15259](ht
 this page and its pictures. Each is a sweep file beside this page, so it can be changed and run alone; what can be chosen
 is chosen by seeds of its own, and reported on seeds $([ "$mode" = full ] && echo "0, 1 and 2" || echo "0 and 1"). ± is the standard deviation over them.
 
-$([ "$mode" = full ] && echo "**In full**" || echo "**Quick: too short to say much about the paper**"), by revision $(field revision) of telesgd $(field version), compiled by $(field compiler), on a machine
+$([ "$mode" = full ] && echo "**In full**" || echo "**Quick: too short to say much about the paper**"), by telesgd $(field version), revisions $revisions, compiled by $(field compiler), on a machine
 with this processor: $(field cpu), with $(field isa) kernels (results differ in rounding between instruction sets), on $(field date | cut -c1-10).
 
 A verdict is *agrees* or *does not agree* when two means differ by more than twice the standard error of their
@@ -246,9 +256,9 @@ Decentralized SGD." Its grid of step sizes goes from 0.1 to 0.0001. What its qua
 gradient is measured at the mean or at the tokens, we do not know: these are telesgd's defaults (50 parameters,
 \`conditioning\` koloskova, \`zeta2\` and \`sigma2\` 1), and both are shown.
 
-Cells: rounds until the squared norm of the gradient is at most 0.01, measured every 5 rounds, at most
-$(case $quadratic_changes in *rounds=*) echo 5,000 ;; *) echo 10,000 ;; esac) [k, step size]. "Best k" is the fastest of all powers of two with the fastest step size; "searched k" is
-what the paper's Algorithm 2 chooses within 2,000 rounds for each step size, with the fastest of these.
+Cells: rounds until the squared norm of the gradient is at most 0.01, measured every 5 rounds, of at most $most_rounds
+[k, step size]. "Best k" is the fastest of all powers of two with the fastest step size; "searched k" is what the paper's
+Algorithm 2 chooses within 2,000 rounds for each step size, with the fastest of these.
 
 ![Rounds against nodes](fig2.svg)
 
@@ -256,25 +266,29 @@ At the mean of the tokens:
 
 $(fig2_table 'grad_norm2<=0.01')
 
-TELEPORTATION needs fewer rounds than D-SGD on the same graph: with the best k $(fig2_pairs 'grad_norm2<=0.01' 'best k' | verdicts less 5 | count_verdicts);
-with the searched k $(fig2_pairs 'grad_norm2<=0.01' 'searched k' | verdicts less 5 | count_verdicts).
+TELEPORTATION needs fewer rounds than D-SGD on the same graph:
+
+- with the best k, $(fig2_pairs 'grad_norm2<=0.01' 'best k' | verdicts less 5 | count_verdicts);
+- with the searched k, $(fig2_pairs 'grad_norm2<=0.01' 'searched k' | verdicts less 5 | count_verdicts).
 
 Of the tokens, on average:
 
 $(fig2_table 'grad_norm2_tokens<=0.01')
 
-TELEPORTATION needs fewer rounds than D-SGD on the same graph: with the best k $(fig2_pairs 'grad_norm2_tokens<=0.01' 'best k' | verdicts less 5 | count_verdicts);
-with the searched k $(fig2_pairs 'grad_norm2_tokens<=0.01' 'searched k' | verdicts less 5 | count_verdicts).
+TELEPORTATION needs fewer rounds than D-SGD on the same graph:
+
+- with the best k, $(fig2_pairs 'grad_norm2_tokens<=0.01' 'best k' | verdicts less 5 | count_verdicts);
+- with the searched k, $(fig2_pairs 'grad_norm2_tokens<=0.01' 'searched k' | verdicts less 5 | count_verdicts).
 
 A round of TELEPORTATION has k gradients where one of D-SGD has n; rounds are what the paper counts.
 
 ## LeNet on Fashion-MNIST
 
 The paper: "Experimentally, we showed that TELEPORTATION can train neural networks more stably and achieve higher accuracy
-than Decentralized SGD." Here: 25 nodes, $([ "$mode" = full ] && echo 30 || echo 2) epochs for all methods, momentum 0.9, cosine with one epoch of warm-up,
-batches of 32. Step size (0.1, 0.01, 0.001) and k (1, 2, 4, 8, 16) are chosen by the tokens' accuracy on a tenth of the
-training samples that one more seed holds out, after 10 epochs. The data are split by \`dirichlet-even\`; the paper says "Dirichlet distribution with
-parameter α", and not, as far as we know, whether nodes have equally many samples.
+than Decentralized SGD." Here: 25 nodes, $lenet_epochs epochs for all methods, momentum 0.9, cosine with one epoch of warm-up,
+batches of 32. Step size ($lenet_choices) are chosen by the tokens' accuracy on a tenth
+of the training samples that one more seed holds out, after $candidate_epochs epochs. The data are split by \`dirichlet-even\`; the paper says
+"Dirichlet distribution with parameter α", and not, as far as we know, whether nodes have equally many samples.
 
 Accuracy is reported both ways: the mean of the tokens' own, which is what the paper plots, and that of their mean.
 
@@ -290,20 +304,24 @@ $(lenet_table dirichlet-even:0.1)
 
 ![Dirichlet 0.1: accuracy of the tokens against gradients](lenet-0.1.svg)
 
-TELEPORTATION is more accurate than D-SGD on the same graph: by the tokens $(lenet_pairs "$folder/lenet-tokens.tsv" | verdicts more 0 | count_verdicts);
-by their mean $(lenet_pairs "$folder/lenet-mean.tsv" | verdicts more 0 | count_verdicts). Where k 1 is chosen nothing is
-mixed, and the graph makes no difference.
+TELEPORTATION is more accurate than D-SGD on the same graph:
+
+- by the tokens, $(lenet_pairs "$folder/lenet-tokens.tsv" | verdicts more 0 | count_verdicts);
+- by their mean, $(lenet_pairs "$folder/lenet-mean.tsv" | verdicts more 0 | count_verdicts).
+
+Where k 1 is chosen nothing is mixed, and the graph makes no difference.
 
 ## Slow links (Figure 4)
 
-The paper's caption: "Test accuracy of TELEPORTATION and Decentralized SGD under the heterogeneous networks with τ = 5. Decentralized SGD with
-the ring reached a high accuracy faster than the other methods in the homogeneous case, while TELEPORTATION reached a high
-accuracy faster in the heterogeneous case. Note that the number of epochs was set the same for all methods." So all of it
-has τ = 5; the two cases are the data, Dirichlet 10 and 0.1. These are the runs above, on the simulated clock: a transfer
-takes 1 second over a link of a ring of the 25 nodes and 5 over any other (\`link-cost = preferred\`), a node receives all
-at once, and computing takes no time. What was chosen for its accuracy after so many epochs has few active nodes, and so
-many rounds; therefore TELEPORTATION stands here with k 8 and 16 too ([links.ini](links.ini)). Whether the paper's clock counts in this way we do not know, nor what it calls a high
-accuracy: here it is one that all methods come to.
+The paper's caption: "Test accuracy of TELEPORTATION and Decentralized SGD under the heterogeneous networks with τ = 5.
+Decentralized SGD with the ring reached a high accuracy faster than the other methods in the homogeneous case, while
+TELEPORTATION reached a high accuracy faster in the heterogeneous case. Note that the number of epochs was set the same
+for all methods." So all of it has τ = 5; the two cases are the data, Dirichlet 10 and 0.1. These are the runs above, on
+the simulated clock: a transfer takes 1 second over a link of a ring of the 25 nodes and 5 over any other (\`link-cost =
+preferred\`), a node receives all at once, and computing takes no time. What was chosen for its accuracy after so many
+epochs has few active nodes, and so many rounds; therefore TELEPORTATION stands here with k 8 and 16 too
+([links.ini](links.ini)). Whether the paper's clock counts in this way we do not know, nor what it calls a high accuracy:
+here it is one that all methods come to.
 
 Dirichlet 10, the homogeneous case:
 
