@@ -19,7 +19,8 @@ enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_con
     struct state s = {.c = *c, .first_round = out->first_round, .holding = out->holding};
     size_t tokens = tsgd_config_tokens(c), dim = c->problem->dim;
     s.c.rule.kernels = c->kernels;
-    s.mix_every = c->population[0].mixing->every;
+    for (uint32_t q = 0; q < c->n_populations; q++)
+        s.thinned |= c->population[q].mixing->every > 1;
     s.tokens = (uint32_t)tokens;
     s.workers = tsgd_engine_workers(c->problem, tokens, c->threads);
     s.exchanged = tsgd_rule_exchanged(&c->rule);

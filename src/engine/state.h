@@ -30,7 +30,7 @@ struct state {
     uint32_t tokens, workers;
     uint32_t exchanged, own;    /* rows of the rule */
     uint64_t first_round;       /* that this engine runs */
-    uint64_t mix_every;         /* M of all populations' mixing matrices; 0 or 1: not thinned */
+    bool thinned;               /* some population does not mix in every round */
     bool sliced;                /* gossip goes by slices */
     bool bypass;                /* mixed rows are written with stores that bypass the cache
                                  * (non-temporal) */
@@ -84,7 +84,9 @@ static inline bool tsgd_state_shares_steps(const struct state *s)
 /* Exchanged row e of token a, in round t. */
 static inline float *tsgd_state_row(const struct state *s, uint64_t t, uint32_t e, uint32_t a)
 {
-    return tsgd_arena_row(&s->arena, s->mix_every > 1 ? t / s->mix_every : t, e, a);
+    if (s->thinned)
+        t = tsgd_mixing_turns(s->pop[s->pop_of[a]].c.mixing, t);
+    return tsgd_arena_row(&s->arena, t, e, a);
 }
 
 /* The rows of token a in round t; `node` is NULL. */

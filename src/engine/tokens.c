@@ -118,7 +118,7 @@ static void mix(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t
 void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t)
 {
     struct state *s = k->s;
-    bool rests = s->mix_every > 1 && tsgd_mixing_rests(s->pop[s->pop_of[a]].c.mixing, t - 1);
+    bool rests = s->thinned && tsgd_mixing_rests(s->pop[s->pop_of[a]].c.mixing, t - 1);
     if (!rests || s->c.rule.mixed)
         mix(k, w, a, t, rests);
     tsgd_jitter(w, false);
