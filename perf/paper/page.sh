@@ -237,7 +237,8 @@ $([ "$mode" = full ] && echo "**In full**" || echo "**Quick: too short to say mu
 with this processor: $(field cpu), with $(field isa) kernels (results differ in rounding between instruction sets), on $(field date | cut -c1-10).
 
 A verdict is *agrees* or *does not agree* when two means differ by more than twice the standard error of their
-difference, else *not decided*. With two or three seeds that is a rough rule.
+difference, and rounds by more than the 5 between two measurements, else *not decided*. With two or three seeds that is
+a rough rule.
 
 ## Iterations against nodes (Figure 2)
 
@@ -272,8 +273,8 @@ A round of TELEPORTATION has k gradients where one of D-SGD has n; rounds are wh
 
 The paper: "Experimentally, we showed that TELEPORTATION can train neural networks more stably and achieve higher accuracy
 than Decentralized SGD." Here: 25 nodes, $([ "$mode" = full ] && echo 30 || echo 2) epochs for all methods, momentum 0.9, cosine with one epoch of warm-up,
-batches of 32. Step size (0.1, 0.01, 0.001) and k (1, 2, 4, 8, 16) are chosen by the tokens' accuracy on a tenth of the
-training samples that one more seed holds out, after 10 epochs. The data are split by \`dirichlet-even\`; the paper says "Dirichlet distribution with
+batches of 32. Step size ($([ "$mode" = full ] && echo "0.1, 0.01, 0.001" || echo "0.1, 0.01")) and k ($([ "$mode" = full ] && echo "1, 2, 4, 8, 16" || echo "4, 16")) are chosen by the tokens' accuracy on a tenth of the
+training samples that one more seed holds out, after $([ "$mode" = full ] && echo 10 || echo 2) epochs. The data are split by \`dirichlet-even\`; the paper says "Dirichlet distribution with
 parameter α", and not, as far as we know, whether nodes have equally many samples.
 
 Accuracy is reported both ways: the mean of the tokens' own, which is what the paper plots, and that of their mean.
