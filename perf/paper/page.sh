@@ -327,7 +327,7 @@ $(links_table "$(cat "$folder/links-0.1.target")" "$folder/links-0.1.tsv")
 [vgg11.ini](vgg11.ini) is ready for those who have the data ([datasets](../../datasets/README.md)) and the time; nobody has
 run it for this page.
 
-    telesgd sweep perf/paper/vgg11.ini -o build/paper/vgg11 --dry-run
+    telesgd sweep perf/paper/vgg11.ini data-dir=FOLDER -o build/paper/vgg11 --dry-run
 
 ## The commands
 
