@@ -74,7 +74,7 @@ $(B)/src/data/digits.o: $(wildcard datasets/digits/*.gz)
 # The one file that a new revision compiles.
 $(B)/src/base/build.o: private CPP += -DTSGD_REVISION='"$(REV)"'
 $(B)/src/base/build.o: $(B)/revision
-$(B)/src/cli/webpage.o: $(wildcard src/web/assets/*)
+$(B)/src/web/page.o: $(wildcard src/web/assets/*)
 # What callers of the library must have of stack is told in telesgd.h.
 $(B)/src/%.o: private CF += $(if $(filter release,$(VARIANT)),-Wframe-larger-than=24576)
 # BLIS's own header shifts into the sign of an int.

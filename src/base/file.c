@@ -127,6 +127,20 @@ enum tsgd_status tsgd_outfile_commit(struct tsgd_outfile *out, struct tsgd_error
     return st;
 }
 
+bool tsgd_is_foreign(const char *path, const char *start)
+{
+    char text[128];
+    struct stat s;
+    size_t n = strlen(start);
+    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode) || s.st_size == 0)
+        return false;
+    FILE *f = fopen(path, "r");
+    bool same = f && fread(text, 1, n, f) == n && !memcmp(text, start, n);
+    if (f)
+        fclose(f);
+    return !same;
+}
+
 void tsgd_outfile_abandon(struct tsgd_outfile *out)
 {
     if (out->f)

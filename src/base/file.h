@@ -15,6 +15,10 @@
  * frees it. NULL, with errno set: it cannot be told; ELOOP: the links lead in a circle.         */
 char *tsgd_follow_links(const char *path);
 
+/* Whether a write to this path would replace a file that does not begin with `start`, of at most
+ * 128 bytes. Empty ones, pipes and devices are nobody's.                                        */
+bool tsgd_is_foreign(const char *path, const char *start);
+
 struct tsgd_outfile {
     FILE *f;                    /* write here; NULL when not open */
     char *path, *temp;

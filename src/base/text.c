@@ -109,13 +109,16 @@ enum tsgd_status tsgd_unknown_name(const char *what, const char *found, const ch
                                    size_t n, struct tsgd_error *err)
 {
     const char *near = tsgd_nearest(found, names, n);
-    char all[512] = "";
+    char all[800] = "";             /* a sentence holds 1023 */
     if (near)
         return tsgd_fail(err, TSGD_EINVAL, "%s: unknown '%.80s'; did you mean '%s'?", what, found,
                          near);
     for (size_t i = 0; i < n; i++) {
         size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", names[i]);
+        bool fits = used + strlen(names[i]) + 8 < sizeof all;
+        snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", fits ? names[i] : "..");
+        if (!fits)
+            break;
     }
     return tsgd_fail(err, TSGD_EINVAL, "%s: unknown '%.80s'; known are %s", what, found, all);
 }

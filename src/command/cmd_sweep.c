@@ -206,6 +206,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     }
     s.quiet = !strcmp(asked->progress, "off");
     s.live = !strcmp(asked->progress, "auto") && isatty(STDERR_FILENO);
+    TRY(tsgd_results_check(&s, &err));
     TRY(take_folder(asked->output, tunes(&grid), &err));
     code = run_sweep(self, &s);
 done:

@@ -135,22 +135,10 @@ static enum tsgd_status probe_log(const char *path, struct tsgd_error *err)
 
 /* ---- what an output would replace ---- */
 
-/* Whether the file begins with this text. */
-static bool begins_with(const char *path, const char *start)
-{
-    char text[128];
-    size_t n = strlen(start);
-    FILE *f = fopen(path, "r");
-    bool same = f && fread(text, 1, n, f) == n && !memcmp(text, start, n);
-    if (f)
-        fclose(f);
-    return same;
-}
-
 /* Logs of other programs may begin with a config line too, but not with such a one. */
 static bool is_log(const char *path)
 {
-    FILE *f = begins_with(path, TSGD_LOG_HEADER) ? fopen(path, "r") : NULL;
+    FILE *f = !tsgd_is_foreign(path, TSGD_LOG_HEADER) ? fopen(path, "r") : NULL;
     json_t *line = f ? json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
     bool own = json_is_string(json_object_get(line, "version")) &&
                json_is_string(json_object_get(line, "command"));
@@ -160,8 +148,8 @@ static bool is_log(const char *path)
     return own;
 }
 
-static bool is_split(const char *path) { return begins_with(path, TSGD_SPLIT_HEADER); }
-static bool is_trace(const char *path) { return begins_with(path, TSGD_TRACE_HEADER); }
+static bool is_split(const char *path) { return !tsgd_is_foreign(path, TSGD_SPLIT_HEADER); }
+static bool is_trace(const char *path) { return !tsgd_is_foreign(path, TSGD_TRACE_HEADER); }
 
 static bool is_saved(const char *path)
 {
@@ -199,7 +187,7 @@ enum tsgd_status tsgd_outputs_check_plot(const struct tsgd_settings *s, struct t
            check_replaced(s->plot, "--plot", "plot", tsgd_plot_is_own, err);
 }
 
-static bool is_page(const char *path) { return begins_with(path, TSGD_WEBPAGE_HEADER); }
+static bool is_page(const char *path) { return !tsgd_is_foreign(path, TSGD_WEBPAGE_HEADER); }
 
 enum tsgd_status tsgd_outputs_check_page(const struct tsgd_settings *s, struct tsgd_error *err)
 {

@@ -107,6 +107,16 @@ done:
     return st;
 }
 
+/* An axis that was asked for and that no log has would leave its tables and pictures empty. */
+static enum tsgd_status check_axis(const struct tsgd_comparison *c, struct tsgd_error *err)
+{
+    bool found = !TSGD_GIVEN(c->s, x) || c->n_measures == 0;
+    for (size_t i = 0; i < c->set.n && !found; i++)
+        found = tsgd_runlog_has(&c->set.log[i], tsgd_metric_number(c->axis->metric[0]));
+    return found ? TSGD_OK :
+           tsgd_fail(err, TSGD_EINVAL, "--x: no log has %s", c->axis->name);
+}
+
 enum tsgd_status tsgd_comparison_create(struct tsgd_comparison *out,
                                         const struct tsgd_command *command,
                                         const struct tsgd_cli *cli, struct tsgd_error *err)
@@ -129,6 +139,7 @@ enum tsgd_status tsgd_comparison_create(struct tsgd_comparison *out,
     TRY(tsgd_groups_create(&c->groups, c->set.log, c->set.n, s->by, s->best, err));
     TRY(tell_kinds(c, err));
     choose_measures(c);
+    TRY(check_axis(c, err));
     if (TSGD_HAS(s, target) && c->n_measures != 1)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--target: found %zu metrics, want one: --metric NAME",
                       c->n_measures));

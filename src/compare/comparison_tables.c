@@ -347,6 +347,8 @@ static enum tsgd_status print_target(struct tsgd_comparison *c, struct tsgd_erro
         return st;
     begin_sheet(&sheet, c, m->title);
     tsgd_sheet_texts(&sheet, "reached", "reached");
+    if (c->form == TSGD_SHEET_CSV)      /* elsewhere it stands before the number */
+        tsgd_sheet_texts(&sheet, "sign", "sign");
     tsgd_sheet_numbers(&sheet, key_of(c->axis->name, key), unit, c->axis->title);
     if (has_seeds(c)) {
         tsgd_sheet_numbers(&sheet, "least", unit, "least");
@@ -361,6 +363,8 @@ static enum tsgd_status print_target(struct tsgd_comparison *c, struct tsgd_erro
             continue;
         begin_row(&sheet, c, g);
         tsgd_sheet_text(&sheet, "%zu of %zu", stat.n, all);
+        if (c->form == TSGD_SHEET_CSV)
+            tsgd_sheet_text(&sheet, "%s", stat.n > 0 ? sign : "");
         if (stat.n > 0 && stat.n < all)
             tsgd_sheet_text(&sheet, c->form == TSGD_SHEET_CSV ? "" : "not by all");
         else

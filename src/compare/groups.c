@@ -320,8 +320,9 @@ static enum tsgd_status name_groups(struct tsgd_groups *g, const struct making *
     how.run = run;
     how.unsaid[TSGD_SET_seed] = true;
     memcpy(how.said, m->strict ? m->key : m->best, sizeof how.said);
-    if (!m->strict)             /* "8 of 100" says it */
-        how.said[TSGD_SET_active] = how.said[TSGD_FIELD_TOKENS] = false;
+    if (!m->strict)             /* "dsgd, 8 of 100, ring" says them */
+        how.said[TSGD_SET_method] = how.said[TSGD_SET_nodes] = how.said[TSGD_SET_active] =
+            how.said[TSGD_FIELD_TOKENS] = how.said[TSGD_SET_topology] = false;
     TRY(tsgd_labels_create(label, &m->values, &how, err));
     for (size_t i = 0; i < g->n; i++)
         g->group[i].name = label[i];
@@ -351,6 +352,10 @@ enum tsgd_status tsgd_groups_create(struct tsgd_groups *out, const struct tsgd_r
     for (size_t f = 0; f < TSGD_FIELDS; f++)
         m.key[f] = m.strict ? m.by[f] || m.best[f] :
                    tsgd_field_counts(f) && !memchr(free_fields, (int)f, sizeof free_fields);
+    for (size_t f = 0; f < TSGD_FIELDS; f++)
+        if (m.best[f] && !m.key[f])
+            TRY(tsgd_fail(err, TSGD_EINVAL, "--best: runs of a row may differ in '%s', and their "
+                          "mean is shown; want settings in which rows differ", tsgd_field_name(f)));
     memcpy(m.chosen, m.best, sizeof m.chosen);
     if (m.best[TSGD_SET_active])
         m.chosen[TSGD_FIELD_TOKENS] = true;

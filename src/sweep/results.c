@@ -339,6 +339,29 @@ done:
     return st;
 }
 
+enum tsgd_status tsgd_results_check(const struct tsgd_sweep *s, struct tsgd_error *err)
+{
+    static const struct {
+        const char *name, *start;
+    } file[] = {
+        {"results.csv", "run,"}, {"curves.csv", "run,"}, {"sweep.json", "{\n \"type\": \"sweep\""},
+        {"tune/results.csv", "run,"}, {"tune/curves.csv", "run,"},
+    };
+    enum tsgd_status st = TSGD_OK;
+    size_t bytes = strlen(s->folder) + 32;
+    char *path = NULL;
+    TRY(TSGD_NEW(&path, bytes, "the name of a file", err));
+    for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+        snprintf(path, bytes, "%s/%s", s->folder, file[i].name);
+        if (tsgd_is_foreign(path, file[i].start))
+            TRY(tsgd_fail(err, TSGD_EINVAL, "--output: '%.200s' is there, and is of no sweep of "
+                          "telesgd; give another folder, or remove the file", path));
+    }
+done:
+    free(path);
+    return st;
+}
+
 enum tsgd_status tsgd_results_write(const struct tsgd_sweep *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;

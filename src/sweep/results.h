@@ -7,6 +7,9 @@
 
 #include "sweep/sweep.h"
 
+/* TSGD_EINVAL: one of them would replace a file that telesgd did not write. */
+enum tsgd_status tsgd_results_check(const struct tsgd_sweep *s, struct tsgd_error *err);
+
 /* Writes them into the sweep's folder, each whole or not at all. TSGD_EIO, TSGD_ENOMEM, and what
  * reading a log may fail with.                                                                  */
 enum tsgd_status tsgd_results_write(const struct tsgd_sweep *s, struct tsgd_error *err);

@@ -59,13 +59,17 @@ size_t tsgd_sweep_count(const struct tsgd_sweep *s, enum tsgd_state state)
 
 /* ---- what candidates are judged by ---- */
 
+/* The metric that candidates are judged by. */
+static const char *judge(const struct tsgd_sweep *s, bool validates)
+{
+    return s->grid->by ? s->grid->by->name : validates ? "validation_loss" : "grad_norm2";
+}
+
 /* A number of the summary as a score. A condition that was not reached is worse than any round in
  * which one was.                                                                                */
 static double score_of(const struct tsgd_sweep *s, const json_t *summary)
 {
-    const char *name = s->grid->by ? s->grid->by->name :
-                       json_object_get(summary, "validation_loss") ? "validation_loss" :
-                                                                     "grad_norm2";
+    const char *name = judge(s, json_object_get(summary, "validation_loss") != NULL);
     const json_t *value = json_object_get(summary, name);
     bool missed = json_is_false(json_object_get(summary, "reached")) &&
                   (json_is_integer(value) || strstr(name, "seconds"));
@@ -135,7 +139,8 @@ static enum tsgd_status choose(struct tsgd_sweep *s, size_t cell, struct tsgd_er
     else if (best == SIZE_MAX)
         st = tsgd_fail(err, TSGD_EDIVERGED, "%s%snothing could be chosen: every candidate "
                        "diverged, missed its --until or has no %s; its runs are left out", c->name,
-                       separator, s->grid->by ? s->grid->by->name : "validation_loss");
+                       separator,
+                       judge(s, !isnan(s->entry[c->first_run].from->settings->validation)));
     else
         st = tsgd_grid_choose(s->grid, cell, best, err);
     if (st != TSGD_OK)

@@ -44,7 +44,8 @@ function train(name, words, end = 0) {
 
 function make() {
   fs.rmSync(folder, { recursive: true, force: true });
-  fs.mkdirSync(path.join(folder, "odd"), { recursive: true });
+  for (const inside of ["odd", "held"])
+    fs.mkdirSync(path.join(folder, inside), { recursive: true });
   for (const seed of [0, 1, 2]) {
     train(
       `teleport-${seed}.jsonl`,
@@ -55,6 +56,7 @@ function make() {
       `${digits} --method dsgd --topology exp --rounds 50 --eval-every 5 --eval tokens --link-cost preferred --seed ${seed}`,
     );
   }
+  train("held/run.jsonl", `${digits} --active 4 --rounds 60 --validation 0.2 --eval tokens`);
   train(`odd/${odd}`, `${digits} --active 4 --availability 0.4 --rounds 60`);
   train("odd/quadratic.jsonl", "--model quadratic --nodes 150 --method dsgd --lr 0.01 --rounds 30");
   train(
@@ -76,6 +78,8 @@ function make() {
     plain: page("plain.html", "."),
     odd: page("odd.html", "odd"),
     one: page("one.html", "teleport-1.jsonl"),
+    held: page("held.html", "held"),
+    quadratic: page("quadratic.html", "odd/quadratic.jsonl"),
   };
 }
 
@@ -373,6 +377,21 @@ async function checkOne(browser, page) {
   );
 }
 
+/* The metric that a page shows first is one of which its runs have a curve. */
+async function checkFirst(browser, page, metric) {
+  await open(browser, page, { width: 1280 });
+  expect(
+    (await browser.run("document.getElementById('metric').value")) === metric,
+    `${metric} is shown first`,
+  );
+}
+
+async function checkHeld(browser, page) {
+  await checkFirst(browser, page, "validation_accuracy");
+  for (const metric of ["validation_accuracy_mean", "validation_loss_worst"])
+    expect((await browser.run(values("metric"))).includes(metric), `there are curves of ${metric}`);
+}
+
 async function main() {
   const pages = make(),
     browser = new Browser(process.env.CHROMIUM || "chromium");
@@ -381,6 +400,9 @@ async function main() {
     await checkPlain(browser, pages.plain);
     await checkOdd(browser, pages.odd);
     await checkOne(browser, pages.one);
+    await checkFirst(browser, pages.plain, "test_accuracy");
+    await checkHeld(browser, pages.held);
+    await checkFirst(browser, pages.quadratic, "grad_norm2");
   } finally {
     await browser.close();
   }

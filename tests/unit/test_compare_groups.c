@@ -171,6 +171,19 @@ Test(compare_groups, any_number_of_the_evaluations_is_shown_over_what_was_spent)
               "%s", r.err);
 }
 
+Test(compare_groups, an_axis_that_no_log_has_is_refused_before_anything_is_shown)
+{
+    write_file("a", RING("0") ACCURACY("10", "0.5") GOOD("10", "0.5"));
+    static const char *const how[] = {"", " --csv", " --latex", " --ascii", " --target 0.4",
+                                      " --target 0.4 --csv", " --plot p.svg"};
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        char words[96];
+        snprintf(words, sizeof words, "compare a --x sim_seconds%s", how[i]);
+        expect_refusal(words, "--x: no log has sim_seconds");
+    }
+    cr_expect(access("p.svg", F_OK) != 0);
+}
+
 Test(compare_groups, a_run_with_validation_is_shown_by_it)
 {
     write_file("v", RING("0")
@@ -279,6 +292,22 @@ Test(compare_groups, the_best_is_not_chosen_without_validation)
     expect_refusal("compare a b --best lrr", "--best: unknown 'lrr'; did you mean 'lr'?");
 }
 
+Test(compare_groups, the_best_is_not_chosen_of_what_a_row_is_the_mean_over)
+{
+    write_file("a", RING("0") JUDGED("1", "0.9"));
+    write_file("b", RING("1") JUDGED("2", "0.5"));
+    expect_refusal("compare a b --best seed", "--best: runs of a row may differ in 'seed'");
+    expect("compare a b --by method,seed --best seed", "\nmethod dsgd, seed 0 - 10 - 90.00 % ",
+           NULL);
+}
+
+Test(compare_groups, what_names_begin_with_is_not_said_again_of_the_best)
+{
+    write_file("a", BEGIN("dsgd", "ring", "0.1", "0") JUDGED("2", "0.9"));
+    write_file("b", BEGIN("dsgd", "exp", "0.2", "0") JUDGED("1", "0.5"));
+    expect("compare a b --best topology,lr", "\ndsgd, 4 of 4, exp, lr 0.2 - 10 - 50.00 % ", NULL);
+}
+
 Test(compare_groups, the_best_of_quadratics_has_the_least_gradient)
 {
     write_file("a", BEGIN("dsgd", "ring", "0.1", "0") NORM("10", "0.5"));
@@ -340,8 +369,10 @@ Test(compare_groups, csv_of_a_metric_has_a_line_for_each_place)
 
 Test(compare_groups, csv_has_the_settings_that_make_a_row)
 {
-    write_file("a", BEGIN("gt", "ring", "0.1", "0") GOOD("10", "0.3"));
-    write_file("b", BEGIN("gt", "ring", "0.5", "1") GOOD("10", "0.9"));
+    write_file("a", BEGIN("gt", "ring", "0.1", "0")
+               END("\"gradients\":10,\"samples\":20,\"test_accuracy\":0.3"));
+    write_file("b", BEGIN("gt", "ring", "0.5", "1")
+               END("\"gradients\":10,\"samples\":20,\"test_accuracy\":0.9"));
     struct result r = run("compare a b --csv");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "group,method,nodes,topology,lr,tokens,seeds,") &&

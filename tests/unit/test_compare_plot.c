@@ -133,7 +133,7 @@ Test(compare_plot, nothing_that_a_log_holds_is_carried_out)
 Test(compare_plot, a_picture_without_evaluations_says_so)
 {
     write_file("a", "{\"type\":\"config\",\"method\":\"gt\"}\n"
-               "{\"type\":\"eval\",\"gradients\":10,\"test_accuracy\":0.5}\n");
+               "{\"type\":\"summary\",\"bytes_gossip\":8,\"test_accuracy\":0.5}\n");
     struct result r = run("compare a --x bytes --plot p.svg");
     expect_code(&r, 0);
     cr_expect(strstr(read_file("p.svg"), "nothing to draw"));

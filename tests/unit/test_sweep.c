@@ -611,7 +611,8 @@ Test(sweep, a_cell_without_a_choice_is_told_and_the_others_go_on)
     for (int again = 0; again < 2; again++) {
         struct result r = sweep(grid, "");
         expect_code(&r, 1);
-        cr_expect(strstr(r.err, "bad: nothing could be chosen"), "%s", r.err);
+        cr_expect(strstr(r.err, "bad: nothing could be chosen: every candidate diverged, missed "
+                         "its --until or has no grad_norm2;"), "%s", r.err);
         cr_expect(strstr(r.out, "runs            3 of 6 done, 2 diverged, 1 failed"), "%s", r.out);
         cr_expect(access("out/bad.jsonl", F_OK) != 0 && access("out/good.jsonl", F_OK) == 0);
         cr_expect(!strcmp(state_of("bad"), "failed") && !strcmp(state_of("good"), "done"));
@@ -926,6 +927,25 @@ Test(sweep, a_log_of_other_threads_is_of_this_sweep)
     struct result r = sweep(SMALL "threads = 1\nseed = 0, 1\n", "");
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "2 were there before"), "%s", r.out);
+}
+
+Test(sweep, files_that_telesgd_did_not_write_are_not_replaced)
+{
+    static const char *const name[] = {"results.csv", "curves.csv", "sweep.json",
+                                       "tune/results.csv", "tune/curves.csv"};
+    cr_assert(mkdir("out", 0777) == 0 && mkdir("out/tune", 0777) == 0);
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "out/%s", name[i]);
+        write_file(path, "mine");
+        struct result r = sweep(SMALL "[tune]\nlr = 0.1, 0.3\nseed = 9\n", "");
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, path) && strstr(r.err, "is of no sweep of telesgd"), "%s", r.err);
+        cr_expect(!strcmp(read_file(path), "mine") && count_logs("out") == 0);
+        write_file(path, "");
+    }
+    for (int again = 0; again < 2; again++)
+        expect_sweep(SMALL "[tune]\nlr = 0.1, 0.3\nseed = 9\n", "", 0);
 }
 
 Test(sweep, a_folder_is_for_one_sweep_at_a_time)

@@ -120,6 +120,17 @@ Test(text, an_unknown_name_is_answered_with_the_nearest, .timeout = 60)
     cr_expect(!strcmp(err.text, "--topology: unknown 'rng'; did you mean 'ring'?"), "%s", err.text);
 }
 
+Test(text, of_more_names_than_a_sentence_holds_the_first_are_told_whole, .timeout = 60)
+{
+    struct tsgd_error err;
+    const char *many[100];
+    for (size_t i = 0; i < 100; i++)
+        many[i] = "abcdefghijklmnopqrst";
+    cr_expect(tsgd_unknown_name("--by", "123", many, 100, &err) == TSGD_EINVAL);
+    cr_expect(strstr(err.text, "qrst, abcdefghijklmnopqrst, .."), "%s", err.text);
+    cr_expect(!strcmp(err.text + strlen(err.text) - 8, "qrst, .."), "%s", err.text);
+}
+
 Test(text, a_far_name_is_answered_with_all, .timeout = 60)
 {
     struct tsgd_error err;

@@ -343,11 +343,19 @@ function drawCurves() {
   $("curves-note").textContent = notes.join(" ");
 }
 
+/* What is shown first, as in compare. Runs with validation measure test samples once, at their ends:
+ * they have no curve but that of the validation. */
+function usualMetric() {
+  const isCurve = name => runs.some(run => curveOf(run, "round", name).x.length > 1);
+  return ["test_accuracy", "validation_accuracy", "grad_norm2"].find(isCurve) || ys[0];
+}
+
 function setUpCurves() {
   options(
     $("metric"),
     ys.map(name => [name, label(name)]),
   );
+  if (ys.length) $("metric").value = usualMetric();
   options(
     $("x"),
     xs.map(name => [name, label(name)]),
