@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MOST_VALUES = 100000, MOST_RUNS = 1000000, MOST_NAME = 180 };
 
@@ -86,6 +87,9 @@ static enum tsgd_status open_part(struct tsgd_part **out, struct tsgd_grid *g, c
     *out = find_part(g, tunes, name);
     if (*out)
         return TSGD_OK;
+    if (!tunes && !strncasecmp(name, "tune", 4) && (!name[4] || name[4] == ' '))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "%s: section '%.60s', want 'tune' in small letters", where,
+                      section));
     if (*name && !is_name(name))
         TRY(tsgd_fail(err, TSGD_EINVAL, "%s: section '%.60s', want a name of at most 40 letters, "
                       "digits, -, _ and +", where, section));
@@ -219,6 +223,22 @@ done:
     return st;
 }
 
+/* What is reported must not have been chosen by the samples that it is reported on, nor by what is
+ * a setting or another one each time.                                                           */
+static enum tsgd_status set_by(struct tsgd_grid *g, const char *name, const char *where,
+                               struct tsgd_error *err)
+{
+    static const char *const useless[] = {"lr", "wall_seconds"};
+    bool bad = !strncmp(name, "test_", 5);
+    for (size_t i = 0; i < sizeof useless / sizeof *useless; i++)
+        bad |= !strcmp(name, useless[i]);
+    if (bad)
+        return tsgd_fail(err, TSGD_EINVAL, "%s: '%.40s' is nothing to choose by; want a metric of "
+                         "held out samples (validation_loss, validation_accuracy, ..), of a "
+                         "quadratic, or what a run spends", where, name);
+    return tsgd_metric_find(&g->by, name, where, err);
+}
+
 static enum tsgd_status add_axis(struct reading *r, struct tsgd_part *part,
                                  const struct tsgd_setting_row *row, const char *value,
                                  const char *where, unsigned line, struct tsgd_error *err)
@@ -236,7 +256,11 @@ static enum tsgd_status add_axis(struct reading *r, struct tsgd_part *part,
         text += length + 1;
         text += strspn(text, " \t");
     }
-    TRY(check_values(r, &a, where, err));
+    struct tsgd_error why;
+    st = check_values(r, &a, where, &why);
+    if (st != TSGD_OK)
+        TRY(tsgd_fail(err, st, "%s%s", why.text, strchr(value, ',') && a.n == 1 ?
+                      " (a list has a comma and a space between its values)" : ""));
     TRY(grow(g, (void **)&part->axis, part->n, sizeof *part->axis, err));
     part->axis[part->n++] = a;
 done:
@@ -259,7 +283,7 @@ static enum tsgd_status read_line(void *user, unsigned line, const char *section
         return TSGD_OK;                 /* the heading alone */
     snprintf(where, sizeof where, "%s: %.60s", at, name);
     if (part->tunes && !strcmp(name, "by"))
-        return tsgd_metric_find(&r->g->by, value, where, err);
+        return set_by(r->g, value, where, err);
     TRY(find_row(&row, name, at, err));
     if (find_axis(part, row))
         TRY(tsgd_fail(err, TSGD_EINVAL, "%s: stands there twice; want one line, with values "
@@ -327,7 +351,7 @@ static enum tsgd_status change(struct reading *r, const char *text, struct tsgd_
             TRY(tsgd_fail(err, TSGD_EINVAL, "%.80s: '%.200s' has no section '%s'", text, r->g->path,
                           name));
         if (tunes && !strcmp(dot + 1, "by"))
-            return tsgd_metric_find(&r->g->by, equals + 1, text, err);
+            return set_by(r->g, equals + 1, text, err);
     }
     TRY(find_row(&row, dot ? dot + 1 : name, text, err));
     if (dot) {

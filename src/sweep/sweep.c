@@ -237,6 +237,28 @@ done:
     return st;
 }
 
+/* Whether a candidate will measure what choices are judged by. */
+static enum tsgd_status check_by(const struct tsgd_sweep *s, const struct tsgd_entry *e,
+                                 const struct tsgd_settings *resolved, struct tsgd_error *err)
+{
+    const char *by = s->grid->by ? s->grid->by->name : "", *wants = NULL;
+    bool tokens = resolved->eval && !strcmp(resolved->eval, "tokens");
+    if (!is_candidate(e))
+        return TSGD_OK;
+    if (!strncmp(by, "validation_", 11) && !resolved->data)
+        wants = "data";
+    else if (!strncmp(by, "validation_", 11) && (strstr(by, "_mean") || strstr(by, "_worst")) &&
+             !tokens)
+        wants = "eval = tokens";
+    else if (!strcmp(by, "sim_seconds") && !TSGD_HAS(resolved, link_seconds))
+        wants = "a clock, such as link-seconds = 1";
+    else if ((!strncmp(by, "grad_norm2", 10) || !strcmp(by, "distance2")) && resolved->data)
+        wants = "model = quadratic";
+    if (!wants)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "by: %s asks for %s", by, wants);
+}
+
 static enum tsgd_status plan(struct tsgd_sweep *s, struct tsgd_entry *e, bool times,
                              struct tsgd_error *err)
 {
@@ -249,6 +271,7 @@ static enum tsgd_status plan(struct tsgd_sweep *s, struct tsgd_entry *e, bool ti
         TRY(TSGD_FILL_COUNT(settings, threads, 1, err));
     TRY(tsgd_run_plan(&run, settings, s->shelf, &s->stop, err));
     const struct tsgd_info *info = tsgd_run_info(run);
+    TRY(check_by(s, e, info->resolved, err));
     e->tokens = info->tokens;
     e->rounds = tsgd_expected_rounds(info);
     e->gradients = tsgd_mul(tsgd_mul(e->rounds, e->tokens), info->resolved->local_steps);

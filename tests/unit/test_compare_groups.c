@@ -216,6 +216,8 @@ Test(compare_groups, a_gradient_reaches_its_target_in_the_logarithm)
     write_file("b", BEGIN("gt", "ring", "0.1", "0") NORM("100", "1") NORM("300", "0"));
     expect("compare a b --target 0.1", "gradients until grad_norm2 is at most 0.1",
            "dsgd, 4 of 4, ring 1 of 1 ~200 a", "gt, 4 of 4, ring 1 of 1 <=300 b", NULL);
+    struct result r = run("compare a b --target 0.1 --csv");
+    cr_expect(strstr(r.out, ",1 of 1,~,200") && strstr(r.out, ",1 of 1,<=,300"), "%s", r.out);
 }
 
 Test(compare_groups, seeds_that_miss_the_target_are_told_and_not_averaged_away)
@@ -379,8 +381,8 @@ Test(compare_groups, csv_has_the_settings_that_make_a_row)
               strstr(r.out, "\n\"gt, 4 of 4, ring, lr 0.5\",gt,4,ring,0.5,4,1,"), "%s", r.out);
     r = run("compare a b --csv --by method --x samples --target 0.5 --metric test_accuracy");
     expect_code(&r, 0);
-    cr_expect(!strcmp(r.out, "group,method,seeds,reached,samples_used,samples_used_sd,least,"
-                      "least_sd,most,most_sd,log\nmethod gt,gt,2,0 of 2,,,,,,,2 logs\n"), "%s",
+    cr_expect(!strcmp(r.out, "group,method,seeds,reached,sign,samples_used,samples_used_sd,least,"
+                      "least_sd,most,most_sd,log\nmethod gt,gt,2,0 of 2,,,,,,,,2 logs\n"), "%s",
               r.out);
 }
 

@@ -475,7 +475,7 @@ static const char *chosen(const char *setting)
 
 static const struct { const char *name; int better; } judges[] = {
     {"", -1}, {"validation_loss", -1}, {"validation_accuracy", 1}, {"train_loss", -1},
-    {"test_accuracy", 1}, {"consensus", -1},
+    {"consensus", -1},
 };
 
 ParameterizedTestParameters(sweep, the_choice_is_best_on_average_over_the_seeds)
@@ -821,6 +821,12 @@ static const struct { const char *grid, *words, *says; } wrongs[] = {
     {SMALL "[tune a]\nlr = 1\nseed = 1\n", "", "about a section 'a', which is not there"},
     {SMALL "[tune]\nlr = 0.1, 0.2\n", "", "section tune has no seed"},
     {SMALL "[tune]\nseed = 100\n", "", "section tune has nothing to choose"},
+    {SMALL "[TUNE]\nlr = 0.1, 0.2\n", "", "section 'TUNE', want 'tune' in small letters"},
+    {SMALL "lr = 0.1,0.2\n", "", "(a list has a comma and a space between its values)"},
+    {SMALL "[tune]\nlr = 0.1, 0.2\nseed = 9\nby = test_loss\n", "",
+     "'test_loss' is nothing to choose by"},
+    {SMALL "[tune]\nlr = 0.1, 0.2\nseed = 9\nby = sim_seconds\n", "",
+     "by: sim_seconds asks for a clock"},
     {SMALL "[tune]\nlr = 0.1, 0.2\nseed = 0\n", "",
      "grid.ini:9: seed 0 chooses and is reported too"},
     {SMALL "seed = 1..3\n[tune]\nlr = 0.1, 0.2\nseed = 5, 2\n", "",
