@@ -110,8 +110,8 @@ static enum tsgd_status dry_run(const struct tsgd_sweep *s, struct tsgd_error *e
                tsgd_human_count(candidates, a));
     if (there)
         printf("; %s there already", tsgd_human_count(there, a));
-    printf("\nmemory          %s for the data and %" PRIu64 " runs at a time\n",
-           tsgd_human_bytes((double)tsgd_sweep_bytes(s), a), s->jobs);
+    printf("\nmemory          %s for the data and %" PRIu64 " run%s at a time\n",
+           tsgd_human_bytes((double)tsgd_sweep_bytes(s), a), s->jobs, s->jobs == 1 ? "" : "s");
     if (!isnan(seconds))
         printf("expected time   %s on %" PRIu64 " CPU%s, without evaluation\n",
                tsgd_human_time(seconds, b), s->cpus, s->cpus == 1 ? "" : "s");
@@ -155,8 +155,8 @@ static void report(const struct tsgd_sweep *s, bool interrupted, double seconds)
             printf(", %zu %s", tsgd_sweep_count(s, shown[i].state), shown[i].word);
     if (found)
         printf("; %zu %s there before", found, found == 1 ? "was" : "were");
-    printf("\ntime            %s, %" PRIu64 " runs at a time\n", tsgd_human_time(seconds, a),
-           s->jobs);
+    printf("\ntime            %s, %" PRIu64 " run%s at a time\n", tsgd_human_time(seconds, a),
+           s->jobs, s->jobs == 1 ? "" : "s");
     if (interrupted)
         printf("interrupted: the same command goes on with what is missing\n");
     printf("written         ");

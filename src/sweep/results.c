@@ -292,7 +292,9 @@ static json_t *sweep_object(const struct tsgd_sweep *s)
     ok = ok && set(o, "type", json_string("sweep")) &&
          set(o, "version", json_string(TELESGD_VERSION)) &&
          set(o, "file", tsgd_log_text(g->path)) &&
-         json_object_set(o, "settings", common) == 0 && json_object_set(o, "cells", cells) == 0 &&
+         json_object_set(o, "settings", common) == 0 &&
+         (!g->by || set(o, "by", json_string(g->by->name))) &&
+         json_object_set(o, "cells", cells) == 0 &&
          json_object_set(o, "runs", runs) == 0;
     json_decref(common);
     json_decref(cells);
