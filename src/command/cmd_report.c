@@ -43,7 +43,7 @@ static enum tsgd_status write_page(const char *path, struct tsgd_logset *set,
     TRY(tsgd_webpage_write(f.f, put_data, set, err));
     long size = ftell(f.f);
     TRY(tsgd_outfile_commit(&f, err));
-    printf("written   ");
+    printf("written  ");
     tsgd_human_print(stdout, path);
     printf(" (%s run%s, %s)\n", tsgd_human_count(set->n, count), set->n == 1 ? "" : "s",
            tsgd_human_bytes((double)size, bytes));
