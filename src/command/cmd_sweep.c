@@ -6,6 +6,7 @@
 #include "cli/human.h"
 #include "cli/signals.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 #include "sweep/results.h"
 
 #include <errno.h>
@@ -59,14 +60,6 @@ static enum tsgd_status take_folder(const char *path, bool tunes, struct tsgd_er
 done:
     free(tune);
     return st;
-}
-
-static bool tunes(const struct tsgd_grid *g)
-{
-    bool found = false;
-    for (size_t i = 0; i < g->n_cells; i++)
-        found |= g->cell[i].choices > 0;
-    return found;
 }
 
 /* ---- --dry-run ---- */
@@ -205,9 +198,9 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
         goto done;
     }
     s.quiet = !strcmp(asked->progress, "off");
-    s.live = !strcmp(asked->progress, "auto") && isatty(STDERR_FILENO);
+    s.live = !strcmp(asked->progress, "auto") && tsgd_terminal_redraws();
     TRY(tsgd_results_check(&s, &err));
-    TRY(take_folder(asked->output, tunes(&grid), &err));
+    TRY(take_folder(asked->output, tsgd_grid_tunes(&grid), &err));
     code = run_sweep(self, &s);
 done:
     if (st != TSGD_OK)

@@ -2,32 +2,15 @@
 
 #include "base/clock.h"
 #include "cli/human.h"
+#include "cli/terminal.h"
 #include "run/run.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 enum { LINE = 256, INTERVAL_NS = 200000000 };
-
-static bool is_terminal(void)
-{
-    const char *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb");
-}
-
-/* One column less than the terminal has: writing the last one may wrap. */
-static int columns(void)
-{
-    struct winsize w;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0)
-        return 79;
-    return w.ws_col - 1 < LINE ? w.ws_col - 1 : LINE - 1;
-}
 
 /* snprintf at the end of a line that is cut where it is full. */
 static void add(char line[LINE], const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -102,10 +85,8 @@ static void describe_state(char line[LINE], const struct tsgd_progress *p, int w
 static void draw(const struct tsgd_progress *p)
 {
     char line[LINE];
-    int width = columns();
-    describe_state(line, p, width);
-    fprintf(stderr, "\r%.*s\033[K", width, line);
-    fflush(stderr);
+    describe_state(line, p, tsgd_terminal_columns());
+    tsgd_terminal_draw(line);
 }
 
 static void *redraw(void *arg)
@@ -139,7 +120,7 @@ void tsgd_progress_start(struct tsgd_progress *p, const char *how, bool log_on_t
     };
     if (!strcmp(how, "off"))
         p->mode = TSGD_PROGRESS_OFF;
-    if (strcmp(how, "auto") || log_on_terminal || !is_terminal())
+    if (strcmp(how, "auto") || log_on_terminal || !tsgd_terminal_redraws())
         return;
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
@@ -164,7 +145,8 @@ void tsgd_progress_eval(struct tsgd_progress *p, const struct tsgd_eval *e)
     pthread_mutex_lock(&p->lock);
     p->last = *e;
     p->has_last = true;
-    fprintf(stderr, "\r%.*s\033[K\n", columns(), line);
+    tsgd_terminal_draw(line);
+    fputc('\n', stderr);
     draw(p);
     pthread_mutex_unlock(&p->lock);
 }
@@ -180,6 +162,6 @@ void tsgd_progress_stop(struct tsgd_progress *p)
     pthread_join(p->thread, NULL);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
-    fprintf(stderr, "\r\033[K");
+    tsgd_terminal_clear();
     p->mode = TSGD_PROGRESS_OFF;
 }

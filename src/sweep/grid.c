@@ -643,16 +643,22 @@ done:
     return st;
 }
 
+bool tsgd_grid_tunes(const struct tsgd_grid *g)
+{
+    bool found = false;
+    for (size_t i = 0; i < g->n_cells; i++)
+        found |= g->cell[i].choices > 0;
+    return found;
+}
+
 /* Sections about choosing choose something, unless the command line says what it is to be. */
 static enum tsgd_status check_choices(const struct tsgd_grid *g, struct tsgd_error *err)
 {
-    bool tunes = false, chooses = false;
+    bool tunes = false, chooses = tsgd_grid_tunes(g);
     for (size_t i = 0; i < g->n_parts; i++) {
         tunes |= g->part[i].tunes;
         chooses |= g->part[i].tunes && g->part[i].fixed;
     }
-    for (size_t i = 0; i < g->n_cells; i++)
-        chooses |= g->cell[i].choices > 0;
     if (!tunes || chooses)
         return TSGD_OK;
     return tsgd_fail(err, TSGD_EINVAL, "%.200s: section tune has nothing to choose; want a setting "

@@ -71,6 +71,9 @@ enum tsgd_status tsgd_grid_init(struct tsgd_grid *out, const char *path, char *c
                                 size_t n, struct tsgd_error *err);
 void tsgd_grid_release(struct tsgd_grid *g);
 
+/* Whether anything is to be chosen. */
+bool tsgd_grid_tunes(const struct tsgd_grid *g);
+
 /* Gives the settings of a cell's reported runs what was chosen. TSGD_ENOMEM. */
 enum tsgd_status tsgd_grid_choose(struct tsgd_grid *g, size_t cell, size_t choice,
                                   struct tsgd_error *err);

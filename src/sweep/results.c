@@ -83,34 +83,37 @@ static bool belongs(const struct tsgd_entry *e, bool candidates)
     return (e->from->choice != TSGD_REPORTED) == candidates && has_log(e);
 }
 
-/* Calls `each` with every log of the reported runs, or of the candidates, one after the other. */
-static enum tsgd_status for_logs(const struct tsgd_sweep *s, bool candidates, uint64_t wanted,
-                                 enum tsgd_status (*each)(const struct tsgd_entry *e,
+/* Tables of the reported runs, or of the candidates, and what their rows are made of. */
+struct writing {
+    const struct tsgd_sweep *s;
+    bool candidates;
+    FILE *results, *curves;
+    struct columns columns;     /* of the results */
+    bool has[TSGD_LOG_METRICS]; /* of the curves */
+};
+
+/* Calls `each` with one log after the other. */
+static enum tsgd_status for_logs(struct writing *w,
+                                 enum tsgd_status (*each)(struct writing *w,
+                                                          const struct tsgd_entry *e,
                                                           const struct tsgd_runlog *log,
-                                                          void *user, struct tsgd_error *err),
-                                 void *user, struct tsgd_error *err)
+                                                          struct tsgd_error *err),
+                                 struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    for (size_t i = 0; i < s->grid->n_runs && st == TSGD_OK; i++) {
+    for (size_t i = 0; i < w->s->grid->n_runs && st == TSGD_OK; i++) {
+        const struct tsgd_entry *e = &w->s->entry[i];
         struct tsgd_runlog log;
-        if (!belongs(&s->entry[i], candidates))
+        if (!belongs(e, w->candidates))
             continue;
-        st = tsgd_runlog_read(&log, s->entry[i].path, wanted, err);
+        st = tsgd_runlog_read(&log, e->path, TSGD_EVERY_METRIC, err);
         if (st != TSGD_OK)
             break;
-        st = each(&s->entry[i], &log, user, err);
+        st = each(w, e, &log, err);
         tsgd_runlog_release(&log);
     }
     return st;
 }
-
-/* A file being written, and what its rows are made of. */
-struct writing {
-    const struct tsgd_sweep *s;
-    FILE *f;
-    struct columns columns;
-    bool has[TSGD_LOG_METRICS];
-};
 
 static enum tsgd_status add_column(struct columns *c, const char *name, struct tsgd_error *err)
 {
@@ -129,10 +132,9 @@ done:
     return st;
 }
 
-static enum tsgd_status find_columns(const struct tsgd_entry *e, const struct tsgd_runlog *log,
-                                     void *user, struct tsgd_error *err)
+static enum tsgd_status find_columns(struct writing *w, const struct tsgd_entry *e,
+                                     const struct tsgd_runlog *log, struct tsgd_error *err)
 {
-    struct writing *w = user;
     const char *name;
     const json_t *value;
     enum tsgd_status st = TSGD_OK;
@@ -140,87 +142,65 @@ static enum tsgd_status find_columns(const struct tsgd_entry *e, const struct ts
     json_object_foreach(log->summary, name, value)
         if (strcmp(name, "type") && !json_is_array(value) && !json_is_object(value))
             TRY(add_column(&w->columns, name, err));
-done:
-    return st;
-}
-
-static enum tsgd_status write_result(const struct tsgd_entry *e, const struct tsgd_runlog *log,
-                                     void *user, struct tsgd_error *err)
-{
-    const struct writing *w = user;
-    const char *slash = strrchr(e->path, '/');
-    (void)err;
-    put_settings(w->f, w->s->grid, e, log->config);
-    fprintf(w->f, ",%s,", tsgd_state_name[e->state]);
-    tsgd_put_csv(w->f, slash + 1);
-    for (size_t i = 0; i < w->columns.n; i++) {
-        fputc(',', w->f);
-        put_value(w->f, json_object_get(log->summary, w->columns.name[i]));
-    }
-    fputc('\n', w->f);
-    return TSGD_OK;
-}
-
-static enum tsgd_status write_results(struct writing *w, bool candidates, struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    TRY(for_logs(w->s, candidates, 0, find_columns, w, err));
-    put_settings_heading(w->f, w->s->grid);
-    fputs(",state,log", w->f);
-    for (size_t i = 0; i < w->columns.n; i++)
-        put_heading(w->f, w->columns.name[i]);
-    fputc('\n', w->f);
-    TRY(for_logs(w->s, candidates, 0, write_result, w, err));
-done:
-    return st;
-}
-
-static enum tsgd_status find_metrics(const struct tsgd_entry *e, const struct tsgd_runlog *log,
-                                     void *user, struct tsgd_error *err)
-{
-    struct writing *w = user;
-    (void)e;
-    (void)err;
     for (size_t m = 0; m < tsgd_n_metrics; m++)
         for (size_t i = 0; i < log->n && !w->has[m]; i++)
             w->has[m] = !isnan(tsgd_runlog_value(log, i, m));
-    return TSGD_OK;
-}
-
-static enum tsgd_status write_curve(const struct tsgd_entry *e, const struct tsgd_runlog *log,
-                                    void *user, struct tsgd_error *err)
-{
-    const struct writing *w = user;
-    (void)err;
-    for (size_t i = 0; i < log->n; i++) {
-        put_settings(w->f, w->s->grid, e, log->config);
-        for (size_t m = 0; m < tsgd_n_metrics; m++) {
-            double x = tsgd_runlog_value(log, i, m);
-            if (!w->has[m])
-                continue;
-            fputc(',', w->f);
-            if (!isnan(x) && tsgd_metrics[m].type == TSGD_METRIC_U64)
-                fprintf(w->f, "%.0f", x);
-            else if (!isnan(x))
-                put_real(w->f, x);
-        }
-        fputc('\n', w->f);
-    }
-    return TSGD_OK;
-}
-
-static enum tsgd_status write_curves(struct writing *w, bool candidates, struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    TRY(for_logs(w->s, candidates, TSGD_EVERY_METRIC, find_metrics, w, err));
-    put_settings_heading(w->f, w->s->grid);
-    for (size_t m = 0; m < tsgd_n_metrics; m++)
-        if (w->has[m])
-            put_heading(w->f, tsgd_metrics[m].name);
-    fputc('\n', w->f);
-    TRY(for_logs(w->s, candidates, TSGD_EVERY_METRIC, write_curve, w, err));
 done:
     return st;
+}
+
+static void write_headings(const struct writing *w)
+{
+    put_settings_heading(w->results, w->s->grid);
+    fputs(",state,log", w->results);
+    for (size_t i = 0; i < w->columns.n; i++)
+        put_heading(w->results, w->columns.name[i]);
+    fputc('\n', w->results);
+    put_settings_heading(w->curves, w->s->grid);
+    for (size_t m = 0; m < tsgd_n_metrics; m++)
+        if (w->has[m])
+            put_heading(w->curves, tsgd_metrics[m].name);
+    fputc('\n', w->curves);
+}
+
+static void write_result(const struct writing *w, const struct tsgd_entry *e,
+                         const struct tsgd_runlog *log)
+{
+    put_settings(w->results, w->s->grid, e, log->config);
+    fprintf(w->results, ",%s,", tsgd_state_name[e->state]);
+    tsgd_put_csv(w->results, strrchr(e->path, '/') + 1);
+    for (size_t i = 0; i < w->columns.n; i++) {
+        fputc(',', w->results);
+        put_value(w->results, json_object_get(log->summary, w->columns.name[i]));
+    }
+    fputc('\n', w->results);
+}
+
+static void write_evaluation(const struct writing *w, const struct tsgd_entry *e,
+                             const struct tsgd_runlog *log, size_t i)
+{
+    put_settings(w->curves, w->s->grid, e, log->config);
+    for (size_t m = 0; m < tsgd_n_metrics; m++) {
+        double x = tsgd_runlog_value(log, i, m);
+        if (!w->has[m])
+            continue;
+        fputc(',', w->curves);
+        if (!isnan(x) && tsgd_metrics[m].type == TSGD_METRIC_U64)
+            fprintf(w->curves, "%.0f", x);
+        else if (!isnan(x))
+            put_real(w->curves, x);
+    }
+    fputc('\n', w->curves);
+}
+
+static enum tsgd_status write_rows(struct writing *w, const struct tsgd_entry *e,
+                                   const struct tsgd_runlog *log, struct tsgd_error *err)
+{
+    (void)err;
+    write_result(w, e, log);
+    for (size_t i = 0; i < log->n; i++)
+        write_evaluation(w, e, log, i);
+    return TSGD_OK;
 }
 
 /* ---- sweep.json ---- */
@@ -305,39 +285,16 @@ static json_t *sweep_object(const struct tsgd_sweep *s)
     return NULL;
 }
 
-static enum tsgd_status write_json(struct writing *w, bool candidates, struct tsgd_error *err)
-{
-    json_t *o = sweep_object(w->s);
-    bool written = o && json_dumpf(o, w->f, JSON_INDENT(1)) == 0;
-    (void)candidates;
-    fputc('\n', w->f);
-    json_decref(o);
-    return written || (o && ferror(w->f)) ? TSGD_OK :
-           tsgd_fail(err, TSGD_ENOMEM, "no memory for sweep.json");
-}
-
 /* ---- all of them ---- */
 
-static enum tsgd_status write_file(const struct tsgd_sweep *s, const char *name, bool candidates,
-                                   enum tsgd_status (*fill)(struct writing *, bool,
-                                                            struct tsgd_error *),
-                                   struct tsgd_error *err)
+/* Of a file in the sweep's folder, to be freed. */
+static enum tsgd_status make_path(char **out, const struct tsgd_sweep *s, const char *name,
+                                  struct tsgd_error *err)
 {
-    enum tsgd_status st = TSGD_OK;
-    struct tsgd_outfile f = TSGD_OUTFILE_INIT;
-    struct writing w = {.s = s, .columns.holding = TSGD_HOLDING_INIT};
-    size_t bytes = strlen(s->folder) + strlen(name) + 16;
-    char *path = NULL;
-    TRY(TSGD_NEW(&path, bytes, "the name of a file", err));
-    snprintf(path, bytes, "%s/%s%s", s->folder, candidates ? "tune/" : "", name);
-    TRY(tsgd_outfile_open(&f, path, "--output", err));
-    w.f = f.f;
-    TRY(fill(&w, candidates, err));
-    TRY(tsgd_outfile_commit(&f, err));
-done:
-    tsgd_outfile_abandon(&f);
-    tsgd_holding_release(&w.columns.holding);
-    free(path);
+    size_t bytes = strlen(s->folder) + strlen(name) + 2;
+    enum tsgd_status st = TSGD_NEW(out, bytes, "the name of a file", err);
+    if (st == TSGD_OK)
+        snprintf(*out, bytes, "%s/%s", s->folder, name);
     return st;
 }
 
@@ -350,11 +307,11 @@ enum tsgd_status tsgd_results_check(const struct tsgd_sweep *s, struct tsgd_erro
         {"tune/results.csv", "run,"}, {"tune/curves.csv", "run,"},
     };
     enum tsgd_status st = TSGD_OK;
-    size_t bytes = strlen(s->folder) + 32;
     char *path = NULL;
-    TRY(TSGD_NEW(&path, bytes, "the name of a file", err));
     for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
-        snprintf(path, bytes, "%s/%s", s->folder, file[i].name);
+        free(path);
+        path = NULL;
+        TRY(make_path(&path, s, file[i].name, err));
         if (tsgd_is_foreign(path, file[i].start))
             TRY(tsgd_fail(err, TSGD_EINVAL, "--output: '%.200s' is there, and is of no sweep of "
                           "telesgd; give another folder, or remove the file", path));
@@ -364,17 +321,65 @@ done:
     return st;
 }
 
+static enum tsgd_status open_file(struct tsgd_outfile *out, const struct tsgd_sweep *s,
+                                  const char *name, struct tsgd_error *err)
+{
+    char *path = NULL;
+    enum tsgd_status st = make_path(&path, s, name, err);
+    if (st == TSGD_OK)
+        st = tsgd_outfile_open(out, path, "--output", err);
+    free(path);
+    return st;
+}
+
+/* Both tables at once, so that a log is read twice: for the columns, and for the rows. */
+static enum tsgd_status write_tables(const struct tsgd_sweep *s, bool candidates,
+                                     struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_outfile results = TSGD_OUTFILE_INIT, curves = TSGD_OUTFILE_INIT;
+    struct writing w = {.s = s, .candidates = candidates, .columns.holding = TSGD_HOLDING_INIT};
+    TRY(open_file(&results, s, candidates ? "tune/results.csv" : "results.csv", err));
+    TRY(open_file(&curves, s, candidates ? "tune/curves.csv" : "curves.csv", err));
+    w.results = results.f;
+    w.curves = curves.f;
+    TRY(for_logs(&w, find_columns, err));
+    write_headings(&w);
+    TRY(for_logs(&w, write_rows, err));
+    TRY(tsgd_outfile_commit(&results, err));
+    TRY(tsgd_outfile_commit(&curves, err));
+done:
+    tsgd_outfile_abandon(&results);
+    tsgd_outfile_abandon(&curves);
+    tsgd_holding_release(&w.columns.holding);
+    return st;
+}
+
+static enum tsgd_status write_json(const struct tsgd_sweep *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_outfile f = TSGD_OUTFILE_INIT;
+    json_t *o = sweep_object(s);
+    if (!o)
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for sweep.json"));
+    TRY(open_file(&f, s, "sweep.json", err));
+    if (json_dumpf(o, f.f, JSON_INDENT(1)) != 0 && !ferror(f.f))
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for sweep.json"));
+    fputc('\n', f.f);
+    TRY(tsgd_outfile_commit(&f, err));      /* tells of writes that failed */
+done:
+    tsgd_outfile_abandon(&f);
+    json_decref(o);
+    return st;
+}
+
 enum tsgd_status tsgd_results_write(const struct tsgd_sweep *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    bool tunes = false;
-    for (size_t i = 0; i < s->grid->n_runs; i++)
-        tunes |= s->grid->run[i].choice != TSGD_REPORTED;
-    for (int candidates = 0; candidates <= tunes; candidates++) {
-        TRY(write_file(s, "results.csv", candidates, write_results, err));
-        TRY(write_file(s, "curves.csv", candidates, write_curves, err));
-    }
-    TRY(write_file(s, "sweep.json", false, write_json, err));
+    TRY(write_tables(s, false, err));
+    if (tsgd_grid_tunes(s->grid))
+        TRY(write_tables(s, true, err));
+    TRY(write_json(s, err));
 done:
     return st;
 }

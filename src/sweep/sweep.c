@@ -3,16 +3,15 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "cli/human.h"
+#include "cli/terminal.h"
+#include "compare/curve.h"
 #include "log/logcheck.h"
 #include "log/logfile.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 enum { MOST_TOLD = 20, LINE = 256, INTERVAL_NS = 200000000 };
 
@@ -71,11 +70,12 @@ static double score_of(const struct tsgd_sweep *s, const json_t *summary)
 {
     const char *name = judge(s, json_object_get(summary, "validation_loss") != NULL);
     const json_t *value = json_object_get(summary, name);
-    bool missed = json_is_false(json_object_get(summary, "reached")) &&
-                  (json_is_integer(value) || strstr(name, "seconds"));
+    enum tsgd_unit unit = tsgd_measure_of(tsgd_metric_number(name)).unit;
+    bool spent = unit != TSGD_PERCENT && unit != TSGD_REAL;
+    bool missed = spent && json_is_false(json_object_get(summary, "reached"));
     if (!json_is_number(value) || missed || json_is_true(json_object_get(summary, "diverged")))
         return INFINITY;
-    return strstr(name, "accuracy") ? -json_number_value(value) : json_number_value(value);
+    return unit == TSGD_PERCENT ? -json_number_value(value) : json_number_value(value);
 }
 
 /* Whether all candidates of a cell have ended. */
@@ -431,23 +431,13 @@ static void describe(const struct tsgd_sweep *s, char line[LINE])
                  tsgd_human_time(to_do / made * seconds, left));
 }
 
-/* One column less than the terminal has. */
-static int columns(void)
-{
-    struct winsize w;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0)
-        return 79;
-    return w.ws_col - 1 < LINE ? w.ws_col - 1 : LINE - 1;
-}
-
 static void draw(const struct tsgd_sweep *s)
 {
     char line[LINE];
     if (!s->live)
         return;
     describe(s, line);
-    fprintf(stderr, "\r%.*s\033[K", columns(), line);
-    fflush(stderr);
+    tsgd_terminal_draw(line);
 }
 
 /* The lasting line of a run that has ended. */
@@ -462,7 +452,8 @@ static void tell(const struct tsgd_sweep *s, const struct tsgd_entry *e, const j
     if (s->quiet)
         return;
     describe(s, state);
-    fprintf(stderr, "%s", s->live ? "\r\033[K" : "");
+    if (s->live)
+        tsgd_terminal_clear();
     tsgd_human_print(stderr, e->from->name);
     fprintf(stderr, "%s", e->state == TSGD_STATE_DIVERGED ? "  diverged" : "");
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
@@ -481,7 +472,8 @@ static void complain(const struct tsgd_sweep *s, const struct tsgd_command *self
 {
     struct tsgd_error told;
     (void)tsgd_fail(&told, TSGD_OK, "%s%s%s", name, *name ? ": " : "", err->text);
-    fprintf(stderr, "%s", s->live ? "\r\033[K" : "");
+    if (s->live)
+        tsgd_terminal_clear();
     tsgd_complain(self, &told);
 }
 
@@ -663,7 +655,8 @@ static void watch(struct tsgd_sweep *s)
         draw(s);
         pthread_cond_timedwait(&s->changed, &s->lock, &until);
     }
-    fprintf(stderr, "%s", s->live ? "\r\033[K" : "");
+    if (s->live)
+        tsgd_terminal_clear();
     pthread_mutex_unlock(&s->lock);
 }
 
