@@ -327,8 +327,9 @@ static enum tsgd_status plan_all(struct tsgd_sweep *s, bool times, const struct 
     for (size_t i = 0; i < n; i++) {
         struct tsgd_entry *e = &s->entry[i];
         const struct tsgd_cell *c = cell_of(s, e);
-        if (!is_ready(s, e) && can_choose(s, c) && best_choice(s, c) != SIZE_MAX)
-            TRY(tsgd_grid_choose(s->grid, e->from->cell, best_choice(s, c), err));
+        size_t best = !is_ready(s, e) && can_choose(s, c) ? best_choice(s, c) : SIZE_MAX;
+        if (best != SIZE_MAX)
+            TRY(tsgd_grid_choose(s->grid, e->from->cell, best, err));
         st = plan(s, e, times, &one);
         if (st == TSGD_OK)
             continue;
