@@ -36,6 +36,16 @@ enum tsgd_gossip {
     TSGD_GOSSIP_SLICES
 };
 
+/* Checkpoints of a run. write NULL: there are none. */
+struct tsgd_checkpoints {
+    uint64_t every_rounds;      /* one at multiples of this; 0: not by rounds */
+    uint64_t every_ns;          /* one when so much time has passed; 0: not by time */
+    /* Called with each, by a thread of its own, while the tokens go on. When it fails, the training
+     * goes on.                                                                                  */
+    enum tsgd_status (*write)(const struct tsgd_snapshot *x, void *user, struct tsgd_error *err);
+    void *user;
+};
+
 struct tsgd_engine_config {
     const struct tsgd_problem *problem;
     const struct tsgd_kernels *kernels; /* what rows are stepped, mixed and measured with */
@@ -62,9 +72,10 @@ struct tsgd_engine_config {
                                  * reach the engine itself; may be NULL */
     struct tsgd_trace *trace;   /* records what workers do; NULL: not */
     const float *init;          /* x^0 of every token, dim floats */
-    const struct tsgd_engine *after;    /* the run goes on where this engine ended. It had the same
-                                         * configuration but for threads, gossip, pin and lengths,
-                                         * and it outlives the new one. NULL: begin with round 0 */
+    struct tsgd_checkpoints checkpoints;
+    bool resumes;               /* the run goes on from a snapshot of first_round, which the caller
+                                 * fills in; see tsgd_engine_snapshot                            */
+    uint64_t first_round;       /* 0, unless it resumes */
     /* Told of each evaluation, by any worker: of a population in round order and one call at a
      * time; calls for different populations may overlap. May be NULL. After TSGD_END_HERE, a run
      * with a final average calls it once more for that round, with the evaluation of the

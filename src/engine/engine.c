@@ -13,28 +13,29 @@ static enum tsgd_status init(struct tsgd_engine *e, const struct tsgd_engine_con
                              struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    const struct state *after = c->after ? &c->after->state : NULL;
-    e->state.first_round = c->after ? tsgd_engine_rounds(c->after, 0) : 0;
     TRY(tsgd_state_init(&e->state, c, err));
     TRY(tsgd_evaluation_init(&e->evaluation, &e->state, err));
-    TRY(tsgd_planner_init(&e->planner, &e->state, &e->evaluation, err));
+    TRY(tsgd_checkpoint_init(&e->checkpoint, &e->state, &e->evaluation, err));
+    TRY(tsgd_planner_init(&e->planner, &e->state, &e->evaluation, &e->checkpoint, err));
+    TRY(tsgd_checkpoint_reserve(&e->checkpoint, tsgd_planner_memory, &e->planner, err));
     TRY(tsgd_visits_init(&e->visits, &e->state, &e->planner, err));
+    e->checkpoint.node_row = e->checkpoint.shot.node ? e->visits.node_row : NULL;
     TRY(tsgd_teams_init(&e->teams, &e->state, &e->visits, err));
     TRY(tsgd_slices_init(&e->slices, &e->state, &e->planner, &e->visits, err));
     e->tokens = (struct tokens){&e->state, &e->planner, &e->evaluation, &e->visits, &e->teams};
-    TRY(tsgd_start_init(&e->start, &e->state, after, err));
+    TRY(tsgd_start_init(&e->start, &e->state, c->resumes ? &e->checkpoint.shot : NULL, err));
     TRY(tsgd_threads_init(&e->threads, &e->state, e, tsgd_slices_strip(&e->state), err));
 done:
     return st;
 }
 
 /* Every part's holding, for those who count or add up. */
-enum { HOLDINGS = 8 };
+enum { HOLDINGS = 9 };
 static void holdings(struct tsgd_engine *e, struct tsgd_holding *out[HOLDINGS])
 {
     struct tsgd_holding *all[HOLDINGS] = {
-        &e->state.holding, &e->evaluation.holding, &e->planner.holding, &e->visits.holding,
-        &e->teams.holding, &e->slices.holding, &e->start.holding, &e->threads.holding,
+        &e->state.holding, &e->evaluation.holding, &e->checkpoint.holding, &e->planner.holding,
+        &e->visits.holding, &e->teams.holding, &e->slices.holding, &e->start.holding, &e->threads.holding,
     };
     memcpy(out, all, sizeof all);
 }
@@ -58,6 +59,7 @@ void tsgd_engine_free(struct tsgd_engine *e)
     if (!e)
         return;
     tsgd_threads_release(&e->threads);  /* first: threads may look at everything else */
+    tsgd_checkpoint_release(&e->checkpoint);
     tsgd_start_release(&e->start);
     tsgd_slices_release(&e->slices);
     tsgd_teams_release(&e->teams);
@@ -68,58 +70,6 @@ void tsgd_engine_free(struct tsgd_engine *e)
     free(e);
 }
 
-/* ---- going on where another engine ended ---- */
-
-/* What a stopped run must remember, part by part, but for the tokens' rows (engine/start.h). */
-static void memory(struct tsgd_engine *e, tsgd_memory_fn *each, void *user)
-{
-    tsgd_planner_memory(&e->planner, each, user);
-    tsgd_evaluation_memory(&e->evaluation, each, user);
-    tsgd_visits_memory(&e->visits, each, user);
-}
-
-/* Pieces of memory, at most so many for an engine of q populations. */
-#define PIECES(q) (16 + 8 * (size_t)(q))
-
-struct pieces {
-    size_t n, room;
-    struct piece {
-        const char *name;
-        const void *data;
-        size_t bytes;
-    } *piece;
-};
-
-static void collect(void *user, const char *name, void *data, size_t bytes)
-{
-    struct pieces *p = user;
-    assert(p->n < p->room);
-    p->piece[p->n++] = (struct piece){name, data, bytes};
-}
-
-/* Takes the next of the pieces that were collected; n counts those that were taken. */
-static void apply(void *user, const char *name, void *data, size_t bytes)
-{
-    struct pieces *p = user;
-    const struct piece *from = &p->piece[p->n++];
-    assert(!strcmp(from->name, name) && from->bytes == bytes);
-    memcpy(data, from->data, bytes);
-}
-
-static enum tsgd_status go_on(struct tsgd_engine *e, struct tsgd_error *err)
-{
-    struct pieces pieces = {.room = PIECES(e->state.c.n_populations)};
-    enum tsgd_status st = TSGD_NEW(&pieces.piece, pieces.room, "engine", err);
-    if (st != TSGD_OK)
-        return st;
-    /* collect only looks. */
-    memory((struct tsgd_engine *)e->state.c.after, collect, &pieces);
-    pieces.n = 0;
-    memory(e, apply, &pieces);
-    free(pieces.piece);
-    return TSGD_OK;
-}
-
 enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
                                     const struct tsgd_engine_config *config,
                                     struct tsgd_error *err)
@@ -128,13 +78,37 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
     struct tsgd_engine *e = NULL;
     TRY(TSGD_NEW(&e, 1, "engine", err));
     TRY(init(e, config, err));
-    if (config->after)
-        TRY(go_on(e, err));
     *out = e;
     e = NULL;
 done:
     tsgd_engine_free(e);
     return st;
+}
+
+/* ---- going on from a snapshot ---- */
+
+struct tsgd_snapshot *tsgd_engine_snapshot(struct tsgd_engine *e) { return &e->checkpoint.shot; }
+
+/* Takes the next of the pieces. */
+static void apply(void *user, const struct tsgd_piece *piece)
+{
+    const struct tsgd_piece **from = user;
+    assert(!strcmp((*from)->name, piece->name) && (*from)->count == piece->count);
+    memcpy(piece->data, (*from)->data, tsgd_piece_bytes(piece));
+    ++*from;
+}
+
+void tsgd_engine_resume(struct tsgd_engine *e)
+{
+    const struct tsgd_snapshot *from = &e->checkpoint.shot;
+    const struct tsgd_piece *piece = from->piece;
+    tsgd_planner_memory(&e->planner, apply, &piece);
+    if (from->node)
+        for (uint32_t i = 0; i < from->nodes; i++)
+            memcpy(e->visits.node_row + i * from->stride, from->node + i * from->stride,
+                   from->dim * sizeof(float));
+    for (uint32_t q = 0; q < from->populations; q++)
+        atomic_init(&e->state.pop[q].diverged, from->diverged[q]);
 }
 
 /* ---- run ---- */
@@ -184,7 +158,8 @@ static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
 
 enum tsgd_status tsgd_engine_start(struct tsgd_engine *e, struct tsgd_error *err)
 {
-    return tsgd_threads_start(&e->threads, tsgd_loop, err);
+    enum tsgd_status st = tsgd_checkpoint_start(&e->checkpoint, err);
+    return st != TSGD_OK ? st : tsgd_threads_start(&e->threads, tsgd_loop, err);
 }
 
 enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out,
@@ -192,10 +167,14 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
 {
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_engine_start(e, err));
-    uint64_t ticks = tsgd_ticks();
-    e->state.start_ns = tsgd_now_ns();
+    uint64_t ticks = tsgd_ticks(), start = tsgd_now_ns();
+    e->state.start_ns = start;
+    if (e->state.c.resumes)
+        e->state.start_ns -= (uint64_t)(e->checkpoint.shot.seconds * 1e9);
+    tsgd_checkpoint_begin(&e->checkpoint);
     TRY(tsgd_threads_run(&e->threads, tsgd_loop, err));
-    settle(e, tsgd_ticks() - ticks, tsgd_now_ns() - e->state.start_ns, out);
+    settle(e, tsgd_ticks() - ticks, tsgd_now_ns() - start, out);
+    tsgd_checkpoint_end(&e->checkpoint);
 done:
     return st;
 }
@@ -206,7 +185,20 @@ void tsgd_engine_stop(struct tsgd_engine *e)
     atomic_store_explicit(&e->state.stop, true, memory_order_relaxed);
 }
 
+void tsgd_engine_ask_checkpoint(struct tsgd_engine *e)
+{
+    /* Relaxed: the planner sees it sooner or later, and nothing else depends on it. */
+    atomic_store_explicit(&e->checkpoint.asked, true, memory_order_relaxed);
+}
+
 /* ---- what is to be known ---- */
+
+uint64_t tsgd_engine_checkpoints(const struct tsgd_engine *e, struct tsgd_error *last)
+{
+    *last = e->checkpoint.err;
+    last->status = e->checkpoint.status;
+    return e->checkpoint.written;
+}
 
 void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_placement *out)
 {

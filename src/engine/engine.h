@@ -28,11 +28,16 @@ struct tsgd_outcome {
 size_t tsgd_engine_bytes(const struct tsgd_engine_config *config);
 
 /* Copies the configuration and the populations; borrows what they point to. Requires 1 <= sum of k
- * <= nodes, and = nodes when holders are fixed; with config->after, that all its populations ended
- * after the same round. On error *out is untouched. TSGD_ENOMEM.                                */
+ * <= nodes, and = nodes when holders are fixed. On error *out is untouched. TSGD_ENOMEM.        */
 enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
                                     const struct tsgd_engine_config *config,
                                     struct tsgd_error *err);
+
+/* Of an engine that resumes, before its start: the snapshot, with room for all that it holds, for
+ * the caller to fill; resume then takes it over. It must be one that an engine of the same
+ * configuration wrote, but for threads, gossip, pin and lengths.                                */
+struct tsgd_snapshot *tsgd_engine_snapshot(struct tsgd_engine *e);
+void tsgd_engine_resume(struct tsgd_engine *e);
 
 /* Starts the threads, which wait for tsgd_engine_run; without this call that one starts them.
  * Called before files are written, it finds out in time that there are too few threads.
@@ -47,6 +52,12 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
 
 /* Ends a run early; from any thread or a signal handler, also before the run. */
 void tsgd_engine_stop(struct tsgd_engine *e);
+
+/* Asks for a checkpoint soon; from any thread or a signal handler. */
+void tsgd_engine_ask_checkpoint(struct tsgd_engine *e);
+
+/* After the run: how many checkpoints were written. last: what became of the last one. */
+uint64_t tsgd_engine_checkpoints(const struct tsgd_engine *e, struct tsgd_error *last);
 
 /* Where worker i runs, 0 <= i < workers, and its home tokens. */
 void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_placement *out);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- what it takes, and what it must remember ---- */
+/* ---- what it takes ---- */
 
 /* Blocks that one evaluation of k tokens is measured in; 64 bits, so that too many for 32 can be
  * refused.                                                                                      */
@@ -57,12 +57,6 @@ done:
 }
 
 void tsgd_evaluation_release(struct evaluation *e) { tsgd_holding_release(&e->holding); }
-
-void tsgd_evaluation_memory(struct evaluation *e, tsgd_memory_fn *each, void *user)
-{
-    for (uint32_t q = 0; q < e->s->c.n_populations; q++)
-        each(user, "samples_before", &e->pop[q].samples_before, sizeof e->pop[q].samples_before);
-}
 
 /* ---- for the planner ---- */
 
@@ -137,7 +131,8 @@ static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint6
     tsgd_jitter(w, false);
     p->hash[b] = tsgd_hash(x, dim * sizeof *x);
     r->loss += arena->tally[a].loss;
-    arena->tally[a].loss = 0;
+    if (!r->due.stopped)
+        arena->tally[a].loss = 0;
 }
 
 /* All tokens are folded: the mean, and ||x_a - xbar||^2 from sums around the first token, which is
@@ -242,7 +237,7 @@ static struct tsgd_eval report(const struct evaluation *e, uint32_t q, uint64_t 
 {
     const struct evaluated_pop *p = &e->pop[q];
     const struct record *r = &p->record[i % RECORDS];
-    uint64_t fresh = r->due.samples - p->samples_before;
+    uint64_t fresh = r->due.samples - r->due.samples_before;
     struct tsgd_eval out = {
         .round = r->due.round,
         .samples = r->due.samples,
@@ -324,7 +319,6 @@ static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
         atomic_store_explicit(&e->s->stop, true, memory_order_relaxed);
     if (verdict == TSGD_END_HERE)
         atomic_store_explicit(&pop->end_round, eval.round, memory_order_relaxed);
-    p->samples_before = p->record[i % RECORDS].due.samples;
     if (e->s->c.awaits_verdict)
         p->eval_only += tsgd_ticks() - p->folded_at;
     tsgd_jitter(w, true);

@@ -15,9 +15,12 @@ enum { RECORDS = 4 };           /* evaluations of a population that may be under
 /* What the planner knows of x^t. */
 struct due {
     uint64_t round, samples, gradients, bytes_gossip, bytes_teleport;
+    uint64_t samples_before;    /* at the previous evaluation */
     double sim_seconds;
     float eta;                  /* of the last completed round */
     bool ends;                  /* the population ends here, as planned */
+    bool stopped;               /* x^t would not be evaluated had the run not been stopped: what
+                                 * tokens have summed up is left for a checkpoint */
 };
 
 /* One evaluation. The planner fills it before it counts it in `evals`; the fold adds to it. */
@@ -46,7 +49,6 @@ struct evaluated_pop {
     uint64_t state_hash[2];
     uint32_t blocks;            /* of one evaluation: eval_blocks for the mean and for each token */
     struct tsgd_measure *part;  /* [blocks] */
-    uint64_t samples_before;    /* samples used at the previous evaluation; for whoever reports */
     uint64_t folded_at;         /* ticks */
     uint64_t eval_only;         /* ticks in which everybody waited for a verdict */
 };
@@ -61,9 +63,6 @@ struct evaluation {
 enum tsgd_status tsgd_evaluation_init(struct evaluation *e, struct state *s,
                                       struct tsgd_error *err);
 void tsgd_evaluation_release(struct evaluation *e);
-
-/* What a stopped run must remember. */
-void tsgd_evaluation_memory(struct evaluation *e, tsgd_memory_fn *each, void *user);
 
 /* ---- for the planner ---- */
 

@@ -4,6 +4,7 @@
 #ifndef TSGD_ENGINE_HOOKS_H
 #define TSGD_ENGINE_HOOKS_H
 
+#include "engine/snapshot.h"
 #include "topology/topology.h"
 
 /* The step size of round t, counted from 0. */
@@ -25,10 +26,6 @@ static inline bool tsgd_is_there(const struct tsgd_presence *p, uint32_t node, u
 {
     return !p->there || p->there(p->churn, node, t);
 }
-
-/* Told of a piece of memory that a stopped run must remember in order to go on later. Each part
- * calls it for its own pieces, always in the same order.                                        */
-typedef void tsgd_memory_fn(void *user, const char *name, void *data, size_t bytes);
 
 /* What one transfer carries, and how many tokens and nodes there are. */
 struct tsgd_traffic {
@@ -60,6 +57,7 @@ struct tsgd_clock_ops {
     void (*round)(void *clock, const struct tsgd_csr *w, uint32_t first);
     /* When the last of tokens first .. first + k - 1 ended its last mix; 0 before any round. */
     double (*now)(const void *clock, uint32_t first, uint32_t k);
+    /* What a stopped run must remember. */
     void (*memory)(void *clock, tsgd_memory_fn *each, void *user);
 };
 

@@ -2,6 +2,7 @@
 #ifndef TSGD_ENGINE_PARTS_H
 #define TSGD_ENGINE_PARTS_H
 
+#include "engine/checkpoint.h"
 #include "engine/slices.h"
 #include "engine/start.h"
 #include "engine/threads.h"
@@ -10,6 +11,7 @@
 struct tsgd_engine {
     struct state state;
     struct evaluation evaluation;
+    struct checkpoint checkpoint;
     struct planner planner;
     struct visits visits;
     struct teams teams;

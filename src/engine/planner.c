@@ -72,11 +72,13 @@ done:
 }
 
 enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
-                                   struct evaluation *evaluation, struct tsgd_error *err)
+                                   struct evaluation *evaluation, struct checkpoint *checkpoint,
+                                   struct tsgd_error *err)
 {
     uint64_t row = 4 * (uint64_t)s->c.problem->dim;
     p->s = s;
     p->evaluation = evaluation;
+    p->checkpoint = checkpoint;
     enum tsgd_status st = take(p, err);
     if (st != TSGD_OK || p->holding.counts)
         return st;
@@ -86,6 +88,7 @@ enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
         p->holder[a] = a;
     for (uint32_t q = 0; q < s->c.n_populations; q++) {
         const struct tsgd_mixing *mixing = s->pop[q].c.mixing;
+        p->pop[q].end = NEVER;
         for (uint32_t r = 0; r < tsgd_mixing_count(mixing); r++)
             p->pop[q].gossip[r] = tsgd_csr_off_diagonal(&mixing->w[r]) * row * s->exchanged;
         if (s->c.rule.asks_gradients)   /* their mean, by a ring: 2 (k - 1) / k rows from each */
@@ -104,18 +107,25 @@ void tsgd_planner_release(struct planner *p)
 
 /* The last visitors need not be remembered: what R4 asks of rounds before the first holds from the
  * start.                                                                                        */
-void tsgd_planner_memory(struct planner *p, tsgd_memory_fn *each, void *user)
+void tsgd_planner_memory(void *planner, tsgd_memory_fn *each, void *user)
 {
+    struct planner *p = planner;
     uint32_t nodes = p->s->c.problem->nodes;
     for (uint32_t q = 0; q < p->s->c.n_populations; q++) {
         struct planned_pop *d = &p->pop[q];
-        each(user, "samples", &d->samples, sizeof d->samples);
-        each(user, "gradients", &d->gradients, sizeof d->gradients);
-        each(user, "bytes_gossip", &d->bytes_gossip, sizeof d->bytes_gossip);
-        each(user, "bytes_teleport", &d->bytes_teleport, sizeof d->bytes_teleport);
-        each(user, "visits", d->visits, nodes * sizeof *d->visits);
+        const struct tsgd_piece piece[] = {
+            {"samples", q, TSGD_PIECE_U64, &d->samples, 1},
+            {"gradients", q, TSGD_PIECE_U64, &d->gradients, 1},
+            {"bytes_gossip", q, TSGD_PIECE_U64, &d->bytes_gossip, 1},
+            {"bytes_teleport", q, TSGD_PIECE_U64, &d->bytes_teleport, 1},
+            {"evaluated", q, TSGD_PIECE_U64, &d->evaluated, 1},
+            {"visits", q, TSGD_PIECE_U32, d->visits, nodes},
+        };
+        for (size_t i = 0; i < sizeof piece / sizeof *piece; i++)
+            each(user, &piece[i]);
     }
-    each(user, "holder", p->holder, p->s->tokens * sizeof *p->holder);
+    each(user, &(struct tsgd_piece){"holder", TSGD_WHOLE_RUN, TSGD_PIECE_U32, p->holder,
+                                    p->s->tokens});
     if (p->clock)
         p->s->c.clock.ops->memory(p->clock, each, user);
 }
@@ -207,15 +217,17 @@ static uint64_t bytes_cut(const struct planner *p, const struct pop *pop, const 
 /* ---- the plan ---- */
 
 /* What is known of x^t when it is planned to be evaluated. */
-static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool ends)
+static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool ends, bool stopped)
 {
     const struct planned_pop *d = &p->pop[q];
     const struct pop *pop = &p->s->pop[q];
     return (struct due){
         .round = t, .samples = d->samples, .gradients = d->gradients,
+        .samples_before = d->evaluated,
         .bytes_gossip = d->bytes_gossip, .bytes_teleport = d->bytes_teleport,
         .sim_seconds = p->clock ? p->s->c.clock.ops->now(p->clock, pop->first, pop->c.k) : NAN,
         .eta = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0), .ends = ends,
+        .stopped = stopped,
     };
 }
 
@@ -235,31 +247,66 @@ static bool any_diverged(const struct state *s)
     return false;
 }
 
-/* Round t of population q. end_all: every population ends here; stopped: because the user asked. */
-static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_all, bool stopped)
+/* Population q, before round t is planned: whether it ends here, and whether x^t is evaluated.
+ * end_all: every population ends here; stopped: because the user asked.                         */
+static void begin_population(struct planner *p, uint32_t q, uint64_t t, bool end_all, bool stopped)
 {
     const struct tsgd_engine_config *c = &p->s->c;
     const struct pop *pop = &p->s->pop[q];
     struct planned_pop *d = &p->pop[q];
-    struct slot *s = &p->slot[t % SLOTS];
-    if (atomic_load_explicit(&pop->end_round, memory_order_relaxed) != NEVER)
-        d->ended = true;
-    if (d->ended)
+    uint64_t index = 0, verdict = atomic_load_explicit(&pop->end_round, memory_order_relaxed);
+    if (verdict != NEVER)
+        d->end = verdict;
+    if (d->end < t)
         return;
     /* The clock goes through a round only now that no verdict can have ended the run before it. */
     if (p->clock && t > p->s->first_round)
         c->clock.ops->round(p->clock, tsgd_mixing_at(pop->c.mixing, t - 1), pop->first);
-    bool over = t == pop->c.rounds || (pop->c.samples && d->samples >= pop->c.samples);
-    bool end = d->ended = over || end_all;
-    bool eval = end || (pop->c.eval_every && t % pop->c.eval_every == 0 &&
-                        (t > p->s->first_round || (t == 0 && pop->c.eval_at_start)));
-    uint64_t index = 0;
-    p->interrupted |= !over && stopped;
-    if (eval) {
-        struct due x = due(p, q, t, end);
+    d->over = t == pop->c.rounds || (pop->c.samples && d->samples >= pop->c.samples);
+    if (d->over || end_all)
+        d->end = t;
+    bool regular = d->over || (pop->c.eval_every && t % pop->c.eval_every == 0 &&
+                               (t > p->s->first_round || (t == 0 && pop->c.eval_at_start)));
+    p->interrupted |= !d->over && stopped;
+    if (regular || d->end == t) {
+        struct due x = due(p, q, t, d->end == t, !regular);
         index = 1 + tsgd_evaluation_open(p->evaluation, q, &x);
     }
-    atomic_store_explicit(&s->eval[q], index, memory_order_relaxed);
+    if (regular)
+        d->evaluated = d->samples;
+    atomic_store_explicit(&p->slot[t % SLOTS].eval[q], index, memory_order_relaxed);
+}
+
+/* Whether all populations are still there in round t, and not at their planned end. */
+static bool all_go_on(const struct planner *p, uint64_t t)
+{
+    for (uint32_t q = 0; q < p->s->c.n_populations; q++)
+        if (p->pop[q].end < t || p->pop[q].over)
+            return false;
+    return true;
+}
+
+/* Opens a checkpoint of x^t if one is due. Nothing of round t has been planned yet. */
+static void copy(struct planner *p, uint64_t t, bool stopped)
+{
+    struct slot *s = &p->slot[t % SLOTS];
+    s->copies = all_go_on(p, t) && tsgd_checkpoint_is_due(p->checkpoint, t, stopped);
+    if (s->copies) {
+        tsgd_checkpoint_open(p->checkpoint, t);
+        tsgd_planner_memory(p, tsgd_checkpoint_keep, p->checkpoint);
+    }
+    s->opened = p->checkpoint->opened;
+}
+
+/* Round t of population q: where its tokens go. */
+static void plan_population(struct planner *p, uint32_t q, uint64_t t)
+{
+    const struct pop *pop = &p->s->pop[q];
+    struct planned_pop *d = &p->pop[q];
+    struct slot *s = &p->slot[t % SLOTS];
+    bool end = d->end == t;
+    if (d->end < t)
+        return;
     s->eta[q] = pop->c.eta.at(pop->c.eta.schedule, t);
     s->eta_before[q] = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0);
     if (!end)
@@ -277,12 +324,16 @@ static void plan_population(struct planner *p, uint32_t q, uint64_t t, bool end_
 void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
 {
     const struct state *s = p->s;
-    bool stopped = stop_asked(s), end_all = stopped || (!s->c.independent && any_diverged(s));
+    bool stopped = stop_asked(s) && tsgd_checkpoint_may_stop(p->checkpoint);
+    bool end_all = stopped || (!s->c.independent && any_diverged(s));
     tsgd_end_other(w);
     tsgd_begin(w, &tsgd_activity_plan, TSGD_TRACE_NONE, t, TSGD_TRACE_NONE);
+    for (uint32_t q = 0; q < s->c.n_populations; q++)
+        begin_population(p, q, t, end_all, stopped);
+    copy(p, t, stopped);
     tsgd_holders_begin(&p->holders, t);
     for (uint32_t q = 0; q < s->c.n_populations; q++)
-        plan_population(p, q, t, end_all, stopped);
+        plan_population(p, q, t);
     tsgd_holders_end(&p->holders);
     TSGD_PROBE1(round, t);
     tsgd_end_other(w);

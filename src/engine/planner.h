@@ -7,7 +7,7 @@
 #ifndef TSGD_ENGINE_PLANNER_H
 #define TSGD_ENGINE_PLANNER_H
 
-#include "engine/evaluation.h"
+#include "engine/checkpoint.h"
 #include "engine/holders.h"
 
 enum { SLOTS = 8 };             /* plans kept: how far tokens that never meet may drift apart */
@@ -20,6 +20,8 @@ enum { SLOTS = 8 };             /* plans kept: how far tokens that never meet ma
 struct slot {
     uint32_t *node;             /* [tokens] the holder, TSGD_AWAY or NOBODY */
     uint32_t *visit;            /* [tokens] how often the population had visited it before */
+    bool copies;                /* x^t goes into a checkpoint */
+    uint64_t opened;            /* checkpoints up to this round */
     bool *steps;                /* [tokens] takes at least one gradient step */
     bool *absent;               /* [tokens] its links are cut this round; NULL unless nodes
                                  * isolate */
@@ -32,14 +34,17 @@ struct slot {
 /* What the planner knows of a population. */
 struct planned_pop {
     uint64_t samples, gradients, bytes_gossip, bytes_teleport;  /* so far */
+    uint64_t evaluated;         /* samples at the last evaluation */
     uint32_t *visits;           /* [nodes] how often this population has visited a node */
     uint64_t *gossip;           /* [period] bytes that a round's gossip carries */
-    bool ended;
+    uint64_t end;               /* the round that it ends in, once that is known; else NEVER */
+    bool over;                  /* it is at its planned end */
 };
 
 struct planner {
     struct state *s;
     struct evaluation *evaluation;
+    struct checkpoint *checkpoint;
     struct tsgd_seq planned;    /* phase = rounds planned */
     struct slot slot[SLOTS];
     struct planned_pop *pop;
@@ -54,11 +59,12 @@ struct planner {
 
 /* Borrows the others. With a holding that counts, only what it would take. TSGD_ENOMEM. */
 enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
-                                   struct evaluation *evaluation, struct tsgd_error *err);
+                                   struct evaluation *evaluation, struct checkpoint *checkpoint,
+                                   struct tsgd_error *err);
 void tsgd_planner_release(struct planner *p);
 
 /* What a stopped run must remember. */
-void tsgd_planner_memory(struct planner *p, tsgd_memory_fn *each, void *user);
+void tsgd_planner_memory(void *planner, tsgd_memory_fn *each, void *user);
 
 /* Whether round t can be planned: it is the next one, there is room for an evaluation of it, and R5
  * holds.                                                                                        */

@@ -2,13 +2,13 @@
 
 #include <string.h>
 
-enum tsgd_status tsgd_start_init(struct start *f, struct state *s, const struct state *after,
-                                 struct tsgd_error *err)
+enum tsgd_status tsgd_start_init(struct start *f, struct state *s,
+                                 const struct tsgd_snapshot *from, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     f->s = s;
-    f->after = after;
-    f->meets = s->c.rule.asks_gradients && !after;
+    f->from = from;
+    f->meets = s->c.rule.asks_gradients && !from;
     if (f->meets)
         TRY(TSGD_HOLD(&f->holding, &f->mean, s->arena.dim, "mean of the first gradients", err));
     if (f->holding.counts)
@@ -41,16 +41,15 @@ static void clear(const struct state *s, uint32_t a)
         memset(tsgd_arena_own(r, i, a), 0, r->stride * sizeof(float));
 }
 
-/* The rows that the token had at the end of the engine before. */
-static void copy(const struct state *s, const struct state *from, uint32_t a)
+/* The rows that the token had in the snapshot. */
+static void copy(const struct state *s, const struct tsgd_snapshot *from, uint32_t a)
 {
-    size_t bytes = s->arena.stride * sizeof(float);
+    size_t at = a * from->stride, bytes = from->dim * sizeof(float);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        memcpy(tsgd_state_row(s, s->first_round, i, a),
-               tsgd_state_row(from, s->first_round, i, a), bytes);
+        memcpy(tsgd_state_row(s, s->first_round, i, a), from->exchanged[i] + at, bytes);
     for (uint32_t i = 0; i < s->own; i++)
-        memcpy(tsgd_arena_own(&s->arena, i, a), tsgd_arena_own(&from->arena, i, a), bytes);
-    s->arena.tally[a] = from->arena.tally[a];
+        memcpy(tsgd_arena_own(&s->arena, i, a), from->own[i] + at, bytes);
+    s->arena.tally[a].loss = from->loss[a];
 }
 
 static bool has_data(const struct tsgd_problem *p, uint32_t node)
@@ -100,8 +99,8 @@ void tsgd_start_fill(struct start *f, struct worker *w)
     bool fills = w->id == 0 || w[-1].lo != w->lo;       /* the first worker with these tokens */
     for (uint32_t a = w->lo; a < w->hi && fills; a++) {
         clear(s, a);
-        if (f->after)
-            copy(s, f->after, a);
+        if (f->from)
+            copy(s, f->from, a);
         else
             memcpy(tsgd_state_row(s, s->first_round, 0, a), s->c.init,
                    s->arena.dim * sizeof(float));
@@ -111,7 +110,7 @@ void tsgd_start_fill(struct start *f, struct worker *w)
     if (f->meets)
         meet(f);
     for (uint32_t a = w->lo; a < w->hi && fills; a++) {
-        if (rule->init && !f->after) {
+        if (rule->init && !f->from) {
             struct tsgd_rows rows;
             tsgd_state_rows(s, a, s->first_round, &rows);
             rule->init(rule, &rows, s->arena.dim, f->mean);

@@ -16,7 +16,7 @@ done:
 enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_config *c,
                                  struct tsgd_error *err)
 {
-    struct state s = {.c = *c, .first_round = out->first_round, .holding = out->holding};
+    struct state s = {.c = *c, .first_round = c->first_round, .holding = out->holding};
     size_t tokens = tsgd_config_tokens(c), dim = c->problem->dim;
     s.c.rule.kernels = c->kernels;
     for (uint32_t q = 0; q < c->n_populations; q++)

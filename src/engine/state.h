@@ -2,6 +2,7 @@
  * populations, how many things are left to do. What one part alone needs stands with that part:
  *     planner.h      who holds which token in which round
  *     evaluation.h   x^t measured while the tokens go on
+ *     checkpoint.h   x^t copied for a file while the tokens go on
  *     visit.h        a token's stay with its holder
  *     teams.h        steps that several workers share
  *     slices.h       gossip of a whole population at once
@@ -29,7 +30,7 @@ struct state {
     struct tsgd_arena arena;
     uint32_t tokens, workers;
     uint32_t exchanged, own;    /* rows of the rule */
-    uint64_t first_round;       /* that this engine runs */
+    uint64_t first_round;       /* that this engine runs: c.first_round */
     bool thinned;               /* some population does not mix in every round */
     bool sliced;                /* gossip goes by slices */
     bool bypass;                /* mixed rows are written with stores that bypass the cache
@@ -41,11 +42,11 @@ struct state {
     struct sleep sleep;
     alignas(128) _Atomic uint32_t left;         /* tokens not retired + evaluations not done */
     alignas(128) _Atomic bool stop;
-    uint64_t start_ns;
+    uint64_t start_ns;          /* when it began; of a run that was resumed, as if in one go */
 };
 
-/* Requires out->first_round and out->holding to be set. A holding that counts only tells what would
- * be taken. TSGD_ENOMEM.                                                                        */
+/* Requires out->holding to be set. A holding that counts only tells what would be taken.
+ * TSGD_ENOMEM.                                                                                  */
 enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_config *c,
                                  struct tsgd_error *err);
 void tsgd_state_release(struct state *s);

@@ -75,8 +75,15 @@ static void step(const struct tokens *k, struct worker *w, uint32_t a, struct vi
 void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t)
 {
     struct state *s = k->s;
-    uint32_t node = tsgd_plan_of(k->planner, t)->node[a];
+    const struct slot *slot = tsgd_plan_of(k->planner, t);
+    uint32_t node = slot->node[a];
     struct visit v;
+    if (node < TSGD_AWAY && !tsgd_checkpoint_node(k->planner->checkpoint, node, slot->opened)) {
+        tsgd_seq_finish(&s->arena.seq[a], 2 * t);           /* C4: later */
+        return;
+    }
+    if (slot->copies)
+        tsgd_checkpoint_token(k->planner->checkpoint, w, a, t);
     /* end_round: relaxed, because [A] on `evaluated` in the readiness check has ordered it. */
     if (node == NOBODY || atomic_load_explicit(&s->pop[s->pop_of[a]].end_round,
                                                memory_order_relaxed) == t) {

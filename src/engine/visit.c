@@ -14,13 +14,6 @@ enum tsgd_status tsgd_visits_init(struct visits *v, struct state *s, const struc
 
 void tsgd_visits_release(struct visits *v) { tsgd_holding_release(&v->holding); }
 
-void tsgd_visits_memory(struct visits *v, tsgd_memory_fn *each, void *user)
-{
-    if (v->node_row)
-        each(user, v->s->c.rule.node, v->node_row,
-             v->s->c.problem->nodes * v->s->arena.stride * sizeof(float));
-}
-
 bool tsgd_visit_begin(const struct visits *v, uint32_t a, uint64_t t, struct visit *out)
 {
     const struct state *s = v->s;

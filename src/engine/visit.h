@@ -28,9 +28,6 @@ enum tsgd_status tsgd_visits_init(struct visits *v, struct state *s, const struc
                                   struct tsgd_error *err);
 void tsgd_visits_release(struct visits *v);
 
-/* What a stopped run must remember. */
-void tsgd_visits_memory(struct visits *v, tsgd_memory_fn *each, void *user);
-
 /* What token a does in round t, whose plan is there; false: it takes no step. */
 bool tsgd_visit_begin(const struct visits *v, uint32_t a, uint64_t t, struct visit *out);
 

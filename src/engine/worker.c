@@ -17,6 +17,8 @@ const struct activity
                            EVAL_TIME},
     tsgd_activity_report = {{"eval: report", "eval", {"population", "round", NULL}, false},
                             EVAL_TIME},
+    tsgd_activity_copy = {{"checkpoint: copy", "checkpoint", {"token", "round", NULL}, false},
+                          OTHER_TIME},
     tsgd_activity_plan = {{"plan", "plan", {NULL, "round", NULL}, false}, OTHER_TIME},
     tsgd_activity_wait = {{"wait", "wait", {NULL, NULL, NULL}, false}, WAIT_TIME},
     tsgd_activity_other = {{NULL, NULL, {NULL, NULL, NULL}, false}, OTHER_TIME};

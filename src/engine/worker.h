@@ -32,6 +32,7 @@ extern const struct activity tsgd_activity_slice;       /* slice */
 extern const struct activity tsgd_activity_fold;        /* token */
 extern const struct activity tsgd_activity_block;       /* block */
 extern const struct activity tsgd_activity_report;
+extern const struct activity tsgd_activity_copy;        /* token; for a checkpoint */
 extern const struct activity tsgd_activity_plan;
 extern const struct activity tsgd_activity_wait;
 extern const struct activity tsgd_activity_other;       /* planning, claiming, looking for work */

@@ -194,9 +194,13 @@ static double now(const void *clock, uint32_t first, uint32_t k)
 static void memory(void *clock, tsgd_memory_fn *each, void *user)
 {
     struct tsgd_simclock *c = clock;
-    each(user, "clock.token", c->token, c->tokens * sizeof *c->token);
-    each(user, "clock.idle", c->idle, c->nodes * sizeof *c->idle);
-    each(user, "clock.port", c->port, c->nodes * sizeof *c->port);
+    const struct tsgd_piece piece[] = {
+        {"clock_token", TSGD_WHOLE_RUN, TSGD_PIECE_U8, c->token, c->tokens * sizeof *c->token},
+        {"clock_idle", TSGD_WHOLE_RUN, TSGD_PIECE_F64, c->idle, c->nodes},
+        {"clock_port", TSGD_WHOLE_RUN, TSGD_PIECE_F64, c->port, c->nodes},
+    };
+    for (size_t i = 0; i < sizeof piece / sizeof *piece; i++)
+        each(user, &piece[i]);
 }
 
 static const struct tsgd_clock_ops ops = {
