@@ -75,23 +75,18 @@ enum tsgd_status tsgd_safetensors_write_one(FILE *f, const struct tsgd_tensor *t
                          err);
 }
 
-/* An open file whose header has been parsed; data bytes begin at `start`. */
-struct source {
-    FILE *f;
-    json_t *header;
-    uint64_t start, size;
-};
-
-static enum tsgd_status short_file(const char *path, struct source *s, struct tsgd_error *err)
+static enum tsgd_status short_file(const char *path, struct tsgd_tensor_file *s, struct tsgd_error *err)
 {
     if (ferror(s->f))
         return tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", path, strerror(errno));
     return tsgd_fail(err, TSGD_EFORMAT, "%s: the file ended while it was read", path);
 }
 
-static enum tsgd_status open_source(struct source *s, const char *path, struct tsgd_error *err)
+enum tsgd_status tsgd_tensor_file_open(struct tsgd_tensor_file *out, const char *path,
+                                       struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    struct tsgd_tensor_file file = {.f = NULL}, *s = &file;
     struct stat info;
     uint64_t length;
     char *text = NULL;
@@ -126,16 +121,20 @@ static enum tsgd_status open_source(struct source *s, const char *path, struct t
     if (!json_is_object(s->header))
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: the header is not a JSON object%s%s", path,
                       s->header ? "" : ": ", s->header ? "" : why.text));
+    *out = file;
+    file = (struct tsgd_tensor_file){.f = NULL};
 done:
+    tsgd_tensor_file_close(&file);
     free(text);
     return st;
 }
 
-static void close_source(struct source *s)
+void tsgd_tensor_file_close(struct tsgd_tensor_file *s)
 {
     json_decref(s->header);
     if (s->f)
         fclose(s->f);
+    *s = (struct tsgd_tensor_file){.f = NULL};
 }
 
 static enum tsgd_status identify(const json_t *meta, const char *path, struct tsgd_saved *out,
@@ -192,13 +191,13 @@ enum tsgd_status tsgd_safetensors_identify(const char *path, struct tsgd_saved *
                                            struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct source s = {0};
+    struct tsgd_tensor_file s = {0};
     struct tsgd_saved saved = {0};
-    TRY(open_source(&s, path, err));
+    TRY(tsgd_tensor_file_open(&s, path, err));
     TRY(identify(json_object_get(s.header, "__metadata__"), path, &saved, err));
     *out = saved;
 done:
-    close_source(&s);
+    tsgd_tensor_file_close(&s);
     return st;
 }
 
@@ -309,11 +308,11 @@ static enum tsgd_status read_tensors(const char *path, const struct tsgd_tensor 
                                      uint32_t n, float *x, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct source s = {0};
+    struct tsgd_tensor_file s = {0};
     struct place *place = NULL;
     float *row = NULL;
     size_t count = 0;
-    TRY(open_source(&s, path, err));
+    TRY(tsgd_tensor_file_open(&s, path, err));
     TRY(TSGD_NEW(&place, n, path, err));
     for (uint32_t i = 0; i < n; i++) {
         const json_t *entry = json_object_get(s.header, tensors[i]->name);
@@ -339,7 +338,7 @@ static enum tsgd_status read_tensors(const char *path, const struct tsgd_tensor 
 done:
     free(row);
     free(place);
-    close_source(&s);
+    tsgd_tensor_file_close(&s);
     return st;
 }
 

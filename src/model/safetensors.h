@@ -8,6 +8,7 @@
 #include "data/normalize.h"
 #include "model/model.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 /* What the metadata say; model is "" in a file that telesgd did not write. */
@@ -27,6 +28,19 @@ enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, con
 /* Writes x as the one tensor t, for a model without samples. Errors as above. */
 enum tsgd_status tsgd_safetensors_write_one(FILE *f, const struct tsgd_tensor *t, const char *model,
                                             const float *x, struct tsgd_error *err);
+
+/* A file whose header has been read; the data begin at `start` and have `size` bytes. */
+struct tsgd_tensor_file {
+    FILE *f;
+    json_t *header;
+    uint64_t start, size;
+};
+
+/* On error *out is untouched. TSGD_EIO; TSGD_EFORMAT: not a header. TSGD_ENOMEM. Close: also an
+ * empty one.                                                                                    */
+enum tsgd_status tsgd_tensor_file_open(struct tsgd_tensor_file *out, const char *path,
+                                       struct tsgd_error *err);
+void tsgd_tensor_file_close(struct tsgd_tensor_file *s);
 
 /* Reads the metadata alone. TSGD_EIO; TSGD_EFORMAT: broken header, or metadata that contradict
  * themselves. TSGD_ENOMEM.                                                                      */
