@@ -46,7 +46,7 @@ CPP := -Iinclude -Isrc -Itests -isystem /usr/include/$(MULTI)/blis-serial -D_GNU
 # Nobody reads errno after mathematics, and a sqrtf that sets it could not be made a vector of.
 # Products are contracted with sums where the code says so, and nowhere else, with any compiler.
 # A stack that ends is a crash, not wrong numbers.
-CF := -std=c11 -fno-math-errno -ffp-contract=off -fstack-clash-protection -Wall -Wextra -Wshadow -Wmissing-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
+CF := -std=c11 -fno-math-errno -ffp-contract=off -fstack-clash-protection -Wall -Wextra -Wshadow -Wmissing-prototypes -Wconversion -Wundef -Wstrict-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
 LIBS := -lz -ljansson -lm
 REV := $(or $(shell test -e .git && git describe --always --dirty 2>/dev/null),unknown)
 

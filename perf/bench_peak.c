@@ -54,12 +54,12 @@ enum { BATCHES = 400, TRIPS = 1000 };
 struct court {
     struct tsgd_seq seq;
     bool claims;                /* as workers do that may not be alone; else it is only published */
-    int cpu[2];
+    size_t cpu[2];
     bool pinned;
     double ns[BATCHES];         /* one way */
 };
 
-static bool pin(int cpu)
+static bool pin(size_t cpu)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -92,7 +92,7 @@ static int ascending(const void *a, const void *b)
 }
 
 /* The check: every trip was made, in order. */
-static bool hand_off(bool claims, const int cpu[2])
+static bool hand_off(bool claims, const size_t cpu[2])
 {
     static struct court c;
     pthread_t thread;
@@ -116,10 +116,10 @@ static bool hand_off(bool claims, const int cpu[2])
 static bool hand_offs(void)
 {
     cpu_set_t all;
-    int cpu[2], n = 0;
+    size_t cpu[2], n = 0;
     if (sched_getaffinity(0, sizeof all, &all) != 0)
         return true;
-    for (int i = 0; i < CPU_SETSIZE && n < 2; i++)
+    for (size_t i = 0; i < CPU_SETSIZE && n < 2; i++)
         if (CPU_ISSET(i, &all))
             cpu[n++] = i;
     if (n < 2) {

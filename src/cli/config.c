@@ -316,14 +316,14 @@ enum tsgd_status tsgd_config_write(FILE *out, const struct tsgd_settings *s,
                                    const struct tsgd_settings *asked,
                                    const struct tsgd_command *command, struct tsgd_error *err)
 {
-    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+    for (enum tsgd_setting_id i = 0; i < TSGD_SETTINGS; i++) {
         const char *name = tsgd_setting_rows[i].shown.name, *value = shown(s, asked, i);
         const char *why = value && is_written(i, command) ? misfit(name, value) : NULL;
         if (why)
             return tsgd_fail(err, TSGD_EINVAL, "--%s: '%.80s%s' %s, so --dry-run cannot print it",
                              name, value, strlen(value) > 80 ? ".." : "", why);
     }
-    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+    for (enum tsgd_setting_id i = 0; i < TSGD_SETTINGS; i++) {
         const char *name = tsgd_setting_rows[i].shown.name, *value = shown(s, asked, i);
         if (is_written(i, command) && !value)
             fprintf(out, "# %s =\n", name);

@@ -15,7 +15,8 @@ static void on_signal(int number)
 
 void tsgd_signals_catch(void (*stop)(void *), void *what)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
     on_stop = stop;
     what_to_stop = what;
     sigaction(SIGINT, &action, NULL);

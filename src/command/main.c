@@ -136,5 +136,5 @@ int main(int argc, char **argv)
         tsgd_complain(NULL, &err);
         code = TSGD_EXIT_FAILED;
     }
-    return code;
+    return (int)code;
 }

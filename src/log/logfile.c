@@ -66,7 +66,7 @@ enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct ts
 }
 
 /* Writes and frees `line`; NULL stands for one that memory was too short for. */
-static void put(struct tsgd_log *log, json_t *line, int digits)
+static void put(struct tsgd_log *log, json_t *line, size_t digits)
 {
     if (log->f && !log->failure) {
         errno = 0;
@@ -156,11 +156,11 @@ static json_t *setting(const struct tsgd_settings *s, const struct tsgd_setting_
 }
 
 /* As many digits as the texts of all reals have, so that the line gives every one of them back. */
-static int digits_of(const struct tsgd_settings *s)
+static size_t digits_of(const struct tsgd_settings *s)
 {
-    int most = DIGITS_SETTING;
+    size_t most = DIGITS_SETTING;
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
-        int digits = 0;
+        size_t digits = 0;
         if (tsgd_setting_rows[i].type != TSGD_TYPE_REAL || !s->text[i])
             continue;
         for (const char *c = s->text[i]; *c && *c != 'e'; c++)
@@ -176,7 +176,7 @@ static json_t *names_of(const struct tsgd_settings *s, const struct tsgd_command
 {
     json_t *names = json_array();
     bool bad = false;
-    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+    for (enum tsgd_setting_id i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
         if ((row->commands & command->options) && row->shown.changes_result && has(s, i))
             bad |= json_array_append_new(names, json_string(row->shown.name)) != 0;

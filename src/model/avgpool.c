@@ -18,9 +18,9 @@ static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
             const float *pixel = c->x + m * area * ld + s;
             float sum[TSGD_LANES] = {0};
             for (size_t p = 0; p < area; p++)
-                for (int i = 0; i < TSGD_LANES; i++)
+                for (size_t i = 0; i < TSGD_LANES; i++)
                     sum[i] += pixel[p * ld + i];
-            for (int i = 0; i < TSGD_LANES; i++)
+            for (size_t i = 0; i < TSGD_LANES; i++)
                 c->y[m * ld + s + i] = sum[i] / (float)area;
         }
 }

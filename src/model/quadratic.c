@@ -68,7 +68,7 @@ static double residual(float *restrict grad, const float *restrict x, const floa
     double lane[LANES] = {0}, sum = 0;
     size_t j = 0;
     for (; j + LANES <= dim; j += LANES)
-        for (int i = 0; i < LANES; i++) {
+        for (size_t i = 0; i < LANES; i++) {
             float r = a * x[j + i] - b[j + i];
             grad[j + i] = a * r + s * grad[j + i];
             lane[i] += (double)r * (double)r;

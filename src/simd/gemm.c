@@ -120,9 +120,9 @@ INLINE void turn(const float *p, size_t step, float *to, size_t width, size_t la
     UNROLL(4)
     for (int r = 0; r < 4; r++)
         if (lanes == VL)
-            storeu(to + r * width, row[r]);
+            storeu(to + (size_t)r * width, row[r]);
         else
-            store_part(to + r * width, row[r], lanes);
+            store_part(to + (size_t)r * width, row[r], lanes);
 }
 
 /* `lanes` columns of a panel, k rows; the matrix has the first n of them, (r, i) at
@@ -188,7 +188,7 @@ INLINE void tile(const int rows, const int across, const struct tile *t)
     for (int i = 0; i < rows; i++) {
         UNROLL(3)
         for (int v = 0; v < across; v++)
-            __builtin_prefetch(c + i * crs + v * VL, 1);
+            __builtin_prefetch(c + (size_t)i * crs + v * VL, 1);
     }
     UNROLL(2)
     for (size_t p = 0; p < k; p++, a += acs, b += brs) {
@@ -201,14 +201,14 @@ INLINE void tile(const int rows, const int across, const struct tile *t)
         for (int i = 0; i < rows; i++) {
             UNROLL(3)
             for (int v = 0; v < across; v++)
-                sum[i * across + v] = madd(all(a[i * ars]), x[v], sum[i * across + v]);
+                sum[i * across + v] = madd(all(a[(size_t)i * ars]), x[v], sum[i * across + v]);
         }
     }
     UNROLL(24)
     for (int i = 0; i < rows; i++) {
         UNROLL(3)
         for (int v = 0; v < across; v++) {
-            float *to = c + i * crs + v * VL;
+            float *to = c + (size_t)i * crs + v * VL;
             bool part = v == across - 1 && last < VL;
             vf x = sum[i * across + v];
             if (beta != 0)

@@ -46,7 +46,7 @@ double TSGD_FN(fold)(double *restrict sum, const float *restrict x, const float 
     double square[LANES] = {0};
     size_t j = 0;
     for (; j + LANES <= dim; j += LANES)
-        for (int i = 0; i < LANES; i++) {
+        for (size_t i = 0; i < LANES; i++) {
             double d = (double)x[j + i] - (double)ref[j + i];
             sum[j + i] += d;
             square[i] += d * d;
@@ -65,7 +65,7 @@ double TSGD_FN(fold_finish)(float *restrict mean, const double *restrict sum,
     double square[LANES] = {0};
     size_t j = 0;
     for (; j + LANES <= dim; j += LANES)
-        for (int i = 0; i < LANES; i++) {
+        for (size_t i = 0; i < LANES; i++) {
             double d = sum[j + i] / count;
             mean[j + i] = (float)((double)ref[j + i] + d);
             square[i] += d * d;

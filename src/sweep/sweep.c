@@ -202,10 +202,10 @@ static bool same_step(const struct tsgd_entry *a, const struct tsgd_entry *b)
 
 static void time_step(struct tsgd_sweep *s, struct tsgd_entry *e, struct tsgd_run *run)
 {
-    for (const struct tsgd_entry *before = s->entry; before < e && !e->step_seconds; before++)
+    for (const struct tsgd_entry *before = s->entry; before < e && e->step_seconds == 0; before++)
         if (same_step(before, e))
             e->step_seconds = before->step_seconds;
-    if (!e->step_seconds)
+    if (e->step_seconds == 0)
         e->step_seconds = tsgd_run_step_seconds(run);
 }
 

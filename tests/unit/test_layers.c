@@ -65,8 +65,11 @@ static void settle(struct fixture *f, const struct tsgd_layer_ops *ops, size_t t
         l->in = (struct tsgd_shape){4, 20, 19};
     if (ops->join) {
         bool halves = trial % 3;
-        l->from = (struct tsgd_shape){l->in.channels, (1 + halves) * l->in.height - trial % 3 / 2,
-                                      (1 + halves) * l->in.width - trial / 3 % 2 * halves};
+        l->from = (struct tsgd_shape){
+            l->in.channels,
+            (1 + halves) * l->in.height - (uint32_t)trial % 3 / 2,
+            (1 + halves) * l->in.width - (uint32_t)trial / 3 % 2 * halves,
+        };
         l->in.channels += 2 * between(rng, 0, 2);
     }
     cr_assert(l->ops->shape(l, NULL) == TSGD_OK);

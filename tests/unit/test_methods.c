@@ -71,7 +71,7 @@ static void run(struct course *r)
     cr_assert(!o.diverged, "%s diverged in round %llu", r->method,
               (unsigned long long)o.diverged_round);
     for (uint32_t a = 0; a < r->active; a++)
-        for (int j = 0; j < DIM; j++)
+        for (uint32_t j = 0; j < DIM; j++)
             r->x[a][j] = (double)log->x[a * DIM + j];
     sim_log_release(log);
     free(log);

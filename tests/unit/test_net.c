@@ -98,13 +98,13 @@ Test(net, scratch_is_enough_for_every_smaller_batch, .timeout = 120)
         for (size_t batch = BATCH; batch > 0; batch--) {
             for (size_t j = 0; j < n; j++)
                 scratch[j] = 0;
-            for (int j = 0; j < 64; j++)
+            for (size_t j = 0; j < 64; j++)
                 scratch[n + j] = 12345;
             if (gradient)
                 tsgd_net_gradient(&net, w, labels, batch, grad, scratch);
             else
                 tsgd_net_evaluate(&net, w, labels, batch, scratch, &correct);
-            for (int j = 0; j < 64; j++)
+            for (size_t j = 0; j < 64; j++)
                 cr_assert(scratch[n + j] == 12345, "batch %zu", batch);
         }
         free(scratch);
@@ -213,7 +213,7 @@ Test(net, initial_weights_fill_pytorch_s_range)
                   (double)most, bound);
         cr_assert(fabs(sum / n) < 4 * bound / sqrt(3 * n), "layer %d: mean %g", i, sum / n);
     }
-    for (int c = 0; c < 4; c++)
+    for (size_t c = 0; c < 4; c++)
         cr_assert(w[gn->offset + c] == 1 && w[gn->offset + 4 + c] == 0);
     free(w);
     tsgd_net_release(&net);
@@ -286,7 +286,8 @@ Test(loss, gradient_agrees_with_double_and_is_zero_past_the_batch)
             if (s < SAMPLES)
                 want = (exp(-tsgd_ref_cross_entropy(LOGITS, z2 + s * LOGITS, c)) -
                         (c == labels[s])) / SAMPLES;
-            cr_assert(fabs((double)d[c * LOSS_LD + s] - want) <= (s < SAMPLES) * 4 * FLT_EPSILON,
+            cr_assert(fabs((double)d[c * LOSS_LD + s] - want) <=
+                          (s < SAMPLES ? 4 * FLT_EPSILON : 0),
                       "sample %zu class %zu: %.9g, want %.9g", s, c, (double)d[c * LOSS_LD + s],
                       want);
         }

@@ -224,7 +224,7 @@ Test(quadratic, the_noise_below_2_to_the_32_gradients_keeps_its_bits)
     struct tsgd_quadratic q = make("uniform", 5, MOST, 0, MOST);
     for (uint64_t b = 0; b < 0x100000000; b += 0x01234567) {
         float z[MOST];
-        noise_alone(&q, b % 5, b, z);
+        noise_alone(&q, (uint32_t)(b % 5), b, z);
         const uint8_t *bytes = (const uint8_t *)z;
         for (size_t i = 0; i < sizeof z; i++)
             hash = (hash ^ bytes[i]) * 0x100000001b3u;
@@ -440,7 +440,7 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
             uint32_t c = w->col[e];
             double v = (double)w->val[e], ac = (double)a[c];
             m[i * N + c] += v * (step_size * ac * ac - 1);
-            for (int j = 0; j < D; j++)
+            for (uint32_t j = 0; j < D; j++)
                 right[i * D + j] += step_size * v * ac * (double)b[c][j];
         }
     }
@@ -448,7 +448,7 @@ ParameterizedTest(size_t *row, quadratic, dsgd_without_noise_stops_at_its_fixed_
     struct tsgd_run *run = train(s, &t);
     double tokens = 0, c = q.curvature;
     for (uint32_t i = 0; i < N; i++)
-        for (int j = 0; j < D; j++) {
+        for (uint32_t j = 0; j < D; j++) {
             double x = (double)tsgd_run_token(run, i)[j], way = right[i * D + j] - q.optimum[j];
             cr_assert(fabs(x - right[i * D + j]) < 3e-6, "%s token %u: %.9g, want %.9g", topology,
                       i, x, right[i * D + j]);

@@ -68,7 +68,7 @@ static double *numbers(const struct fixture *f, const struct tsgd_samples *from,
     double *x = twin_doubles((size_t)count * FEATURES);
     for (uint32_t s = 0; s < count; s++) {
         labels[s] = from->labels[sample[s]];
-        for (int j = 0; j < FEATURES; j++)
+        for (uint32_t j = 0; j < FEATURES; j++)
             x[s * FEATURES + j] = (double)f->data.value[from->bytes[sample[s] * FEATURES + j]];
     }
     return x;
@@ -154,7 +154,7 @@ static void expect_evaluation_of(const struct fixture *f, const struct tsgd_prob
         struct tsgd_measure m;
         p->ops->evaluate(p, b, f->w, f->scratch, &m);
         loss += m.sum[0];
-        correct += m.sum[1];
+        correct += (uint64_t)m.sum[1];
         samples += m.samples;
     }
     for (uint32_t s = 0; s < count; s++) {
