@@ -8,6 +8,7 @@
 #   make check-page the page of `telesgd report` in a headless Chromium
 #   make check-clang  everything compiled by clang, with the tests of what it computes
 #   make lint       columns of C, and who includes whom
+#   make hardened   the built program has its guards of memory
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
@@ -23,7 +24,7 @@ endif
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 VARIANT ?= release
 B := build/$(VARIANT)
-OPT_release := -O3
+OPT_release = -O3 $(HARDEN)
 OPT_debug := -O0 -g3
 OPT_arm := -O2
 OPT_clang := -O2
@@ -31,6 +32,12 @@ OPT_clang := -O2
 OPT_stress := -O3 -g -DTSGD_JITTER
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DTSGD_JITTER
 OPT_tsan := -O1 -g -fsanitize=thread -DTSGD_JITTER
+# What turns a write beyond a buffer into a stop, in what users run; .ci/hardened looks whether it is
+# there. Some distributions define _FORTIFY_SOURCE themselves. 3 also checks sizes that only the run
+# knows, where the compiler and the C library can.
+FORTIFY := $(shell $(CC) -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -include features.h -E -dM -x c /dev/null 2>/dev/null | sed -n 's/^.define __USE_FORTIFY_LEVEL //p')
+HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(or $(FORTIFY),2) -fstack-protector-strong -fPIE
+LDHARDEN_release := -pie -Wl,-z,relro,-z,now
 # src/simd is compiled once for each instruction set, and one is chosen at start (linalg/isa.c); all
 # else runs on every processor of the architecture that has the narrowest.
 ISAS_x86_64 := sse4 avx2 avx512
@@ -54,7 +61,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
 simd = $(foreach i,$(ISAS),$(patsubst %.c,$(B)/%.$(i).o,$(wildcard src/simd/*.c)))
 prog = $(patsubst %.c,$(B)/%,$(notdir $(wildcard $(1))))
 say = $(if $(V),,@echo '  $(1)$@';)           # V=1 shows the commands
-link = $(call say,link      )$(CC) $(CF) $(LDFLAGS) $(filter %.o %.a,$^) $(BLIS) $(LIBS) $(1) -o $@
+link = $(call say,link      )$(CC) $(CF) $(LDHARDEN_$(VARIANT)) $(LDFLAGS) $(filter %.o %.a,$^) $(BLIS) $(LIBS) $(1) -o $@
 
 # The program's own folders; all else is the library.
 PROGRAM := command sweep web compare log cli
@@ -163,6 +170,9 @@ mutants: ; tests/stress/mutants.sh
 # The checkers are tried on trees made up for them, and then look at this one.
 lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
 
+# What was built is looked at, not the flags.
+hardened: $(B)/telesgd $(B)/libtelesgd.a ; CC='$(CC)' .ci/hardened $^
+
 # ---- the demonstration: equal gradient evaluations for both methods ----
 R := build/run
 COMMON := --data fashion-mnist --model lenet --nodes 100 --partition dirichlet-even:0.1 --topology ring --lr 0.05 --momentum 0.9
@@ -220,4 +230,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint mutants demo picture curves paper paper-page install clean
+.PHONY: FORCE deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean
