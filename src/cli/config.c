@@ -4,7 +4,9 @@
  * the rest of the value before it.                                                              */
 #include "cli/parse.h"
 
-#include <errno.h>
+#include "base/file.h"
+#include "base/lines.h"
+
 #include <ini.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -15,14 +17,10 @@
 enum { MOST_LINE = INI_MAX_LINE - 3 };      /* of a settings file; inih adds a newline and a zero */
 
 struct lines {
-    const char *path;
     bool sections;                  /* are welcome */
     tsgd_line_fn *each;
     void *user;
-    FILE *f;
-    char *line;
-    size_t room;
-    unsigned number;                /* of the line that inih is at, from 1 */
+    struct tsgd_lines lines;        /* the current one is the one that inih is at */
     enum tsgd_status st;            /* the first failure; nothing is read after it */
     struct tsgd_error *err;
 };
@@ -38,10 +36,10 @@ static enum tsgd_status tell_heading(const struct lines *r, const char *text)
     const char *rest = text + length + 1;
     rest += strspn(rest, " \t\r\n");
     if (*rest && *rest != ';' && *rest != '#')
-        return tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: '%.40s' behind a section's name, want it on "
-                         "a line of its own", r->path, r->number, rest);
+        return tsgd_fail(r->err, TSGD_EFORMAT, "%s:%llu: '%.40s' behind a section's name, want it "
+                         "on a line of its own", r->lines.path, r->lines.number, rest);
     snprintf(name, sizeof name, "%.*s", (int)length, text);
-    return r->each(r->user, r->number, name, NULL, NULL, r->err);
+    return r->each(r->user, (unsigned)r->lines.number, name, NULL, NULL, r->err);
 }
 
 /* inih's reader: one line into `out`; NULL at the end, or to give up. */
@@ -50,28 +48,22 @@ static char *next_line(char *out, int room, void *stream)
     struct lines *r = stream;
     if (r->st != TSGD_OK)
         return NULL;
-    ssize_t n = getline(&r->line, &r->room, r->f);
-    if (n < 0) {
-        if (ferror(r->f))
-            r->st = tsgd_fail(r->err, TSGD_EIO, "cannot read '%s': %s", r->path, strerror(errno));
+    bool found;
+    r->st = tsgd_lines_next(&r->lines, &found, r->err);
+    if (r->st != TSGD_OK || !found)
         return NULL;
-    }
-    r->number++;
-    const char *start = r->line;
-    if (r->number == 1 && !strncmp(start, "\xEF\xBB\xBF", 3))
+    const char *start = r->lines.text;
+    if (r->lines.number == 1 && !strncmp(start, "\xEF\xBB\xBF", 3))
         start += 3;                 /* a byte order mark */
     start += strspn(start, " \t");
     size_t length = strcspn(start, "\r\n"), most = (size_t)room - 2;
-    if (strlen(r->line) != (size_t)n)
-        r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a zero byte, want text", r->path,
-                          r->number);
-    else if (*start == '[' && !r->sections)
-        r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a section, want lines 'name = value' "
-                          "alone; a file with sections is for 'telesgd sweep'", r->path,
-                          r->number);
+    if (*start == '[' && !r->sections)
+        r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%llu: a section, want lines 'name = value' "
+                          "alone; a file with sections is for 'telesgd sweep'", r->lines.path,
+                          r->lines.number);
     else if (length > most)
-        r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a line of %zu characters, at most %zu fit",
-                          r->path, r->number, length, most);
+        r->st = tsgd_fail(r->err, TSGD_EFORMAT, "%s:%llu: a line of %zu characters, at most %zu "
+                          "fit", r->lines.path, r->lines.number, length, most);
     else if (*start == '[')
         r->st = tell_heading(r, start + 1);
     if (r->st != TSGD_OK)
@@ -86,21 +78,21 @@ static int handle(void *user, const char *section, const char *name, const char 
 {
     struct lines *r = user;
     if (r->st == TSGD_OK)
-        r->st = r->each(r->user, r->number, section, name, value, r->err);
+        r->st = r->each(r->user, (unsigned)r->lines.number, section, name, value, r->err);
     return r->st == TSGD_OK;
 }
 
 enum tsgd_status tsgd_config_lines(FILE *f, const char *path, bool sections, tsgd_line_fn *each,
                                    void *user, struct tsgd_error *err)
 {
-    struct lines r = {.path = path, .sections = sections, .each = each, .user = user, .f = f,
-                      .err = err};
+    struct lines r = {.sections = sections, .each = each, .user = user, .err = err,
+                      .lines = {.f = f, .path = path, .most = TSGD_LINE_OF_TEXT}};
     int bad = ini_parse_stream(next_line, &r, handle, &r);
     if (r.st == TSGD_OK && bad > 0)
         r.st = tsgd_fail(err, TSGD_EFORMAT, "%s:%d: not a line 'name = value'", path, bad);
     if (r.st == TSGD_OK && bad < 0)
         r.st = tsgd_fail(err, TSGD_ENOMEM, "no memory for '%s'", path);
-    free(r.line);
+    tsgd_lines_release(&r.lines);
     return r.st;
 }
 
@@ -241,21 +233,20 @@ done:
 static enum tsgd_status read_log(struct reading *r, bool derived[TSGD_SETTINGS])
 {
     json_error_t why;
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t n = getline(&text, &room, r->f);
+    struct tsgd_lines l = {.f = r->f, .path = r->path, .most = TSGD_LINE_OF_LOG};
+    bool found;
     enum tsgd_status st = TSGD_OK;
     json_t *line = NULL;
-    if (n < 0)
-        TRY(tsgd_fail(r->err, TSGD_EIO, "--config: cannot read '%s': %s", r->path,
-                      strerror(errno)));
-    line = json_loadb(text, (size_t)n, 0, &why);
+    TRY(tsgd_lines_next(&l, &found, r->err));
+    line = json_loadb(l.text, l.length, 0, &why);
+    if (!line && json_error_code(&why) == json_error_out_of_memory)
+        TRY(tsgd_fail(r->err, TSGD_ENOMEM, "--config: no memory for '%s'", r->path));
     if (!line)
         TRY(tsgd_fail(r->err, TSGD_EFORMAT, "%s:1: is not JSON: %s", r->path, why.text));
     TRY(take_all(r, line, derived));
 done:
     json_decref(line);
-    free(text);
+    tsgd_lines_release(&l);
     return st;
 }
 
@@ -264,9 +255,10 @@ enum tsgd_status tsgd_config_read(struct tsgd_settings *s, const char *path,
                                   struct tsgd_error *err)
 {
     struct reading r = {.settings = s, .path = path, .command = command, .err = err};
-    r.f = fopen(path, "r");
+    const char *why;
+    r.f = tsgd_open_input(path, true, &why);
     if (!r.f)
-        return tsgd_fail(err, TSGD_EIO, "--config: cannot read '%s': %s", path, strerror(errno));
+        return tsgd_fail(err, TSGD_EIO, "--config: cannot read '%s': %s", path, why);
     int first = getc(r.f);
     ungetc(first, r.f);
     enum tsgd_status st = first == '{' ? read_log(&r, derived) :

@@ -138,7 +138,8 @@ static enum tsgd_status probe_log(const char *path, struct tsgd_error *err)
 /* Logs of other programs may begin with a config line too, but not with such a one. */
 static bool is_log(const char *path)
 {
-    FILE *f = !tsgd_is_foreign(path, TSGD_LOG_HEADER) ? fopen(path, "r") : NULL;
+    const char *why;
+    FILE *f = tsgd_is_foreign(path, TSGD_LOG_HEADER) ? NULL : tsgd_open_input(path, false, &why);
     json_t *line = f ? json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
     bool own = json_is_string(json_object_get(line, "version")) &&
                json_is_string(json_object_get(line, "command"));

@@ -1,6 +1,7 @@
 #include "compare/plot.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "cli/human.h"
 
 #include <errno.h>
@@ -50,7 +51,8 @@ enum tsgd_status tsgd_plot_check_name(const char *path, struct tsgd_error *err)
 bool tsgd_plot_is_own(const char *path)
 {
     char text[128];
-    FILE *f = fopen(path, "rb");
+    const char *why;
+    FILE *f = tsgd_open_input(path, false, &why);
     if (!f)
         return false;
     size_t n = fseek(f, -(long)sizeof text, SEEK_END) == 0 ? fread(text, 1, sizeof text, f) : 0;
@@ -249,17 +251,17 @@ static int run_gnuplot(FILE *script, FILE *picture, FILE *errors, int *status)
 /* The last line that says something: gnuplot repeats its input before it says what is wrong. */
 static void last_line(char *text, size_t room, FILE *from)
 {
-    char *line = NULL;
-    size_t bytes = 0;
+    struct tsgd_lines l = {.f = from, .path = "gnuplot", .most = TSGD_LINE_OF_TEXT, .zeros = true};
+    bool found = true;
     rewind(from);
     *text = 0;
-    while (getline(&line, &bytes, from) >= 0) {
-        const char *begin = line + strspn(line, " \t");
-        line[strcspn(line, "\n")] = 0;
+    while (tsgd_lines_next(&l, &found, NULL) == TSGD_OK && found) {
+        const char *begin = l.text + strspn(l.text, " \t");
+        l.text[strcspn(l.text, "\n")] = 0;
         if (*begin)
             snprintf(text, room, "%s", begin);
     }
-    free(line);
+    tsgd_lines_release(&l);
 }
 
 /* The chunk goes before the last one, which is always the same. */

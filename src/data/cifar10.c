@@ -3,6 +3,7 @@
  * number of whole records, so that small files in the same format can be read too.              */
 #include "data/dataset.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -49,15 +50,16 @@ static enum tsgd_status open_part(struct part *p, const char *dir, const char *n
                                   struct tsgd_error *err)
 {
     struct stat s;
+    const char *why;
     int n = snprintf(p->path, sizeof p->path, "%s/%s%s", dir, folder_in(dir), name);
     if (n < 0 || (size_t)n >= sizeof p->path)
         return tsgd_fail(err, TSGD_EIO, "the directory's name '%.80s..' is too long", dir);
-    p->f = fopen(p->path, "rb");
-    if (!p->f || fstat(fileno(p->f), &s) != 0)
+    p->f = tsgd_open_input(p->path, false, &why);
+    if (!p->f)
         return tsgd_fail(err, TSGD_EIO, "%s: cannot open: %s; --data-dir says where the binary "
-                         "version of CIFAR-10 lies", p->path, strerror(errno));
-    if (!S_ISREG(s.st_mode))
-        return tsgd_fail(err, TSGD_EIO, "%s: not a file", p->path);
+                         "version of CIFAR-10 lies", p->path, why);
+    if (fstat(fileno(p->f), &s) != 0)
+        return tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", p->path, strerror(errno));
     if (s.st_size == 0 || s.st_size % RECORD != 0 || s.st_size / RECORD > UINT32_MAX / PARTS)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: %lld bytes, want records of %d bytes, 1 to %u of "
                          "them", p->path, (long long)s.st_size, RECORD, UINT32_MAX / PARTS);

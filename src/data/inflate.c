@@ -1,5 +1,6 @@
 #include "data/inflate.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -40,12 +41,13 @@ done:
 enum tsgd_status tsgd_inflate_open(struct tsgd_inflate *z, const char *path, bool *found,
                                    struct tsgd_error *err)
 {
-    *z = (struct tsgd_inflate){.f = fopen(path, "rb"), .path = path};
+    const char *why;
+    *z = (struct tsgd_inflate){.f = tsgd_open_input(path, false, &why), .path = path};
     *found = z->f || (errno != ENOENT && errno != ENOTDIR);
     if (!*found)
         return TSGD_OK;
     if (!z->f)
-        return tsgd_fail(err, TSGD_EIO, "%s: cannot open: %s", path, strerror(errno));
+        return tsgd_fail(err, TSGD_EIO, "%s: cannot open: %s", path, why);
     return begin(z, err);
 }
 

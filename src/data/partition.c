@@ -1,13 +1,14 @@
 #include "data/partition.h"
 
+#include "base/file.h"
 #include "base/format.h"
 #include "base/hash.h"
+#include "base/lines.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -22,6 +23,9 @@ struct draw {
     uint32_t *other;            /* [samples], for the partition's own use */
     uint64_t seed;
 };
+
+/* Bytes in a line of a split file for each sample at most: a number has 10. */
+enum { MOST_PER_SAMPLE = 16 };
 
 /* What a draw is for: a of TSGD_RNG_PARTITION; b is the class where there is one. */
 enum { SHUFFLE, SHARES, SHARDS };
@@ -347,25 +351,23 @@ static enum tsgd_status read_lines(struct reader *r, FILE *f, bool allow_empty,
                                    struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t n;
-    while ((n = getline(&text, &room, f)) >= 0) {
-        r->line++;
-        if (n > 0 && text[n - 1] == '\n')
-            text[--n] = 0;
-        if (strlen(text) != (size_t)n)
-            TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: line %" PRIu64 ": holds a zero byte, want text",
-                          r->path, r->line));
+    struct tsgd_lines l = {.f = f, .path = r->path,
+                           .most = TSGD_LINE_OF_TEXT + MOST_PER_SAMPLE * (size_t)r->samples};
+    for (;;) {
+        bool found;
+        TRY(tsgd_lines_next(&l, &found, err));
+        if (!found)
+            break;
+        char *text = l.text;
+        r->line = l.number;
+        text[strcspn(text, "\n")] = 0;
         if (!strncmp(text, TSGD_SPLIT_HEADER, strlen(TSGD_SPLIT_HEADER)))
             TRY(read_header(r, text, r->s.nodes, err));
         else if (text[0] != '#')
             TRY(read_node(r, text, allow_empty, err));
     }
-    if (!feof(f))
-        st = tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", r->path, strerror(errno));
 done:
-    free(text);
+    tsgd_lines_release(&l);
     return st;
 }
 
@@ -390,9 +392,10 @@ enum tsgd_status tsgd_split_read(struct tsgd_split *out, const char *path, uint3
 {
     enum tsgd_status st = TSGD_OK;
     struct reader r = {.path = path, .s = {.nodes = nodes}, .samples = samples};
-    FILE *f = fopen(path, "r");
+    const char *why;
+    FILE *f = tsgd_open_input(path, true, &why);
     if (!f)
-        TRY(tsgd_fail(err, TSGD_EIO, "--split: cannot open '%s': %s", path, strerror(errno)));
+        TRY(tsgd_fail(err, TSGD_EIO, "--split: cannot open '%s': %s", path, why));
     TRY(tsgd_mem_check(((size_t)samples + nodes) * 8 + samples / 8, "--split",
                        "use fewer --nodes or samples", err));
     TRY(TSGD_NEW(&r.s.start, (size_t)nodes + 1, "--split", err));

@@ -1,5 +1,6 @@
 #include "log/logcheck.h"
 
+#include "base/file.h"
 #include "log/logfile.h"
 #include "log/runlog.h"
 #include "run/settings.h"
@@ -52,15 +53,18 @@ static enum tsgd_status read_start(const char *path, bool *whole, struct tsgd_er
     char text[sizeof TSGD_LOG_HEADER - 1];
     size_t n = 0;
     int c = 0;
-    FILE *f = fopen(path, "r");
+    const char *why;
+    FILE *f = tsgd_open_input(path, false, &why);
     *whole = false;
+    if (!f && (errno == ENOENT || errno == ENOTDIR))
+        return TSGD_OK;
     if (!f)
-        return TSGD_OK;                 /* there is none, or writing it will say what is wrong */
+        return tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, why);
     n = fread(text, 1, sizeof text, f);
     if (ferror(f)) {
-        int why = errno;
+        int error = errno;
         fclose(f);
-        return tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, strerror(why));
+        return tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, strerror(error));
     }
     bool ours = !memcmp(text, TSGD_LOG_HEADER, n);
     while (ours && n == sizeof text && c != EOF && c != '\n')

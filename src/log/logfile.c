@@ -1,6 +1,7 @@
 #include "log/logfile.h"
 
 #include "base/build.h"
+#include "base/file.h"
 #include "base/machine.h"
 #include "run/metrics.h"
 #include "run/settings.h"
@@ -26,10 +27,9 @@ static enum tsgd_status fail(const struct tsgd_log *log, int why, struct tsgd_er
 /* False: another run has it. Devices and pipes may be written by many. */
 static bool lock(int fd)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat s;
-    return fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) || fcntl(fd, F_OFD_SETLK, &whole) == 0 ||
-           (errno != EAGAIN && errno != EACCES);
+    int why = fstat(fd, &s) == 0 && S_ISREG(s.st_mode) ? tsgd_lock_file(fd) : 0;
+    return why != EAGAIN && why != EACCES;
 }
 
 bool tsgd_log_is_written(int fd)

@@ -1,10 +1,11 @@
 #include "log/runlog.h"
 
+#include "base/file.h"
+#include "base/lines.h"
 #include "log/logfile.h"
 #include "run/metrics.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,35 +145,23 @@ static enum tsgd_status sort_in(struct reading *r, json_t *line, size_t number,
     return st;
 }
 
-/* The next line into *text of *room bytes, its length into *length: negative at the end. */
-static enum tsgd_status next_line(FILE *f, const char *path, char **text, size_t *room,
-                                  ssize_t *length, struct tsgd_error *err)
-{
-    errno = 0;
-    *length = getline(text, room, f);
-    if (*length >= 0 || (feof(f) && !ferror(f)))
-        return TSGD_OK;
-    return tsgd_fail(err, errno == ENOMEM ? TSGD_ENOMEM : TSGD_EIO, "cannot read '%s': %s", path,
-                     strerror(errno));
-}
-
-/* All lines. *cut: the last one lacks its end, and was left out. */
+/* All lines. *cut: the last one lacks its end, and was left out. It may be of zero bytes: power was
+ * lost while it was written.                                                                    */
 static enum tsgd_status read_lines(struct reading *r, FILE *f, bool *cut, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_runlog *log = &r->log;
-    char *text = NULL;
-    size_t room = 0, number = 0;
-    ssize_t n;
+    struct tsgd_lines l = {.f = f, .path = log->path, .most = TSGD_LINE_OF_LOG, .zeros = true};
     *cut = false;
     for (;;) {
         json_error_t why;
-        TRY(next_line(f, log->path, &text, &room, &n, err));
-        if (n < 0)
+        bool found;
+        TRY(tsgd_lines_next(&l, &found, err));
+        if (!found)
             break;
-        json_t *line = json_loadb(text, (size_t)n, 0, &why);
-        number++;
-        *cut = !line && text[n - 1] != '\n' && log->config && !log->summary &&
+        json_t *line = json_loadb(l.text, l.length, 0, &why);
+        size_t number = (size_t)l.number;
+        *cut = !line && l.text[l.length - 1] != '\n' && log->config && !log->summary &&
                json_error_code(&why) != json_error_out_of_memory;
         if (*cut)
             break;
@@ -189,7 +178,7 @@ static enum tsgd_status read_lines(struct reading *r, FILE *f, bool *cut, struct
     if (!log->config)
         st = tsgd_fail(err, TSGD_EFORMAT, "%s: is empty; want a log with a config line", log->path);
 done:
-    free(text);
+    tsgd_lines_release(&l);
     return st;
 }
 
@@ -263,9 +252,10 @@ enum tsgd_status tsgd_runlog_read(struct tsgd_runlog *out, const char *path, uin
     enum tsgd_status st = TSGD_OK;
     struct reading r = {.log = {.path = strdup(path)}};
     bool locked, cut;
-    FILE *f = fopen(path, "r");
+    const char *why;
+    FILE *f = tsgd_open_input(path, true, &why);
     if (!f)
-        TRY(tsgd_fail(err, TSGD_EIO, "cannot read '%s': %s", path, strerror(errno)));
+        TRY(tsgd_fail(err, TSGD_EIO, "cannot read '%s': %s", path, why));
     if (!r.log.path)
         TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for the name of '%s'", path));
     choose_columns(&r.log, wanted);

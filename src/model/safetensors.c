@@ -1,5 +1,6 @@
 #include "model/safetensors.h"
 
+#include "base/file.h"
 #include "base/format.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -90,12 +91,13 @@ enum tsgd_status tsgd_tensor_file_open(struct tsgd_tensor_file *out, const char 
     struct stat info;
     uint64_t length;
     char *text = NULL;
+    const char *cannot;
     json_error_t why;
-    s->f = fopen(path, "rb");
-    if (!s->f || fstat(fileno(s->f), &info) != 0)
-        TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot open: %s", path, strerror(errno)));
-    if (!S_ISREG(info.st_mode))
-        TRY(tsgd_fail(err, TSGD_EIO, "%s: not a file", path));
+    s->f = tsgd_open_input(path, false, &cannot);
+    if (!s->f)
+        TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot open: %s", path, cannot));
+    if (fstat(fileno(s->f), &info) != 0)
+        TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", path, strerror(errno)));
     if (info.st_size < 8)
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %lld bytes, want the 8 of a safetensors header's "
                       "length and the header", path, (long long)info.st_size));

@@ -1,11 +1,11 @@
 #include "scenario/churn.h"
 
+#include "base/file.h"
+#include "base/lines.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- asking ---- */
@@ -99,20 +99,17 @@ static enum tsgd_status read_line(struct reader *r, char *text, struct tsgd_erro
 static enum tsgd_status read_lines(struct reader *r, FILE *f, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t n;
-    while ((n = getline(&text, &room, f)) >= 0) {
-        r->line++;
-        if (strlen(text) != (size_t)n)
-            TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: line %llu: holds a zero byte, want text", r->path,
-                          (unsigned long long)r->line));
-        TRY(read_line(r, text, err));
+    struct tsgd_lines l = {.f = f, .path = r->path, .most = TSGD_LINE_OF_TEXT};
+    for (;;) {
+        bool found;
+        TRY(tsgd_lines_next(&l, &found, err));
+        if (!found)
+            break;
+        r->line = l.number;
+        TRY(read_line(r, l.text, err));
     }
-    if (!feof(f))
-        st = tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", r->path, strerror(errno));
 done:
-    free(text);
+    tsgd_lines_release(&l);
     return st;
 }
 
@@ -151,10 +148,10 @@ enum tsgd_status tsgd_churn_read(struct tsgd_churn *out, const char *path, uint3
 {
     enum tsgd_status st = TSGD_OK;
     struct reader r = {.path = path, .nodes = nodes};
-    FILE *f = fopen(path, "r");
+    const char *why;
+    FILE *f = tsgd_open_input(path, true, &why);
     if (!f)
-        TRY(tsgd_fail(err, TSGD_EIO, "--availability-trace: cannot open '%s': %s", path,
-                      strerror(errno)));
+        TRY(tsgd_fail(err, TSGD_EIO, "--availability-trace: cannot open '%s': %s", path, why));
     TRY(read_lines(&r, f, err));
     if (r.count)
         qsort(r.interval, r.count, sizeof *r.interval, by_time);

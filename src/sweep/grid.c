@@ -1,10 +1,10 @@
 #include "sweep/grid.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/parse.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -296,9 +296,10 @@ done:
 static enum tsgd_status read_file(struct reading *r, struct tsgd_error *err)
 {
     const char *path = r->g->path;
-    FILE *f = fopen(path, "r");
+    const char *why;
+    FILE *f = tsgd_open_input(path, true, &why);
     if (!f)
-        return tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, strerror(errno));
+        return tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, why);
     int first = getc(f);
     ungetc(first, f);
     enum tsgd_status st = first == '{' ?

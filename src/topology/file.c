@@ -1,10 +1,10 @@
 /* A graph from a text file: lines `a b` (a link) or `a b w` (W[a][b] = w), # comments. */
-#include "base/mem.h"
+#include "base/file.h"
+#include "base/lines.h"
 #include "base/text.h"
 #include "topology/topology.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What a line says, and where it stands. */
@@ -105,25 +105,22 @@ static enum tsgd_status check_repeats(struct reading *r)
 static enum tsgd_status read_lines(struct reading *r, FILE *f)
 {
     enum tsgd_status st = TSGD_OK;
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    for (unsigned number = 1; (n = getline(&line, &room, f)) >= 0; number++) {
-        char *word[4], *rest = line;
+    struct tsgd_lines l = {.f = f, .path = r->path, .most = TSGD_LINE_OF_TEXT};
+    for (;;) {
+        bool found;
+        TRY(tsgd_lines_next(&l, &found, r->err));
+        if (!found)
+            break;
+        char *word[4], *rest = l.text;
         size_t words = 0;
-        if (strlen(line) != (size_t)n)
-            TRY(tsgd_fail(r->err, TSGD_EFORMAT, "%s:%u: a zero byte, want text", r->path, number));
-        line[strcspn(line, "#")] = 0;
+        l.text[strcspn(l.text, "#")] = 0;
         for (char *w; words < 4 && (w = strtok_r(rest, " \t\r\n", &rest)); words++)
             word[words] = w;
         if (words > 0)
-            TRY(add_line(r, number, word, words));
+            TRY(add_line(r, (unsigned)l.number, word, words));
     }
-    if (ferror(f))
-        st = tsgd_fail(r->err, TSGD_EIO, "--topology: cannot read '%s': %s", r->path,
-                       strerror(errno));
 done:
-    free(line);
+    tsgd_lines_release(&l);
     return st;
 }
 
@@ -132,14 +129,15 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
 {
     enum tsgd_status st = TSGD_OK;
     struct reading r = {.path = arg, .edges = e, .err = err};
+    const char *why;
     FILE *f = NULL;
     (void)seed;
     if (!arg || !*arg)
         return tsgd_fail(err, TSGD_EINVAL, "--topology file: want the name of a file, as in "
                          "file:graph.txt");
-    f = fopen(arg, "r");
+    f = tsgd_open_input(arg, true, &why);
     if (!f)
-        return tsgd_fail(err, TSGD_EIO, "--topology: cannot read '%s': %s", arg, strerror(errno));
+        return tsgd_fail(err, TSGD_EIO, "--topology: cannot read '%s': %s", arg, why);
     TRY(read_lines(&r, f));
     TRY(check_repeats(&r));
     uint32_t lost = tsgd_edges_cut_off(e);

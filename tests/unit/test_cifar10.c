@@ -171,7 +171,7 @@ Test(cifar10, a_directory_in_place_of_a_file_is_refused)
     write_all(dir);
     snprintf(path, sizeof path, "%s/test_batch.bin", dir);
     cr_assert(unlink(path) == 0 && mkdir(path, 0777) == 0);
-    expect_failure("cifar10", dir, TSGD_EIO, "test_batch.bin: not a file");
+    expect_failure("cifar10", dir, TSGD_EIO, "test_batch.bin: cannot open: Is a directory");
 }
 
 Test(cifar10, a_directory_must_be_given_and_nothing_else)

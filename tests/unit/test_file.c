@@ -1,14 +1,18 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
 
-static char dir[32], path[64];
+static char dir[32], path[320];
 
 static void make_dir(void)
 {
@@ -21,6 +25,23 @@ static void remove_dir(void)
 {
     unlink(path);
     cr_expect(rmdir(dir) == 0, "something was left in %s", dir);
+}
+
+/* In place of the C library's, which it calls: what is synced, in order, "f" a file and "d" a
+ * folder, and whether the target was there by then. Folders may be made to fail.                */
+static char synced[16];
+static bool there_when_synced;
+static int folder_fails_with;
+
+int fsync(int fd)
+{
+    struct stat s;
+    bool folder = fstat(fd, &s) == 0 && S_ISDIR(s.st_mode);
+    if (strlen(synced) + 1 < sizeof synced)
+        strcat(synced, folder ? "d" : "f");
+    there_when_synced = access(path, F_OK) == 0;
+    errno = folder ? folder_fails_with : 0;
+    return errno ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 TestSuite(file, .init = make_dir, .fini = remove_dir, .timeout = 60);
@@ -109,7 +130,7 @@ Test(file, a_place_that_is_missing_is_refused_at_once)
 {
     struct tsgd_outfile o = TSGD_OUTFILE_INIT;
     struct tsgd_error err;
-    char missing[96];
+    char missing[360];
     snprintf(missing, sizeof missing, "%s/no/out", dir);
     cr_expect(tsgd_outfile_open(&o, missing, "--save", &err) == TSGD_EIO);
     cr_expect(strstr(err.text, "--save") && strstr(err.text, missing), "%s", err.text);
@@ -138,19 +159,144 @@ Test(file, a_failed_write_keeps_the_old_file)
     cr_expect(entries() == 1);
 }
 
-static mode_t mode_of(const char *name)
-{
-    struct stat s;
-    cr_assert(stat(name, &s) == 0);
-    return s.st_mode & 07777;
-}
-
 static void replace(const char *text)
 {
     struct tsgd_outfile o;
     cr_assert(tsgd_outfile_open(&o, path, "--log", NULL) == TSGD_OK);
     fputs(text, o.f);
     cr_assert(tsgd_outfile_commit(&o, NULL) == TSGD_OK);
+}
+
+Test(file, the_folder_is_synced_after_the_file_got_its_name)
+{
+    replace("new");
+    cr_expect(!strcmp(synced, "fd") && there_when_synced, "%s", synced);
+}
+
+Test(file, a_folder_that_cannot_be_synced_is_told)
+{
+    struct tsgd_outfile o;
+    struct tsgd_error err = {.text = ""};
+    folder_fails_with = EIO;
+    cr_assert(tsgd_outfile_open(&o, path, "--log", NULL) == TSGD_OK);
+    fputs("new", o.f);
+    cr_expect(tsgd_outfile_commit(&o, &err) == TSGD_EIO);
+    cr_expect(strstr(err.text, "its folder cannot be synced: Input/output error"), "%s", err.text);
+    cr_expect(holds("new") && entries() == 1);
+}
+
+Test(file, a_file_system_whose_folders_cannot_be_synced_will_do)
+{
+    folder_fails_with = EINVAL;
+    replace("new");
+    cr_expect(holds("new"));
+}
+
+/* 255 bytes, the most that Linux allows, at the end of `in`. */
+static void longest_name(char *to, size_t room, const char *in)
+{
+    size_t n = (size_t)snprintf(to, room, "%s/", in);
+    memset(to + n, 'n', 255);
+    to[n + 255] = 0;
+}
+
+Test(file, a_name_may_be_as_long_as_names_can_be)
+{
+    longest_name(path, sizeof path, dir);
+    replace("new");
+    cr_expect(holds("new") && entries() == 1);
+}
+
+Test(file, a_name_that_is_too_long_is_refused_at_once)
+{
+    struct tsgd_outfile o = TSGD_OUTFILE_INIT;
+    struct tsgd_error err = {.text = ""};
+    longest_name(path, sizeof path - 1, dir);
+    strcat(path, "n");
+    cr_expect(tsgd_outfile_open(&o, path, "--save", &err) == TSGD_EIO);
+    cr_expect(strstr(err.text, "File name too long"), "%s", err.text);
+    cr_expect(entries() == 0);
+}
+
+/* Opens the target in a process that is killed then; its end is awaited. */
+static void be_killed_while_writing(void)
+{
+    pid_t child = fork();
+    cr_assert(child >= 0);
+    if (child == 0) {
+        struct tsgd_outfile o;
+        if (tsgd_outfile_open(&o, path, "--log", NULL) == TSGD_OK && fputs("half", o.f) >= 0)
+            kill(getpid(), SIGKILL);
+        _exit(1);
+    }
+    int status;
+    cr_assert(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+}
+
+Test(file, what_a_killed_process_left_is_removed_by_the_next_one)
+{
+    be_killed_while_writing();
+    be_killed_while_writing();
+    cr_expect(entries() == 1, "%d entries", entries());
+    replace("new");
+    cr_expect(holds("new") && entries() == 1, "%d entries", entries());
+}
+
+Test(file, what_is_being_written_is_not_removed)
+{
+    struct tsgd_outfile one, other;
+    char second[400];
+    cr_assert(tsgd_outfile_open(&one, path, "--log", NULL) == TSGD_OK);
+    fputs("one", one.f);
+    cr_assert(fflush(one.f) == 0);
+    pid_t child = fork();               /* another process, and a file of the same one */
+    cr_assert(child >= 0);
+    if (child == 0)
+        _exit(tsgd_outfile_open(&other, path, "--log", NULL) == TSGD_OK ? 0 : 1);
+    int status;
+    cr_assert(waitpid(child, &status, 0) == child && status == 0);
+    snprintf(second, sizeof second, "%s.2", path);
+    cr_assert(tsgd_outfile_open(&other, second, "--log", NULL) == TSGD_OK);
+    tsgd_outfile_abandon(&other);
+    cr_assert(tsgd_outfile_commit(&one, NULL) == TSGD_OK);
+    cr_expect(holds("one"));
+}
+
+Test(file, files_that_only_look_like_temporary_ones_stay)
+{
+    static const char *const names[] = {".telesgd-", ".telesgd-12345678-1", "out.tmp-1-0",
+                                        ".telesgd-00000000-12-0", ".telesgd-notes"};
+    enum { N = sizeof names / sizeof *names };
+    char at[64];
+    for (size_t i = 0; i < N; i++) {
+        snprintf(at, sizeof at, "%s/%s", dir, names[i]);
+        FILE *f = fopen(at, "w");
+        cr_assert(f && fclose(f) == 0);
+    }
+    replace("new");
+    cr_expect(entries() == N + 1, "%d entries", entries());
+    for (size_t i = 0; i < N; i++) {
+        snprintf(at, sizeof at, "%s/%s", dir, names[i]);
+        unlink(at);
+    }
+}
+
+/* Nobody who may only write in it can list it, or sync it alone. Root may do all. */
+Test(file, a_folder_that_may_be_written_but_not_read_will_do)
+{
+    cr_assert(chmod(dir, 0300) == 0);
+    if (geteuid() == 0)
+        cr_assert(chown(dir, 65534, 65534) == 0 && seteuid(65534) == 0);
+    replace("new");
+    cr_assert(seteuid(getuid()) == 0 && chmod(dir, 0700) == 0);
+    cr_expect(holds("new") && entries() == 1);
+}
+
+static mode_t mode_of(const char *name)
+{
+    struct stat s;
+    cr_assert(stat(name, &s) == 0);
+    return s.st_mode & 07777;
 }
 
 Test(file, a_new_file_has_the_permissions_that_the_umask_leaves)

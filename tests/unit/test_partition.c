@@ -532,7 +532,7 @@ Test(partition, a_zero_byte_is_not_text)
     write_text("1\n2\0 3\n4\n", 9);
     cr_expect(tsgd_split_read(&s, path, 3, 10, false, &err) == TSGD_EFORMAT);
     unlink(path);
-    cr_expect(strstr(err.text, "line 2: holds a zero byte"), "%s", err.text);
+    cr_expect(strstr(err.text, ":2: a zero byte, want text"), "%s", err.text);
 }
 
 Test(partition, a_file_that_cannot_be_read_is_named)
