@@ -70,6 +70,11 @@ $(B)/libtelesgd.a: $(filter-out $(PROGRAM:%=$(B)/src/%/%) $(B)/src/simd/%,$(call
 	$(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
 $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libtelesgd.a ; $(call link)
+# Programs that watch telesgd while its calls fail, while the power goes, or while it is killed.
+$(B)/faults: $(call obj,$(patsubst %,tests/faults/%.c,faults tree watch))
+	$(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -ljansson -o $@
+$(B)/shim.so: $(B)/tests/faults/shim.o ; $(call say,link      )$(CC) $(CF) $(LDFLAGS) -shared $^ -o $@
+$(B)/tests/faults/shim.o: private CF += -fPIC
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/perf/timing.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
@@ -166,6 +171,8 @@ bench-compare: $(if $(BASE),$(BENCHES))
 # Sweeps stay in build/paper, and are gone on with.
 paper: deps-run ; @$(MAKE) --no-print-directory paper-page
 paper-page: $(B)/telesgd ; perf/paper/paper.sh $< build/paper/$(if $(FULL),full,quick) $(if $(FULL),full,quick)
+FAULTS := $(B)/faults $(B)/telesgd $(B)/shim.so
+faults: $(FAULTS) ; $(FAULTS) $(EVERY)
 mutants: ; tests/stress/mutants.sh
 # The checkers are tried on trees made up for them, and then look at this one.
 lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
@@ -230,4 +237,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean
+.PHONY: FORCE deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress faults bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *tsgd_human_count(uint64_t n, char *text)
@@ -105,7 +104,11 @@ char *tsgd_human_text(char *text)
 
 void tsgd_human_print(FILE *out, const char *text)
 {
-    char *shown = strdup(text);
-    fputs(shown ? tsgd_human_text(shown) : "(no memory to show it)", out);
-    free(shown);
+    for (size_t n; *text; text += n ? n : 1) {
+        n = character(text);
+        if (n == 0 || is_control(text))
+            fputc('?', out);
+        else
+            fwrite(text, 1, n, out);
+    }
 }

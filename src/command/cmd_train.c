@@ -56,10 +56,12 @@ static enum tsgd_status save_trace(void *what, struct tsgd_traced *out, struct t
     return tsgd_run_save_trace(((struct training *)what)->run, out, err);
 }
 
-static void report(void *what, FILE *out)
+static enum tsgd_status report(void *what, FILE *out, struct tsgd_error *err)
 {
     const struct training *t = what;
+    (void)err;
     tsgd_report_end(out, t->session.asked, tsgd_run_info(t->run), &t->summary, t->evaluations > 0);
+    return TSGD_OK;
 }
 
 /* Threads that no token has work for are not started; that is said. */

@@ -93,14 +93,14 @@ static enum tsgd_status print_curves(FILE *out, const struct search *w, struct t
     return st;
 }
 
-static void report(void *what, FILE *out)
+static enum tsgd_status report(void *what, FILE *out, struct tsgd_error *err)
 {
     const struct search *w = what;
     const struct tsgd_tuning *t = &w->end;
     char spent[TSGD_HUMAN], grid[TSGD_HUMAN], gradients[TSGD_HUMAN], time[TSGD_HUMAN];
-    struct tsgd_error err;
-    if (print_curves(out, w, &err))
-        fprintf(out, "%s\n", err.text);
+    enum tsgd_status st = print_curves(out, w, err);
+    if (st != TSGD_OK)
+        return st;
     if (t->interrupted)
         fprintf(out, "\ninterrupted before its end\n");
     if (t->chosen) {
@@ -122,6 +122,7 @@ static void report(void *what, FILE *out)
         tsgd_human_print(out, w->session.asked->save);
         fputc('\n', out);
     }
+    return TSGD_OK;
 }
 
 static void stop(void *what) { tsgd_tune_stop(((struct search *)what)->tune); }

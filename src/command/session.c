@@ -55,7 +55,8 @@ static void note(const struct tsgd_session *s, enum tsgd_status st, const struct
 }
 
 /* After the training, whose status is st. A training that diverged leaves its log and its trace;
- * one that could not run leaves nothing more than what its log has.                              */
+ * one that could not run leaves nothing more than what its log has. One that was stopped because
+ * its log could not be written has no result: what it came to replaces no file.                 */
 static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *t,
                              enum tsgd_status st, bool interrupted)
 {
@@ -63,7 +64,7 @@ static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *
     struct tsgd_traced traced;
     struct tsgd_error err;
     bool diverged = st == TSGD_EDIVERGED, ended = st == TSGD_OK || diverged;
-    bool result = st == TSGD_OK && (!t->has_result || t->has_result(t->what));
+    bool result = st == TSGD_OK && !s->log.failure && (!t->has_result || t->has_result(t->what));
     FILE *out = st == TSGD_OK ? report_stream(s) : NULL;
     enum tsgd_exit code = TSGD_EXIT_FAILED;
     if (ended) {
@@ -76,7 +77,7 @@ static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *
         note(s, t->save_trace(t->what, &traced, &err), &err, &code);
     note(s, tsgd_log_close(&s->log, &err), &err, &code);
     if (out && code != TSGD_EXIT_FAILED) {
-        t->report(t->what, out);
+        note(s, t->report(t->what, out, &err), &err, &code);
         if (asked->trace)
             tsgd_report_trace(out, asked->trace, &traced);
     }

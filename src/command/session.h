@@ -21,8 +21,8 @@ struct tsgd_trainee {
     bool (*has_result)(void *what);
     enum tsgd_status (*save)(void *what, const char *path, struct tsgd_error *err);
     enum tsgd_status (*save_trace)(void *what, struct tsgd_traced *out, struct tsgd_error *err);
-    /* What happened, for people. */
-    void (*report)(void *what, FILE *out);
+    /* What happened, for people. TSGD_ENOMEM. */
+    enum tsgd_status (*report)(void *what, FILE *out, struct tsgd_error *err);
 };
 
 struct tsgd_session {

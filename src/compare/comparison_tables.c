@@ -1,6 +1,7 @@
 /* The tables of telesgd compare. */
 #include "compare/comparison.h"
 
+#include "base/memstream.h"
 #include "cli/human.h"
 
 #include <math.h>
@@ -103,7 +104,7 @@ static void add_logs(struct tsgd_sheet *sheet, const struct tsgd_comparison *c, 
         write_log(f, first_log(c, group));
     else if (f && first_log(c, group)->state != TSGD_LOG_DONE)
         fputs(tsgd_log_state_name(first_log(c, group)->state), f);
-    sheet->failed |= !f || fclose(f) != 0;
+    sheet->failed |= !tsgd_memstream_close(f, &text);
     tsgd_sheet_text(sheet, "%s", text ? text : "");
     free(text);
 }

@@ -1,6 +1,7 @@
 #include "compare/groups.h"
 
 #include "base/mem.h"
+#include "base/memstream.h"
 #include "compare/labels.h"
 #include "run/metrics.h"
 
@@ -264,8 +265,7 @@ static enum tsgd_status tell_mixed(struct tsgd_groups *g, const struct making *m
         if (!m->key[i] && tsgd_field_counts(i) &&
             !memchr(free_fields, (int)i, sizeof free_fields) && is_mixed(g, m, i))
             fprintf(f, "%s%s", ftell(f) > 0 ? ", " : "", tsgd_field_name(i));
-    bool written = f && !ferror(f);
-    if (f && fclose(f) == 0 && written)
+    if (tsgd_memstream_close(f, &g->mixed))
         return TSGD_OK;
     return tsgd_fail(err, TSGD_ENOMEM, "no memory for names of settings");
 }

@@ -1,6 +1,7 @@
 #include "compare/labels.h"
 
 #include "base/mem.h"
+#include "base/memstream.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -129,8 +130,7 @@ static enum tsgd_status create_all(char **label, const struct tsgd_values *v,
             if (place[i] > 0)
                 fprintf(f, "%s#%zu", ftell(f) > 0 ? " " : "", place[i]);
         }
-        bool written = f && !ferror(f);
-        if ((f && fclose(f) != 0) || !written)
+        if (!tsgd_memstream_close(f, &label[i]))
             return tsgd_fail(err, TSGD_ENOMEM, "no memory for the name of '%s'",
                              v->log[how->run[i]].path);
     }
@@ -180,10 +180,7 @@ enum tsgd_status tsgd_labels_common(char **out, const struct tsgd_values *v, con
             fputs(field[i] == TSGD_SET_data ? " " : ", ", f);
         fprintf(f, form[i], tsgd_value_text(v, run[0], field[i], room));
     }
-    bool written = f && !ferror(f);
-    if (f && fclose(f) == 0 && written)
+    if (tsgd_memstream_close(f, out))
         return TSGD_OK;
-    free(*out);
-    *out = NULL;
     return tsgd_fail(err, TSGD_ENOMEM, "no memory for a title");
 }

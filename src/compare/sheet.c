@@ -1,5 +1,6 @@
 #include "compare/sheet.h"
 
+#include "base/memstream.h"
 #include "cli/human.h"
 #include "cli/table.h"
 
@@ -128,13 +129,10 @@ static char *cell_text(const struct tsgd_sheet *s, size_t i)
     if (s->cell[i].text)
         return strdup(s->cell[i].text);
     FILE *f = open_memstream(&text, &bytes);
-    if (!f)
-        return NULL;
-    write_stat(f, &s->cell[i], s->column[i % s->columns].unit);
-    if (fclose(f) == 0)
-        return text;
-    free(text);
-    return NULL;
+    if (f)
+        write_stat(f, &s->cell[i], s->column[i % s->columns].unit);
+    (void)tsgd_memstream_close(f, &text);
+    return text;
 }
 
 static enum tsgd_status print_text(const struct tsgd_sheet *s, FILE *out, struct tsgd_error *err)

@@ -1,6 +1,7 @@
 #include "web/scene.h"
 
 #include "base/mem.h"
+#include "base/memstream.h"
 #include "cli/parse.h"
 #include "run/metrics.h"
 #include "run/replay.h"
@@ -297,8 +298,7 @@ static enum tsgd_status make_parts(struct part part[PARTS], const struct tsgd_ru
     for (int i = 0; i < PARTS && found != TSGD_OK; i++)
         TRY(settle(&part[i], found, &why, err));
     for (int i = 0; i < PARTS; i++) {
-        bool written = !ferror(part[i].web.out) && !part[i].web.no_memory;
-        if (fclose(part[i].web.out) != 0 || !written)
+        if (!tsgd_memstream_close(part[i].web.out, &part[i].text) || part[i].web.no_memory)
             st = tsgd_fail(err, TSGD_ENOMEM, "no memory for what '%s' tells", log->path);
         part[i].web.out = NULL;
     }
