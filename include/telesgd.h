@@ -123,7 +123,8 @@ struct tsgd_eval {
     uint64_t bytes_gossip;      /* bytes that a network would have carried for gossip so far */
     uint64_t bytes_teleport;    /* and for rows that changed their holder */
     double sim_seconds;         /* seconds that it would have taken on the simulated network */
-    double wall_seconds;        /* since the training started */
+    double wall_seconds;        /* since the training started, without the pauses between a stop
+                                 * and "resume" */
     double train_loss;          /* mean over the samples since the last evaluation, before steps */
     double test_loss;           /* of xbar, the mean of the tokens */
     double test_accuracy;       /* share of test samples classified right, 0 to 1 */
@@ -156,8 +157,8 @@ struct tsgd_summary {
     struct tsgd_eval last;      /* the last evaluation */
     double test_loss;           /* of xbar at the end, also with "validation"; NaN for quadratics */
     double test_accuracy;
-    double wall_seconds;        /* of the whole training */
-    double samples_per_second;  /* over the time in which there was more than evaluation to do */
+    double wall_seconds;        /* of the whole training, also before "resume" */
+    double samples_per_second;  /* since create, over the time in which there was more than evaluation to do */
     double share_step;          /* shares of the workers' time; they sum to 1 */
     double share_mix;
     double share_eval;
@@ -167,6 +168,8 @@ struct tsgd_summary {
     uint64_t sleeps;            /* times a worker slept for lack of work */
     bool interrupted;           /* ended early, by tsgd_run_stop or an on_eval that said so */
     bool has_until, reached;    /* a condition was given; it was met */
+    uint64_t checkpoints;       /* that were written */
+    bool checkpoint_failed;     /* the last one was not */
     uint64_t diverged_round;    /* after TSGD_EDIVERGED: the smallest (round, token) */
     uint32_t diverged_token;    /* UINT32_MAX: the evaluation of that round */
 };
@@ -183,6 +186,7 @@ struct tsgd_info {
     uint64_t memory_bytes;          /* estimate: data, rows, mixing matrices, scratch */
     uint64_t split_hash;            /* XXH3-64, as in split files; 0 without data */
     uint64_t init_hash;             /* XXH3-64 of the floats that "init" gave; 0 without it */
+    uint64_t resumed_round;         /* of the checkpoint that "resume" names; 0 without it */
     const char *cpu;                /* the processor's name */
     const char *kernels;            /* BLIS's kernel set */
 };
@@ -194,6 +198,28 @@ struct tsgd_run;
  * call. Return true to end the training after the rounds that are under way. With final_average the
  * last round's evaluation is that of the average.                                               */
 typedef bool tsgd_eval_fn(const struct tsgd_eval *eval, void *user);
+
+/* What becomes of a checkpoint. */
+enum tsgd_checkpoint_stage {
+    TSGD_CHECKPOINT_TAKEN,      /* its file is about to replace the one before */
+    TSGD_CHECKPOINT_WRITTEN,    /* it has, and is on the disk */
+    TSGD_CHECKPOINT_FAILED      /* it was not written; the one before is still there */
+};
+
+struct tsgd_checkpoint {
+    enum tsgd_checkpoint_stage stage;
+    uint64_t round;             /* it is of x after so many rounds */
+    const char *path;
+    uint64_t bytes;
+    double seconds;             /* that writing took, beside the training; 0 at first */
+    const struct tsgd_error *error;     /* of one that failed, else NULL */
+};
+
+/* Called twice for each checkpoint of the setting "checkpoint", by a thread of its own, while the
+ * others train on: at TAKEN, when all evaluations up to its round have been told, for whoever keeps
+ * something of them that must be on the disk before the checkpoint is (a log), and at its end. `c`
+ * is valid during the call.                                                                     */
+typedef void tsgd_checkpoint_fn(const struct tsgd_checkpoint *c, void *user);
 
 /* Checks the settings, reads the data, draws the split, allocates everything. All that can fail,
  * fails here, also threads that cannot be had. On error *out is NULL and `err` says why. save-split
@@ -208,7 +234,15 @@ enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settin
 enum tsgd_status tsgd_run_train(struct tsgd_run *run, tsgd_eval_fn *on_eval, void *user,
                                 struct tsgd_summary *summary, struct tsgd_error *err);
 
-/* Asks a training to end early, also before it begins; from any thread or a signal handler. */
+/* Has `tell` called with checkpoints; NULL: nobody. Before the training. */
+void tsgd_run_on_checkpoint(struct tsgd_run *run, tsgd_checkpoint_fn *tell, void *user);
+
+/* Asks for a checkpoint soon, if the setting "checkpoint" is set; from any thread or a signal
+ * handler.                                                                                      */
+void tsgd_run_checkpoint(struct tsgd_run *run);
+
+/* Asks a training to end early, also before it begins; from any thread or a signal handler. With
+ * the setting "checkpoint" it ends with a checkpoint of its last round.                         */
 void tsgd_run_stop(struct tsgd_run *run);
 
 /* Rounds planned so far: how far the training has come; from any thread. */

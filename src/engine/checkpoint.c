@@ -64,7 +64,7 @@ void tsgd_checkpoint_release(struct checkpoint *c)
 size_t tsgd_piece_bytes(const struct tsgd_piece *p)
 {
     static const size_t size[] = {
-        [TSGD_PIECE_U8] = 1, [TSGD_PIECE_U32] = 4, [TSGD_PIECE_U64] = 8, [TSGD_PIECE_F64] = 8,
+        [TSGD_PIECE_U32] = 4, [TSGD_PIECE_U64] = 8, [TSGD_PIECE_F64] = 8,
     };
     return tsgd_mul(p->count, size[p->type]);
 }
@@ -119,13 +119,19 @@ bool tsgd_checkpoint_may_stop(const struct checkpoint *c)
     return !c->started || !atomic_load_explicit(&c->busy, memory_order_acquire);
 }
 
+static bool asked(const struct checkpoint *c)
+{
+    const _Atomic bool *ask = c->s->c.checkpoints.ask;
+    return atomic_load_explicit(&c->asked, memory_order_relaxed) ||
+           (ask && atomic_load_explicit(ask, memory_order_relaxed));
+}
+
 bool tsgd_checkpoint_is_due(struct checkpoint *c, uint64_t t, bool ends)
 {
     uint64_t every = c->s->c.checkpoints.every_rounds;
     if (!c->started || (t == c->s->first_round && !ends) || t == 0)
         return false;
-    c->pending |= ends || (every && t % every == 0) ||
-                  atomic_load_explicit(&c->asked, memory_order_relaxed);
+    c->pending |= ends || (every && t % every == 0) || asked(c);
     /* Acquire, pairs with the writer's release of `busy`: it reads the copies no more (C3). Without
      * it the planner would change them while they are written.                                  */
     return c->pending && !atomic_load_explicit(&c->busy, memory_order_acquire);
@@ -139,9 +145,11 @@ void tsgd_checkpoint_open(struct checkpoint *c, uint64_t t)
     c->shot.round = t;
     for (uint32_t q = 0; q < c->shot.populations; q++)      /* relaxed: the planner's own count */
         c->reported[q] = atomic_load_explicit(&c->evaluation->pop[q].evals, memory_order_relaxed);
-    /* Relaxed, all three: the plan that is published next carries them to the copiers, and their
-     * last count to the writer.                                                                 */
     atomic_store_explicit(&c->asked, false, memory_order_relaxed);
+    if (c->s->c.checkpoints.ask)
+        atomic_store_explicit(c->s->c.checkpoints.ask, false, memory_order_relaxed);
+    /* Relaxed, both: the plan that is published next carries them to the copiers, and their last
+     * count to the writer.                                                                      */
     atomic_store_explicit(&c->left, c->s->tokens, memory_order_relaxed);
     atomic_store_explicit(&c->busy, true, memory_order_relaxed);
 }

@@ -46,7 +46,7 @@ struct checkpoint {
     _Atomic uint64_t *mark;     /* [nodes] C4: 2 * checkpoints that have the row + being copied */
     alignas(128) _Atomic uint32_t left;     /* tokens that have yet to be copied */
     alignas(128) _Atomic bool busy;         /* C3 */
-    _Atomic bool asked;         /* by the clock or by a caller; relaxed: it carries no data */
+    _Atomic bool asked;         /* by the clock; relaxed, as the caller's ask: they carry no data */
     _Atomic bool over;          /* the run has ended; release, pairs with the writer's acquire */
 
     /* The writer's; after the run the caller's. */

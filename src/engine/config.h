@@ -44,6 +44,7 @@ struct tsgd_checkpoints {
      * goes on.                                                                                  */
     enum tsgd_status (*write)(const struct tsgd_snapshot *x, void *user, struct tsgd_error *err);
     void *user;
+    _Atomic bool *ask;          /* true asks for one soon; the engine sets it back. May be NULL */
 };
 
 struct tsgd_engine_config {

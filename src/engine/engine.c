@@ -98,7 +98,7 @@ static void apply(void *user, const struct tsgd_piece *piece)
     ++*from;
 }
 
-void tsgd_engine_resume(struct tsgd_engine *e)
+bool tsgd_engine_resume(struct tsgd_engine *e)
 {
     const struct tsgd_snapshot *from = &e->checkpoint.shot;
     const struct tsgd_piece *piece = from->piece;
@@ -109,6 +109,7 @@ void tsgd_engine_resume(struct tsgd_engine *e)
                    from->dim * sizeof(float));
     for (uint32_t q = 0; q < from->populations; q++)
         atomic_init(&e->state.pop[q].diverged, from->diverged[q]);
+    return tsgd_planner_resumed(&e->planner);
 }
 
 /* ---- run ---- */
@@ -185,12 +186,6 @@ void tsgd_engine_stop(struct tsgd_engine *e)
     atomic_store_explicit(&e->state.stop, true, memory_order_relaxed);
 }
 
-void tsgd_engine_ask_checkpoint(struct tsgd_engine *e)
-{
-    /* Relaxed: the planner sees it sooner or later, and nothing else depends on it. */
-    atomic_store_explicit(&e->checkpoint.asked, true, memory_order_relaxed);
-}
-
 /* ---- what is to be known ---- */
 
 uint64_t tsgd_engine_checkpoints(const struct tsgd_engine *e, struct tsgd_error *last)
@@ -223,6 +218,11 @@ uint64_t tsgd_engine_progress(const struct tsgd_engine *e)
 {
     uint64_t planned = tsgd_seq_phase(tsgd_seq_load(&e->planner.planned));
     return planned ? planned - 1 : 0;
+}
+
+uint64_t tsgd_engine_samples(const struct tsgd_engine *e, uint32_t population)
+{
+    return e->planner.pop[population].samples;
 }
 
 uint64_t tsgd_engine_rounds(const struct tsgd_engine *e, uint32_t population)

@@ -35,9 +35,10 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
 
 /* Of an engine that resumes, before its start: the snapshot, with room for all that it holds, for
  * the caller to fill; resume then takes it over. It must be one that an engine of the same
- * configuration wrote, but for threads, gossip, pin and lengths.                                */
+ * configuration wrote, but for threads, gossip, pin and lengths. False: none could have written
+ * it.                                                                                           */
 struct tsgd_snapshot *tsgd_engine_snapshot(struct tsgd_engine *e);
-void tsgd_engine_resume(struct tsgd_engine *e);
+bool tsgd_engine_resume(struct tsgd_engine *e);
 
 /* Starts the threads, which wait for tsgd_engine_run; without this call that one starts them.
  * Called before files are written, it finds out in time that there are too few threads.
@@ -52,9 +53,6 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
 
 /* Ends a run early; from any thread or a signal handler, also before the run. */
 void tsgd_engine_stop(struct tsgd_engine *e);
-
-/* Asks for a checkpoint soon; from any thread or a signal handler. */
-void tsgd_engine_ask_checkpoint(struct tsgd_engine *e);
 
 /* After the run: how many checkpoints were written. last: what became of the last one. */
 uint64_t tsgd_engine_checkpoints(const struct tsgd_engine *e, struct tsgd_error *last);
@@ -73,6 +71,9 @@ const float *tsgd_engine_row(const struct tsgd_engine *e, uint32_t a, uint32_t r
 
 /* After the run: the mean over a population's tokens at its last evaluation. */
 const float *tsgd_engine_mean(const struct tsgd_engine *e, uint32_t population);
+
+/* Before and after the run: samples that a population has used in gradients. */
+uint64_t tsgd_engine_samples(const struct tsgd_engine *e, uint32_t population);
 
 /* After the run: rounds that a population completed. */
 uint64_t tsgd_engine_rounds(const struct tsgd_engine *e, uint32_t population);

@@ -57,8 +57,10 @@ struct tsgd_clock_ops {
     void (*round)(void *clock, const struct tsgd_csr *w, uint32_t first);
     /* When the last of tokens first .. first + k - 1 ended its last mix; 0 before any round. */
     double (*now)(const void *clock, uint32_t first, uint32_t k);
-    /* What a stopped run must remember. */
+    /* What a stopped run must remember; that has been filled from a snapshot: false if no clock
+     * could have that.                                                                          */
     void (*memory)(void *clock, tsgd_memory_fn *each, void *user);
+    bool (*resumed)(void *clock);
 };
 
 #endif

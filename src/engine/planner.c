@@ -105,14 +105,15 @@ void tsgd_planner_release(struct planner *p)
     tsgd_holding_release(&p->holding);
 }
 
-/* The last visitors need not be remembered: what R4 asks of rounds before the first holds from the
- * start.                                                                                        */
+/* Where nothing was taken, for it is only counted, the pieces have no data, and those of the clock
+ * are missing. The last visitors need not be remembered: what R4 asks of rounds before the first
+ * holds from the start.                                                                         */
 void tsgd_planner_memory(void *planner, tsgd_memory_fn *each, void *user)
 {
     struct planner *p = planner;
     uint32_t nodes = p->s->c.problem->nodes;
     for (uint32_t q = 0; q < p->s->c.n_populations; q++) {
-        struct planned_pop *d = &p->pop[q];
+        struct planned_pop counted = {.visits = NULL}, *d = p->pop ? &p->pop[q] : &counted;
         const struct tsgd_piece piece[] = {
             {"samples", q, TSGD_PIECE_U64, &d->samples, 1},
             {"gradients", q, TSGD_PIECE_U64, &d->gradients, 1},
@@ -128,6 +129,14 @@ void tsgd_planner_memory(void *planner, tsgd_memory_fn *each, void *user)
                                     p->s->tokens});
     if (p->clock)
         p->s->c.clock.ops->memory(p->clock, each, user);
+}
+
+bool tsgd_planner_resumed(struct planner *p)
+{
+    for (uint32_t a = 0; a < p->s->tokens; a++)
+        if (p->holder[a] >= p->s->c.problem->nodes)
+            return false;
+    return !p->clock || p->s->c.clock.ops->resumed(p->clock);
 }
 
 /* ---- whether a plan may be made ---- */

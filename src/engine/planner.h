@@ -63,8 +63,11 @@ enum tsgd_status tsgd_planner_init(struct planner *p, struct state *s,
                                    struct tsgd_error *err);
 void tsgd_planner_release(struct planner *p);
 
-/* What a stopped run must remember. */
+/* What a stopped run must remember, of the planner. */
 void tsgd_planner_memory(void *planner, tsgd_memory_fn *each, void *user);
+
+/* What it remembers has been filled from a snapshot; false: no run could have had that. */
+bool tsgd_planner_resumed(struct planner *p);
 
 /* Whether round t can be planned: it is the next one, there is room for an evaluation of it, and R5
  * holds.                                                                                        */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum tsgd_piece_type { TSGD_PIECE_U8, TSGD_PIECE_U32, TSGD_PIECE_U64, TSGD_PIECE_F64 };
+enum tsgd_piece_type { TSGD_PIECE_U32, TSGD_PIECE_U64, TSGD_PIECE_F64 };
 
 #define TSGD_WHOLE_RUN UINT32_MAX       /* in place of a population */
 

@@ -48,6 +48,20 @@ done:
     return st;
 }
 
+json_t *tsgd_saved_metadata(const struct tsgd_saved *saved)
+{
+    char shape[40], classes[12], normalize[TSGD_NORM_TEXT];
+    const struct tsgd_shape *in = &saved->shape;
+    if (!saved->classes)
+        return json_pack("{ss ss}", "format", "pt", "telesgd.model", saved->model);
+    snprintf(shape, sizeof shape, "%ux%ux%u", in->channels, in->height, in->width);
+    snprintf(classes, sizeof classes, "%u", saved->classes);
+    tsgd_norm_text(&saved->norm, normalize);
+    return json_pack("{ss ss ss ss ss}", "format", "pt", "telesgd.model", saved->model,
+                     "telesgd.shape", shape, "telesgd.classes", classes, "telesgd.normalize",
+                     normalize);
+}
+
 enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, const char *model,
                                         const struct tsgd_norm *norm, const float *x,
                                         struct tsgd_error *err)
@@ -55,15 +69,11 @@ enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, con
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_tensor **tensors = NULL;
     uint32_t n = tsgd_net_tensors(net, NULL, 0);
-    char shape[40], classes[12], normalize[TSGD_NORM_TEXT];
-    snprintf(shape, sizeof shape, "%ux%ux%u", net->in.channels, net->in.height, net->in.width);
-    snprintf(classes, sizeof classes, "%u", net->classes);
+    struct tsgd_saved saved = {.shape = net->in, .classes = net->classes, .norm = *norm};
+    snprintf(saved.model, sizeof saved.model, "%s", model);
     TRY(TSGD_NEW(&tensors, n, "tensors", err));
     tsgd_net_tensors(net, tensors, n);
-    tsgd_norm_text(norm, normalize);
-    TRY(write_tensors(f, tensors, n, json_pack("{ss ss ss ss ss}", "format", "pt", "telesgd.model",
-                                               model, "telesgd.shape", shape, "telesgd.classes",
-                                               classes, "telesgd.normalize", normalize), x, err));
+    TRY(write_tensors(f, tensors, n, tsgd_saved_metadata(&saved), x, err));
 done:
     free(tensors);
     return st;
@@ -72,11 +82,13 @@ done:
 enum tsgd_status tsgd_safetensors_write_one(FILE *f, const struct tsgd_tensor *t, const char *model,
                                             const float *x, struct tsgd_error *err)
 {
-    return write_tensors(f, &t, 1, json_pack("{ss ss}", "format", "pt", "telesgd.model", model), x,
-                         err);
+    struct tsgd_saved saved = {.classes = 0};
+    snprintf(saved.model, sizeof saved.model, "%s", model);
+    return write_tensors(f, &t, 1, tsgd_saved_metadata(&saved), x, err);
 }
 
-static enum tsgd_status short_file(const char *path, struct tsgd_tensor_file *s, struct tsgd_error *err)
+static enum tsgd_status short_file(const char *path, struct tsgd_tensor_file *s,
+                                   struct tsgd_error *err)
 {
     if (ferror(s->f))
         return tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", path, strerror(errno));

@@ -19,6 +19,9 @@ struct tsgd_saved {
     struct tsgd_norm norm;          /* what its samples were normalised by */
 };
 
+/* The metadata, for the caller to json_decref. NULL: no memory. */
+json_t *tsgd_saved_metadata(const struct tsgd_saved *saved);
+
 /* Writes the row x of `net`, which tsgd_model_build made from `model`, trained on samples that were
  * normalised by `norm`. TSGD_EIO is left to the caller's commit (ferror); TSGD_ENOMEM.          */
 enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, const char *model,

@@ -26,6 +26,19 @@ done:
     return st;
 }
 
+static enum tsgd_status set_checkpoints(struct tsgd_job *j, struct tsgd_error *err)
+{
+    struct tsgd_checkpoints *c = &j->config.checkpoints;
+    j->config.resumes = j->resume != NULL;
+    j->config.first_round = j->resume ? j->resume->round : 0;
+    if (!j->keeper)
+        return TSGD_OK;
+    c->write = tsgd_keeper_write;
+    c->user = j->keeper;
+    c->ask = &j->keeper->ask;
+    return tsgd_interval_parse(j->setup->s->checkpoint_every, &c->every_rounds, &c->every_ns, err);
+}
+
 static struct tsgd_engine_config configure(const struct tsgd_job *j,
                                            const struct tsgd_audience *audience)
 {
@@ -61,12 +74,14 @@ enum tsgd_status tsgd_job_init(struct tsgd_job *out, struct tsgd_setup *setup,
                                const struct tsgd_audience *audience, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    *out = (struct tsgd_job){.setup = setup, .n = n};
+    *out = (struct tsgd_job){.setup = setup, .n = n, .keeper = audience->keeper,
+                             .resume = audience->resume};
     TRY(TSGD_NEW(&out->population, n, "populations", err));
     TRY(TSGD_NEW(&out->rate, n, "populations", err));
     for (uint32_t q = 0; q < n; q++)
         TRY(make(out, q, setup, &member[q], err));
     out->config = configure(out, audience);
+    TRY(set_checkpoints(out, err));
     TRY(tsgd_mem_check(tsgd_job_bytes(out), "training", remedy(out), err));
 done:
     return st;
@@ -82,6 +97,16 @@ void tsgd_job_release(struct tsgd_job *j)
 
 size_t tsgd_job_bytes(const struct tsgd_job *j) { return tsgd_engine_bytes(&j->config); }
 
+static enum tsgd_status fill(struct tsgd_job *j, struct tsgd_error *err)
+{
+    struct tsgd_resume *r = j->resume;
+    enum tsgd_status st = tsgd_resume_read(r, j->setup, j->keeper->extra, j->keeper->n_extra,
+                                           tsgd_engine_snapshot(j->engine), err);
+    if (st == TSGD_OK && !tsgd_engine_resume(j->engine))
+        st = tsgd_fail(err, TSGD_EFORMAT, "%s: holds numbers that no run could have", r->path);
+    return st;
+}
+
 enum tsgd_status tsgd_job_start(struct tsgd_job *j, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -89,6 +114,8 @@ enum tsgd_status tsgd_job_start(struct tsgd_job *j, struct tsgd_error *err)
     if (r->kind->prepare)
         TRY(r->kind->prepare(r->task, err));
     TRY(tsgd_engine_create(&j->engine, &j->config, err));
+    if (j->resume)
+        TRY(fill(j, err));
     TRY(tsgd_engine_start(j->engine, err));
 done:
     return st;

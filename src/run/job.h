@@ -5,7 +5,7 @@
 #ifndef TSGD_RUN_JOB_H
 #define TSGD_RUN_JOB_H
 
-#include "run/setup.h"
+#include "run/resume.h"
 
 /* A population to be: k tokens with step size lr. */
 struct tsgd_member {
@@ -20,6 +20,8 @@ struct tsgd_audience {
     bool awaits_verdict;        /* judge may end a population (TSGD_END_HERE) */
     bool independent;           /* a population that diverges drops out alone */
     const _Atomic bool *stop;   /* ends the job early, also before it starts; or NULL */
+    struct tsgd_keeper *keeper; /* of its checkpoints; NULL: there are none */
+    struct tsgd_resume *resume; /* where it begins; NULL: anew. Needs a keeper */
 };
 
 struct tsgd_job {
@@ -30,6 +32,8 @@ struct tsgd_job {
     struct tsgd_rate *rate;     /* [n] the populations' own */
     struct tsgd_engine_config config;
     struct tsgd_engine *engine; /* NULL: not started */
+    struct tsgd_keeper *keeper;
+    struct tsgd_resume *resume;
 };
 
 /* Makes the populations, and sees that their engine would fit in memory. On error *out may be
@@ -43,7 +47,8 @@ void tsgd_job_release(struct tsgd_job *j);
 /* Bytes that its engine takes, or would take. */
 size_t tsgd_job_bytes(const struct tsgd_job *j);
 
-/* Takes all that the engine needs, and starts its threads, which wait. TSGD_ENOMEM, TSGD_EINVAL. */
+/* Takes all that the engine needs, fills it from the checkpoint where there is one, and starts its
+ * threads, which wait. TSGD_ENOMEM, TSGD_EINVAL; TSGD_EFORMAT, TSGD_EIO: the checkpoint.        */
 enum tsgd_status tsgd_job_start(struct tsgd_job *j, struct tsgd_error *err);
 
 /* Trains, in the calling thread and others. Requires start. Errors as tsgd_engine_run. */

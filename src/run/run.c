@@ -8,12 +8,15 @@
 #include "run/metrics.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 struct tsgd_run {
     struct tsgd_setup setup;
     struct tsgd_info info;
     struct tsgd_until until;
+    struct tsgd_keeper keeper;
+    struct tsgd_resume resume;
     struct tsgd_job job;        /* of one population */
     struct tsgd_life life;
 
@@ -23,6 +26,7 @@ struct tsgd_run {
     struct tsgd_eval last;
     bool reached;
     bool held;                  /* `last` meets until, and has not been told: see judge */
+    uint64_t samples_before;    /* that a run which resumes had used */
 };
 
 /* An evaluation that meets --until ends the run. With a final average it is held back, because the
@@ -50,34 +54,47 @@ enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_run *r = NULL;
+    struct tsgd_settings *whole = NULL;
     *out = NULL;
     TRY(TSGD_NEW(&r, 1, "run", err));
     tsgd_life_create(&r->life);
-    TRY(tsgd_setup_init(&r->setup, settings, TSGD_FOR_TRAIN, err));
+    TRY(tsgd_resume_settings(&whole, &r->resume, settings, "train", err));
+    TRY(tsgd_setup_init(&r->setup, whole, TSGD_FOR_TRAIN, err));
     struct tsgd_settings *s = r->setup.s;
+    TRY(tsgd_keeper_init(&r->keeper, &r->setup, "train", whole, err));
     if (s->until)
         TRY(tsgd_until_parse(&r->until, s->until, err));
     TRY(tsgd_setup_make(&r->setup, shelf, err));
+    if (s->resume)
+        TRY(tsgd_resume_check(&r->resume, &r->setup, err));
     TRY(tsgd_job_init(&r->job, &r->setup, &(struct tsgd_member){r->setup.tokens, s->lr}, 1,
                       &(struct tsgd_audience){
                           .judge = judge, .user = r, .awaits_verdict = s->until != NULL,
-                          .stop = stop,
+                          .stop = stop, .keeper = s->checkpoint ? &r->keeper : NULL,
+                          .resume = s->resume ? &r->resume : NULL,
                       }, err));
     if (TSGD_HAS(s, validation))
         TRY(tsgd_setup_prepare_test(&r->setup, err));
     tsgd_setup_describe(&r->setup, r->job.tokens, tsgd_job_bytes(&r->job), &r->info);
+    r->info.resumed_round = r->resume.round;
     TRY(TSGD_FILL(s, gossip, tsgd_engine_slices(&r->job.config) ? "slices" : "rows", err));
     *out = r;
     r = NULL;
 done:
+    tsgd_settings_free(whole);
     tsgd_run_free(r);
     return st;
 }
 
 enum tsgd_status tsgd_run_start(struct tsgd_run *r, struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_job_start(&r->job, err);
-    return st != TSGD_OK ? st : tsgd_setup_write_split(&r->setup, err);
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_job_start(&r->job, err));
+    r->samples_before = tsgd_engine_samples(r->job.engine, 0);
+    TRY(tsgd_keeper_check(r->setup.s, err));
+    TRY(tsgd_setup_write_split(&r->setup, err));
+done:
+    return st;
 }
 
 size_t tsgd_run_own_bytes(const struct tsgd_run *r) { return tsgd_job_bytes(&r->job); }
@@ -139,6 +156,7 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
                                 struct tsgd_summary *summary, struct tsgd_error *err)
 {
     struct tsgd_outcome o;
+    struct tsgd_error last;
     enum tsgd_status st = tsgd_life_begin(&r->life, "tsgd_run_train", err);
     if (st != TSGD_OK)
         return st;
@@ -153,8 +171,8 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
     if (summary) {
         *summary = (struct tsgd_summary){
             .last = r->last,
-            .wall_seconds = o.seconds,
-            .samples_per_second = (double)r->last.samples / o.busy_seconds,
+            .wall_seconds = r->resume.seconds + o.seconds,
+            .samples_per_second = (double)(r->last.samples - r->samples_before) / o.busy_seconds,
             .share_step = o.share[0], .share_mix = o.share[1], .share_eval = o.share[2],
             .share_wait = o.share[3], .share_other = o.share[4],
             .steals = o.steals, .sleeps = o.sleeps,
@@ -162,9 +180,22 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
             .has_until = r->setup.s->until != NULL, .reached = r->reached,
             .diverged_round = o.diverged_round, .diverged_token = o.diverged_token,
         };
+        summary->checkpoints = tsgd_engine_checkpoints(r->job.engine, &last);
+        summary->checkpoint_failed = last.status != TSGD_OK;
         test(r, &o, summary);
     }
     return o.diverged ? tell_divergence(&o, err) : TSGD_OK;
+}
+
+void tsgd_run_on_checkpoint(struct tsgd_run *r, tsgd_checkpoint_fn *tell, void *user)
+{
+    r->keeper.tell = tell;
+    r->keeper.user = user;
+}
+
+void tsgd_run_checkpoint(struct tsgd_run *r)
+{
+    atomic_store_explicit(&r->keeper.ask, true, memory_order_relaxed);
 }
 
 void tsgd_run_stop(struct tsgd_run *r) { tsgd_engine_stop(r->job.engine); }
@@ -260,6 +291,8 @@ void tsgd_run_free(struct tsgd_run *r)
     if (!r)
         return;
     tsgd_job_release(&r->job);
+    tsgd_resume_close(&r->resume);
+    tsgd_keeper_release(&r->keeper);
     tsgd_setup_release(&r->setup);
     free(r);
 }

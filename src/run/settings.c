@@ -29,6 +29,7 @@ enum { REAL_TEXT = 40 };
 #define WORDS_SLOW_LINKS "simulated networks with slow links"
 #define WORDS_PREFERRED_LINKS "simulated networks with preferred links"
 #define WORDS_TRACE "runs that are traced"
+#define WORDS_CHECKPOINT "runs with checkpoints"
 #define WORDS_PROGRAM "the program telesgd"
 
 /* What a run lacks that has no such owner; NULL: it has another kind of model. */
@@ -40,6 +41,7 @@ static const char *const needs[TSGD_OWNERS] = {
     [TSGD_OWNER_SLOW_LINKS] = "--link-cost, which says what is slow",
     [TSGD_OWNER_PREFERRED_LINKS] = "--link-cost preferred",
     [TSGD_OWNER_TRACE] = "--trace, the file to record into",
+    [TSGD_OWNER_CHECKPOINT] = "--checkpoint, the file to write to",
 };
 
 /* ---- the table ---- */
@@ -65,6 +67,7 @@ static const char *const needs[TSGD_OWNERS] = {
 #define ABOUT_STEP "Local step"
 #define ABOUT_LENGTH "Length and evaluation"
 #define ABOUT_OUTPUT "Output"
+#define ABOUT_CHECKPOINT "Checkpoints"
 #define ABOUT_MACHINE "Machine"
 
 #define TRAIN TSGD_FOR_TRAIN

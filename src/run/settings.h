@@ -72,6 +72,7 @@ enum tsgd_owner {
     TSGD_OWNER_SLOW_LINKS,      /* one with slow links */
     TSGD_OWNER_PREFERRED_LINKS, /* one whose preferred links are not slow */
     TSGD_OWNER_TRACE,
+    TSGD_OWNER_CHECKPOINT,      /* a run that writes checkpoints */
     TSGD_OWNER_PROGRAM,         /* the program telesgd; the library refuses it */
     TSGD_OWNERS
 };

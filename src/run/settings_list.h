@@ -283,6 +283,22 @@ SETTING(completion, "completion", CHOICE, "SHELL", ONE_OF("bash|zsh"), UNSET("no
         PROGRAM, OUTPUT, HELP,
         "print what makes this shell complete commands, options and values")
 
+SETTING(checkpoint, "checkpoint", TEXT, "FILE", ANYTHING, UNSET("the file of --resume, or none"),
+        ABOUT_CHECKPOINT, RUN, OUTPUT, TRAIN | TUNE | COMMON,
+        "write to FILE, now and then, all that it takes to go on after a stop or a crash. SIGUSR1 "
+        "asks for one; SIGINT and SIGTERM write one and end the training")
+SETTING(checkpoint_every, "checkpoint-every", TEXT, "R|TIME", ANYTHING, IS("60s"),
+        ABOUT_CHECKPOINT, CHECKPOINT, OUTPUT, TRAIN | TUNE | SWEEP,
+        "write one at rounds that are multiples of R, or when a TIME such as 30s, 5m or 2h has "
+        "passed since the last; never: only when a signal asks for it")
+SETTING(keep, "keep", COUNT, "N", RANGE(1, 1000), IS("1"), ABOUT_CHECKPOINT, CHECKPOINT, OUTPUT,
+        TRAIN | TUNE,
+        "keep the N newest checkpoints: FILE, and the older ones as FILE.1, FILE.2, ..")
+SETTING(resume, "resume", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_CHECKPOINT, RUN, OUTPUT,
+        TRAIN | TUNE | COMMON,
+        "go on from this checkpoint, to the same bits as if there had been no stop. What changes "
+        "the result is as it was and need not be given again; --log continues the log there")
+
 SETTING(seed, "seed", COUNT, "N", ANYTHING, IS("0"), ABOUT_MACHINE, RUN, RESULT,
         TRAIN | TUNE | EVAL | TOPOLOGY | SPLIT,
         "of all randomness; same seed, same bits, for any number of threads")

@@ -43,7 +43,7 @@ static unsigned owners_of(const struct tsgd_settings *s, const struct tsgd_task_
                            s->compute_seconds},
         {TSGD_OWNER_SLOW_LINKS, s->link_cost},
         {TSGD_OWNER_PREFERRED_LINKS, s->link_cost && !strcmp(s->link_cost, "preferred")},
-        {TSGD_OWNER_TRACE, s->trace},
+        {TSGD_OWNER_TRACE, s->trace}, {TSGD_OWNER_CHECKPOINT, s->checkpoint},
     };
     unsigned owners = kind->owners;
     for (size_t i = 0; i < sizeof found / sizeof *found; i++)
@@ -288,7 +288,7 @@ static enum tsgd_status make_network(struct tsgd_setup *r, struct tsgd_error *er
     return has(r, TSGD_OWNER_CLOCK) ? tsgd_network_make(&r->network, &o, err) : TSGD_OK;
 }
 
-static uint64_t init_hash(const struct tsgd_setup *r)
+uint64_t tsgd_setup_init_hash(const struct tsgd_setup *r)
 {
     const struct tsgd_task *t = r->task;
     return r->s->init ? tsgd_hash(t->init, t->problem->dim * sizeof *t->init) : 0;
@@ -299,8 +299,8 @@ static enum tsgd_status check_hash(const char *option, const char *path, uint64_
 {
     if (found == wanted)
         return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "%s: '%.200s' has changed since the run that --config "
-                     "repeats: its hash is %016" PRIx64 ", want %016" PRIx64, option, path, found,
+    return tsgd_fail(err, TSGD_EINVAL, "%s: '%.200s' has changed since the run that is "
+                     "repeated: its hash is %016" PRIx64 ", want %016" PRIx64, option, path, found,
                      wanted);
 }
 
@@ -314,7 +314,7 @@ static enum tsgd_status check_expected(const struct tsgd_setup *r, struct tsgd_e
     if (e->split && r->s->split)
         TRY(check_hash("--split", r->s->split, found.split_hash, e->split_hash, err));
     if (e->init && r->s->init)
-        TRY(check_hash("--init", r->s->init, init_hash(r), e->init_hash, err));
+        TRY(check_hash("--init", r->s->init, tsgd_setup_init_hash(r), e->init_hash, err));
 done:
     return st;
 }
@@ -475,7 +475,7 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     out->parameters = r->task->problem->dim;
     out->tokens = tokens;
     out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s->threads);
-    out->init_hash = init_hash(r);
+    out->init_hash = tsgd_setup_init_hash(r);
     r->kind->describe(r->task, out);
     if (r->test_scratch)
         out->memory_bytes = tsgd_add(out->memory_bytes, r->task->test->scratch_bytes);

@@ -62,6 +62,9 @@ void tsgd_setup_test(const struct tsgd_setup *r, const float *x, double *loss, d
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out);
 
+/* XXH3-64 of the floats that --init gave; 0 without it. */
+uint64_t tsgd_setup_init_hash(const struct tsgd_setup *r);
+
 /* Writes the split where --save-split asks for it. */
 enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_error *err);
 

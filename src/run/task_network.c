@@ -14,6 +14,8 @@ struct training {
     struct tsgd_dataset data;   /* its samples are the shelf's; normalised for this task */
     const struct tsgd_shares *shares;
     struct tsgd_net net;
+    const struct tsgd_tensor **tensor;  /* [tensors] of the net */
+    uint32_t tensors;
     struct tsgd_supervised supervised, test;
 };
 
@@ -36,6 +38,7 @@ static void release(struct tsgd_task *task)
     struct training *t = (struct training *)task;
     if (!t)
         return;
+    free(t->tensor);
     tsgd_net_release(&t->net);
     free(t->task.init);
     free(t);
@@ -79,6 +82,9 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));
     TRY(TSGD_NEW(&t->task.init, t->net.dim, "parameters", err));
+    t->tensors = tsgd_net_tensors(&t->net, NULL, 0);
+    TRY(TSGD_NEW(&t->tensor, t->tensors, "tensors", err));
+    tsgd_net_tensors(&t->net, t->tensor, t->tensors);
     if (s->init)
         TRY(tsgd_safetensors_read(s->init, &t->net, t->task.init, err));
     else
@@ -126,6 +132,20 @@ static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float
     return tsgd_safetensors_write(f, &t->net, t->model, &t->data.norm, x, err);
 }
 
+static void identify(const struct tsgd_task *task, struct tsgd_saved *out)
+{
+    const struct training *t = (const struct training *)task;
+    *out = (struct tsgd_saved){.shape = t->net.in, .classes = t->net.classes,
+                               .norm = t->data.norm};
+    snprintf(out->model, sizeof out->model, "%s", t->model);
+}
+
+static const struct tsgd_tensor *tensor(const struct tsgd_task *task, uint32_t i)
+{
+    const struct training *t = (const struct training *)task;
+    return i < t->tensors ? t->tensor[i] : NULL;
+}
+
 const struct tsgd_task_ops tsgd_task_network = {
     .owners = 1u << TSGD_OWNER_DATA,
     .has_layers = true,
@@ -134,5 +154,7 @@ const struct tsgd_task_ops tsgd_task_network = {
     .describe = describe,
     .write_split = write_split,
     .write = write,
+    .identify = identify,
+    .tensor = tensor,
     .free = release,
 };

@@ -111,6 +111,17 @@ static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float
     return tsgd_safetensors_write_one(f, &((const struct synthetic *)task)->x, "quadratic", x, err);
 }
 
+static void identify(const struct tsgd_task *task, struct tsgd_saved *out)
+{
+    (void)task;
+    *out = (struct tsgd_saved){.model = "quadratic"};
+}
+
+static const struct tsgd_tensor *tensor(const struct tsgd_task *task, uint32_t i)
+{
+    return i == 0 ? &((const struct synthetic *)task)->x : NULL;
+}
+
 const struct tsgd_task_ops tsgd_task_quadratic = {
     .owners = 1u << TSGD_OWNER_QUADRATIC,
     .resolve = resolve,
@@ -118,5 +129,7 @@ const struct tsgd_task_ops tsgd_task_quadratic = {
     .prepare = prepare,
     .describe = describe,
     .write = write,
+    .identify = identify,
+    .tensor = tensor,
     .free = release,
 };

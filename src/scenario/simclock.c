@@ -9,8 +9,8 @@ struct arrival {
 };
 
 struct token {
-    double mixed, stepped;      /* when its last mix, and its last step, ended */
-    uint32_t at, to;            /* where it is, and is to be in the round to come */
+    double stepped;             /* when its last step ended */
+    uint32_t to;                /* where it is to be in the round to come */
     uint32_t gradients;
     bool started;               /* it has been through a round: its rows are its own */
     bool rests, isolated;
@@ -20,6 +20,8 @@ struct tsgd_simclock {
     const struct tsgd_network *network;
     uint64_t teleport_bytes, gossip_bytes;
     struct token *token;
+    double *mixed;              /* [tokens] when its last mix ended */
+    uint32_t *at;               /* [tokens] where it is */
     double *idle, *port;        /* [nodes] end of the last step, of the last incoming transfer */
     struct arrival *arrival;    /* [tokens] of one token, for the serial port */
     uint32_t tokens, nodes;
@@ -27,7 +29,8 @@ struct tsgd_simclock {
 
 size_t tsgd_simclock_bytes(uint32_t tokens, uint32_t nodes)
 {
-    size_t token = sizeof(struct token) + sizeof(struct arrival);
+    size_t token = sizeof(struct token) + sizeof(double) + sizeof(uint32_t) +
+                   sizeof(struct arrival);
     return tsgd_add(tsgd_mul(tokens, token), tsgd_mul(nodes, 2 * sizeof(double)));
 }
 
@@ -45,11 +48,13 @@ enum tsgd_status tsgd_simclock_create(struct tsgd_simclock **out,
     c->tokens = tokens;
     c->nodes = nodes;
     TRY(TSGD_NEW(&c->token, tokens, "simulated clock", err));
+    TRY(TSGD_NEW(&c->mixed, tokens, "simulated clock", err));
+    TRY(TSGD_NEW(&c->at, tokens, "simulated clock", err));
     TRY(TSGD_NEW(&c->arrival, tokens, "simulated clock", err));
     TRY(TSGD_NEW(&c->idle, nodes, "simulated clock", err));
     TRY(TSGD_NEW(&c->port, nodes, "simulated clock", err));
     for (uint32_t a = 0; a < tokens; a++)
-        c->token[a].at = a;
+        c->at[a] = a;
     *out = c;
     c = NULL;
 done:
@@ -62,6 +67,8 @@ void tsgd_simclock_free(struct tsgd_simclock *c)
     if (!c)
         return;
     free(c->token);
+    free(c->mixed);
+    free(c->at);
     free(c->arrival);
     free(c->idle);
     free(c->port);
@@ -79,7 +86,7 @@ void tsgd_simclock_visit(struct tsgd_simclock *c, uint32_t a, uint32_t node, uin
 void tsgd_simclock_rest(struct tsgd_simclock *c, uint32_t a, bool isolated)
 {
     struct token *x = &c->token[a];
-    x->to = x->at;
+    x->to = c->at[a];
     x->rests = true;
     x->isolated = isolated;
 }
@@ -97,19 +104,20 @@ static double receive(struct tsgd_simclock *c, double ready, uint32_t from, uint
 }
 
 /* K1, K2 */
-static void step(struct tsgd_simclock *c, struct token *x)
+static void step(struct tsgd_simclock *c, uint32_t a)
 {
-    double there = x->mixed;
-    if (x->started && x->to != x->at)
-        there = receive(c, there, x->at, x->to, c->teleport_bytes);
-    x->at = x->to;
+    struct token *x = &c->token[a];
+    double there = c->mixed[a];
+    if (x->started && x->to != c->at[a])
+        there = receive(c, there, c->at[a], x->to, c->teleport_bytes);
+    c->at[a] = x->to;
     x->started = true;
     x->stepped = there;
     if (x->rests)
         return;
-    x->stepped = later(there, c->idle[x->at]) +
-                 x->gradients * tsgd_network_step(c->network, x->at);
-    c->idle[x->at] = x->stepped;
+    x->stepped = later(there, c->idle[x->to]) +
+                 x->gradients * tsgd_network_step(c->network, x->to);
+    c->idle[x->to] = x->stepped;
 }
 
 static int by_ready_time(const void *a, const void *b)
@@ -124,24 +132,26 @@ static int by_ready_time(const void *a, const void *b)
 static void mix(struct tsgd_simclock *c, const struct tsgd_csr *w, uint32_t first, uint32_t a)
 {
     struct token *all = c->token + first, *x = &all[a];
+    const uint32_t *at = c->at + first;
+    double mixed = x->stepped;
     size_t n = 0;
-    x->mixed = x->stepped;
     for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1] && !x->isolated; i++) {
         uint32_t b = w->col[i];
         if (b != a && !all[b].isolated)
-            c->arrival[n++] = (struct arrival){all[b].stepped, b, all[b].at};
+            c->arrival[n++] = (struct arrival){all[b].stepped, b, at[b]};
     }
     if (c->network->serial && n > 1)
         qsort(c->arrival, n, sizeof *c->arrival, by_ready_time);
     for (size_t i = 0; i < n; i++)
-        x->mixed = later(x->mixed, receive(c, c->arrival[i].ready, c->arrival[i].from, x->at,
-                                           c->gossip_bytes));
+        mixed = later(mixed, receive(c, c->arrival[i].ready, c->arrival[i].from, at[a],
+                                     c->gossip_bytes));
+    c->mixed[first + a] = mixed;
 }
 
 void tsgd_simclock_round(struct tsgd_simclock *c, const struct tsgd_csr *w, uint32_t first)
 {
     for (uint32_t a = 0; a < w->n; a++)
-        step(c, &c->token[first + a]);
+        step(c, first + a);
     for (uint32_t a = 0; a < w->n; a++)
         mix(c, w, first, a);
 }
@@ -150,7 +160,7 @@ double tsgd_simclock_now(const struct tsgd_simclock *c, uint32_t first, uint32_t
 {
     double now = 0;
     for (uint32_t a = first; a < first + k; a++)
-        now = later(now, c->token[a].mixed);
+        now = later(now, c->mixed[a]);
     return now;
 }
 
@@ -195,7 +205,8 @@ static void memory(void *clock, tsgd_memory_fn *each, void *user)
 {
     struct tsgd_simclock *c = clock;
     const struct tsgd_piece piece[] = {
-        {"clock_token", TSGD_WHOLE_RUN, TSGD_PIECE_U8, c->token, c->tokens * sizeof *c->token},
+        {"clock_mixed", TSGD_WHOLE_RUN, TSGD_PIECE_F64, c->mixed, c->tokens},
+        {"clock_at", TSGD_WHOLE_RUN, TSGD_PIECE_U32, c->at, c->tokens},
         {"clock_idle", TSGD_WHOLE_RUN, TSGD_PIECE_F64, c->idle, c->nodes},
         {"clock_port", TSGD_WHOLE_RUN, TSGD_PIECE_F64, c->port, c->nodes},
     };
@@ -203,9 +214,21 @@ static void memory(void *clock, tsgd_memory_fn *each, void *user)
         each(user, &piece[i]);
 }
 
+static bool resumed(void *clock)
+{
+    struct tsgd_simclock *c = clock;
+    bool good = true;
+    for (uint32_t a = 0; a < c->tokens; a++) {
+        c->token[a].started = true;     /* snapshots are of later rounds than the first */
+        good &= c->at[a] < c->nodes;
+    }
+    return good;
+}
+
 static const struct tsgd_clock_ops ops = {
     .create = create, .free = free_clock, .bytes = bytes, .visit = visit, .rest = rest,
     .round = run_round, .now = now, .memory = memory,
+    .resumed = resumed,
 };
 
 struct tsgd_clock tsgd_network_clock(const struct tsgd_network *network)

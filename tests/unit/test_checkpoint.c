@@ -161,7 +161,7 @@ static struct tsgd_outcome run(struct setup *s, uint32_t threads, struct kept *f
         x->round = from->round;
         x->seconds = from->seconds;
         each_part(x, give_back, from);
-        tsgd_engine_resume(e);
+        cr_assert(tsgd_engine_resume(e));
     }
     cr_assert(tsgd_engine_run(e, &o, &err) == TSGD_OK && !o.diverged);
     tsgd_engine_free(e);

@@ -1,0 +1,300 @@
+#include "run/checkpoint.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- when ---- */
+
+enum tsgd_status tsgd_interval_parse(const char *text, uint64_t *rounds, uint64_t *ns,
+                                     struct tsgd_error *err)
+{
+    static const struct { char unit; uint64_t ns; } units[] = {
+        {'s', 1000000000}, {'m', 60000000000}, {'h', 3600000000000},
+    };
+    enum { MOST_SECONDS = 1000000000 };
+    char number[24] = "";
+    size_t n = strlen(text);
+    double value;
+    *rounds = *ns = 0;
+    if (!strcmp(text, "never") || (tsgd_parse_u64(text, rounds) && *rounds > 0))
+        return TSGD_OK;
+    if (n > 1 && n < sizeof number)
+        memcpy(number, text, n - 1);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (text[n - 1] == units[i].unit && tsgd_parse_double(number, &value) && value > 0 &&
+            value * (double)units[i].ns <= 1e9 * MOST_SECONDS) {
+            *ns = (uint64_t)(value * (double)units[i].ns);
+            return TSGD_OK;
+        }
+    return tsgd_fail(err, TSGD_EINVAL, "--checkpoint-every: '%.40s' is no number of rounds from 1 "
+                     "up, no time such as 30s, 5m or 2h, and not never", text);
+}
+
+/* ---- the tensors ---- */
+
+struct listing {
+    struct tsgd_sealed_tensor *tensor;
+    size_t n, max;
+};
+
+/* Room for one more; what does not fit is counted alone. */
+static struct tsgd_sealed_tensor *add(struct listing *l, struct tsgd_sealed_tensor *spare)
+{
+    return l->n++ < l->max ? &l->tensor[l->n - 1] : spare;
+}
+
+/* Rows of `many` tokens or nodes, each tensor of the model for itself. */
+static void add_rows(struct listing *l, const struct tsgd_snapshot *x,
+                     const struct tsgd_setup *setup, const char *prefix, float *row, uint64_t many)
+{
+    const struct tsgd_tensor *of;
+    struct tsgd_sealed_tensor spare;
+    for (uint32_t i = 0; (of = setup->kind->tensor(setup->task, i)) != NULL; i++) {
+        struct tsgd_sealed_tensor *t = add(l, &spare);
+        *t = (struct tsgd_sealed_tensor){
+            .dtype = "F32", .rank = of->rank + 1, .extent = {many}, .data = row + of->offset,
+            .blocks = many, .block_bytes = of->count * sizeof *row,
+            .stride_bytes = x->stride * sizeof *row,
+        };
+        for (uint32_t j = 0; j < of->rank; j++)
+            t->extent[j + 1] = of->extent[j];
+        snprintf(t->name, sizeof t->name, "%s%s", prefix, of->name);
+    }
+}
+
+static void add_piece(struct listing *l, const struct tsgd_piece *p, uint32_t populations)
+{
+    static const char *const dtype[] = {
+        [TSGD_PIECE_U32] = "I32", [TSGD_PIECE_U64] = "I64",
+        [TSGD_PIECE_F64] = "F64",
+    };
+    struct tsgd_sealed_tensor spare, *t = add(l, &spare);
+    *t = (struct tsgd_sealed_tensor){
+        .dtype = dtype[p->type], .rank = 1, .extent = {p->count}, .data = p->data, .blocks = 1,
+        .block_bytes = tsgd_piece_bytes(p), .stride_bytes = tsgd_piece_bytes(p),
+    };
+    if (p->population == TSGD_WHOLE_RUN || populations == 1)
+        snprintf(t->name, sizeof t->name, "telesgd.%s", p->name);
+    else
+        snprintf(t->name, sizeof t->name, "telesgd.%s.%u", p->name, p->population);
+}
+
+size_t tsgd_checkpoint_tensors(const struct tsgd_snapshot *x, const struct tsgd_setup *setup,
+                               const struct tsgd_sealed_tensor *extra, size_t n_extra,
+                               struct tsgd_sealed_tensor *tensor, size_t max)
+{
+    struct listing l = {tensor, 0, max};
+    struct tsgd_sealed_tensor spare;
+    char prefix[64];
+    for (uint32_t i = 0; i < tsgd_rule_exchanged(x->rule); i++) {
+        snprintf(prefix, sizeof prefix, "telesgd.%s.", x->rule->exchanged[i]);
+        add_rows(&l, x, setup, i ? prefix : "", x->exchanged[i], x->tokens);
+    }
+    for (uint32_t i = 0; i < tsgd_rule_own(x->rule); i++) {
+        snprintf(prefix, sizeof prefix, "telesgd.%s.", x->rule->own[i]);
+        add_rows(&l, x, setup, prefix, x->own[i], x->tokens);
+    }
+    if (x->rule->node) {
+        snprintf(prefix, sizeof prefix, "telesgd.node.%s.", x->rule->node);
+        add_rows(&l, x, setup, prefix, x->node, x->nodes);
+    }
+    const struct tsgd_piece own[] = {
+        {"loss", TSGD_WHOLE_RUN, TSGD_PIECE_F64, x->loss, x->tokens},
+        {"diverged", TSGD_WHOLE_RUN, TSGD_PIECE_U64, x->diverged, x->populations},
+    };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        add_piece(&l, &own[i], x->populations);
+    for (size_t i = 0; i < x->pieces; i++)
+        add_piece(&l, &x->piece[i], x->populations);
+    for (size_t i = 0; i < n_extra; i++)
+        *add(&l, &spare) = extra[i];
+    return l.n;
+}
+
+/* ---- the settings ---- */
+
+static bool stores(const struct tsgd_settings *s, size_t i)
+{
+    return tsgd_setting_rows[i].shown.changes_result && s->text[i];
+}
+
+/* Names and texts of the settings of the result; given: of those that were given alone. */
+static json_t *list_settings(const struct tsgd_settings *s, bool given)
+{
+    json_t *all = json_object();
+    bool bad = !all;
+    for (size_t i = 0; i < TSGD_SETTINGS; i++)
+        if (stores(s, i) && (!given || s->given[i]))
+            bad |= json_object_set_new(all, tsgd_setting_rows[i].shown.name,
+                                       json_string(s->text[i])) != 0;
+    if (!bad)
+        return all;
+    json_decref(all);
+    return NULL;
+}
+
+/* Whether JSON can hold it: it takes UTF-8 alone. */
+static bool can_hold(const char *text)
+{
+    json_t *word = json_string(text), *unchecked = json_string_nocheck(text);
+    bool refused = !word && unchecked;          /* not for want of memory */
+    json_decref(word);
+    json_decref(unchecked);
+    return !refused;
+}
+
+enum tsgd_status tsgd_keeper_init(struct tsgd_keeper *out, const struct tsgd_setup *setup,
+                                  const char *command, const struct tsgd_settings *asked,
+                                  struct tsgd_error *err)
+{
+    *out = (struct tsgd_keeper){.setup = setup, .command = command, .pass = 1};
+    if (!asked->checkpoint)
+        return TSGD_OK;
+    for (size_t i = 0; i < TSGD_SETTINGS; i++)
+        if (stores(asked, i) && !can_hold(asked->text[i]))
+            return tsgd_fail(err, TSGD_EINVAL, "--%s: '%.80s' is not UTF-8, and a checkpoint "
+                             "cannot hold it; want another name",
+                             tsgd_setting_rows[i].shown.name, asked->text[i]);
+    out->asked = list_settings(asked, true);
+    return out->asked ? TSGD_OK : tsgd_fail(err, TSGD_ENOMEM, "no memory for checkpoints");
+}
+
+void tsgd_keeper_release(struct tsgd_keeper *k)
+{
+    json_decref(k->asked);
+    k->asked = NULL;
+}
+
+enum tsgd_status tsgd_keeper_check(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    struct tsgd_outfile f = TSGD_OUTFILE_INIT;
+    enum tsgd_status st = s->checkpoint ?
+        tsgd_outfile_open(&f, s->checkpoint, "--checkpoint", err) : TSGD_OK;
+    tsgd_outfile_abandon(&f);
+    return st;
+}
+
+/* Adds a text, and takes `value` over; NULL stands for one that memory was too short for. */
+static bool set(json_t *meta, const char *key, json_t *value)
+{
+    return json_object_set_new(meta, key, value) == 0;
+}
+
+static json_t *dump(const json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_t *word = text ? json_string(text) : NULL;
+    free(text);
+    return word;
+}
+
+/* The metadata; NULL: no memory. */
+static json_t *describe(const struct tsgd_snapshot *x, const struct tsgd_keeper *k)
+{
+    struct tsgd_info found = {.split_hash = 0};
+    struct tsgd_saved saved;
+    json_t *settings = list_settings(k->setup->s, false);
+    k->setup->kind->describe(k->setup->task, &found);
+    k->setup->kind->identify(k->setup->task, &saved);
+    json_t *meta = tsgd_saved_metadata(&saved);
+    bool ok = meta && set(meta, "telesgd.checkpoint", json_string(TSGD_CHECKPOINT_FORMAT)) &&
+              set(meta, "telesgd.version", json_string(TELESGD_VERSION)) &&
+              set(meta, "telesgd.command", json_string(k->command)) &&
+              set(meta, "telesgd.round", json_sprintf("%" PRIu64, x->round)) &&
+              set(meta, "telesgd.pass", json_sprintf("%" PRIu64, k->pass)) &&
+              set(meta, "telesgd.seconds", json_sprintf("%.9g", x->seconds)) &&
+              set(meta, "telesgd.split_hash", json_sprintf("%016" PRIx64, found.split_hash)) &&
+              set(meta, "telesgd.init_hash",
+                  json_sprintf("%016" PRIx64, tsgd_setup_init_hash(k->setup))) &&
+              set(meta, "telesgd.asked", dump(k->asked)) &&
+              set(meta, "telesgd.settings", dump(settings));
+    json_decref(settings);
+    if (ok)
+        return meta;
+    json_decref(meta);
+    return NULL;
+}
+
+/* ---- the files ---- */
+
+/* Moves FILE.1 to FILE.2 and so on, and gives FILE the name FILE.1 too: it keeps its own until the
+ * new file takes it, so there is always a whole one of that name.                               */
+static enum tsgd_status make_room(const char *path, uint64_t keep, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    size_t room = strlen(path) + 8;
+    char *older = NULL, *newer = NULL;
+    if (keep < 2 || access(path, F_OK) != 0)
+        return TSGD_OK;
+    TRY(TSGD_NEW(&older, room, "--checkpoint", err));
+    TRY(TSGD_NEW(&newer, room, "--checkpoint", err));
+    for (uint64_t i = keep - 1; i > 1; i--) {
+        snprintf(older, room, "%s.%" PRIu64, path, i);
+        snprintf(newer, room, "%s.%" PRIu64, path, i - 1);
+        if (rename(newer, older) != 0 && errno != ENOENT)
+            TRY(tsgd_fail(err, TSGD_EIO, "--keep: cannot rename '%s' to '%s': %s", newer, older,
+                          strerror(errno)));
+    }
+    snprintf(older, room, "%s.1", path);
+    unlink(older);
+    if (link(path, older) != 0 && rename(path, older) != 0)     /* some file systems have no links */
+        TRY(tsgd_fail(err, TSGD_EIO, "--keep: cannot rename '%s' to '%s': %s", path, older,
+                      strerror(errno)));
+done:
+    free(older);
+    free(newer);
+    return st;
+}
+
+static void tell(const struct tsgd_keeper *k, const struct tsgd_checkpoint *c)
+{
+    if (k->tell)
+        k->tell(c, k->user);
+}
+
+static enum tsgd_status write_file(const struct tsgd_snapshot *x, const struct tsgd_keeper *k,
+                                   struct tsgd_checkpoint *told, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_settings *s = k->setup->s;
+    struct tsgd_outfile f = TSGD_OUTFILE_INIT;
+    struct tsgd_sealed_tensor *tensor = NULL;
+    size_t n = tsgd_checkpoint_tensors(x, k->setup, k->extra, k->n_extra, NULL, 0);
+    TRY(TSGD_NEW(&tensor, n, "a checkpoint", err));
+    tsgd_checkpoint_tensors(x, k->setup, k->extra, k->n_extra, tensor, n);
+    TRY(tsgd_outfile_open(&f, s->checkpoint, "--checkpoint", err));
+    TRY(tsgd_sealed_write(f.f, tensor, n, describe(x, k), err));
+    long end = fseek(f.f, 0, SEEK_END) == 0 ? ftell(f.f) : 0;
+    told->bytes = end > 0 ? (uint64_t)end : 0;
+    tell(k, told);
+    TRY(make_room(f.path, s->keep, err));
+    TRY(tsgd_outfile_commit(&f, err));
+done:
+    tsgd_outfile_abandon(&f);
+    free(tensor);
+    return st;
+}
+
+enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
+                                   struct tsgd_error *err)
+{
+    const struct tsgd_keeper *k = keeper;
+    uint64_t start = tsgd_now_ns();
+    struct tsgd_error why = {.status = TSGD_OK};
+    struct tsgd_checkpoint told = {.path = k->setup->s->checkpoint, .round = x->round};
+    enum tsgd_status st = write_file(x, k, &told, &why);
+    told.stage = st == TSGD_OK ? TSGD_CHECKPOINT_WRITTEN : TSGD_CHECKPOINT_FAILED;
+    told.seconds = (double)(tsgd_now_ns() - start) * 1e-9;
+    told.error = st == TSGD_OK ? NULL : &why;
+    tell(k, &told);
+    if (st != TSGD_OK && err)
+        *err = why;
+    return st;
+}

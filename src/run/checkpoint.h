@@ -1,0 +1,62 @@
+/* run/checkpoint.h: checkpoint files: what the engine has copied of x^t, and the settings that it
+ * belongs to, as a safetensors file with a checksum (model/sealed.h). A new one replaces the one
+ * before by a rename, once it is on the disk; so there is always a whole one.
+ *
+ *     CONV1.WEIGHT, ..             F32  x of all tokens under PyTorch's names, [tokens, shape]
+ *     telesgd.ROW.CONV1.WEIGHT     F32  the other rows that travel with a token, in the same way
+ *     telesgd.node.ROW.CONV1.WEIGHT  F32  the row that stays with a node, [nodes, shape]
+ *     telesgd.loss                 F64  training losses since the last evaluation, [tokens]
+ *     telesgd.diverged             I64  round << 32 | token + 1 of a divergence, or -1
+ *     telesgd.NAME[.POPULATION]         what the plan cannot compute again: visits, holder, ..
+ *     telesgd.search.NAME               of a search: what its earlier passes have found
+ *
+ * Unsigned integers are stored as signed ones of the same bits, which more tools can read.      */
+#ifndef TSGD_RUN_CHECKPOINT_H
+#define TSGD_RUN_CHECKPOINT_H
+
+#include "engine/engine.h"
+#include "model/sealed.h"
+#include "run/setup.h"
+
+/* In `telesgd.checkpoint` of the metadata. It counts up when older files can no longer be read. */
+#define TSGD_CHECKPOINT_FORMAT "1"
+
+/* "100": every 100 rounds; "30s", "5m", "2h"; "never". TSGD_EINVAL. */
+enum tsgd_status tsgd_interval_parse(const char *text, uint64_t *rounds, uint64_t *ns,
+                                     struct tsgd_error *err);
+
+/* What the checkpoints of a job are made of, besides the snapshot. */
+struct tsgd_keeper {
+    const struct tsgd_setup *setup;
+    const char *command;        /* "train" or "tune" */
+    json_t *asked;              /* settings of the result as they were given */
+    const struct tsgd_sealed_tensor *extra;     /* [n_extra] more to store */
+    size_t n_extra;
+    uint64_t pass;              /* of a search, from 1; a run has one */
+    _Atomic bool ask;           /* asks for one soon; relaxed: it carries no data */
+    tsgd_checkpoint_fn *tell;   /* NULL: nobody */
+    void *user;
+};
+
+/* Of a setup that will checkpoint what these settings ask for. On error it may be released.
+ * TSGD_ENOMEM. TSGD_EINVAL: a setting of the result cannot be stored, because it is not UTF-8.  */
+enum tsgd_status tsgd_keeper_init(struct tsgd_keeper *out, const struct tsgd_setup *setup,
+                                  const char *command, const struct tsgd_settings *asked,
+                                  struct tsgd_error *err);
+void tsgd_keeper_release(struct tsgd_keeper *k);
+
+/* Whether --checkpoint, if it is given, can be written. TSGD_EIO. */
+enum tsgd_status tsgd_keeper_check(const struct tsgd_settings *s, struct tsgd_error *err);
+
+/* For tsgd_checkpoints.write; `keeper` is a struct tsgd_keeper. TSGD_EIO, TSGD_ENOMEM: the previous
+ * checkpoint is still there.                                                                    */
+enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
+                                   struct tsgd_error *err);
+
+/* The tensors of a snapshot, and after them the extra ones: as many as fit into tensor[max]; returns
+ * how many there are.                                                                           */
+size_t tsgd_checkpoint_tensors(const struct tsgd_snapshot *x, const struct tsgd_setup *setup,
+                               const struct tsgd_sealed_tensor *extra, size_t n_extra,
+                               struct tsgd_sealed_tensor *tensor, size_t max);
+
+#endif

@@ -1,0 +1,227 @@
+#include "run/resume.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- what the file is ---- */
+
+static enum tsgd_status no_checkpoint(const char *path, const char *key, struct tsgd_error *err)
+{
+    return tsgd_fail(err, TSGD_EFORMAT, "%s: is no checkpoint of telesgd: its metadata have no %s",
+                     path, key);
+}
+
+/* A text of JSON in the metadata, which must be an object of texts. */
+static enum tsgd_status parse(json_t **out, const struct tsgd_resume *r, const char *key,
+                              struct tsgd_error *err)
+{
+    const char *text = tsgd_sealed_meta(&r->file, key), *name;
+    json_t *value, *all = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    bool good = json_is_object(all);
+    json_object_foreach(all, name, value)
+        good &= json_is_string(value);
+    if (!good) {
+        json_decref(all);
+        return no_checkpoint(r->path, key, err);
+    }
+    *out = all;
+    return TSGD_OK;
+}
+
+static enum tsgd_status expect(const struct tsgd_resume *r, const char *key, const char *want,
+                               const char *remedy, struct tsgd_error *err)
+{
+    const char *found = tsgd_sealed_meta(&r->file, key);
+    if (!found)
+        return no_checkpoint(r->path, key, err);
+    if (!strcmp(found, want))
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "--resume: '%s' has %s %.40s, want %s; %s", r->path, key,
+                     found, want, remedy);
+}
+
+static enum tsgd_status open_file(struct tsgd_resume *out, const char *path, const char *command,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const uint64_t most_rounds = (uint64_t)tsgd_setting_rows[TSGD_SET_rounds].most;
+    TRY(TSGD_NEW(&out->path, strlen(path) + 1, "--resume", err));
+    strcpy(out->path, path);
+    TRY(tsgd_sealed_open(&out->file, path, err));
+    TRY(expect(out, "telesgd.checkpoint", TSGD_CHECKPOINT_FORMAT,
+               "it was written by another version of telesgd", err));
+    TRY(expect(out, "telesgd.version", TELESGD_VERSION,
+               "resume it with the telesgd that wrote it: another version may compute other bits",
+               err));
+    TRY(expect(out, "telesgd.command", command, "resume it with the command that wrote it", err));
+    const char *round = tsgd_sealed_meta(&out->file, "telesgd.round");
+    const char *seconds = tsgd_sealed_meta(&out->file, "telesgd.seconds");
+    if (!round || !tsgd_parse_u64(round, &out->round) || out->round < 1 ||
+        out->round > most_rounds)
+        TRY(no_checkpoint(path, "telesgd.round from 1 up", err));
+    const char *pass = tsgd_sealed_meta(&out->file, "telesgd.pass");
+    if (!pass || !tsgd_parse_u64(pass, &out->pass) || out->pass < 1)
+        TRY(no_checkpoint(path, "telesgd.pass from 1 up", err));
+    if (!seconds || !tsgd_parse_double(seconds, &out->seconds) || out->seconds < 0)
+        TRY(no_checkpoint(path, "telesgd.seconds", err));
+    TRY(parse(&out->settings, out, "telesgd.settings", err));
+    TRY(parse(&out->asked, out, "telesgd.asked", err));
+done:
+    return st;
+}
+
+void tsgd_resume_close(struct tsgd_resume *r)
+{
+    tsgd_tensor_file_close(&r->file);
+    json_decref(r->settings);
+    json_decref(r->asked);
+    free(r->path);
+    *r = (struct tsgd_resume){.path = NULL};
+}
+
+/* ---- settings ---- */
+
+/* What differs, in words: " lr 0.1 (found 0.05), seed 0 (found 1)". Long lists end in "..". */
+struct differences {
+    char text[600];
+    size_t used;
+    bool any;
+};
+
+static void differ(struct differences *d, const char *name, const char *then, const char *now)
+{
+    char one[160];
+    int n = snprintf(one, sizeof one, "%s %s %.50s (found %.50s)", d->any ? "," : "", name,
+                     then ? then : "none", now ? now : "none");
+    d->any = true;
+    if (n < 0 || d->used + (size_t)n + 5 > sizeof d->text) {
+        if (d->used + 5 <= sizeof d->text && (d->used < 2 || d->text[d->used - 1] != '.'))
+            d->used += (size_t)snprintf(d->text + d->used, 5, ", ..");
+        return;
+    }
+    d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "%s", one);
+}
+
+static enum tsgd_status refuse(const struct tsgd_resume *r, const struct differences *d,
+                               struct tsgd_error *err)
+{
+    return tsgd_fail(err, TSGD_EINVAL, "--resume: '%s' is of a run with%s; what changes the result "
+                     "must be as it was, or be left out", r->path, d->text);
+}
+
+/* The data may stand elsewhere; check looks at their split. */
+static bool may_change(size_t i) { return i == TSGD_SET_data_dir; }
+
+static const char *text_of(const json_t *settings, size_t i)
+{
+    return json_string_value(json_object_get(settings, tsgd_setting_rows[i].shown.name));
+}
+
+static bool same(const char *a, const char *b) { return a && b ? !strcmp(a, b) : a == b; }
+
+static enum tsgd_status give(const struct tsgd_resume *r, struct tsgd_settings *s,
+                             struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct differences d = {.used = 0};
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
+        const char *asked = text_of(r->asked, i), *resolved = text_of(r->settings, i);
+        if (!row->shown.changes_result || (s->given[i] && may_change(i)))
+            continue;
+        if (!s->given[i] && asked)
+            TRY(tsgd_settings_give(s, row, asked, r->path, err));
+        else if (s->given[i] && !same(s->text[i], asked) && !same(s->text[i], resolved))
+            differ(&d, row->shown.name, asked ? asked : resolved, s->text[i]);
+        else if (s->given[i] && !asked)     /* by default then: other settings may rule it out */
+            s->given[i] = false;
+    }
+    if (d.any)
+        return refuse(r, &d, err);
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_resume_settings(struct tsgd_settings **out, struct tsgd_resume *file,
+                                      const struct tsgd_settings *settings, const char *command,
+                                      struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_settings *s = NULL;
+    *out = NULL;
+    *file = (struct tsgd_resume){.path = NULL};
+    TRY(tsgd_settings_copy(&s, settings, err));
+    if (s->resume) {
+        TRY(open_file(file, s->resume, command, err));
+        TRY(give(file, s, err));
+        if (!s->checkpoint)
+            TRY(TSGD_FILL(s, checkpoint, s->resume, err));
+    }
+    *out = s;
+    s = NULL;
+done:
+    tsgd_settings_free(s);
+    return st;
+}
+
+static enum tsgd_status check_hash(const struct tsgd_resume *r, const char *key, uint64_t found,
+                                   const char *what, struct tsgd_error *err)
+{
+    char text[17];
+    const char *want = tsgd_sealed_meta(&r->file, key);
+    snprintf(text, sizeof text, "%016" PRIx64, found);
+    if (!want)
+        return no_checkpoint(r->path, key, err);
+    if (!strcmp(text, want))
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "--resume: %s changed since '%s' was written: the hash is "
+                     "%s, want %.16s", what, r->path, text, want);
+}
+
+enum tsgd_status tsgd_resume_check(const struct tsgd_resume *r, const struct tsgd_setup *setup,
+                                   struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct differences d = {.used = 0};
+    struct tsgd_info found = {.split_hash = 0};
+    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+        const char *then = text_of(r->settings, i), *now = setup->s->text[i];
+        if (tsgd_setting_rows[i].shown.changes_result && !may_change(i) && !same(then, now))
+            differ(&d, tsgd_setting_rows[i].shown.name, then, now);
+    }
+    if (d.any)
+        TRY(refuse(r, &d, err));
+    if (setup->s->rounds && r->round > setup->s->rounds)
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: is of round %llu, want at most %llu, the last one",
+                      r->path, (unsigned long long)r->round,
+                      (unsigned long long)setup->s->rounds));
+    setup->kind->describe(setup->task, &found);
+    TRY(check_hash(r, "telesgd.split_hash", found.split_hash,
+                   "the data, or their split, have", err));
+    TRY(check_hash(r, "telesgd.init_hash", tsgd_setup_init_hash(setup), "the file of --init has",
+                   err));
+done:
+    return st;
+}
+
+/* ---- the snapshot ---- */
+
+enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_setup *setup,
+                                  const struct tsgd_sealed_tensor *extra, size_t n_extra,
+                                  struct tsgd_snapshot *x, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_sealed_tensor *tensor = NULL;
+    size_t n = tsgd_checkpoint_tensors(x, setup, extra, n_extra, NULL, 0);
+    TRY(TSGD_NEW(&tensor, n, r->path, err));
+    tsgd_checkpoint_tensors(x, setup, extra, n_extra, tensor, n);
+    TRY(tsgd_sealed_read(&r->file, r->path, tensor, n, err));
+    x->round = r->round;
+    x->seconds = r->seconds;
+done:
+    free(tensor);
+    return st;
+}
