@@ -1,5 +1,7 @@
 #include "base/mem.h"
 
+#include "base/cgroup.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,34 +42,19 @@ void tsgd_unmap(void *p, size_t bytes)
         munmap(p, bytes ? bytes : 1);
 }
 
-/* First unsigned number after `key` at the start of a line of a small text file. */
-static bool read_number(const char *path, const char *key, uint64_t *out)
-{
-    char line[256];
-    bool found = false;
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return false;
-    while (!found && fgets(line, sizeof line, f))
-        found = !strncmp(line, key, strlen(key)) &&
-                sscanf(line + strlen(key), "%" SCNu64, out) == 1;
-    fclose(f);
-    return found;
-}
-
 size_t tsgd_mem_available(void)
 {
-    uint64_t kib, limit, used, cache;
-    size_t bytes = SIZE_MAX;
-    if (read_number("/proc/meminfo", "MemAvailable:", &kib))
-        bytes = tsgd_mul(kib, 1024);
-    if (read_number("/sys/fs/cgroup/memory.max", "", &limit) &&
-        read_number("/sys/fs/cgroup/memory.current", "", &used)) {
-        if (read_number("/sys/fs/cgroup/memory.stat", "file ", &cache))
-            used -= cache < used ? cache : used;    /* page cache makes room when asked */
-        size_t left = limit > used ? limit - used : 0;
-        bytes = left < bytes ? left : bytes;
-    }
+    char line[256];
+    uint64_t kib;
+    size_t bytes = tsgd_cgroup_memory("");
+    FILE *f = fopen("/proc/meminfo", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1) {
+            bytes = tsgd_mul(kib, 1024) < bytes ? tsgd_mul(kib, 1024) : bytes;
+            break;
+        }
+    if (f)
+        fclose(f);
     return bytes;
 }
 

@@ -43,7 +43,7 @@ enum tsgd_status tsgd_hold_map(struct tsgd_holding *h, void **out, size_t bytes,
                                struct tsgd_error *err);
 void tsgd_holding_release(struct tsgd_holding *h);
 
-/* Bytes this process may still take: free memory of the machine, or of its control group where
+/* Bytes this process may still take: free memory of the machine, or of its control groups where
  * that is less; SIZE_MAX if the system does not say.                                            */
 size_t tsgd_mem_available(void);
 
