@@ -252,7 +252,7 @@ bool tsgd_is_foreign(const char *path, const char *start)
 
 enum tsgd_status tsgd_check_descriptors(unsigned count, struct tsgd_error *err)
 {
-    int fd[64];
+    int fd[1024];
     unsigned n = 0;
     if (count > sizeof fd / sizeof *fd)
         count = sizeof fd / sizeof *fd;

@@ -21,8 +21,7 @@ void tsgd_signals_catch(void (*stop)(void *), void *what)
     what_to_stop = what;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);   /* a write that cannot be done is told in a sentence instead, */
-    signal(SIGXFSZ, SIG_IGN);   /* and so is one beyond the largest file that is allowed */
+    signal(SIGPIPE, SIG_IGN);   /* a write that cannot be done is told in a sentence instead */
 }
 
 void tsgd_signals_release(void)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/file.h"
 #include "cli/human.h"
 #include "cli/signals.h"
 #include "cli/table.h"
@@ -60,6 +61,14 @@ static enum tsgd_status take_folder(const char *path, bool tunes, struct tsgd_er
 done:
     free(tune);
     return st;
+}
+
+/* Each run has its log open, and one more while it looks at a log; beside them there are the two
+ * tables, their folders, and what the system is asked.                                          */
+static enum tsgd_status check_descriptors(uint64_t jobs, struct tsgd_error *err)
+{
+    const uint64_t most = 500;          /* more run at a time only where memory is no limit */
+    return tsgd_check_descriptors((unsigned)(2 * (jobs < most ? jobs : most)) + 8, err);
 }
 
 /* ---- --dry-run ---- */
@@ -199,6 +208,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     }
     s.quiet = !strcmp(asked->progress, "off");
     s.live = !strcmp(asked->progress, "auto") && tsgd_terminal_redraws();
+    TRY(check_descriptors(jobs < grid.n_runs ? jobs : grid.n_runs, &err));
     TRY(tsgd_results_check(&s, &err));
     TRY(take_folder(asked->output, tsgd_grid_tunes(&grid), &err));
     code = run_sweep(self, &s);

@@ -7,7 +7,10 @@
 #include "linalg/backend.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 static enum tsgd_exit run_help(const struct tsgd_command *self, const struct tsgd_cli *cli);
 
@@ -115,9 +118,24 @@ static enum tsgd_exit run_command(const char *name, int argc, char **argv)
     return code;
 }
 
+/* Where a standard stream is closed, the next file that is opened would take its number, and what
+ * is printed would land in it. /dev/null takes its place, opened the wrong way round, so that
+ * reading and writing fail as they should. False: it cannot be opened.                          */
+static bool fill_closed_streams(void)
+{
+    static const int mode[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    bool ok = true;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && ok; fd++)
+        ok = fcntl(fd, F_GETFD) >= 0 || open("/dev/null", mode[fd]) == fd;
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
     enum tsgd_exit code;
+    if (!fill_closed_streams())
+        return TSGD_EXIT_FAILED;
+    signal(SIGXFSZ, SIG_IGN);           /* a file that grows too large is a write that fails */
     if (argc < 2) {
         tsgd_help_overview(stderr);
         return TSGD_EXIT_USAGE;

@@ -112,6 +112,10 @@ enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct 
     return TSGD_OK;
 }
 
+/* Files that a training may have open beside those that it was started with: the log, an output and
+ * its folder, what is found there, and what the system is asked.                                */
+enum { OPEN_AT_ONCE = 8 };
+
 static enum tsgd_status probe(const char *path, const char *option, struct tsgd_error *err)
 {
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
@@ -198,6 +202,7 @@ enum tsgd_status tsgd_outputs_check_page(const struct tsgd_settings *s, struct t
 enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_check_descriptors(OPEN_AT_ONCE, err));
     TRY(probe(s->save, "--save", err));
     TRY(probe(s->save_split, "--save-split", err));
     TRY(probe(s->trace, "--trace", err));

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,21 +229,34 @@ static void put_script(FILE *f, const struct tsgd_plot *plot, const struct forma
 
 /* ---- the program ---- */
 
-/* Runs gnuplot with these files as its streams. Returns errno, or 0 and its status. */
+/* Runs gnuplot with these files as its streams. It does not look whether it could write, so what
+ * this program ignores, a file that grows too large, must end it. Returns errno, or 0 and its
+ * status.                                                                                       */
 static int run_gnuplot(FILE *script, FILE *picture, FILE *errors, int *status)
 {
     extern char **environ;
     char *argv[] = {"gnuplot", "-d", "-", NULL};    /* -d: without the user's own settings */
     posix_spawn_file_actions_t streams;
+    posix_spawnattr_t as_usual;
     pid_t child;
+    sigset_t ignored_here;
+    sigemptyset(&ignored_here);
+    sigaddset(&ignored_here, SIGXFSZ);
     int why = posix_spawn_file_actions_init(&streams);
     if (why)
         return why;
-    if (!(why = posix_spawn_file_actions_adddup2(&streams, fileno(script), 0)) &&
+    if ((why = posix_spawnattr_init(&as_usual)) != 0) {
+        posix_spawn_file_actions_destroy(&streams);
+        return why;
+    }
+    if (!(why = posix_spawnattr_setsigdefault(&as_usual, &ignored_here)) &&
+        !(why = posix_spawnattr_setflags(&as_usual, POSIX_SPAWN_SETSIGDEF)) &&
+        !(why = posix_spawn_file_actions_adddup2(&streams, fileno(script), 0)) &&
         !(why = posix_spawn_file_actions_adddup2(&streams, fileno(picture), 1)) &&
         !(why = posix_spawn_file_actions_adddup2(&streams, fileno(errors), 2)))
-        why = posix_spawnp(&child, "gnuplot", &streams, NULL, argv, environ);
+        why = posix_spawnp(&child, "gnuplot", &streams, &as_usual, argv, environ);
     posix_spawn_file_actions_destroy(&streams);
+    posix_spawnattr_destroy(&as_usual);
     while (!why && waitpid(child, status, 0) < 0)
         why = errno == EINTR ? 0 : errno;
     return why;

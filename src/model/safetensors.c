@@ -194,6 +194,7 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
             return err ? err->status = TSGD_EFORMAT : TSGD_EFORMAT;
     }
     out->norm = norm;
+    out->says_norm = normalize != NULL;
     strcpy(out->model, model);
     out->shape = (struct tsgd_shape){(uint32_t)extent[0], (uint32_t)extent[1],
                                      (uint32_t)extent[2]};
@@ -212,6 +213,35 @@ enum tsgd_status tsgd_safetensors_identify(const char *path, struct tsgd_saved *
     *out = saved;
 done:
     tsgd_tensor_file_close(&s);
+    return st;
+}
+
+/* Arguments of models are sizes, which the shapes of the tensors tell. */
+static bool same_name(const char *a, const char *b)
+{
+    size_t n = strcspn(a, ":");
+    return n == strcspn(b, ":") && !strncmp(a, b, n);
+}
+
+enum tsgd_status tsgd_safetensors_expect(const char *path, const char *model,
+                                         const struct tsgd_norm *norm, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_saved saved;
+    char found[TSGD_NORM_TEXT], want[TSGD_NORM_TEXT];
+    TRY(tsgd_safetensors_identify(path, &saved, err));
+    if (*saved.model && !same_name(saved.model, model))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--init: '%.200s' holds parameters of --model %s, want %s; "
+                      "give that --model, or another file", path, saved.model, model));
+    if (!norm || !saved.says_norm)
+        return TSGD_OK;
+    tsgd_norm_text(&saved.norm, found);
+    tsgd_norm_text(norm, want);
+    if (strcmp(found, want))
+        st = tsgd_fail(err, TSGD_EINVAL, "--init: '%.200s' was trained on samples normalised by "
+                       "%.200s, these are by %.200s; give --normalize %.200s", path, found, want,
+                       found);
+done:
     return st;
 }
 

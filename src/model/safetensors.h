@@ -16,7 +16,8 @@ struct tsgd_saved {
     char model[TSGD_MODEL_TEXT];    /* as in --model, with its argument */
     struct tsgd_shape shape;        /* of samples, and their classes; 0 unless it is a network */
     uint32_t classes;
-    struct tsgd_norm norm;          /* what its samples were normalised by */
+    struct tsgd_norm norm;          /* what its samples were normalised by, where it says that */
+    bool says_norm;
 };
 
 /* The metadata, for the caller to json_decref. NULL: no memory. */
@@ -49,6 +50,12 @@ void tsgd_tensor_file_close(struct tsgd_tensor_file *s);
  * themselves. TSGD_ENOMEM.                                                                      */
 enum tsgd_status tsgd_safetensors_identify(const char *path, struct tsgd_saved *out,
                                            struct tsgd_error *err);
+
+/* Refuses a file whose metadata name another model, or samples that were normalised otherwise, than
+ * a run that starts from it; a file that does not say, as other tools write it, may be of any.
+ * `norm` NULL: the model has no samples. TSGD_EINVAL, and as tsgd_safetensors_identify.         */
+enum tsgd_status tsgd_safetensors_expect(const char *path, const char *model,
+                                         const struct tsgd_norm *norm, struct tsgd_error *err);
 
 /* Reads the tensors of `net` into x[dim]. TSGD_EFORMAT: broken header, a tensor missing, of another
  * shape or type, or one that the net does not have (the sentence names the first one, the shape

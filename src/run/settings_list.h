@@ -57,7 +57,8 @@ SETTING(model, "model", TEXT, "MODEL", ANYTHING, UNSET("must be given"), ABOUT_M
         "what to train; see 'telesgd list models'")
 SETTING(init, "init", TEXT, "FILE", ANYTHING, UNSET("random, by --seed"), ABOUT_MODEL, RUN, RESULT,
         TRAIN | TUNE | EVAL,
-        "start from the parameters in this safetensors file")
+        "start from the parameters in this safetensors file; the model and the normalisation that "
+        "it names must be those of the run")
 
 SETTING(dim, "dim", COUNT, "D", RANGE(1, 1 << 30), IS("50"), ABOUT_QUADRATIC, QUADRATIC, RESULT,
         TRAIN | TUNE,

@@ -85,10 +85,12 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     t->tensors = tsgd_net_tensors(&t->net, NULL, 0);
     TRY(TSGD_NEW(&t->tensor, t->tensors, "tensors", err));
     tsgd_net_tensors(&t->net, t->tensor, t->tensors);
-    if (s->init)
+    if (s->init) {
+        TRY(tsgd_safetensors_expect(s->init, s->model, &t->data.norm, err));
         TRY(tsgd_safetensors_read(s->init, &t->net, t->task.init, err));
-    else
+    } else {
         tsgd_net_random(&t->net, s->seed, t->task.init);
+    }
     tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->shares->split, batcher,
                          t->shares->held, t->shares->n_held);
     tsgd_supervised_init(&t->test, &t->net, &t->data, &t->shares->split, batcher, NULL, 0);

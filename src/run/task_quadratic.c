@@ -79,8 +79,10 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(tsgd_quadratic_init(&t->quadratic, on->kernels, conditioning, (uint32_t)s->nodes, s->dim,
                             s->zeta2, s->sigma2, s->seed, err));
     TRY(TSGD_NEW(&t->task.init, s->dim, "parameters", err));
-    if (s->init)
+    if (s->init) {
+        TRY(tsgd_safetensors_expect(s->init, "quadratic", NULL, err));
         TRY(tsgd_safetensors_read_one(s->init, &t->x, t->task.init, err));
+    }
     for (size_t j = 0; !s->init && j < s->dim; j++)
         t->task.init[j] = (float)s->x0;
     t->task.problem = &t->quadratic.problem;

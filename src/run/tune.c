@@ -162,6 +162,7 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
     TRY(TSGD_NEW(&t->best, t->setup.task->problem->dim, "the best parameters", err));
     TRY(pack(t, n_lr, err));
     TRY(init_passes(t, err));
+    TRY(tsgd_job_start(&t->pass[0].job, err));  /* what cannot run is told before it begins */
     *out = t;
     t = NULL;
 done:
@@ -202,7 +203,8 @@ static enum tsgd_status run_pass(struct tsgd_tune *t, struct pass *p, struct tsg
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outcome o;
-    TRY(tsgd_job_start(&p->job, err));
+    if (!p->job.engine)                 /* the first pass's is started already */
+        TRY(tsgd_job_start(&p->job, err));
     TRY(tsgd_job_run(&p->job, &o, err));
     choose(t, p);
     t->rounds_before += tsgd_engine_rounds(p->job.engine, 0);

@@ -29,7 +29,10 @@ struct result run(const char *words);
 struct result run_limited(rlim_t file_size, const char *words);
 void expect_code(const struct result *r, int code);
 
-/* Starts it with these streams, for the caller to await. */
+/* The next one that is started has this limit too (RLIMIT_..). */
+void limit_next(int resource, rlim_t most);
+
+/* Starts it with these streams, -1 for one that is closed, for the caller to await. */
 pid_t start(int out, int err, rlim_t file_size, const char *words);
 int code_of(pid_t child);
 

@@ -91,7 +91,7 @@ Test(lines, with_a_zero_byte_are_refused_unless_wanted)
     cr_expect(!memcmp(joined(10, true, &st, &err), "a\n|\0b\n|", 8) && st == TSGD_OK);
 }
 
-/* Of a file of 1 GiB, of which nothing is on the disk, for a process that may have a fifth of it. */
+/* Of a file of 1 GiB, of which nothing is on the disk; the process may have a fifth of that. */
 #ifndef __SANITIZE_ADDRESS__
 Test(lines, no_lack_of_memory_is_taken_for_the_end)
 {
