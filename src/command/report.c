@@ -46,7 +46,9 @@ void tsgd_report_plan(FILE *out, struct tsgd_run *run)
     fputc('\n', out);
     fprintf(out, "# %s, BLIS kernels %s\n", info->cpu, info->kernels);
     fprintf(out, "# memory          %s\n", tsgd_human_bytes((double)info->memory_bytes, a));
-    if (step_seconds > 0)               /* else there was no memory to time a step */
+    if (!(step_seconds > 0))
+        fprintf(out, "# expected time   not known: there is no memory to time a step\n");
+    else
         fprintf(out, "# expected time   %s for %s gradients of %s on %" PRIu64 " %s, without "
                      "evaluation\n",
                 tsgd_human_time(step_seconds * gradients / (double)info->threads, a),

@@ -109,7 +109,8 @@ const struct tree_file *tree_find(const struct tree *t, const char *path)
 
 static const char *const varying[] = {
     "wall_seconds", "samples_per_second", "share_step", "share_mix", "share_eval", "share_wait",
-    "share_other", "workers", "steals", "sleeps", "date", "cpu", "machine",
+    "share_other", "workers", "steals", "sleeps", "date", "cpu", "machine", "threads", "gossip",
+    "memory_bytes",
 };
 
 static bool varies(const char *name, size_t n)
@@ -177,7 +178,7 @@ static char *mask_csv(const char *text, char *out)
     return out;
 }
 
-/* Lines of reports that tell of speed. */
+/* Lines of reports that tell of speed, or of the processor. */
 static char *mask_report(const char *text, char *out)
 {
     static const char *const line[] = {"speed ", "workers' time ", "time ", "trace ", "spent ",
@@ -187,6 +188,11 @@ static char *mask_report(const char *text, char *out)
         for (size_t i = 0; i < sizeof line / sizeof *line; i++)
             if (!strncmp(text, line[i], strlen(line[i])))
                 kept = strlen(line[i]);
+        const char *kernels = memmem(text, n, ", BLIS kernels", 14);
+        if (kernels && *text == '#') {
+            text = kernels;
+            kept = n = strcspn(text, "\n");
+        }
         memcpy(out, text, kept);
         out += kept;
         text += n;
@@ -221,6 +227,19 @@ struct tree_file tree_mask(const struct tree_file *f)
     m.n = (size_t)(end - m.bytes);
     m.bytes[m.n] = 0;
     return m;
+}
+
+void tree_differ(const struct tree_file *got, const struct tree_file *want, char *out, size_t room)
+{
+    struct tree_file x = tree_mask(got), y = tree_mask(want);
+    size_t at = 0;
+    while (at < x.n && at < y.n && x.bytes[at] == y.bytes[at])
+        at++;
+    size_t from = at < 30 ? 0 : at - 30;
+    snprintf(out, room, "%zu bytes, want %zu; '%.80s', want '%.80s'", x.n, y.n, x.bytes + from,
+             y.bytes + from);
+    free(x.bytes);
+    free(y.bytes);
 }
 
 bool tree_same(const struct tree_file *a, const struct tree_file *b)

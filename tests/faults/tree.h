@@ -28,10 +28,13 @@ void tree_restore(const struct tree *t, const char *folder);
 const struct tree_file *tree_find(const struct tree *t, const char *path);
 
 /* What was written, or printed, with '#' in place of what differs from one run to the next: wall
- * times, shares of them, steals, sleeps and dates in JSON lines, CSV and reports; and of what is
- * told of the machine, as far as it can be found out. The caller frees it. A file that was cut
- * anywhere gives the start of what the whole one gives.                                         */
+ * times, shares of them, steals, sleeps and dates in JSON lines, CSV and reports, and how many
+ * threads a run of a sweep got; and of what is told of the machine, as far as it can be found out.
+ * The caller frees it. A file that was cut anywhere gives the start of what the whole one gives. */
 struct tree_file tree_mask(const struct tree_file *f);
+/* Where a file first differs from another, in a few words. */
+void tree_differ(const struct tree_file *got, const struct tree_file *want, char *out, size_t room);
+
 bool tree_same(const struct tree_file *a, const struct tree_file *b);
 bool tree_starts(const struct tree_file *part, const struct tree_file *whole);
 
