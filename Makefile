@@ -73,6 +73,8 @@ $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libte
 # Programs that watch telesgd while its calls fail, while the power goes, or while it is killed.
 $(B)/faults: $(call obj,$(patsubst %,tests/faults/%.c,faults tree watch))
 	$(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -ljansson -o $@
+$(B)/power: $(call obj,$(patsubst %,tests/faults/%.c,power tree watch)) ; $(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -o $@
+$(B)/kills: $(call obj,$(patsubst %,tests/faults/%.c,kills tree)) ; $(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -o $@
 $(B)/shim.so: $(B)/tests/faults/shim.o ; $(call say,link      )$(CC) $(CF) $(LDFLAGS) -shared $^ -o $@
 $(B)/tests/faults/shim.o: private CF += -fPIC
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/perf/timing.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
@@ -171,8 +173,12 @@ bench-compare: $(if $(BASE),$(BENCHES))
 # Sweeps stay in build/paper, and are gone on with.
 paper: deps-run ; @$(MAKE) --no-print-directory paper-page
 paper-page: $(B)/telesgd ; perf/paper/paper.sh $< build/paper/$(if $(FULL),full,quick) $(if $(FULL),full,quick)
+.PHONY: faults power kills
 FAULTS := $(B)/faults $(B)/telesgd $(B)/shim.so
 faults: $(FAULTS) ; $(FAULTS) $(EVERY)
+kills: $(B)/kills $(B)/telesgd ; $^ $(KILLS)
+KILLS := 500
+power: $(B)/power $(FAULTS) ; $< $(wordlist 2,3,$(FAULTS))
 mutants: ; tests/stress/mutants.sh
 # The checkers are tried on trees made up for them, and then look at this one.
 lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
@@ -237,4 +243,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress faults bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean
+.PHONY: FORCE deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean

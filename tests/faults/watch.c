@@ -32,7 +32,7 @@ static const struct {
     enum watch_kind kind;
 } known[] = {
     {SYS_write, WATCH_WRITE}, {SYS_pwrite64, WATCH_WRITE}, {SYS_writev, WATCH_WRITE},
-    {SYS_fsync, WATCH_SYNC}, {SYS_fdatasync, WATCH_SYNC},
+    {SYS_fsync, WATCH_SYNC}, {SYS_fdatasync, WATCH_SYNC}, {SYS_syncfs, WATCH_SYNC},
     {SYS_rename, WATCH_RENAME}, {SYS_renameat, WATCH_RENAME}, {SYS_renameat2, WATCH_RENAME},
     {SYS_link, WATCH_RENAME}, {SYS_linkat, WATCH_RENAME},
     {SYS_open, WATCH_OPEN}, {SYS_openat, WATCH_OPEN}, {SYS_creat, WATCH_OPEN},

@@ -1,0 +1,220 @@
+/* tests/faults/kills.c: trainings of every method are killed by SIGKILL at random moments, some
+ * several times, and begun again. What they come to at last must be what they come to undisturbed:
+ * the same hash, log and saved file, no other file beside them, and no more memory taken.
+ *     kills PROGRAM KILLS [SEED]                                                                */
+#include "faults/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_IN_A_ROW = 4, SECONDS = 120, NO_ANSWER = 99 };
+
+#define END " --seed 3 --progress off --log run.jsonl --save run.safetensors"
+#define DIGITS " --data digits --nodes 12 --eval-every 5" END
+#define QUADRATIC " --model quadratic --nodes 8 --dim 2000 --lr 0.01 --eval-every 10" END
+
+static const char *const trainings[] = {
+    "train --method teleport --active 4 --model mlp:40 --momentum 0.9 --rounds 120" DIGITS,
+    "train --method dsgd --model logistic --topology exp --lazy --rounds 150" DIGITS,
+    "train --method allreduce --model mlp:40 --schedule cosine --warmup 5 --rounds 60" DIGITS,
+    "train --method walk --active 3 --model mlp:40 --order iid --rounds 120" DIGITS,
+    "train --method d2 --lazy --model logistic --rounds 150" DIGITS,
+    "train --method gt --model mlp:40 --partition dirichlet:1 --rounds 50" DIGITS,
+    "train --method momentum-tracking --momentum 0.9 --model logistic --rounds 100" DIGITS,
+    "train --method qg-dsgdm --active 6 --momentum 0.9 --model logistic --rounds 200" DIGITS,
+    "train --method teleport --active 5 --model logistic --availability 0.7 --rounds 200" DIGITS,
+    "train --method teleport --active 4 --model mlp:40 --momentum 0.9 --momentum-home node"
+        " --topology base:1 --rounds 100" DIGITS,
+    "train --method teleport --active 4 --model mlp:40 --step-parts 2 --local-steps 2"
+        " --validation 0.1 --eval tokens --final-average --rounds 60" DIGITS,
+    "train --method teleport --active 6 --model logistic --link-seconds 0.01 --bandwidth 1e6"
+        " --mix-every 3 --gossip slices --rounds 200" DIGITS,
+    "train --method teleport --active 5 --rounds 4000" QUADRATIC,
+    "train --method gt --rounds 1500" QUADRATIC,
+    "train --method d2 --lazy --gossip rows --rounds 1500" QUADRATIC,
+    "tune --model logistic --rounds 40 --lr-grid 0.05,0.1 --threads 1 --validation 0.2" DIGITS,
+};
+enum { TRAININGS = sizeof trainings / sizeof *trainings };
+
+/* A training as it goes undisturbed. */
+struct whole {
+    struct tree after;
+    long most_kib;
+    uint64_t ns;
+};
+
+static const char *program;
+static char scratch[PATH_MAX], folder[PATH_MAX + 8];
+static uint64_t state;              /* of the draws */
+
+static void die(const char *what)
+{
+    fprintf(stderr, "kills: %s: %s\n", what, strerror(errno));
+    exit(NO_ANSWER);
+}
+
+/* splitmix64 */
+static uint64_t draw(uint64_t below)
+{
+    uint64_t z = state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return (z ^ z >> 31) % below;
+}
+
+static uint64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void become(const char *words)
+{
+    char *text = strdup(words), *argv[80] = {(char *)(size_t)"telesgd"}, *rest = text;
+    int n = 1, out = open("../stdout", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    for (char *w; (w = strsep(&rest, " ")) && n < 79;)
+        if (*w)
+            argv[n++] = w;
+    int err = open("../stderr", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    alarm(SECONDS);
+    execv(program, argv);
+    _exit(NO_ANSWER);
+}
+
+/* Runs it with another number of threads each time, and kills it after so long; 0: not at all.
+ * Returns its status.                                                                           */
+static int run(const char *words, uint64_t kill_after_ns, struct rusage *used)
+{
+    char with[1200];
+    int status;
+    snprintf(with, sizeof with, "%s --threads %d", words, 1 + (int)draw(4));
+    pid_t child = fork();
+    if (child < 0)
+        die("no process");
+    if (child == 0) {
+        if (chdir(folder) != 0)
+            _exit(NO_ANSWER);
+        become(strstr(words, "--threads") ? words : with);
+    }
+    if (kill_after_ns) {
+        struct timespec t = {.tv_sec = (time_t)(kill_after_ns / 1000000000),
+                             .tv_nsec = (long)(kill_after_ns % 1000000000)};
+        nanosleep(&t, NULL);
+        kill(child, SIGKILL);
+    }
+    if (wait4(child, &status, 0, used) != child)
+        die("lost a process");
+    return status;
+}
+
+static bool fail(const char *words, const char *what, const char *name)
+{
+    char text[300] = "", path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/stderr", scratch);
+    FILE *f = fopen(path, "r");
+    if (f) {
+        text[fread(text, 1, sizeof text - 1, f)] = 0;
+        fclose(f);
+    }
+    fprintf(stderr, "telesgd %s\n    %s %s; stderr: %s\n", words, what, name, text);
+    return false;
+}
+
+/* In a log of a search lines of different candidates may change places. */
+static bool same(const struct tree_file *a, const struct tree_file *b, char *why, size_t room)
+{
+    tree_differ(a, b, why, room);
+    return tree_same(a, b);
+}
+
+static bool judge(const char *words, const struct whole *w, int status, const struct rusage *used)
+{
+    struct tree now_there;
+    char why[400];
+    bool good = true;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return fail(words, "does not come to its end", "");
+    now_there = tree_read(folder);
+    for (size_t i = 0; i < now_there.n; i++) {
+        const struct tree_file *f = &now_there.file[i], *want = tree_find(&w->after, f->path);
+        if (!want)
+            good = fail(words, "leaves", f->path);
+        else if (!same(f, want, why, sizeof why))
+            good = fail(words, f->path, why);
+    }
+    if (now_there.n < w->after.n)
+        good = fail(words, "lacks a file", "");
+    if (used->ru_maxrss > w->most_kib + w->most_kib / 4 + 4096)
+        good = fail(words, "takes more memory than undisturbed", "");
+    tree_release(&now_there);
+    return good;
+}
+
+static void look_at_whole(struct whole *w, const char *words)
+{
+    struct rusage used;
+    tree_restore(&(struct tree){.n = 0}, folder);
+    uint64_t start = now();
+    int status = run(words, 0, &used);
+    w->ns = now() - start;
+    w->most_kib = used.ru_maxrss;
+    w->after = tree_read(folder);
+    if (!judge(words, w, status, &used))
+        exit(NO_ANSWER);
+}
+
+int main(int argc, char **argv)
+{
+    static struct whole whole[TRAININGS];
+    static char path[PATH_MAX];
+    const char *tmp = getenv("TMPDIR");
+    uint64_t kills = 0, trained = 0, early = 0, broken = 0;
+    if (argc < 3 || !realpath(argv[1], path)) {
+        fprintf(stderr, "usage: kills PROGRAM KILLS [SEED]\n");
+        return NO_ANSWER;
+    }
+    program = path;
+    uint64_t wanted = strtoull(argv[2], NULL, 10);
+    state = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
+    snprintf(scratch, sizeof scratch, "%s/telesgd-kills-XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(scratch))
+        die("no folder to work in");
+    snprintf(folder, sizeof folder, "%s/run", scratch);
+    if (mkdir(folder, 0777) != 0)
+        die(folder);
+    for (size_t i = 0; i < TRAININGS; i++)
+        look_at_whole(&whole[i], trainings[i]);
+    for (uint64_t i = 0; kills < wanted; i++) {
+        size_t which = i % TRAININGS;
+        uint64_t in_a_row = 1 + draw(MOST_IN_A_ROW);
+        struct rusage used;
+        tree_restore(&(struct tree){.n = 0}, folder);
+        for (uint64_t k = 0; k < in_a_row; k++) {
+            int status = run(trainings[which], 1 + draw(whole[which].ns), &used);
+            kills += WIFSIGNALED(status);
+            early += !WIFSIGNALED(status);
+        }
+        broken += !judge(trainings[which], &whole[which], run(trainings[which], 0, &used), &used);
+        trained++;
+    }
+    printf("%" PRIu64 " kills in %" PRIu64 " trainings of %d kinds (%" PRIu64 " times it was done "
+           "already): %" PRIu64 " did not come to the same\n", kills, trained, TRAININGS, early,
+           broken);
+    tree_restore(&(struct tree){.n = 0}, scratch);
+    rmdir(scratch);
+    return broken ? 1 : 0;
+}
