@@ -76,6 +76,13 @@ static void look_at_row(int t, int a, int tag, const char *what)
             wrong(what);
 }
 
+/* Since the evaluation before, every round has added one loss. */
+static void look_at_tally(int a, int t)
+{
+    if (now.tally[a] != t - now.folded_round[a])
+        wrong("a loss was lost");
+}
+
 static void change(uchar *place, int from, int to, const char *what)
 {
     if (*place != from)
@@ -117,10 +124,11 @@ static int evaluation_has_room(void)
                        now.evals < RECORDS ? 0 : now.evals - RECORDS + 1);
 }
 
-static int evaluation_open(int t)
+static int evaluation_open(int t, int stopped)
 {
     int index = now.evals;
     now.record_round[index % RECORDS] = t;
+    now.record_stopped[index % RECORDS] = stopped;
     now.record[index % RECORDS] = index + 1;
     now.left++;
     now.evals = index + 1;
@@ -157,20 +165,71 @@ static int plan_ready(int t)
     return 1;
 }
 
+#if COPIES
+/* ---- checkpoint.c, for the planner ---- */
+
+static int checkpoint_may_stop(void) { return !now.busy; }
+
+/* Due in every round but the first and the last; so it is opened in the first in which it may be. */
+static int checkpoint_is_due(int t)
+{
+    if (t == 0)
+        return 0;
+    return !now.busy || omit("C3");
+}
+
+static void checkpoint_open(int t)
+{
+    now.opened++;
+    now.shot_round = t;
+    now.reported = now.evals;
+    now.copies_left = K;
+    now.busy = 1;
+#if NODES
+    memcpy(now.shot_visits, now.visits, K);
+#endif
+}
+
+/* planner.c, copy: opens a checkpoint of x^t if one is due. */
+static void plan_copy(int t)
+{
+    int goes_on = now.end >= t && !now.is_over;
+    now.slot_copies[slot_of(t)] = goes_on && checkpoint_is_due(t);
+    if (now.slot_copies[slot_of(t)])
+        checkpoint_open(t);
+    now.slot_opened[slot_of(t)] = now.opened;
+}
+#else
+static int checkpoint_may_stop(void) { return 1; }
+static void plan_copy(int t) { (void)t; }
+#endif
+
+/* Nobody may look at the slot meanwhile. */
 static void plan_begin(int t) { now.slot[slot_of(t)] = 0; }
 
-/* Token a visits node (a + shift) % K in this round. Nobody may look at the slot meanwhile. */
-static void plan_population(int t, int shift, int stopped)
+/* Before round t is planned: whether the run ends here, and whether x^t is evaluated. */
+static void begin_population(int t, int stopped)
 {
+    int index = 0;
     if (now.end_round != NEVER)
-        now.ended = 1;
-    if (now.ended)
+        now.end = now.end_round;
+    if (now.end < t)
         return;
-    int over = t == ROUNDS, end = now.ended = over || stopped, index = 0;
-    int eval = end || (EVAL_EVERY && t % EVAL_EVERY == 0);
-    if (eval)
-        index = 1 + evaluation_open(t);
+    now.is_over = t == ROUNDS;
+    if (now.is_over || stopped)
+        now.end = t;
+    int regular = now.is_over || (EVAL_EVERY && t % EVAL_EVERY == 0);
+    if (regular || now.end == t)
+        index = 1 + evaluation_open(t, !regular);
     now.slot_eval[slot_of(t)] = index;
+}
+
+/* Token a visits node (a + shift) % K in this round. */
+static void plan_population(int t, int shift)
+{
+    int end = now.end == t;
+    if (now.end < t)
+        return;
     for (int a = 0; a < K; a++) {
         int i = slot_of(t) * K + a, node = (a + shift) % K;
         now.slot_node[i] = end ? NOBODY : node;
@@ -187,8 +246,12 @@ static void plan_population(int t, int shift, int stopped)
     }
 }
 
-static void plan_end(int t)
+/* planner.c, tsgd_plan_round. A user may have asked to stop. */
+static void plan_round(int t, int shift, int stop_asked)
 {
+    begin_population(t, stop_asked && checkpoint_may_stop());
+    plan_copy(t);
+    plan_population(t, shift);
     change(&now.slot[slot_of(t)], 0, t + 1, "two workers plan at once");
 }
 
@@ -249,9 +312,8 @@ static int step_retires(int a, int t)
 static void retire(int a, int t)
 {
     look_at_row(t, a, X(t), "a token retires with a row of another round");
-    if (now.end != NEVER && now.end != t)
-        wrong("tokens end in different rounds");
-    now.end = t;
+    if (now.end != t && now.end_round != t)
+        wrong("a token ends in a round in which the run does not");
     seq_publish(&now.word[a], RETIRED);
 }
 
@@ -264,6 +326,90 @@ static void change_node(int a, int t, int begins)
 }
 #else
 static void change_node(int a, int t, int begins) { (void)a, (void)t, (void)begins; }
+#endif
+
+#if COPIES
+/* ---- checkpoint.c, for those who step ---- */
+
+static int slot_copies(int t) { return now.slot_copies[slot_of(t)]; }
+
+static void checkpoint_token_begin(int a, int t)
+{
+    look_at_slot(t);
+    look_at_row(t, a, X(t), "a copy is not of x^t");
+    now.copy[a] = 0;
+}
+
+static void checkpoint_token_end(int a, int t)
+{
+    look_at_row(t, a, X(t), "a row was written while it was copied");
+    look_at_tally(a, t);
+    change(&now.copy[a], 0, X(t), "a copy was written by two workers at once");
+}
+
+static void checkpoint_token_count(void)
+{
+    now.copies_left--;
+    if (now.copies_left == 0 || (omit("C2") && now.copies_left == K - 1))
+        now.wake++;
+}
+
+#if NODES
+/* copy_node, in steps: the mark is loaded and claimed, the row copied, the mark given back. */
+enum { HAS_IT = 1, NOT_NOW, CLAIMED };
+
+static int node_of(int a, int t) { return now.slot_node[slot_of(t) * K + a]; }
+
+static int copy_node_look(int node, int opened, int visitor)
+{
+    if (visitor && omit("C4"))             /* visitors copy nothing */
+        return HAS_IT;
+    return now.mark[node] == 2 * opened ? HAS_IT : now.mark[node] & 1 ? NOT_NOW : CLAIMED;
+}
+
+static int copy_node_claim(int node, int mark)
+{
+    int won = now.mark[node] == mark;
+    if (won)
+        now.mark[node] = mark + 1;
+    return won ? CLAIMED : NOT_NOW;
+}
+
+static void copy_node_begin(int node)
+{
+    now.node_copy[node] = now.node_row[node];
+    if (now.node_row[node] == 0)
+        wrong("a node's row is copied while a visit writes it");
+}
+
+static void copy_node_end(int node, int opened)
+{
+    if (now.node_copy[node] != now.node_row[node])
+        wrong("a node's row was written while it was copied");
+    now.mark[node] = 2 * opened;
+}
+#endif
+
+/* ---- checkpoint.c, the writer ---- */
+
+static int has_work(void) { return now.busy && (now.copies_left == 0 || omit("C2")); }
+
+/* When writing begins, and when it ends: the copies are those of one x^t. */
+static void look_at_copies(void)
+{
+    if (!seq_reached(now.evaluated, now.reported))
+        wrong("a file is written before the reports that it follows");
+    for (int a = 0; a < K; a++)
+        if (now.copy[a] != X(now.shot_round))
+            wrong("a file is written of copies that are not all of one x^t");
+#if NODES
+    for (int node = 0; node < K; node++)
+        if (now.node_copy[node] != now.shot_visits[node] + 1)
+            wrong("a file is written with a node's row of another round");
+#endif
+}
+#else
+static int slot_copies(int t) { (void)t; return 0; }
 #endif
 
 static void step_begin(int a, int t)
@@ -512,9 +658,11 @@ static void fold_end(int folded)
     look_at_record(i);
     look_at_row(round, b, X(round), "a row was written while a fold read it");
     change(&now.summed[i & 1], b, b + 1, "a row was left out of the sum, or added twice");
-    /* Since the evaluation before, every round has added one loss. */
-    change(&now.tally[b], round - now.folded_round[b], 0, "a loss was lost");
-    now.folded_round[b] = round;
+    look_at_tally(b, round);
+    if (!now.record_stopped[i % RECORDS]) {
+        now.tally[b] = 0;
+        now.folded_round[b] = round;
+    }
     if (b + 1 == K)
         now.mean[i & 1] = i + 1;
 }
@@ -596,6 +744,9 @@ static int ready_token(int a)
 static void forget(P0 *worker)
 {
     worker->kind = worker->id = worker->phase = worker->t = worker->plan = worker->ok = 0;
+#if COPIES && NODES
+    worker->node = worker->seen = worker->opens = 0;
+#endif
 }
 
 #if SLOW
@@ -641,6 +792,10 @@ static void look_at_the_end(void)
 #define FOLD_READY (!seq_busy(now.folded) && fold_ready(seq_phase(now.folded)))
 #define BLOCK_READY (block_ready(now.next_block))
 #define SLICE_READY (SLICED && slice_ready(now.next_slice))
+#define SLOT_COPIES (slot_copies(Pworker->t))
+#define HAS_WORK (has_work())
+#define REPORTED (seq_reached(now.evaluated, now.reported) || omit("C5"))
+#define OMIT_C1 (omit("C1"))
 #define RESETS_LATE (omit("L3") || omit("L4"))
 #define OMIT_T3 (omit("T3"))
 #define STAGE_OVER (stage_over(Pworker->id, stage_of(Pworker->phase)))

@@ -27,7 +27,8 @@ byte left = K;                          /* tokens not retired + evaluations not 
 
 /* The planner. slot: 1 + the round whose plan it holds, 0 while it is written. */
 byte planned, slot[SLOTS], slot_eval[SLOTS], slot_node[SLOTS * K];
-bool ended;
+byte end = 255;                         /* the round that the run ends in, once that is known */
+bool is_over;
 #if NODES
 byte slot_after_token[SLOTS * K], slot_after_phase[SLOTS * K], slot_visit[SLOTS * K];
 byte last_token[K] = 255, last_phase[K], visits[K];
@@ -36,10 +37,19 @@ byte node_row[K] = 1;                   /* 1 + visits that it has seen, 0 while 
 
 /* The evaluation. record, mean, part: 1 + the evaluation that it belongs to, 0 while written. */
 byte evals, folded, evaluated, next_block, blocks_done;
-byte record[RECORDS], record_round[RECORDS], mean[2], summed[2], part[BLOCKS];
+byte record[RECORDS], record_round[RECORDS], record_stopped[RECORDS], mean[2], summed[2], part[BLOCKS];
 byte folded_round[K];                   /* of the last evaluation, for the tally */
 byte end_round = 255;                   /* where a verdict ended the run */
-byte end = 255;                         /* the round in which tokens have retired */
+
+#if COPIES
+/* The checkpoint. copy, node_copy: what stands in the row that was copied, 0 while it is. */
+byte slot_copies[SLOTS], slot_opened[SLOTS], opened, shot_round, reported, copies_left;
+byte copy[K], wake = 1, workers_left = WORKERS;
+bool busy, over;
+#if NODES
+byte mark[K], node_copy[K], shot_visits[K];
+#endif
+#endif
 
 byte next_slice, slices_done;
 #if TEAMS
@@ -59,7 +69,7 @@ c_code { \#include "protocol.h"
 
 
 /* planner.c, tsgd_plan_round. */
-inline plan_round()
+inline run_plan()
 {
     c_code { plan_begin(w->plan); };
 #if NODES
@@ -80,7 +90,7 @@ inline plan_round()
     :: stopped = 1
     fi;
 #endif
-    c_code { plan_population(w->plan, w->shift, w->stopped); plan_end(w->plan); };
+    c_code { plan_round(w->plan, w->shift, w->stopped); };
     c_code { seq_finish(&now.planned, w->plan + 1); };
     shift = 0;
     stopped = 0
@@ -94,7 +104,7 @@ inline plan_try()
     :: ok ->
         c_code { w->ok = seq_claim(&now.planned, w->plan); };
         if
-        :: ok -> plan_round()
+        :: ok -> run_plan()
         :: else
         fi
     :: else
@@ -114,10 +124,37 @@ inline open_and_take()
     fi
 }
 
+/* checkpoint.c, tsgd_checkpoint_token. */
+inline copy_token()
+{
+    c_code { checkpoint_token_begin(w->id, w->t); };
+    c_code { checkpoint_token_end(w->id, w->t); };
+    c_code { checkpoint_token_count(); }
+}
+
+/* checkpoint.c, copy_node, after the mark was loaded; ok says what it found, and what it does. */
+#define HAS_IT 1
+#define CLAIMED 3
+#define COPY_NODE(who) \
+    if \
+    :: ok == CLAIMED -> \
+        c_code { who->ok = copy_node_claim(who->node, who->seen); }; \
+        if \
+        :: ok == CLAIMED -> \
+            c_code { copy_node_begin(who->node); }; \
+            c_code { copy_node_end(who->node, who->opens); who->ok = HAS_IT; } \
+        :: else \
+        fi \
+    :: else \
+    fi
+
 proctype worker(byte me)
 {
     byte kind, id, phase, t, plan, shift, stopped;
-    bool ok;
+    byte ok;
+#if COPIES && NODES
+    byte node, seen, opens;
+#endif
 #if SLOW
     byte due, before, after;
 #endif
@@ -133,7 +170,7 @@ proctype worker(byte me)
 look:
     c_code { forget(w); };
     if
-    :: left == 0 -> goto over
+    :: left == 0 -> goto ends
     :: atomic { c_expr { TOKEN_0 } -> c_code { found(w, 0); } }; goto claim
 #if K > 1
     :: atomic { c_expr { TOKEN_1 } -> c_code { found(w, 1); } }; goto claim
@@ -197,7 +234,7 @@ claim:
     :: ok && kind == MIX -> goto mix_run
     :: ok && kind == STEP -> goto step_run
     :: ok && kind == PART -> goto part_run
-    :: ok && kind == PLAN -> plan_round(); goto look
+    :: ok && kind == PLAN -> run_plan(); goto look
     fi;
 
 mix_run:                                /* tokens.c, tsgd_mix_run */
@@ -211,6 +248,25 @@ mix_run:                                /* tokens.c, tsgd_mix_run */
     fi;
 
 step_run:                               /* tokens.c, tsgd_step_run */
+#if COPIES && NODES
+    c_code { w->node = node_of(w->id, w->t); w->opens = now.slot_opened[slot_of(w->t)]; };
+    if
+    :: node != 255 ->
+        c_code { w->seen = now.mark[w->node]; w->ok = copy_node_look(w->node, w->opens, 1); };
+        COPY_NODE(Pworker);
+        if
+        :: ok == HAS_IT
+        :: else -> c_code { seq_finish(&now.word[w->id], 2 * w->t); }; goto look    /* C4: later */
+        fi
+    :: else
+    fi;
+#endif
+#if COPIES
+    if
+    :: c_expr { SLOT_COPIES && !OMIT_C1 } -> copy_token()
+    :: else
+    fi;
+#endif
     c_code { w->ok = step_retires(w->id, w->t); };
     if
     :: ok -> c_code { retire(w->id, w->t); }; left--; goto look
@@ -222,6 +278,12 @@ step_run:                               /* tokens.c, tsgd_step_run */
 #else
     c_code { step_begin(w->id, w->t); };
     c_code { step_end(w->id, w->t); };
+#if COPIES
+    if
+    :: c_expr { SLOT_COPIES && OMIT_C1 } -> copy_token()
+    :: else
+    fi;
+#endif
     c_code { visit_end(w->id, w->t); };
     goto look;
 #endif
@@ -299,9 +361,61 @@ block_run:                              /* evaluation.c, tsgd_block_run */
     left--;
     goto look;
 
-over:
-    c_code { look_at_the_end(); }
+ends:
+    c_code { look_at_the_end(); };
+#if COPIES
+    /* engine.c, tsgd_engine_run: who has joined all workers waits for the writer. */
+    atomic {
+        workers_left--;
+        if
+        :: workers_left == 0 -> over = 1; wake = wake + 2
+        :: else
+        fi
+    }
+#endif
 }
+
+#if COPIES
+proctype writer()
+{
+#if NODES
+    byte node, seen, opens, ok;
+#endif
+    bool last;
+    wake > 0 -> wake--;                 /* the training begins */
+    do
+    :: wake > 0 -> wake--;
+        last = over;
+        if
+        :: c_expr { HAS_WORK } ->
+#if NODES
+            do
+            :: node < K ->
+                c_code { Pwriter->opens = now.opened; Pwriter->seen = now.mark[Pwriter->node];
+                         Pwriter->ok = copy_node_look(Pwriter->node, Pwriter->opens, 0); };
+                COPY_NODE(Pwriter);
+                if
+                :: ok == HAS_IT -> node++
+                :: else
+                fi
+            :: else -> break
+            od;
+            node = 0;
+#endif
+            c_expr { REPORTED };        /* C5 */
+            c_code { look_at_copies(); };
+            c_code { look_at_copies(); };
+            busy = 0
+        :: else
+        fi;
+        if
+        :: last -> break
+        :: else
+        fi
+    od;
+    assert(!busy)
+}
+#endif
 
 init
 {
@@ -312,6 +426,9 @@ init
 #endif
 #if WORKERS > 2
         run worker(2);
+#endif
+#if COPIES
+        run writer();
 #endif
     }
 }

@@ -33,6 +33,9 @@
 #ifndef NODES
 #define NODES 0
 #endif
+#ifndef COPIES
+#define COPIES 0
+#endif
 #ifndef LOCAL
 #define LOCAL 1
 #endif
