@@ -228,11 +228,22 @@ typedef void tsgd_checkpoint_fn(const struct tsgd_checkpoint *c, void *user);
 enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
                                  struct tsgd_error *err);
 
-/* Runs the training in the calling thread and threads-1 more; returns when it has ended. Once a
+/* Runs the training in the calling thread and "threads" - 1 more; returns when it has ended. Once a
  * run: TSGD_EINVAL if it was trained before, or the process has forked since create.
  * TSGD_EDIVERGED: a loss was not finite; `summary` says where. on_eval and summary may be NULL. */
 enum tsgd_status tsgd_run_train(struct tsgd_run *run, tsgd_eval_fn *on_eval, void *user,
                                 struct tsgd_summary *summary, struct tsgd_error *err);
+
+/* Told when a training stands still: no step, mix or evaluation has ended for "stall-seconds", and
+ * again after twice, four times, .. as long; and once more when it goes on. `text` is lines of
+ * English: which tokens stand still, what they wait for, what each worker does. It is called by a
+ * thread of the run's own, one at a time, and only during the training; there is no such thread
+ * if "stall-seconds" is 0. A process that was stopped is not taken for a training that stands
+ * still.                                                                                        */
+typedef void tsgd_stall_fn(const char *text, void *user);
+
+/* Before tsgd_run_train. NULL, and what holds without this call: nobody is told. */
+void tsgd_run_on_stall(struct tsgd_run *run, tsgd_stall_fn *on_stall, void *user);
 
 /* Has `tell` called with checkpoints; NULL: nobody. Before the training. */
 void tsgd_run_on_checkpoint(struct tsgd_run *run, tsgd_checkpoint_fn *tell, void *user);
@@ -351,9 +362,11 @@ enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void 
  * the search.                                                                                   */
 const struct tsgd_candidate *tsgd_tune_candidates(const struct tsgd_tune *t, size_t *n);
 
-/* As for a run: of its largest pass; ends the search early; rounds of all passes so far. */
+/* As for a run: of its largest pass; ends the search early; who is told when it stands still;
+ * rounds of all passes so far.                                                                  */
 const struct tsgd_info *tsgd_tune_info(const struct tsgd_tune *t);
 void tsgd_tune_stop(struct tsgd_tune *t);
+void tsgd_tune_on_stall(struct tsgd_tune *t, tsgd_stall_fn *on_stall, void *user);
 uint64_t tsgd_tune_progress(const struct tsgd_tune *t);
 
 /* Writes the winner's parameters, as tsgd_run_save does. TSGD_EINVAL: none was chosen, or nothing

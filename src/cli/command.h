@@ -44,6 +44,9 @@ extern const size_t tsgd_n_commands;
  * NULL. The only place that prints errors.                                                      */
 void tsgd_complain(const struct tsgd_command *command, const struct tsgd_error *err);
 
+/* "telesgd: ABOUT: TEXT" on stderr, of what ends nothing; text: whole lines. about may be "". */
+void tsgd_warn(const char *about, const char *text);
+
 /* What --help prints, or, with all options, --help-all. */
 void tsgd_help(FILE *out, const struct tsgd_command *command, bool all);
 void tsgd_help_overview(FILE *out);

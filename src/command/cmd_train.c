@@ -27,6 +27,11 @@ static bool on_eval(const struct tsgd_eval *e, void *user)
     return t->session.log.failure != 0;     /* what the user asked for cannot be had any more */
 }
 
+static void on_stall(const char *text, void *user)
+{
+    tsgd_progress_warn(&((struct training *)user)->progress, text);
+}
+
 static void stop(void *what) { tsgd_run_stop(((struct training *)what)->run); }
 
 static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *err)
@@ -34,6 +39,7 @@ static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *
     struct training *t = what;
     bool log_on_terminal = tsgd_session_logs_to_stdout(&t->session) && isatty(STDOUT_FILENO);
     tsgd_progress_start(&t->progress, t->session.asked->progress, log_on_terminal, t->run);
+    tsgd_run_on_stall(t->run, on_stall, t);
     enum tsgd_status st = tsgd_run_train(t->run, on_eval, t, &t->summary, err);
     tsgd_progress_stop(&t->progress);
     *interrupted = t->summary.interrupted;

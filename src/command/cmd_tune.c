@@ -125,11 +125,18 @@ static enum tsgd_status report(void *what, FILE *out, struct tsgd_error *err)
     return TSGD_OK;
 }
 
+static void on_stall(const char *text, void *user)
+{
+    (void)user;
+    tsgd_warn("", text);
+}
+
 static void stop(void *what) { tsgd_tune_stop(((struct search *)what)->tune); }
 
 static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *err)
 {
     struct search *w = what;
+    tsgd_tune_on_stall(w->tune, on_stall, NULL);
     enum tsgd_status st = tsgd_tune_run(w->tune, on_eval, w, &w->end, err);
     *interrupted = w->end.interrupted;
     return st;

@@ -45,6 +45,18 @@ void tsgd_complain(const struct tsgd_command *command, const struct tsgd_error *
                 command ? " " : "");
 }
 
+void tsgd_warn(const char *about, const char *text)
+{
+    flockfile(stderr);                      /* other threads may tell something too */
+    fputs("telesgd: ", stderr);
+    if (*about) {
+        tsgd_human_print(stderr, about);
+        fputs(": ", stderr);
+    }
+    fputs(text, stderr);
+    funlockfile(stderr);
+}
+
 static enum tsgd_status find_command(const struct tsgd_command **out, const char *name,
                                      struct tsgd_error *err)
 {

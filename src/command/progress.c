@@ -1,6 +1,7 @@
 #include "command/progress.h"
 
 #include "base/clock.h"
+#include "cli/command.h"
 #include "cli/human.h"
 #include "cli/terminal.h"
 #include "run/run.h"
@@ -149,6 +150,20 @@ void tsgd_progress_eval(struct tsgd_progress *p, const struct tsgd_eval *e)
     fputc('\n', stderr);
     draw(p);
     pthread_mutex_unlock(&p->lock);
+}
+
+void tsgd_progress_warn(struct tsgd_progress *p, const char *text)
+{
+    bool live = p->mode == TSGD_PROGRESS_LIVE;
+    if (live) {
+        pthread_mutex_lock(&p->lock);
+        tsgd_terminal_clear();
+    }
+    tsgd_warn("", text);
+    if (live) {
+        draw(p);
+        pthread_mutex_unlock(&p->lock);
+    }
 }
 
 void tsgd_progress_stop(struct tsgd_progress *p)

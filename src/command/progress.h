@@ -36,6 +36,9 @@ void tsgd_progress_start(struct tsgd_progress *p, const char *how, bool log_on_t
                          const struct tsgd_run *run);
 void tsgd_progress_eval(struct tsgd_progress *p, const struct tsgd_eval *e);
 
+/* Shows what is not progress, whatever the mode; a whole line or more. From any thread. */
+void tsgd_progress_warn(struct tsgd_progress *p, const char *text);
+
 /* Clears the line. */
 void tsgd_progress_stop(struct tsgd_progress *p);
 

@@ -77,11 +77,16 @@ struct tsgd_engine_config {
     bool resumes;               /* the run goes on from a snapshot of first_round, which the caller
                                  * fills in; see tsgd_engine_snapshot                            */
     uint64_t first_round;       /* 0, unless it resumes */
+    double stall_seconds;       /* on_stall is told when nothing has moved for so long, and again
+                                 * after twice, four times, .. as long; 0: not */
     /* Told of each evaluation, by any worker: of a population in round order and one call at a
      * time; calls for different populations may overlap. May be NULL. After TSGD_END_HERE, a run
      * with a final average calls it once more for that round, with the evaluation of the
      * average.                                                                                  */
     enum tsgd_verdict (*on_eval)(uint32_t population, const struct tsgd_eval *eval, void *user);
+    /* Told what everything waits for, in lines of text, and that a run goes on that it was told of
+     * before; by a thread that does nothing else. May be NULL: then there is no such thread.    */
+    void (*on_stall)(const char *text, void *user);
     void *user;
 };
 

@@ -1,7 +1,7 @@
 #include "engine/engine.h"
 
 #include "engine/loop.h"
-#include "engine/parts.h"
+#include "engine/stall.h"
 
 #include <assert.h>
 #include <string.h>
@@ -25,17 +25,19 @@ static enum tsgd_status init(struct tsgd_engine *e, const struct tsgd_engine_con
     e->tokens = (struct tokens){&e->state, &e->planner, &e->evaluation, &e->visits, &e->teams};
     TRY(tsgd_start_init(&e->start, &e->state, c->resumes ? &e->checkpoint.shot : NULL, err));
     TRY(tsgd_threads_init(&e->threads, &e->state, e, tsgd_slices_strip(&e->state), err));
+    TRY(tsgd_watchdog_init(&e->watchdog, &e->state, e->threads.worker, e, err));
 done:
     return st;
 }
 
 /* Every part's holding, for those who count or add up. */
-enum { HOLDINGS = 9 };
+enum { HOLDINGS = 10 };
 static void holdings(struct tsgd_engine *e, struct tsgd_holding *out[HOLDINGS])
 {
     struct tsgd_holding *all[HOLDINGS] = {
         &e->state.holding, &e->evaluation.holding, &e->checkpoint.holding, &e->planner.holding,
-        &e->visits.holding, &e->teams.holding, &e->slices.holding, &e->start.holding, &e->threads.holding,
+        &e->visits.holding, &e->teams.holding, &e->slices.holding, &e->start.holding,
+        &e->threads.holding, &e->watchdog.holding,
     };
     memcpy(out, all, sizeof all);
 }
@@ -58,7 +60,8 @@ void tsgd_engine_free(struct tsgd_engine *e)
 {
     if (!e)
         return;
-    tsgd_threads_release(&e->threads);  /* first: threads may look at everything else */
+    tsgd_watchdog_release(&e->watchdog);
+    tsgd_threads_release(&e->threads);  /* these two first: threads may look at everything else */
     tsgd_checkpoint_release(&e->checkpoint);
     tsgd_start_release(&e->start);
     tsgd_slices_release(&e->slices);
@@ -129,7 +132,7 @@ static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
 {
     const struct worker *worker = e->threads.worker;
     uint64_t diverged = NEVER;
-    uint64_t sum[N_TIMES] = {0}, trained = 0, end = worker[0].ended_at, only = 0;
+    uint64_t sum[N_TIMES] = {0}, trained = 0, end = tsgd_ended_at(&worker[0]), only = 0;
     for (uint32_t q = 0; q < e->state.c.n_populations; q++) {
         uint64_t key = atomic_load_explicit(&e->state.pop[q].diverged, memory_order_relaxed);
         diverged = key < diverged ? key : diverged;
@@ -159,8 +162,12 @@ static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
 
 enum tsgd_status tsgd_engine_start(struct tsgd_engine *e, struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_checkpoint_start(&e->checkpoint, err);
-    return st != TSGD_OK ? st : tsgd_threads_start(&e->threads, tsgd_loop, err);
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_checkpoint_start(&e->checkpoint, err));
+    TRY(tsgd_threads_start(&e->threads, tsgd_loop, err));
+    TRY(tsgd_watchdog_start(&e->watchdog, &tsgd_stall, err));
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out,
@@ -173,9 +180,13 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
     if (e->state.c.resumes)
         e->state.start_ns -= (uint64_t)(e->checkpoint.shot.seconds * 1e9);
     tsgd_checkpoint_begin(&e->checkpoint);
-    TRY(tsgd_threads_run(&e->threads, tsgd_loop, err));
-    settle(e, tsgd_ticks() - ticks, tsgd_now_ns() - start, out);
-    tsgd_checkpoint_end(&e->checkpoint);
+    tsgd_watchdog_begin(&e->watchdog);
+    st = tsgd_threads_run(&e->threads, tsgd_loop, err);
+    if (st == TSGD_OK) {
+        settle(e, tsgd_ticks() - ticks, tsgd_now_ns() - start, out);
+        tsgd_checkpoint_end(&e->checkpoint);
+    }
+    tsgd_watchdog_end(&e->watchdog);
 done:
     return st;
 }

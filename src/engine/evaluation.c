@@ -60,15 +60,16 @@ void tsgd_evaluation_release(struct evaluation *e) { tsgd_holding_release(&e->ho
 
 /* ---- for the planner ---- */
 
-bool tsgd_evaluation_has_room(const struct evaluation *e)
+bool tsgd_evaluation_has_room(const struct evaluation *e, struct waits *waits)
 {
     for (uint32_t q = 0; q < e->s->c.n_populations; q++) {
         const struct evaluated_pop *p = &e->pop[q];
         /* Relaxed: the planner's own count. */
         uint64_t evals = atomic_load_explicit(&p->evals, memory_order_relaxed);
-        if (!tsgd_seq_reached(&p->evaluated, e->s->c.awaits_verdict ? evals :
-                              evals < RECORDS ? 0 : evals - RECORDS + 1))
-            return false;
+        uint64_t over = e->s->c.awaits_verdict ? evals :
+                        evals < RECORDS ? 0 : evals - RECORDS + 1;
+        if (!tsgd_seq_reached(&p->evaluated, over))
+            return tsgd_waits(waits, WAITS_ROOM, q, over - 1);
     }
     return true;
 }
@@ -90,26 +91,20 @@ uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due
 
 /* ---- the fold ---- */
 
-/* The round of evaluation i, which nobody changes while it is under way. */
-static uint64_t round_of(const struct evaluated_pop *p, uint64_t i)
-{
-    return atomic_load_explicit(&p->record[i % RECORDS].round, memory_order_relaxed);
-}
-
-bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded)
+bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded, struct waits *waits)
 {
     const struct evaluated_pop *p = &e->pop[q];
     const struct pop *pop = &e->s->pop[q];
     uint64_t i = folded / pop->c.k, b = folded % pop->c.k;
     if (i >= atomic_load_explicit(&p->evals, memory_order_acquire))
         return false;
-    if (b == 0 && i >= 2 && !tsgd_seq_reached(&p->evaluated, i - 1))
-        return false;                   /* its buffers are still being measured */
-    uint64_t round = round_of(p, i);
+    if (b == 0 && i >= 2 && !tsgd_seq_reached(&p->evaluated, i - 1))    /* for its buffers */
+        return tsgd_waits(waits, WAITS_MEASURED, q, i - 2);
+    uint64_t round = tsgd_evaluated_round(p, i);
     uint64_t word = tsgd_seq_load(&e->s->arena.seq[pop->first + b]);
-    if (round == e->s->first_round && tsgd_seq_phase(word) == 2 * round)
-        return !tsgd_seq_busy(word);    /* a busy one is still being filled */
-    return tsgd_seq_phase(word) >= 2 * round;
+    bool filling = round == e->s->first_round && word == 4 * round + 1;
+    return (tsgd_seq_phase(word) >= 2 * round && !filling) ||
+           tsgd_waits(waits, WAITS_ARRIVAL, pop->first + (uint32_t)b, 2 * round);
 }
 
 static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b)
@@ -119,7 +114,7 @@ static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint6
     struct tsgd_arena *arena = &e->s->arena;
     uint32_t a = e->s->pop[q].first + b;
     size_t dim = arena->dim;
-    const float *x = tsgd_state_row(e->s, round_of(p, i), 0, a);
+    const float *x = tsgd_state_row(e->s, tsgd_evaluated_round(p, i), 0, a);
     float *ref = p->ref[i & 1];
     if (b == 0) {
         memcpy(ref, x, dim * sizeof *ref);
@@ -155,7 +150,8 @@ void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
 {
     struct evaluated_pop *p = &e->pop[q];
     uint32_t k = e->s->pop[q].c.k;
-    tsgd_begin(w, &tsgd_activity_fold, q, round_of(p, folded / k), (uint32_t)(folded % k));
+    tsgd_begin(w, &tsgd_activity_fold, q, tsgd_evaluated_round(p, folded / k),
+               (uint32_t)(folded % k));
     for (;;) {
         uint64_t i = folded / k;
         uint32_t b = (uint32_t)(folded % k);
@@ -164,7 +160,7 @@ void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
             fold_finish(e, q, i);
         folded++;
         tsgd_jitter(w, true);
-        if (b + 1 == k || !tsgd_fold_ready(e, q, folded))
+        if (b + 1 == k || !tsgd_fold_ready(e, q, folded, NULL))
             break;
         tsgd_seq_publish(&p->folded, folded);
     }
@@ -328,13 +324,13 @@ static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
 
 /* ---- the blocks ---- */
 
-bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block)
+bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block, struct waits *waits)
 {
     const struct evaluated_pop *p = &e->pop[q];
     uint64_t i = block / p->blocks;
     /* Evaluations are measured one after the other, so that blocks_done and part belong to one. */
     return tsgd_seq_reached(&p->folded, (i + 1) * e->s->pop[q].c.k) &&
-           tsgd_seq_reached(&p->evaluated, i);
+           (tsgd_seq_reached(&p->evaluated, i) || tsgd_waits(waits, WAITS_MEASURED, q, i - 1));
 }
 
 bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block)
@@ -350,7 +346,7 @@ void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t
     struct evaluated_pop *p = &e->pop[q];
     uint64_t i = block / p->blocks;
     uint32_t b = (uint32_t)(block % p->blocks);
-    tsgd_begin(w, &tsgd_activity_block, q, round_of(p, i), b);
+    tsgd_begin(w, &tsgd_activity_block, q, tsgd_evaluated_round(p, i), b);
     if (problem->eval_blocks) {
         uint32_t s = b / problem->eval_blocks;
         const float *x = s == 0 ? p->mean[i & 1] : p->copy[i & 1] + (s - 1) * e->s->arena.stride;
@@ -362,7 +358,7 @@ void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t
     if (atomic_fetch_add_explicit(&p->blocks_done, 1, memory_order_acq_rel) + 1 == p->blocks) {
         /* Relaxed: the next block is claimed only after `evaluated` is published. */
         atomic_store_explicit(&p->blocks_done, 0, memory_order_relaxed);
-        tsgd_begin(w, &tsgd_activity_report, q, round_of(p, i), TSGD_TRACE_NONE);
+        tsgd_begin(w, &tsgd_activity_report, q, tsgd_evaluated_round(p, i), TSGD_TRACE_NONE);
         finish(e, w, q, i);
         tsgd_end(w, &tsgd_activity_report);
     }
@@ -374,7 +370,7 @@ uint64_t tsgd_evaluation_round(const struct evaluation *e, uint32_t q)
 {
     /* Relaxed, here and below: the run is over, and its end has ordered everything. */
     uint64_t evals = atomic_load_explicit(&e->pop[q].evals, memory_order_relaxed);
-    return evals ? round_of(&e->pop[q], evals - 1) : 0;
+    return evals ? tsgd_evaluated_round(&e->pop[q], evals - 1) : 0;
 }
 
 const float *tsgd_evaluation_mean(const struct evaluation *e, uint32_t q)

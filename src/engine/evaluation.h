@@ -8,6 +8,7 @@
 #define TSGD_ENGINE_EVALUATION_H
 
 #include "engine/state.h"
+#include "engine/waits.h"
 #include "engine/worker.h"
 
 enum { RECORDS = 4 };           /* evaluations of a population that may be under way */
@@ -68,7 +69,7 @@ void tsgd_evaluation_release(struct evaluation *e);
 
 /* Whether the next round may be planned: there is a record for an evaluation of it, and when a
  * verdict can end the run, all verdicts are in.                                                 */
-bool tsgd_evaluation_has_room(const struct evaluation *e);
+bool tsgd_evaluation_has_room(const struct evaluation *e, struct waits *waits);
 
 /* Opens an evaluation of population q; returns its index. */
 uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due *due);
@@ -77,21 +78,28 @@ uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due
 
 /* Whether token b of population q may step away from x^t, which evaluation `index` looks at. */
 static inline bool tsgd_evaluation_has_passed(const struct evaluation *e, uint32_t q, uint32_t b,
-                                              uint64_t index)
+                                              uint64_t index, struct waits *waits)
 {
     const struct evaluated_pop *p = &e->pop[q];
     if (!tsgd_seq_reached(&p->folded, index * e->s->pop[q].c.k + b + 1))
-        return false;
-    return !e->s->c.awaits_verdict || tsgd_seq_reached(&p->evaluated, index + 1);
+        return tsgd_waits(waits, WAITS_R3_FOLD, q, index);
+    return !e->s->c.awaits_verdict || tsgd_seq_reached(&p->evaluated, index + 1) ||
+           tsgd_waits(waits, WAITS_R3_VERDICT, q, index);
 }
 
 /* ---- the tasks, of population q; run requires a claim ---- */
 
-bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded);
+bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded, struct waits *waits);
 void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t folded);
-bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block);
+bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block, struct waits *waits);
 bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block);
 void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t block);
+
+/* The round of evaluation i, which nobody changes while it is under way. */
+static inline uint64_t tsgd_evaluated_round(const struct evaluated_pop *p, uint64_t i)
+{
+    return atomic_load_explicit(&p->record[i % RECORDS].round, memory_order_relaxed);
+}
 
 /* ---- after the run ---- */
 

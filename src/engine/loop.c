@@ -30,7 +30,9 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     bool got = take(w, out, true);
     if (!got && !tsgd_state_over(&w->e->state)) {
         w->sleeps++;
+        tsgd_does(w, DOES_SLEEP, 0, 0);
         tsgd_sleep(sleep, epoch);
+        tsgd_does(w, DOES_LOOK, 0, 0);
     }
     tsgd_sleep_end(sleep);
     return got;
@@ -40,8 +42,10 @@ static bool sleep_or_take(struct worker *w, struct task *out)
  * would have slept, has found a task.                                                           */
 static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t patience)
 {
-    if (*idle == 0)
+    if (*idle == 0) {
         TSGD_PROBE1(wait__begin, w->id);
+        tsgd_does(w, DOES_LOOK, 0, 0);
+    }
     if (++*idle >= patience) {
         *idle = 1;
         return sleep_or_take(w, out);
@@ -81,11 +85,14 @@ void *tsgd_loop(void *worker)
         tsgd_track_touch(w->track);
     if (!tsgd_threads_await(&w->e->threads))
         return NULL;
-    w->ended_at = tsgd_ticks();
+    tsgd_does(w, DOES_FILL, 0, 0);
+    atomic_store_explicit(&w->ended_at, tsgd_ticks(), memory_order_relaxed);
     tsgd_trace_inner = w->track && tsgd_trace_is_inner(w->e->state.c.trace) ? w->track : NULL;
     tsgd_start_fill(&w->e->start, w);
+    tsgd_does(w, DOES_LOOK, 0, 0);
     work(w);
     tsgd_end(w, &tsgd_activity_wait);
+    tsgd_does(w, DOES_NOTHING, 0, 0);
     tsgd_trace_inner = NULL;
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include "engine/start.h"
 #include "engine/threads.h"
 #include "engine/tokens.h"
+#include "engine/watchdog.h"
 
 struct tsgd_engine {
     struct state state;
@@ -19,6 +20,7 @@ struct tsgd_engine {
     struct tokens tokens;
     struct start start;
     struct threads threads;
+    struct watchdog watchdog;
 };
 
 #endif

@@ -144,14 +144,17 @@ bool tsgd_planner_resumed(struct planner *p)
 bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t)
 {
     const struct state *s = p->s;
-    if (tsgd_seq_load(&p->planned) != 2 * t || !tsgd_evaluation_has_room(p->evaluation))
+    uint64_t planned = tsgd_seq_load(&p->planned);
+    if (planned != 2 * t)
+        return planned == 2 * t + 1 && tsgd_waits(w->waits, WAITS_PLANNER, 0, t);
+    if (!tsgd_evaluation_has_room(p->evaluation, w->waits))
         return false;
     if (t - s->first_round < SLOTS)
         return true;
     for (uint32_t i = 0, a = w->behind; i < s->tokens; i++) {           /* R5 */
         if (!tsgd_seq_reached(&s->arena.seq[a], 2 * (t - SLOTS) + 2)) {
             w->behind = a;
-            return false;
+            return tsgd_waits(w->waits, WAITS_R5, a, 2 * (t - SLOTS) + 2);
         }
         a = a + 1 == s->tokens ? 0 : a + 1;
     }

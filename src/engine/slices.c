@@ -62,7 +62,7 @@ static uint64_t round_of(const struct slices *l, uint32_t q, uint64_t slice)
     return tsgd_mixing_round(l->s->pop[q].c.mixing, slice / l->pop[q].slices);
 }
 
-bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice)
+bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice, struct waits *waits)
 {
     struct sliced_pop *p = &l->pop[q];
     const struct tsgd_seq *seq = l->s->arena.seq + l->s->pop[q].first;
@@ -75,7 +75,7 @@ bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice)
         if (tsgd_seq_load(&seq[b]) != 2 * stepped) {
             if (i > 0)
                 atomic_store_explicit(&p->behind, b, memory_order_relaxed);
-            return false;
+            return tsgd_waits(waits, WAITS_R6, l->s->pop[q].first + b, stepped);
         }
         b = b + 1 == k ? 0 : b + 1;
     }

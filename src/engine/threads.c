@@ -136,15 +136,12 @@ static enum tsgd_status pin_caller(struct threads *t, struct tsgd_error *err)
     return why ? tsgd_pin_refused(0, &t->cpu[0], why, err) : TSGD_OK;
 }
 
-/* Of a thread. Most of it is for on_eval, which workers call. */
-enum { STACK = 1 << 20 };
-
 static enum tsgd_status start_one(struct threads *t, uint32_t i, void *(*main)(void *),
                                   struct tsgd_error *err)
 {
     pthread_attr_t attr;
     pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
+    pthread_attr_setstacksize(&attr, TSGD_STACK);
     int why = t->cpu ? tsgd_cpu_pin(&attr, t->cpu[i].os) : 0;
     if (why == 0)
         why = pthread_create(&t->thread[i], &attr, main, &t->worker[i]);

@@ -12,6 +12,9 @@
 
 #include <pthread.h>
 
+/* Of a thread that the engine starts. Most of it is for on_eval and on_stall. */
+enum { TSGD_STACK = 1 << 20 };
+
 struct threads {
     struct state *s;
     struct worker *worker;      /* [workers] */

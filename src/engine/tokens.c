@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t)
+bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
 {
     const struct state *s = k->s;
     const struct pop *p = &s->pop[s->pop_of[a]];
@@ -15,11 +15,11 @@ bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t)
     if (tsgd_mixing_rests(mixing, t - 1))       /* the row stays where it is, and reads no other */
         return true;
     if (s->sliced)                              /* its slices mix it */
-        return false;
+        return tsgd_waits(waits, WAITS_SLICES, s->pop_of[a], t - 1);
     const struct tsgd_csr *w = tsgd_mixing_at(mixing, t - 1);
     for (uint32_t i = w->ptr[r]; i < w->ptr[r + 1]; i++)                        /* R1 */
         if (!tsgd_seq_reached(&seq[w->col[i]], 2 * t - 1))
-            return false;
+            return tsgd_waits(waits, WAITS_R1, p->first + w->col[i], 2 * t - 1);
     uint64_t turns = tsgd_mixing_turns(mixing, t - 1);
     if (turns < 1)
         return true;
@@ -27,27 +27,27 @@ bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t)
     w = tsgd_mixing_at(mixing, before);
     for (uint32_t i = w->tptr[r]; i < w->tptr[r + 1]; i++)                      /* R2 */
         if (!tsgd_seq_reached(&seq[w->tcol[i]], 2 * before + 2))
-            return false;
+            return tsgd_waits(waits, WAITS_R2, p->first + w->tcol[i], 2 * before + 2);
     return true;
 }
 
-bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t)
+bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
 {
     const struct state *s = k->s;
     const struct slot *slot = tsgd_plan_of(k->planner, t);
     uint32_t q = s->pop_of[a];
     if (!tsgd_seq_reached(&k->planner->planned, t + 1))
-        return false;
+        return tsgd_waits(waits, WAITS_PLAN, 0, t);
     uint64_t eval = atomic_load_explicit(&slot->eval[q], memory_order_relaxed);
     if (eval &&                                                                         /* R3 */
-        !tsgd_evaluation_has_passed(k->evaluation, q, a - s->pop[q].first, eval - 1))
+        !tsgd_evaluation_has_passed(k->evaluation, q, a - s->pop[q].first, eval - 1, waits))
         return false;
     if (!s->c.rule.node)
         return true;
     uint32_t before = atomic_load_explicit(&slot->after_token[a], memory_order_relaxed);   /* R4 */
-    return before == NOBODY ||
-           tsgd_seq_reached(&s->arena.seq[before],
-                            atomic_load_explicit(&slot->after_phase[a], memory_order_relaxed));
+    uint64_t phase = atomic_load_explicit(&slot->after_phase[a], memory_order_relaxed);
+    return before == NOBODY || tsgd_seq_reached(&s->arena.seq[before], phase) ||
+           tsgd_waits(waits, WAITS_R4, before, phase);
 }
 
 static void retire(struct state *s, uint32_t a)
@@ -130,7 +130,7 @@ void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t
         mix(k, w, a, t, rests);
     tsgd_jitter(w, false);
     tsgd_plan_try(k->planner, w, t);
-    if (!tsgd_step_ready(k, a, t)) {
+    if (!tsgd_step_ready(k, a, t, NULL)) {
         tsgd_seq_finish(&s->arena.seq[a], 2 * t);
         return;
     }

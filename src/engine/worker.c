@@ -4,24 +4,25 @@
 #include <unistd.h>
 
 const struct activity
-    tsgd_activity_step = {{"step", "step", {"token", "round", "node"}, true}, STEP_TIME},
-    tsgd_activity_part = {{"step: part", "step", {"token", "round", "part"}, false}, STEP_TIME},
+    tsgd_activity_step = {{"step", "step", {"token", "round", "node"}, true}, STEP_TIME, DOES_STEP},
+    tsgd_activity_part = {{"step: part", "step", {"token", "round", "part"}, false}, STEP_TIME,
+                          DOES_PART},
     tsgd_activity_update = {{"step: update", "step", {"token", "round", "range"}, false},
-                            STEP_TIME},
-    tsgd_activity_mix = {{"mix", "mix", {"token", "round", "node"}, true}, MIX_TIME},
+                            STEP_TIME, DOES_UPDATE},
+    tsgd_activity_mix = {{"mix", "mix", {"token", "round", "node"}, true}, MIX_TIME, DOES_MIX},
     tsgd_activity_slice = {{"mix: slice", "mix", {"population", "round", "slice"}, false},
-                           MIX_TIME},
+                           MIX_TIME, DOES_SLICE},
     tsgd_activity_fold = {{"eval: fold", "eval", {"population", "round", "token"}, false},
-                          EVAL_TIME},
+                          EVAL_TIME, DOES_FOLD},
     tsgd_activity_block = {{"eval: block", "eval", {"population", "round", "block"}, false},
-                           EVAL_TIME},
+                           EVAL_TIME, DOES_BLOCK},
     tsgd_activity_report = {{"eval: report", "eval", {"population", "round", NULL}, false},
-                            EVAL_TIME},
+                            EVAL_TIME, DOES_REPORT},
     tsgd_activity_copy = {{"checkpoint: copy", "checkpoint", {"token", "round", NULL}, false},
-                          OTHER_TIME},
-    tsgd_activity_plan = {{"plan", "plan", {NULL, "round", NULL}, false}, OTHER_TIME},
-    tsgd_activity_wait = {{"wait", "wait", {NULL, NULL, NULL}, false}, WAIT_TIME},
-    tsgd_activity_other = {{NULL, NULL, {NULL, NULL, NULL}, false}, OTHER_TIME};
+                          OTHER_TIME, DOES_COPY},
+    tsgd_activity_plan = {{"plan", "plan", {NULL, "round", NULL}, false}, OTHER_TIME, DOES_PLAN},
+    tsgd_activity_wait = {{"wait", "wait", {NULL, NULL, NULL}, false}, WAIT_TIME, DOES_LOOK},
+    tsgd_activity_other = {{NULL, NULL, {NULL, NULL, NULL}, false}, OTHER_TIME, DOES_LOOK};
 
 /* What an activity of this kind is shown as when it was ended without having been begun. */
 static const struct tsgd_trace_kind unannounced[N_TIMES] = {
@@ -56,7 +57,7 @@ void tsgd_worker_record(struct worker *w, const struct activity *a, uint64_t now
             .text = a->spent == WAIT_TIME && w->sleeps > w->slept ? "slept" : NULL,
         };
     w->slept = w->sleeps;
-    w->event.begin = w->ended_at;
+    w->event.begin = tsgd_ended_at(w);
     w->event.end = now;
     tsgd_track_add(w->track, &w->event);
     w->event.kind = NULL;

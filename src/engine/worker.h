@@ -6,21 +6,33 @@
  * begun is traced all the same, without its numbers. Without a trace each begin costs one branch.
  *
  * In the variants that look for races, workers also loiter at random between their steps.
- * Threads: everything here belongs to the worker's own thread.                                  */
+ * Threads: everything here belongs to the worker's own thread, but for `doing` and `ended_at`,
+ * which the watchdog reads. They are relaxed: it only compares and shows them.                  */
 #ifndef TSGD_ENGINE_WORKER_H
 #define TSGD_ENGINE_WORKER_H
 
 #include "base/clock.h"
 #include "base/trace.h"
 
+#include <stdalign.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* What the account tells apart. */
 enum spent { STEP_TIME, MIX_TIME, EVAL_TIME, WAIT_TIME, OTHER_TIME, N_TIMES };
 
+/* What the watchdog tells apart. */
+enum does {
+    DOES_NOTHING,               /* it has not begun, or it has ended */
+    DOES_FILL, DOES_LOOK, DOES_SLEEP,
+    DOES_STEP, DOES_PART, DOES_UPDATE, DOES_COPY, DOES_MIX,     /* of a token */
+    DOES_SLICE, DOES_FOLD, DOES_BLOCK, DOES_REPORT, DOES_PLAN
+};
+
 struct activity {
     struct tsgd_trace_kind trace;
     enum spent spent;
+    enum does does;
 };
 
 /* Numbers of the trace, in their order: token or population, round, and what the name says. */
@@ -38,9 +50,10 @@ extern const struct activity tsgd_activity_wait;
 extern const struct activity tsgd_activity_other;       /* planning, claiming, looking for work */
 
 struct tsgd_engine;
+struct waits;
 
 struct worker {
-    struct tsgd_engine *e;
+    alignas(128) struct tsgd_engine *e;
     uint32_t id;
     uint32_t lo, hi;            /* home tokens; one, shared, if workers outnumber tokens */
     uint32_t cursor;            /* the home token to look at first */
@@ -48,7 +61,10 @@ struct worker {
     float *grad;                /* a row for a gradient */
     float *strip;               /* where slices are mixed; only with those */
     void *scratch;              /* the problem's */
-    uint64_t ended_at;          /* ticks when the last activity ended */
+    _Atomic uint64_t doing;     /* does << 60 | third number << 32 | first number: its activity;
+                                 * TSGD_DOES_MANY in place of a third number that has no room */
+    _Atomic uint64_t ended_at;  /* ticks when the last activity ended */
+    struct waits *waits;        /* NULL but for the watchdog, which asks what tasks wait for */
     uint64_t ticks[N_TIMES];
     uint64_t trained_at;        /* ticks when the last step or mix ended */
     uint64_t steals, sleeps;
@@ -68,24 +84,40 @@ void tsgd_worker_announce(struct worker *w, const struct activity *a, uint32_t f
                           uint64_t second, uint32_t third);
 void tsgd_worker_record(struct worker *w, const struct activity *a, uint64_t now);
 
+#define TSGD_DOES_MANY 0xfffffffu
+
+/* What the worker is at from now on, for the watchdog. */
+static inline void tsgd_does(struct worker *w, enum does does, uint32_t first, uint32_t third)
+{
+    uint64_t shown = third < TSGD_DOES_MANY ? third : TSGD_DOES_MANY;
+    atomic_store_explicit(&w->doing, (uint64_t)does << 60 | shown << 32 | first,
+                          memory_order_relaxed);
+}
+
 /* TSGD_TRACE_NONE in place of a number that does not apply. */
 static inline void tsgd_begin(struct worker *w, const struct activity *a, uint32_t first,
                               uint64_t second, uint32_t third)
 {
+    tsgd_does(w, a->does, first, third);
     if (tsgd_is_traced(w))
         tsgd_worker_announce(w, a, first, second, third);
+}
+
+static inline uint64_t tsgd_ended_at(const struct worker *w)
+{
+    return atomic_load_explicit(&w->ended_at, memory_order_relaxed);
 }
 
 /* The worker's time since the last end was spent on this. */
 static inline void tsgd_end(struct worker *w, const struct activity *a)
 {
     uint64_t now = tsgd_ticks();
-    w->ticks[a->spent] += now - w->ended_at;
+    w->ticks[a->spent] += now - tsgd_ended_at(w);
     if (a->spent == STEP_TIME || a->spent == MIX_TIME)
         w->trained_at = now;            /* if for the last time: only evaluation is left */
     if (tsgd_is_traced(w))
         tsgd_worker_record(w, a, now);
-    w->ended_at = now;
+    atomic_store_explicit(&w->ended_at, now, memory_order_relaxed);
 }
 
 /* Ends what lies before or after an activity that the account too calls other, such as planning, so

@@ -54,7 +54,8 @@ static struct tsgd_engine_config configure(const struct tsgd_job *j,
         .eval_tokens = s->eval && !strcmp(s->eval, "tokens"), .final_average = s->final_average,
         .independent = audience->independent, .awaits_verdict = audience->awaits_verdict,
         .stop = audience->stop, .trace = r->trace, .init = r->task->init,
-        .on_eval = audience->judge, .user = audience->user,
+        .stall_seconds = s->stall_seconds, .on_eval = audience->judge,
+        .on_stall = audience->stalled, .user = audience->user,
     };
 }
 

@@ -16,6 +16,7 @@ struct tsgd_member {
 /* Who is told of evaluations, and what that asks of the engine. */
 struct tsgd_audience {
     enum tsgd_verdict (*judge)(uint32_t population, const struct tsgd_eval *eval, void *user);
+    void (*stalled)(const char *text, void *user);      /* as config->on_stall */
     void *user;
     bool awaits_verdict;        /* judge may end a population (TSGD_END_HERE) */
     bool independent;           /* a population that diverges drops out alone */

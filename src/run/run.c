@@ -23,6 +23,8 @@ struct tsgd_run {
     /* of the training under way */
     tsgd_eval_fn *on_eval;
     void *user;
+    tsgd_stall_fn *on_stall;
+    void *stall_user;
     struct tsgd_eval last;
     bool reached;
     bool held;                  /* `last` meets until, and has not been told: see judge */
@@ -48,6 +50,13 @@ static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval
     return r->reached ? TSGD_END_HERE : stop ? TSGD_STOP_SOON : TSGD_GO_ON;
 }
 
+static void stalled(const char *text, void *user)
+{
+    const struct tsgd_run *r = user;
+    if (r->on_stall)
+        r->on_stall(text, r->stall_user);
+}
+
 enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings *settings,
                                struct tsgd_shelf *shelf, const _Atomic bool *stop,
                                struct tsgd_error *err)
@@ -69,8 +78,9 @@ enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings
         TRY(tsgd_resume_check(&r->resume, &r->setup, err));
     TRY(tsgd_job_init(&r->job, &r->setup, &(struct tsgd_member){r->setup.tokens, s->lr}, 1,
                       &(struct tsgd_audience){
-                          .judge = judge, .user = r, .awaits_verdict = s->until != NULL,
-                          .stop = stop, .keeper = s->checkpoint ? &r->keeper : NULL,
+                          .judge = judge, .stalled = stalled, .user = r,
+                          .awaits_verdict = s->until != NULL, .stop = stop,
+                          .keeper = s->checkpoint ? &r->keeper : NULL,
                           .resume = s->resume ? &r->resume : NULL,
                       }, err));
     if (TSGD_HAS(s, validation))
@@ -196,6 +206,12 @@ void tsgd_run_on_checkpoint(struct tsgd_run *r, tsgd_checkpoint_fn *tell, void *
 void tsgd_run_checkpoint(struct tsgd_run *r)
 {
     atomic_store_explicit(&r->keeper.ask, true, memory_order_relaxed);
+}
+
+void tsgd_run_on_stall(struct tsgd_run *r, tsgd_stall_fn *on_stall, void *user)
+{
+    r->on_stall = on_stall;
+    r->stall_user = user;
 }
 
 void tsgd_run_stop(struct tsgd_run *r) { tsgd_engine_stop(r->job.engine); }

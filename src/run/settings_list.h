@@ -320,6 +320,11 @@ SETTING(show_placement, "show-placement", FLAG, NULL, ANYTHING, IS("false"), ABO
         OUTPUT, TRAIN,
         "tell where each thread runs, and its tokens, before the training: on the standard error, "
         "or after what --dry-run shows")
+SETTING(stall_seconds, "stall-seconds", REAL, "S", RANGE(0, 1e9), IS("60"), ABOUT_MACHINE, RUN,
+        MACHINE, TRAIN | TUNE,
+        "when no step, mix or evaluation has ended for S seconds, tell on the standard error which "
+        "tokens stand still, what they wait for and what each thread does, and again after twice, "
+        "four times, .. as long; the training goes on. 0: do not watch")
 SETTING(isa, "isa", TEXT, "NAME", ANYTHING, UNSET("the widest that the CPU has"), ABOUT_MACHINE,
         RUN, RESULT, TRAIN | TUNE,
         "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64); results differ in "

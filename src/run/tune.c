@@ -36,6 +36,8 @@ struct tsgd_tune {
     _Atomic bool stopped;       /* relaxed, as in tsgd_engine_stop */
     tsgd_tune_fn *on_eval;
     void *user;
+    tsgd_stall_fn *on_stall;
+    void *stall_user;
     pthread_mutex_t telling;    /* populations finish evaluations side by side; on_eval is called by
                                  * one at a time. Evaluations only: no step waits for it         */
 };
@@ -95,6 +97,13 @@ done:
 
 static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval, void *user);
 
+static void stalled(const char *text, void *user)
+{
+    const struct tsgd_tune *t = ((struct pass *)user)->t;
+    if (t->on_stall)
+        t->on_stall(text, t->stall_user);
+}
+
 /* The job of pass number `number`, counted from 1. */
 static enum tsgd_status init_pass(struct tsgd_tune *t, size_t number, struct tsgd_error *err)
 {
@@ -114,7 +123,8 @@ static enum tsgd_status init_pass(struct tsgd_tune *t, size_t number, struct tsg
     }
     TRY(tsgd_job_init(&p->job, &t->setup, member, n,
                       &(struct tsgd_audience){
-                          .judge = judge, .user = p, .independent = true, .stop = &t->stopped,
+                          .judge = judge, .stalled = stalled, .user = p, .independent = true,
+                          .stop = &t->stopped,
                       }, err));
 done:
     free(member);
@@ -258,6 +268,12 @@ const struct tsgd_candidate *tsgd_tune_candidates(const struct tsgd_tune *t, siz
 }
 
 const struct tsgd_info *tsgd_tune_info(const struct tsgd_tune *t) { return &t->info; }
+
+void tsgd_tune_on_stall(struct tsgd_tune *t, tsgd_stall_fn *on_stall, void *user)
+{
+    t->on_stall = on_stall;
+    t->stall_user = user;
+}
 
 void tsgd_tune_stop(struct tsgd_tune *t)
 {

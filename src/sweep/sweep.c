@@ -493,6 +493,22 @@ static bool on_eval(const struct tsgd_eval *e, void *user)
     return t->log.failure != 0;
 }
 
+struct watched_run {
+    struct tsgd_sweep *s;
+    const struct tsgd_entry *e;
+};
+
+static void on_stall(const char *text, void *user)
+{
+    const struct watched_run *r = user;
+    pthread_mutex_lock(&r->s->lock);
+    if (r->s->live)
+        tsgd_terminal_clear();
+    tsgd_warn(r->e->from->name, text);
+    draw(r->s);
+    pthread_mutex_unlock(&r->s->lock);
+}
+
 /* Trains a run that is planned and started, into its log. */
 static enum tsgd_status train(struct tsgd_run *run, const struct tsgd_entry *e,
                               const struct tsgd_settings *asked, bool *interrupted,
@@ -541,6 +557,8 @@ static enum tsgd_status run_one(struct tsgd_sweep *s, struct tsgd_entry *e, uint
         goto done;
     }
     TRY(tsgd_run_start(run, err));
+    struct watched_run watched = {s, e};
+    tsgd_run_on_stall(run, on_stall, &watched);
     pthread_mutex_lock(&s->lock);
     e->run = run;
     pthread_mutex_unlock(&s->lock);

@@ -1,0 +1,50 @@
+/* engine/waits.h: what a task that is not ready waits for, by the rules of engine/seq.h. Readiness
+ * checks fill this in for whoever asks, which is the watchdog (engine/watchdog.h) and nobody else:
+ * workers hand NULL down, so that a "no" costs them one branch.                                 */
+#ifndef TSGD_ENGINE_WAITS_H
+#define TSGD_ENGINE_WAITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What id and number of a wait are stands behind each. */
+enum waits_for {
+    WAITS_R1,                   /* token, the phase that it must show */
+    WAITS_R2,                   /* token, phase */
+    WAITS_R3_FOLD,              /* population, evaluation */
+    WAITS_R3_VERDICT,           /* population, evaluation */
+    WAITS_R4,                   /* token, phase */
+    WAITS_R5,                   /* token, phase */
+    WAITS_R6,                   /* token, phase */
+    WAITS_SLICES,               /* population, round: its slices mix the token */
+    WAITS_PLAN,                 /* 0, round: there is no plan of it yet */
+    WAITS_PLANNER,              /* 0, round: its plan is being made */
+    WAITS_ROOM,                 /* population, evaluation: must be over before more are planned */
+    WAITS_ARRIVAL,              /* token, phase: a fold reads its row then */
+    WAITS_MEASURED              /* population, evaluation: its buffers are needed, or its turn */
+};
+
+struct wait_for {
+    enum waits_for what;
+    uint32_t id;
+    uint64_t number;
+};
+
+/* In the order in which checks said no: a token between rounds is first asked about its plan. */
+enum { MOST_WAITS = 4 };
+struct waits {
+    size_t n;
+    struct wait_for wait[MOST_WAITS];
+};
+
+/* Says no, and why, if that is asked for. */
+static inline bool tsgd_waits(struct waits *waits, enum waits_for what, uint32_t id,
+                              uint64_t number)
+{
+    if (waits && waits->n < MOST_WAITS)
+        waits->wait[waits->n++] = (struct wait_for){what, id, number};
+    return false;
+}
+
+#endif

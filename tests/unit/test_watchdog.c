@@ -1,0 +1,493 @@
+/* The watchdog: a worker is held up for good in the middle of a step, an evaluation or a plan. The
+ * others must come as far as the rules allow and no further, the watchdog must name the token, the
+ * worker and the rule, and once the worker goes on the run must end with the simulator's bits.
+ * A held worker stays where it is until the text is as it should be, so nothing here depends on how
+ * fast the machine is.                                                                          */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/holders.h"
+#include "linalg/isa.h"
+#include "method/method.h"
+#include "program.h"
+#include "scenario/rate.h"
+#include "sim/sim.h"
+#include "sim/toy.h"
+
+/* ---- a worker that is held ---- */
+
+enum { MOST_K = 8, ROUNDS = 30, TEXTS = 64, TEXT = 8192 };
+
+/* Where: in the gradient, or a part of it, or the count, of a node's minibatch; or in a block. */
+static struct {
+    enum { NOWHERE, GRADIENT, PART, COUNT, BLOCK } where;
+    uint32_t node;
+    uint64_t batch;
+    uint32_t block;
+    int pass;                           /* of the block: how often it has come by before */
+} hold;
+static int gate[2];                     /* a held worker reads a byte from here */
+static pthread_t caller;                /* worker 0 */
+static _Atomic int held_by;             /* 0: the caller, 1: another worker; -1: nobody yet */
+static _Atomic int blocks;              /* that came by */
+
+static void held(void)
+{
+    char byte;
+    held_by = !pthread_equal(pthread_self(), caller);
+    cr_assert(read(gate[0], &byte, 1) == 1);
+}
+
+static const struct tsgd_problem_ops *toy_ops;
+
+static double gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, const float *x,
+                       float *grad, void *scratch)
+{
+    if (hold.where == GRADIENT && node == hold.node && b == hold.batch)
+        held();
+    return toy_ops->gradient(p, node, b, x, grad, scratch);
+}
+
+static double part_gradient(const struct tsgd_problem *p, uint32_t node, uint64_t b, uint32_t part,
+                            const float *x, float *grad, void *scratch)
+{
+    if (hold.where == PART && node == hold.node && b == hold.batch && part == 0)
+        held();
+    return toy_ops->part_gradient(p, node, b, part, x, grad, scratch);
+}
+
+/* The planner is the first to ask. */
+static uint32_t batch_count(const struct tsgd_problem *p, uint32_t node, uint64_t b)
+{
+    if (hold.where == COUNT && held_by < 0 && node == hold.node && b == hold.batch)
+        held();
+    return toy_ops->batch_count(p, node, b);
+}
+
+static void evaluate(const struct tsgd_problem *p, uint32_t block, const float *x, void *scratch,
+                     struct tsgd_measure *out)
+{
+    if (hold.where == BLOCK && block == hold.block && blocks++ == hold.pass)
+        held();
+    toy_ops->evaluate(p, block, x, scratch, out);
+}
+
+/* ---- what the watchdog said ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t said = PTHREAD_COND_INITIALIZER;
+static char texts[TEXTS][TEXT];
+static int n_texts;
+
+static void on_stall(const char *text, void *user)
+{
+    (void)user;                         /* the simulator's collector */
+    pthread_mutex_lock(&lock);
+    if (n_texts < TEXTS)
+        snprintf(texts[n_texts++], TEXT, "%s", text);
+    pthread_cond_signal(&said);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Waits for text number i. */
+static const char *await_text(int i)
+{
+    cr_assert(i < TEXTS);
+    pthread_mutex_lock(&lock);
+    while (n_texts <= i)
+        pthread_cond_wait(&said, &lock);
+    pthread_mutex_unlock(&lock);
+    return texts[i];
+}
+
+/* ---- a run in which a worker is held ---- */
+
+struct stall {
+    struct tsgd_mixing mixing;
+    struct tsgd_population p;
+    struct tsgd_rate rate;
+    struct toy toy;
+    struct tsgd_problem_ops ops;
+    struct tsgd_engine_config c;
+    struct sim_end end;
+    struct sim_log got, want;
+    pthread_t thread;
+};
+
+static struct stall s;
+
+/* Token a stays with node a, so that its step of round t has node a's minibatch t. */
+static void set_up(const char *topology, uint32_t k, uint32_t threads)
+{
+    s = (struct stall){.toy = toy_make(50, k), .rate = {.eta = 0.1}};
+    cr_assert(tsgd_topology_build(&s.mixing, topology, k, 1, NULL) == TSGD_OK);
+    toy_ops = s.toy.problem.ops;
+    s.ops = *toy_ops;
+    s.ops.gradient = gradient;
+    s.ops.part_gradient = part_gradient;
+    s.ops.batch_count = batch_count;
+    s.ops.evaluate = evaluate;
+    s.toy.problem.ops = &s.ops;
+    s.p = (struct tsgd_population){.k = k, .mixing = &s.mixing, .rounds = ROUNDS,
+                                   .eta = tsgd_rate_step_size(&s.rate)};
+    s.c = (struct tsgd_engine_config){
+        .problem = &s.toy.problem, .kernels = tsgd_isa_table(0),
+        .population = &s.p, .n_populations = 1, .gossip = TSGD_GOSSIP_ROWS,
+        .local_steps = 1, .seed = 9, .threads = threads, .init = toy_init(50),
+        .stall_seconds = 0.04, .on_stall = on_stall,
+    };
+    cr_assert(tsgd_sgd_rule(&s.c.rule, "token", 0.9, false, 1e-4, NULL) == TSGD_OK);
+    cr_assert(pipe(gate) == 0);
+    held_by = -1;
+    blocks = 0;
+}
+
+static void *train(void *arg)
+{
+    struct tsgd_outcome o;
+    (void)arg;
+    caller = pthread_self();
+    sim_engine(&s.c, s.end, &s.got, &o);
+    return NULL;
+}
+
+static void begin(void) { cr_assert(pthread_create(&s.thread, NULL, train, NULL) == 0); }
+static void let_go(void) { cr_assert(write(gate[1], "", 1) == 1); }
+
+/* The held worker goes on; the run must end with the bits of a run in which nobody was held. */
+static void finish(void)
+{
+    char what[512] = "";
+    let_go();
+    pthread_join(s.thread, NULL);
+    hold.where = NOWHERE;
+    sim_run(&s.c, s.end, &s.want);
+    cr_expect(!sim_differ(&s.c, &s.want, &s.got, what, sizeof what), "%s", what);
+    sim_log_release(&s.want);
+    sim_log_release(&s.got);
+    tsgd_mixing_release(&s.mixing);
+    free((float *)s.c.init);
+}
+
+/* Waits for a text that has this line, in which %d stands for the worker that is held. When there
+ * is none for many doublings of the time there will not be any; the last text is then shown.    */
+static const char *expect_line(int *i, const char *format)
+{
+    char line[256];
+    const char *text = "";
+    for (int end = *i + 9; *i < end; ++*i) {
+        text = await_text(*i);
+        snprintf(line, sizeof line, format, (int)held_by);
+        char *found = strstr(text, line);
+        if (found && (found[strlen(line)] == '\n' || strchr(line, ',')))
+            return text;
+    }
+    cr_assert(false, "no line '%s' in\n%s", line, text);
+    return NULL;
+}
+
+/* ---- how far the rules let tokens come ---- */
+
+enum { PLANS = 8 };
+
+/* Rules R1, R2 and R5 of engine/seq.h by hand, until nothing changes: phase[a] of each token when
+ * `stuck` stays in its step of round `at`.                                                      */
+static void settle(uint32_t k, uint32_t stuck, uint64_t at, uint64_t *phase)
+{
+    uint64_t planned = 0;
+    memset(phase, 0, k * sizeof *phase);
+    for (bool moved = true; moved;) {
+        moved = false;
+        uint64_t least = UINT64_MAX;
+        for (uint32_t a = 0; a < k; a++)
+            least = phase[a] < least ? phase[a] : least;
+        for (uint32_t a = 0; a < k; a++) {
+            uint64_t t = phase[a] / 2;
+            bool may = true;
+            if (phase[a] % 2 == 0) {
+                if (planned == t && (t < PLANS || least >= 2 * (t - PLANS) + 2))
+                    planned++;
+                may = planned > t && !(a == stuck && t == at);
+            }
+            for (uint32_t b = 0; phase[a] % 2 && b < k; b++) {
+                const struct tsgd_csr *w = tsgd_mixing_at(&s.mixing, t);
+                for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
+                    may &= w->col[i] != b || phase[b] >= 2 * t + 1;
+                if (t == 0)
+                    continue;
+                w = tsgd_mixing_at(&s.mixing, t - 1);
+                for (uint32_t i = w->ptr[b]; i < w->ptr[b + 1]; i++)
+                    may &= w->col[i] != a || phase[b] >= 2 * t;
+            }
+            phase[a] += may;
+            moved |= may;
+        }
+    }
+}
+
+/* The phases that a text tells. */
+static void read_phases(const char *text, uint32_t k, uint64_t *phase)
+{
+    for (uint32_t a = 0; a < k; a++) {
+        char name[32];
+        unsigned long long round;
+        char where[16];
+        snprintf(name, sizeof name, "  token %u, ", a);
+        const char *line = strstr(text, name);
+        cr_assert(line && sscanf(line + strlen(name), "round %llu, %15s", &round, where) == 2,
+                  "token %u is missing in\n%s", a, text);
+        phase[a] = 2 * round + !strcmp(where, "has");
+    }
+}
+
+/* Held in the step of token 3 in round 7: tokens come as far as they may, with any graph. */
+static const char *expect_phases(int *i, uint32_t k)
+{
+    uint64_t want[MOST_K], got[MOST_K];
+    settle(k, 3, 7, want);
+    for (int end = *i + 9; *i < end; ++*i) {
+        read_phases(await_text(*i), k, got);
+        if (!memcmp(want, got, k * sizeof *want))
+            return texts[*i];
+    }
+    for (uint32_t a = 0; a < k; a++)
+        cr_expect(got[a] == want[a], "token %u: phase %d, want %d", a, (int)got[a], (int)want[a]);
+    return "";
+}
+
+static void hold_step(const char *topology, uint32_t k, uint32_t threads)
+{
+    set_up(topology, k, threads);
+    hold.where = GRADIENT;
+    hold.node = 3;
+    hold.batch = 7;
+}
+
+Test(watchdog, others_come_as_far_as_the_rules_allow, .timeout = 120)
+{
+    static const char *const graphs[] = {"ring", "exp", "onepeer-exp", "complete", "line", "alone"};
+    for (uint32_t i = 0; i < 12; i++) {
+        int text = 0;
+        n_texts = 0;
+        hold_step(graphs[i / 2], 5 + i % 4, 2 + i % 3);
+        begin();
+        expect_phases(&text, s.p.k);
+        if (s.c.threads == 2) {
+            expect_line(&text, "  token 3, round 7, between holders: its step is under way, "
+                               "worker %d");
+            expect_line(&text, "  worker %d: the step of token 3 at node 3, round 7, for ");
+        }
+        finish();
+    }
+}
+
+Test(watchdog, a_neighbour_waits_by_R1, .timeout = 60)
+{
+    int i = 0;
+    hold_step("ring", 5, 2);
+    begin();
+    expect_line(&i, "  token 2, round 7, has stepped: its mix waits for token 3 to take its step "
+                    "of round 7 (R1)");
+    expect_line(&i, "  token 1, round 8, has stepped: its mix waits for token 2 to take its step "
+                    "of round 8 (R1)");
+    finish();
+}
+
+/* exp: token a reads a + 1, a + 2 and a + 4 of 8. So 4 is read by 2, which reads 3 and waits for
+ * it; but 4 itself reads 5, 6 and 0, of which none reads 3: only its own row, which 2 has yet to
+ * read, keeps it.                                                                               */
+Test(watchdog, who_is_read_waits_by_R2, .timeout = 60)
+{
+    int i = 0;
+    hold_step("exp", 8, 2);
+    begin();
+    expect_line(&i, "  token 4, round 8, has stepped: its mix waits for token 2 to mix in round 7, "
+                    "for which it reads the row to be overwritten (R2)");
+    finish();
+}
+
+Test(watchdog, who_meets_nobody_waits_for_a_plan_by_R5, .timeout = 60)
+{
+    int i = 0;
+    hold_step("alone", 4, 3);
+    begin();
+    expect_line(&i, "  token 0, round 15, between holders: its step waits for the plan of round "
+                    "15, which waits for token 3 to mix in round 7, for there is room for 8 plans "
+                    "(R5)");
+    finish();
+}
+
+Test(watchdog, slices_wait_by_R6, .timeout = 60)
+{
+    int i = 0;
+    hold_step("ring", 5, 2);
+    s.c.gossip = TSGD_GOSSIP_SLICES;
+    begin();
+    expect_line(&i, "  mixing all tokens waits for token 3 to take its step of round 7 (R6)");
+    expect_line(&i, "  token 0, round 7, has stepped: its mix waits for all tokens to be mixed at "
+                    "once");
+    finish();
+}
+
+static bool never(const struct tsgd_eval *e) { return e->test_loss < 0; }
+
+Test(watchdog, tokens_wait_for_a_verdict_by_R3, .timeout = 60)
+{
+    int i = 0;
+    set_up("ring", 5, 2);
+    s.p.eval_every = 7;
+    s.end.until = never;
+    hold.where = BLOCK;
+    hold.block = 1;
+    begin();
+    expect_line(&i, "  token 4, round 7, between holders: its step waits for the verdict on the "
+                    "evaluation of round 7 (R3)");
+    expect_line(&i, "  worker %d: block 1 of an evaluation, round 7, for ");
+    expect_line(&i, "  an evaluation is not over, round 7");
+    finish();
+}
+
+/* With an evaluation in every round: that of round 1 is held, that of round 2 has the other buffer,
+ * that of round 3 needs the held one's.                                                         */
+Test(watchdog, tokens_wait_for_the_fold_by_R3, .timeout = 60)
+{
+    int i = 0;
+    set_up("ring", 5, 2);
+    s.p.eval_every = 1;
+    hold.where = BLOCK;
+    hold.block = 1;
+    begin();
+    expect_line(&i, "  token 0, round 3, between holders: its step waits for the evaluation of "
+                    "round 3 to read its row (R3)");
+    expect_line(&i, "  the next evaluation waits for the evaluation of round 1 to be measured");
+    expect_line(&i, "  worker %d: block 1 of an evaluation, round 1, for ");
+    finish();
+}
+
+Test(watchdog, tokens_wait_for_a_plan_that_is_being_made, .timeout = 60)
+{
+    int i = 0;
+    set_up("ring", 5, 2);
+    hold.where = COUNT;
+    hold.node = 3;
+    hold.batch = 7;
+    begin();
+    expect_line(&i, "  worker %d: the plan, round 7, for ");
+    expect_line(&i, "  token 0, round 7, between holders: its step waits for the plan of round 7, "
+                    "which waits for the worker that makes it");
+    finish();
+}
+
+Test(watchdog, a_part_of_a_shared_step_is_named, .timeout = 60)
+{
+    int i = 0;
+    set_up("ring", 5, 2);
+    s.toy.problem.parts = 2;
+    hold.where = PART;
+    hold.node = 3;
+    hold.batch = 7;
+    begin();
+    expect_line(&i, "  worker %d: part 0 of the step of token 3, round 7, for ");
+    expect_line(&i, "  token 3, round 7, between holders: its step is under way, worker %d");
+    finish();
+}
+
+/* Momentum that stays with the nodes, holders at random: who visits a node waits for the visitor
+ * before. Which those are is told by the draws alone.                                           */
+Test(watchdog, a_visitor_waits_for_the_one_before_by_R4, .timeout = 60)
+{
+    enum { K = 2, NODES = 5 };
+    struct tsgd_holding holding = TSGD_HOLDING_INIT;
+    struct tsgd_holders h;
+    uint32_t node[ROUNDS][K], visits[NODES] = {0};
+    int i = 0;
+    uint64_t from = 0, to = 0;
+    char line[200];
+    set_up("alone", K, 2);
+    s.toy.problem.nodes = NODES;
+    s.c.teleports = true;
+    cr_assert(tsgd_sgd_rule(&s.c.rule, "node", 0.9, false, 1e-4, NULL) == TSGD_OK);
+    h = (struct tsgd_holders){.nodes = NODES, .tokens = K, .teleports = true, .seed = s.c.seed};
+    cr_assert(tsgd_holders_init(&h, &holding, NULL) == TSGD_OK);
+    for (uint64_t t = 0; t < ROUNDS; t++) {
+        tsgd_holders_begin(&h, t);
+        tsgd_holders_next(&h, 0, K, node[t]);
+        tsgd_holders_end(&h);
+    }
+    tsgd_holding_release(&holding);
+    /* Token 0 is held at a node where token 1 comes next, a few rounds later. */
+    for (bool found = false; !found; from += !found) {
+        cr_assert(from < 12);
+        for (to = from + 1; to < from + PLANS && node[to][0] != node[from][0] &&
+             node[to][1] != node[from][0]; to++)
+            ;
+        found = to < from + PLANS && node[to][1] == node[from][0];
+        for (uint32_t a = 0; a < K && !found; a++)
+            visits[node[from][a]]++;
+    }
+    hold.where = GRADIENT;
+    hold.node = node[from][0];
+    hold.batch = visits[hold.node];
+    begin();
+    snprintf(line, sizeof line, "  token 1, round %d, between holders: its step waits for token 0, "
+             "the node's visitor before, to take its step of round %d (R4)", (int)to, (int)from);
+    expect_line(&i, line);
+    finish();
+}
+
+/* ---- when it speaks ---- */
+
+Test(watchdog, it_speaks_after_twice_as_long_each_time_and_when_it_goes_on, .timeout = 120)
+{
+    static const char *const heads[] = {
+        "nothing has moved for 0.4 s\n", "nothing has moved for 0.8 s\n",
+        "nothing has moved for 1.6 s\n",
+    };
+    int i = 0;
+    hold_step("ring", 5, 2);
+    s.c.stall_seconds = 0.4;
+    begin();
+    while (strncmp(await_text(i), heads[0], strlen(heads[0])) || !strstr(texts[i], "round 7"))
+        i++;                            /* a slow machine may have been told of before */
+    for (int j = 0; j < 3; j++)
+        cr_expect(!strncmp(await_text(i + j), heads[j], strlen(heads[j])), "%s", texts[i + j]);
+    hold.batch = 9;                     /* seen by the worker that is let go */
+    let_go();
+    for (i += 3; strncmp(await_text(i), "it moves again, after ", 22); i++)
+        ;
+    cr_expect(!strncmp(await_text(i + 1), heads[0], strlen(heads[0])), "%s", texts[i + 1]);
+    expect_line(&i, "  token 3, round 9, between holders: its step is under way, worker %d");
+    finish();
+}
+
+static int threads_while_held(double stall_seconds, bool somebody_is_told)
+{
+    int n = 0;
+    hold_step("ring", 5, 2);
+    s.c.stall_seconds = stall_seconds;
+    s.c.on_stall = somebody_is_told ? on_stall : NULL;
+    begin();
+    while (held_by < 0)
+        usleep(1000);
+    DIR *d = opendir("/proc/self/task");
+    cr_assert(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    finish();
+    return n;
+}
+
+Test(watchdog, it_has_a_thread_only_where_somebody_is_told, .timeout = 60)
+{
+    int without = threads_while_held(0, true);
+    cr_expect(threads_while_held(1000, false) == without);
+    cr_expect(threads_while_held(1000, true) == without + 1);
+}
