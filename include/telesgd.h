@@ -187,6 +187,7 @@ struct tsgd_info {
     uint64_t split_hash;            /* XXH3-64, as in split files; 0 without data */
     uint64_t init_hash;             /* XXH3-64 of the floats that "init" gave; 0 without it */
     uint64_t resumed_round;         /* of the checkpoint that "resume" names; 0 without it */
+    uint64_t resumed_pass;          /* of a search: that this round is of; else 1, or 0 without it */
     const char *cpu;                /* the processor's name */
     const char *kernels;            /* BLIS's kernel set */
 };
@@ -368,6 +369,10 @@ const struct tsgd_info *tsgd_tune_info(const struct tsgd_tune *t);
 void tsgd_tune_stop(struct tsgd_tune *t);
 void tsgd_tune_on_stall(struct tsgd_tune *t, tsgd_stall_fn *on_stall, void *user);
 uint64_t tsgd_tune_progress(const struct tsgd_tune *t);
+
+/* As for a run. */
+void tsgd_tune_on_checkpoint(struct tsgd_tune *t, tsgd_checkpoint_fn *tell, void *user);
+void tsgd_tune_checkpoint(struct tsgd_tune *t);
 
 /* Writes the winner's parameters, as tsgd_run_save does. TSGD_EINVAL: none was chosen, or nothing
  * has run. TSGD_EIO.                                                                            */

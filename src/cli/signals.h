@@ -1,10 +1,12 @@
-/* cli/signals.h: SIGINT and SIGTERM ask a training to end; a second one ends the program. SIGPIPE
+/* cli/signals.h: SIGINT and SIGTERM ask a training to end; a second one ends the program. SIGUSR1
+ * asks for a checkpoint. SIGPIPE
  * is ignored: a closed pipe is a write that fails.                                              */
 #ifndef TSGD_CLI_SIGNALS_H
 #define TSGD_CLI_SIGNALS_H
 
-/* `stop` is called from the signal handler: it may store a flag and no more. */
-void tsgd_signals_catch(void (*stop)(void *), void *what);
+/* `stop` and `ask` (NULL: SIGUSR1 does nothing) are called from the signal handler: they may store a
+ * flag and no more.                                                                             */
+void tsgd_signals_catch(void (*stop)(void *), void (*ask)(void *), void *what);
 void tsgd_signals_release(void);
 
 #endif

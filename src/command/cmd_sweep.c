@@ -171,7 +171,7 @@ static enum tsgd_exit run_sweep(const struct tsgd_command *self, struct tsgd_swe
 {
     struct tsgd_error err;
     uint64_t start = tsgd_now_ns();
-    tsgd_signals_catch(tsgd_sweep_stop, s);
+    tsgd_signals_catch(tsgd_sweep_stop, NULL, s);
     enum tsgd_status st = tsgd_sweep_run(s, self, &err);
     bool interrupted = atomic_load_explicit(&s->stop, memory_order_relaxed) &&
                        tsgd_sweep_count(s, TSGD_STATE_WAITING) > 0;

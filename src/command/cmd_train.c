@@ -27,6 +27,16 @@ static bool on_eval(const struct tsgd_eval *e, void *user)
     return t->session.log.failure != 0;     /* what the user asked for cannot be had any more */
 }
 
+static void on_checkpoint(const struct tsgd_checkpoint *c, void *user)
+{
+    struct training *t = user;
+    tsgd_session_checkpoint(&t->session, c);
+    if (c->stage == TSGD_CHECKPOINT_WRITTEN)
+        tsgd_progress_checkpoint(&t->progress, c);
+    else if (c->stage == TSGD_CHECKPOINT_FAILED)
+        tsgd_progress_warn(&t->progress, c->error->text);
+}
+
 static void on_stall(const char *text, void *user)
 {
     tsgd_progress_warn(&((struct training *)user)->progress, text);
@@ -34,12 +44,15 @@ static void on_stall(const char *text, void *user)
 
 static void stop(void *what) { tsgd_run_stop(((struct training *)what)->run); }
 
+static void ask_checkpoint(void *what) { tsgd_run_checkpoint(((struct training *)what)->run); }
+
 static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *err)
 {
     struct training *t = what;
     bool log_on_terminal = tsgd_session_logs_to_stdout(&t->session) && isatty(STDOUT_FILENO);
     tsgd_progress_start(&t->progress, t->session.asked->progress, log_on_terminal, t->run);
     tsgd_run_on_stall(t->run, on_stall, t);
+    tsgd_run_on_checkpoint(t->run, on_checkpoint, t);
     enum tsgd_status st = tsgd_run_train(t->run, on_eval, t, &t->summary, err);
     tsgd_progress_stop(&t->progress);
     *interrupted = t->summary.interrupted;
@@ -128,8 +141,8 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     if (asked->show_placement)
         tsgd_report_placement(stderr, "", t.run);
     code = tsgd_session_run(&t.session, &(struct tsgd_trainee){
-        .what = &t, .info = info, .stop = stop, .train = train, .log = log_end, .save = save,
-        .save_trace = save_trace, .report = report,
+        .what = &t, .info = info, .stop = stop, .ask_checkpoint = ask_checkpoint, .train = train,
+        .log = log_end, .save = save, .save_trace = save_trace, .report = report,
     });
 done:
     if (st != TSGD_OK)

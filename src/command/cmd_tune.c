@@ -131,12 +131,23 @@ static void on_stall(const char *text, void *user)
     tsgd_warn("", text);
 }
 
+static void on_checkpoint(const struct tsgd_checkpoint *c, void *user)
+{
+    struct search *w = user;
+    tsgd_session_checkpoint(&w->session, c);
+    if (c->stage == TSGD_CHECKPOINT_FAILED)
+        tsgd_warn("", c->error->text);
+}
+
+static void ask_checkpoint(void *what) { tsgd_tune_checkpoint(((struct search *)what)->tune); }
+
 static void stop(void *what) { tsgd_tune_stop(((struct search *)what)->tune); }
 
 static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *err)
 {
     struct search *w = what;
     tsgd_tune_on_stall(w->tune, on_stall, NULL);
+    tsgd_tune_on_checkpoint(w->tune, on_checkpoint, w);
     enum tsgd_status st = tsgd_tune_run(w->tune, on_eval, w, &w->end, err);
     *interrupted = w->end.interrupted;
     return st;
@@ -174,7 +185,8 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     if (tsgd_session_tells(&w.session))
         tsgd_report_defaults(stderr, cli->settings, tsgd_tune_info(w.tune));
     code = tsgd_session_run(&w.session, &(struct tsgd_trainee){
-        .what = &w, .info = tsgd_tune_info(w.tune), .stop = stop, .train = train, .log = log_end,
+        .what = &w, .info = tsgd_tune_info(w.tune), .stop = stop,
+        .ask_checkpoint = ask_checkpoint, .train = train, .log = log_end,
         .has_result = has_result, .save = save, .save_trace = save_trace, .report = report,
     });
 done:

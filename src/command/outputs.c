@@ -5,7 +5,7 @@
 #include "compare/plot.h"
 #include "data/partition.h"
 #include "log/logfile.h"
-#include "model/safetensors.h"
+#include "model/sealed.h"
 #include "web/page.h"
 
 #include <errno.h>
@@ -91,21 +91,24 @@ static const char *graph_file(const struct tsgd_settings *s)
 
 enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct tsgd_error *err)
 {
+    enum { OUTPUTS = 5 };
     const struct named file[] = {       /* what is written, then what is read */
         {"--log", log_file(s)}, {"--save", s->save}, {"--save-split", s->save_split},
-        {"--trace", s->trace},
-        {"--config", s->config}, {"--split", s->split}, {"--init", s->init},
+        {"--trace", s->trace}, {"--checkpoint", s->checkpoint},
+        {"--config", s->config}, {"--resume", s->resume}, {"--split", s->split}, {"--init", s->init},
         {"--availability-trace", s->availability_trace}, {"--topology", graph_file(s)},
     };
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < OUTPUTS; i++)
         if (check_data(&file[i], s, err))
             return TSGD_EINVAL;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < OUTPUTS; i++)
         for (size_t j = i + 1; j < sizeof file / sizeof *file; j++) {
             if (!file[i].path || !file[j].path || !tsgd_outputs_same(file[i].path, file[j].path))
                 continue;
             if (file[i].path == s->save && file[j].path == s->init)
                 continue;               /* going on in place: the old file stays until the end */
+            if (file[i].path == s->checkpoint && file[j].path == s->resume)
+                continue;
             return tsgd_fail(err, TSGD_EINVAL, "%s: '%s' is the file of %s too; want another",
                              file[i].option, file[i].path, file[j].option);
         }
@@ -162,6 +165,28 @@ static bool is_saved(const char *path)
     return tsgd_safetensors_identify(path, &saved, NULL) == TSGD_OK && *saved.model;
 }
 
+/* A checkpoint of a run that has not been gone on with is hours of work. */
+static enum tsgd_status check_checkpoint(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_tensor_file file = {.f = NULL};
+    struct stat info;
+    const char *path = s->checkpoint;
+    if (!path || stat(path, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0 ||
+        (s->resume && tsgd_outputs_same(path, s->resume)))
+        return TSGD_OK;
+    const char *round = tsgd_tensor_file_open(&file, path, NULL) == TSGD_OK ?
+        tsgd_sealed_meta(&file, "telesgd.round") : NULL;
+    if (round)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--checkpoint: '%s' holds a run at round %.20s; go on with "
+                      "it by --resume '%s', or give --force to replace it", path, round, path));
+    TRY(tsgd_fail(err, TSGD_EINVAL, "--checkpoint: '%s' is there, and is no checkpoint of telesgd; "
+                  "want another name, or --force to replace it", path));
+done:
+    tsgd_tensor_file_close(&file);
+    return st;
+}
+
 /* Refuses to replace a file of somebody else. Empty ones, pipes and devices are nobody's. */
 static enum tsgd_status check_replaced(const char *path, const char *option, const char *kind,
                                        bool (*is_own)(const char *path), struct tsgd_error *err)
@@ -182,6 +207,7 @@ enum tsgd_status tsgd_outputs_check_replaced(const struct tsgd_settings *s, stru
     TRY(check_replaced(s->save, "--save", "file of parameters", is_saved, err));
     TRY(check_replaced(s->save_split, "--save-split", "split", is_split, err));
     TRY(check_replaced(s->trace, "--trace", "trace", is_trace, err));
+    TRY(check_checkpoint(s, err));
 done:
     return st;
 }
@@ -206,6 +232,7 @@ enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_e
     TRY(probe(s->save, "--save", err));
     TRY(probe(s->save_split, "--save-split", err));
     TRY(probe(s->trace, "--trace", err));
+    TRY(probe(s->checkpoint, "--checkpoint", err));
     TRY(probe_log(log_file(s), err));
 done:
     return st;

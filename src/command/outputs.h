@@ -19,7 +19,8 @@ enum tsgd_status tsgd_outputs_check_page(const struct tsgd_settings *s, struct t
 /* Whether two paths, of files that may not be there yet, lead to one file. */
 bool tsgd_outputs_same(const char *a, const char *b);
 
-/* TSGD_EIO: --save, --log, --save-split or --trace cannot be written. Leaves nothing behind. */
+/* TSGD_EIO: --save, --log, --save-split, --trace or --checkpoint cannot be written. Leaves nothing
+ * behind.                                                                                       */
 enum tsgd_status tsgd_outputs_probe(const struct tsgd_settings *s, struct tsgd_error *err);
 
 #endif

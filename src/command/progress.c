@@ -152,6 +152,15 @@ void tsgd_progress_eval(struct tsgd_progress *p, const struct tsgd_eval *e)
     pthread_mutex_unlock(&p->lock);
 }
 
+void tsgd_progress_checkpoint(struct tsgd_progress *p, const struct tsgd_checkpoint *c)
+{
+    char bytes[TSGD_HUMAN], time[TSGD_HUMAN];
+    if (p->mode != TSGD_PROGRESS_PLAIN) /* a line for each would push what matters off the screen */
+        return;
+    fprintf(stderr, "checkpoint of round %" PRIu64 ", %s in %s\n", c->round,
+            tsgd_human_bytes((double)c->bytes, bytes), tsgd_human_time(c->seconds, time));
+}
+
 void tsgd_progress_warn(struct tsgd_progress *p, const char *text)
 {
     bool live = p->mode == TSGD_PROGRESS_LIVE;

@@ -39,6 +39,9 @@ void tsgd_progress_eval(struct tsgd_progress *p, const struct tsgd_eval *e);
 /* Shows what is not progress, whatever the mode; a whole line or more. From any thread. */
 void tsgd_progress_warn(struct tsgd_progress *p, const char *text);
 
+/* Of a checkpoint that was written; from any thread. */
+void tsgd_progress_checkpoint(struct tsgd_progress *p, const struct tsgd_checkpoint *c);
+
 /* Clears the line. */
 void tsgd_progress_stop(struct tsgd_progress *p);
 

@@ -17,6 +17,12 @@ void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
     static const enum tsgd_setting_id sizes[] = {TSGD_SET_nodes, TSGD_SET_active, TSGD_SET_rounds};
     const struct tsgd_settings *s = info->resolved;
     const char *before = "telesgd: by default ";
+    if (info->resumed_round) {
+        fprintf(out, "telesgd: goes on from round %" PRIu64 " of ", info->resumed_round);
+        tsgd_human_print(out, s->resume);
+        fputc('\n', out);
+        return;
+    }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         enum tsgd_setting_id id = sizes[i];
         bool all = id == TSGD_SET_active && s->active == s->nodes;      /* no choice was made */
@@ -136,10 +142,10 @@ static void print_quality(FILE *out, const struct tsgd_summary *s)
                 e->consensus);
 }
 
-static void print_written(FILE *out, const struct tsgd_settings *asked)
+static void print_written(FILE *out, const struct tsgd_settings *asked, const char *checkpoint)
 {
     const char *log = asked->log && strcmp(asked->log, "-") ? asked->log : NULL;
-    const char *files[] = {asked->save, log, asked->save_split};
+    const char *files[] = {asked->save, log, asked->save_split, checkpoint};
     const char *before = "written         ";
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i]) {
@@ -178,7 +184,7 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
     fprintf(out, "workers' time   step %.1f %%, mix %.1f %%, eval %.1f %%, wait %.1f %%, "
                  "other %.1f %%\n", 100 * s->share_step, 100 * s->share_mix, 100 * s->share_eval,
             100 * s->share_wait, 100 * s->share_other);
-    print_written(out, asked);
+    print_written(out, asked, s->checkpoints ? info->resolved->checkpoint : NULL);
 }
 
 void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t)

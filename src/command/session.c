@@ -4,6 +4,7 @@
 #include "cli/signals.h"
 #include "command/outputs.h"
 #include "command/report.h"
+#include "log/logresume.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,13 @@ static FILE *report_stream(const struct tsgd_session *s)
     return tsgd_session_tells(s) ? stderr : NULL;
 }
 
+void tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c)
+{
+    s->checkpoint_failed = c->stage == TSGD_CHECKPOINT_FAILED;
+    if (c->stage == TSGD_CHECKPOINT_TAKEN)
+        tsgd_log_sync(&s->log);
+}
+
 /* Complains if it failed, and remembers that it did. */
 static void note(const struct tsgd_session *s, enum tsgd_status st, const struct tsgd_error *err,
                  enum tsgd_exit *code)
@@ -76,6 +84,8 @@ static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *
     if (ended && asked->trace)
         note(s, t->save_trace(t->what, &traced, &err), &err, &code);
     note(s, tsgd_log_close(&s->log, &err), &err, &code);
+    if (s->checkpoint_failed)           /* which was told when it did */
+        code = TSGD_EXIT_FAILED;
     if (out && code != TSGD_EXIT_FAILED) {
         note(s, t->report(t->what, out, &err), &err, &code);
         if (asked->trace)
@@ -100,11 +110,12 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
     enum tsgd_exit code = TSGD_EXIT_USAGE;
     struct tsgd_error err;
     bool interrupted = false;
-    tsgd_signals_catch(t->stop, t->what);
+    tsgd_signals_catch(t->stop, t->ask_checkpoint, t->what);
     if (s->asked->log)
         st = tsgd_log_open(&s->log, s->asked->log, &err);
     if (st == TSGD_OK)
-        st = tsgd_log_begin(&s->log, t->info, s->asked, s->self, &err);
+        st = (t->info->resumed_round ? tsgd_log_go_on : tsgd_log_begin)(&s->log, t->info, s->asked,
+                                                                        s->self, &err);
     if (st == TSGD_OK) {
         st = t->train(t->what, &interrupted, &err);
         if (st != TSGD_OK)

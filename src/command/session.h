@@ -12,6 +12,7 @@ struct tsgd_trainee {
     const struct tsgd_info *info;
     /* From a signal handler. */
     void (*stop)(void *what);
+    void (*ask_checkpoint)(void *what);
     /* Trains, and keeps the end for `log` and `report`. *interrupted: it ended early. As
      * tsgd_run_train.                                                                           */
     enum tsgd_status (*train)(void *what, bool *interrupted, struct tsgd_error *err);
@@ -30,6 +31,7 @@ struct tsgd_session {
     const struct tsgd_settings *asked;
     struct tsgd_log log;
     bool split_is_new;          /* a start that fails takes the split file away again */
+    bool checkpoint_failed;     /* the last one */
 };
 
 /* Whether outputs may be written, and can be; before the trainee is made. TSGD_EINVAL, TSGD_EIO. */
@@ -38,6 +40,10 @@ enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_c
 
 /* Opens the log, trains, ends. Complains of what goes wrong. */
 enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_trainee *t);
+
+/* To be called with each checkpoint: the log is on the disk before a checkpoint is that counts on
+ * it, and a training whose last checkpoint failed ends as one that failed.                      */
+void tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c);
 
 /* Whether people are to be told anything while it trains. */
 bool tsgd_session_tells(const struct tsgd_session *s);

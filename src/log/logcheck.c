@@ -1,6 +1,7 @@
 #include "log/logcheck.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "log/logfile.h"
 #include "log/runlog.h"
 #include "run/settings.h"
@@ -20,7 +21,8 @@ static void show(const json_t *value, char *text, size_t size)
 }
 
 static enum tsgd_status check_field(const char *path, const char *name, const json_t *there,
-                                    const json_t *want, struct tsgd_error *err)
+                                    const json_t *want, const char *remedy,
+                                    struct tsgd_error *err)
 {
     const json_t *a = json_object_get(there, name), *b = json_object_get(want, name);
     char found[64], wanted[64];
@@ -28,22 +30,49 @@ static enum tsgd_status check_field(const char *path, const char *name, const js
         return TSGD_OK;
     show(a, found, sizeof found);
     show(b, wanted, sizeof wanted);
-    return tsgd_fail(err, TSGD_EINVAL, "%.200s: is of a run with %s %s, want %s; give another "
-                     "folder, or remove the file", path, name, found, wanted);
+    return tsgd_fail(err, TSGD_EINVAL, "%.200s: is of a run with %s %s, want %s; %s, or "
+                     "remove the file", path, name, found, wanted, remedy);
 }
 
 /* All that the result depends on. */
 static enum tsgd_status check_config(const char *path, const json_t *there, const json_t *want,
-                                     struct tsgd_error *err)
+                                     const char *remedy, struct tsgd_error *err)
 {
     static const char *const others[] = {"command", "version", "split_hash", "init_hash"};
     enum tsgd_status st = TSGD_OK;
     for (size_t i = 0; i < TSGD_SETTINGS; i++)
         if (tsgd_setting_rows[i].shown.changes_result)
-            TRY(check_field(path, tsgd_setting_rows[i].shown.name, there, want, err));
+            TRY(check_field(path, tsgd_setting_rows[i].shown.name, there, want, remedy,
+                            err));
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        TRY(check_field(path, others[i], there, want, err));
+        TRY(check_field(path, others[i], there, want, remedy, err));
 done:
+    return st;
+}
+
+enum tsgd_status tsgd_log_compare(const char *path, const json_t *config, const char *remedy,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const char *why;
+    bool found;
+    json_t *line = NULL;
+    struct tsgd_lines l = {.path = path, .most = TSGD_LINE_OF_LOG, .zeros = true};
+    l.f = tsgd_open_input(path, false, &why);
+    if (!l.f)
+        TRY(tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, why));
+    TRY(tsgd_lines_next(&l, &found, err));
+    line = found ? json_loadb(l.text, l.length, 0, NULL) : NULL;
+    const char *type = json_string_value(json_object_get(line, "type"));
+    if (!type || strcmp(type, "config"))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "%.200s: is not a log of telesgd; %s, or remove the file",
+                      path, remedy));
+    TRY(check_config(path, line, config, remedy, err));
+done:
+    json_decref(line);
+    tsgd_lines_release(&l);
+    if (l.f)
+        fclose(l.f);
     return st;
 }
 
@@ -87,7 +116,7 @@ enum tsgd_status tsgd_log_look(const char *path, const json_t *config, json_t **
     if (!whole)
         return TSGD_OK;
     TRY(tsgd_runlog_read(&log, path, 0, err));
-    TRY(check_config(path, log.config, config, err));
+    TRY(check_config(path, log.config, config, "give another folder", err));
     if (log.state == TSGD_LOG_RUNNING)
         TRY(tsgd_fail(err, TSGD_EINVAL, "%.200s: is being written by another run; await its end",
                       path));

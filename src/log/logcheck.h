@@ -15,4 +15,10 @@
 enum tsgd_status tsgd_log_look(const char *path, const json_t *config, json_t **summary,
                                struct tsgd_error *err);
 
+/* Whether the first line of a log is of a run whose config line would be `config`, as far as the
+ * result depends on it. remedy: "give another name". TSGD_EINVAL: it is not; TSGD_EIO,
+ * TSGD_EFORMAT, TSGD_ENOMEM.                                                                    */
+enum tsgd_status tsgd_log_compare(const char *path, const json_t *config, const char *remedy,
+                                  struct tsgd_error *err);
+
 #endif

@@ -400,6 +400,13 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
     put(log, line, DIGITS_METRIC);
 }
 
+/* Lines are flushed one by one. Pipes and devices cannot be synced, and need not be. */
+void tsgd_log_sync(const struct tsgd_log *log)
+{
+    if (log->f)
+        (void)fsync(fileno(log->f));
+}
+
 enum tsgd_status tsgd_log_close(struct tsgd_log *log, struct tsgd_error *err)
 {
     struct tsgd_log l = *log;

@@ -58,6 +58,9 @@ void tsgd_log_tuning(struct tsgd_log *log, const struct tsgd_tuning *t);
 void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
                       const struct tsgd_summary *s, bool evaluated, bool diverged);
 
+/* Waits until all lines so far are on the disk, as well as the system can tell; from any thread. */
+void tsgd_log_sync(const struct tsgd_log *log);
+
 /* TSGD_EIO: something was not written. */
 enum tsgd_status tsgd_log_close(struct tsgd_log *log, struct tsgd_error *err);
 

@@ -121,7 +121,8 @@ static enum tsgd_status check_seal(struct tsgd_tensor_file *s, const char *path,
         TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot read", path));
     char *digits = find_digits(buffer, length);
     if (!digits || !parse_digits(digits, &wanted))
-        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: has no checksum (" SEAL "), want a checkpoint", path));
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: has no checksum (" SEAL "), want a checkpoint",
+                      path));
     memcpy(digits, NO_DIGITS, DIGITS);
     tsgd_hasher_add(h, buffer, length);
     while (left > 0) {

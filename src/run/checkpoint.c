@@ -244,7 +244,7 @@ static enum tsgd_status make_room(const char *path, uint64_t keep, struct tsgd_e
     }
     snprintf(older, room, "%s.1", path);
     unlink(older);
-    if (link(path, older) != 0 && rename(path, older) != 0)     /* some file systems have no links */
+    if (link(path, older) != 0 && rename(path, older) != 0)     /* not all have links */
         TRY(tsgd_fail(err, TSGD_EIO, "--keep: cannot rename '%s' to '%s': %s", path, older,
                       strerror(errno)));
 done:

@@ -53,8 +53,8 @@ enum tsgd_status tsgd_keeper_check(const struct tsgd_settings *s, struct tsgd_er
 enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
                                    struct tsgd_error *err);
 
-/* The tensors of a snapshot, and after them the extra ones: as many as fit into tensor[max]; returns
- * how many there are.                                                                           */
+/* The tensors of a snapshot, and after them the extra ones: as many as fit into tensor[max];
+ * returns how many there are.                                                                   */
 size_t tsgd_checkpoint_tensors(const struct tsgd_snapshot *x, const struct tsgd_setup *setup,
                                const struct tsgd_sealed_tensor *extra, size_t n_extra,
                                struct tsgd_sealed_tensor *tensor, size_t max);

@@ -1,6 +1,6 @@
 /* run/resume.h: going on from a checkpoint file (run/checkpoint.h). What changes the result must be
- * as it was: what was given then is given again, and what is found otherwise is refused. Machine and
- * outputs may be others.
+ * as it was: what was given then is given again, and what is found otherwise is refused. Machine
+ * and outputs may be others.
  *
  *     settings (before they are resolved), check (after), read (once there is an engine)
  *
@@ -19,10 +19,10 @@ struct tsgd_resume {
 };
 
 /* A copy of the settings, for the caller to free. If they resume, opens the file, sees that it is
- * whole, and gives what was given then. command: "train" or "tune". TSGD_EIO; TSGD_EFORMAT: damaged,
- * or no checkpoint. TSGD_EINVAL: of the other command, or another version, or of other settings
- * that change the result; the sentence lists them. TSGD_ENOMEM. On error *out is NULL, and the file
- * may be closed.                                                                                */
+ * whole, and gives what was given then. command: "train" or "tune". TSGD_EIO; TSGD_EFORMAT:
+ * damaged, or no checkpoint. TSGD_EINVAL: of the other command, or another version, or of other
+ * settings that change the result; the sentence lists them. TSGD_ENOMEM. On error *out is NULL, and
+ * the file may be closed.                                                                       */
 enum tsgd_status tsgd_resume_settings(struct tsgd_settings **out, struct tsgd_resume *file,
                                       const struct tsgd_settings *settings, const char *command,
                                       struct tsgd_error *err);

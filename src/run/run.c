@@ -87,6 +87,7 @@ enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings
         TRY(tsgd_setup_prepare_test(&r->setup, err));
     tsgd_setup_describe(&r->setup, r->job.tokens, tsgd_job_bytes(&r->job), &r->info);
     r->info.resumed_round = r->resume.round;
+    r->info.resumed_pass = r->resume.pass;
     TRY(TSGD_FILL(s, gossip, tsgd_engine_slices(&r->job.config) ? "slices" : "rows", err));
     *out = r;
     r = NULL;

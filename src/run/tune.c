@@ -20,6 +20,17 @@ struct pass {
     struct tsgd_candidate **candidate;      /* [job.n] */
 };
 
+/* What the passes that are over have found, for checkpoints: it changes between passes alone. */
+struct found {
+    uint64_t rounds, gradients; /* of those passes */
+    uint64_t chosen;            /* 1 + the candidate's number; 0: none */
+    double seconds;
+    struct tsgd_eval *last;     /* [candidates], like the next two */
+    double *score;
+    uint64_t *diverged;
+};
+enum { FOUND = 8 };             /* tensors of it, with the best parameters */
+
 struct tsgd_tune {
     struct tsgd_setup setup;
     struct tsgd_info info;
@@ -29,6 +40,11 @@ struct tsgd_tune {
     size_t candidates, passes;
     const struct tsgd_candidate *chosen;
     float *best;                /* the chosen one's parameters */
+    struct found found;
+    struct tsgd_sealed_tensor stored[FOUND];
+    struct tsgd_keeper keeper;
+    struct tsgd_resume resume;
+    size_t first_pass;          /* 0, unless it resumes */
 
     /* of the training under way */
     uint64_t rounds_before;     /* of the passes that are over */
@@ -125,9 +141,94 @@ static enum tsgd_status init_pass(struct tsgd_tune *t, size_t number, struct tsg
                       &(struct tsgd_audience){
                           .judge = judge, .stalled = stalled, .user = p, .independent = true,
                           .stop = &t->stopped,
+                          .keeper = t->setup.s->checkpoint ? &t->keeper : NULL,
+                          .resume = number == t->resume.pass ? &t->resume : NULL,
                       }, err));
 done:
     free(member);
+    return st;
+}
+
+/* ---- what checkpoints hold of the passes that are over ---- */
+
+static void store(struct tsgd_tune *t, size_t i, const char *name, const char *dtype, void *data,
+                  uint64_t rows, uint64_t columns, size_t bytes)
+{
+    t->stored[i] = (struct tsgd_sealed_tensor){
+        .dtype = dtype, .rank = columns ? 2 : 1, .extent = {rows, columns}, .data = data,
+        .blocks = 1, .block_bytes = bytes, .stride_bytes = bytes,
+    };
+    snprintf(t->stored[i].name, sizeof t->stored[i].name, "telesgd.search.%s", name);
+}
+
+static enum tsgd_status init_found(struct tsgd_tune *t, const struct tsgd_settings *asked,
+                                   struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct found *f = &t->found;
+    size_t c = t->candidates, dim = t->setup.task->problem->dim;
+    TRY(TSGD_NEW(&f->last, c, "candidates", err));
+    TRY(TSGD_NEW(&f->score, c, "candidates", err));
+    TRY(TSGD_NEW(&f->diverged, c, "candidates", err));
+    store(t, 0, "rounds", "I64", &f->rounds, 1, 0, sizeof f->rounds);
+    store(t, 1, "gradients", "I64", &f->gradients, 1, 0, sizeof f->gradients);
+    store(t, 2, "chosen", "I64", &f->chosen, 1, 0, sizeof f->chosen);
+    store(t, 3, "seconds", "F64", &f->seconds, 1, 0, sizeof f->seconds);
+    store(t, 4, "last", "I64", f->last, c, sizeof *f->last / 8, c * sizeof *f->last);
+    store(t, 5, "score", "F64", f->score, c, 0, c * sizeof *f->score);
+    store(t, 6, "diverged", "I64", f->diverged, c, 0, c * sizeof *f->diverged);
+    store(t, 7, "best", "F32", t->best, dim, 0, dim * sizeof *t->best);
+    TRY(tsgd_keeper_init(&t->keeper, &t->setup, "tune", asked, err));
+    t->keeper.extra = t->stored;
+    t->keeper.n_extra = FOUND;
+    t->first_pass = t->resume.path ? (size_t)t->resume.pass - 1 : 0;
+    t->keeper.pass = t->first_pass + 1;
+done:
+    return st;
+}
+
+/* After a pass: what no later one finds again. */
+static void remember(struct tsgd_tune *t, const struct tsgd_tuning *so_far, double seconds)
+{
+    struct found *f = &t->found;
+    f->rounds = t->rounds_before;
+    f->gradients = so_far->gradients_spent;
+    f->chosen = t->chosen ? (uint64_t)(t->chosen - t->candidate) + 1 : 0;
+    f->seconds = seconds;
+    for (size_t i = 0; i < t->candidates; i++) {
+        f->last[i] = t->candidate[i].last;
+        f->score[i] = t->candidate[i].score;
+        f->diverged[i] = t->candidate[i].diverged;
+    }
+    t->keeper.pass++;
+}
+
+/* The other way round, from a checkpoint of the pass that is the first one now. */
+static enum tsgd_status recall(struct tsgd_tune *t, struct tsgd_error *err)
+{
+    const struct found *f = &t->found;
+    if (f->chosen > t->candidates)
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: has chosen candidate %llu, want at most %zu",
+                         t->resume.path, (unsigned long long)f->chosen, t->candidates);
+    t->rounds_before = f->rounds;
+    t->chosen = f->chosen ? &t->candidate[f->chosen - 1] : NULL;
+    for (size_t i = 0; i < t->candidates; i++) {
+        struct tsgd_candidate *c = &t->candidate[i];
+        if (c->pass > t->first_pass)
+            continue;
+        c->last = f->last[i];
+        c->score = f->score[i];
+        c->diverged = f->diverged[i] != 0;
+    }
+    return TSGD_OK;
+}
+
+static enum tsgd_status check_resumed(const struct tsgd_tune *t, struct tsgd_error *err)
+{
+    enum tsgd_status st = tsgd_resume_check(&t->resume, &t->setup, err);
+    if (st == TSGD_OK && t->resume.pass > t->passes)
+        st = tsgd_fail(err, TSGD_EFORMAT, "%s: is of pass %llu, want at most %zu", t->resume.path,
+                       (unsigned long long)t->resume.pass, t->passes);
     return st;
 }
 
@@ -149,6 +250,8 @@ static enum tsgd_status init_passes(struct tsgd_tune *t, struct tsgd_error *err)
     }
     TRY(tsgd_setup_prepare_test(&t->setup, err));
     tsgd_setup_describe(&t->setup, most_tokens, most_bytes, &t->info);
+    t->info.resumed_round = t->resume.round;
+    t->info.resumed_pass = t->resume.pass;
 done:
     return st;
 }
@@ -158,11 +261,13 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_tune *t = NULL;
+    struct tsgd_settings *whole = NULL;
     *out = NULL;
     TRY(TSGD_NEW(&t, 1, "search", err));
     tsgd_life_create(&t->life);
     pthread_mutex_init(&t->telling, NULL);
-    TRY(tsgd_setup_init(&t->setup, settings, TSGD_FOR_TUNE, err));
+    TRY(tsgd_resume_settings(&whole, &t->resume, settings, "tune", err));
+    TRY(tsgd_setup_init(&t->setup, whole, TSGD_FOR_TUNE, err));
     TRY(check(&t->setup, err));
     const struct tsgd_settings *s = t->setup.s;
     const double *lr = s->lr_grid.n ? s->lr_grid.value : &s->lr;
@@ -171,11 +276,19 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
     TRY(tsgd_setup_make(&t->setup, NULL, err));
     TRY(TSGD_NEW(&t->best, t->setup.task->problem->dim, "the best parameters", err));
     TRY(pack(t, n_lr, err));
+    if (s->resume)
+        TRY(check_resumed(t, err));
+    TRY(init_found(t, whole, err));
     TRY(init_passes(t, err));
-    TRY(tsgd_job_start(&t->pass[0].job, err));  /* what cannot run is told before it begins */
+    TRY(tsgd_keeper_check(s, err));
+    /* What cannot run is told before it begins. */
+    TRY(tsgd_job_start(&t->pass[t->first_pass].job, err));
+    if (s->resume)
+        TRY(recall(t, err));
     *out = t;
     t = NULL;
 done:
+    tsgd_settings_free(whole);
     tsgd_tune_free(t);
     return st;
 }
@@ -234,12 +347,18 @@ static enum tsgd_status run(struct tsgd_tune *t, struct tsgd_tuning *out, struct
     uint64_t start = tsgd_now_ns();
     *out = (struct tsgd_tuning){.rounds_grid = t->candidates * t->setup.s->rounds,
                                 .test_loss = NAN, .test_accuracy = NAN};
-    for (size_t i = 0; i < t->passes && !out->interrupted; i++)
+    double before = t->found.seconds + t->resume.seconds;
+    out->passes = t->first_pass;
+    out->rounds_spent = t->found.rounds;
+    out->gradients_spent = t->found.gradients;
+    for (size_t i = t->first_pass; i < t->passes && !out->interrupted; i++) {
         TRY(run_pass(t, &t->pass[i], out, err));
+        remember(t, out, before + (double)(tsgd_now_ns() - start) * 1e-9);
+    }
     if (t->chosen)      /* on the test samples, which nothing has looked at so far */
         tsgd_setup_test(&t->setup, t->best, &out->test_loss, &out->test_accuracy);
     out->chosen = t->chosen;
-    out->wall_seconds = (double)(tsgd_now_ns() - start) * 1e-9;
+    out->wall_seconds = before + (double)(tsgd_now_ns() - start) * 1e-9;
     if (!t->chosen && !out->interrupted)
         st = tsgd_fail(err, TSGD_EDIVERGED, "every candidate diverged: the losses are not finite; "
                        "try a smaller --lr or a --warmup");
@@ -273,6 +392,17 @@ void tsgd_tune_on_stall(struct tsgd_tune *t, tsgd_stall_fn *on_stall, void *user
 {
     t->on_stall = on_stall;
     t->stall_user = user;
+}
+
+void tsgd_tune_on_checkpoint(struct tsgd_tune *t, tsgd_checkpoint_fn *tell, void *user)
+{
+    t->keeper.tell = tell;
+    t->keeper.user = user;
+}
+
+void tsgd_tune_checkpoint(struct tsgd_tune *t)
+{
+    atomic_store_explicit(&t->keeper.ask, true, memory_order_relaxed);
 }
 
 void tsgd_tune_stop(struct tsgd_tune *t)
@@ -311,5 +441,10 @@ void tsgd_tune_free(struct tsgd_tune *t)
     free(t->candidate);
     free(t->pass);
     free(t->best);
+    free(t->found.last);
+    free(t->found.score);
+    free(t->found.diverged);
+    tsgd_resume_close(&t->resume);
+    tsgd_keeper_release(&t->keeper);
     free(t);
 }
