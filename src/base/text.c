@@ -32,6 +32,25 @@ bool tsgd_parse_double(const char *text, double *out)
     return true;
 }
 
+/* The least code that needs n bytes keeps out longer forms of shorter ones; the surrogates U+D800 to
+ * U+DFFF and what is beyond U+10FFFF are no characters.                                         */
+size_t tsgd_utf8(const char *text, size_t most)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *c = (const unsigned char *)text;
+    size_t n = !most ? 0 : *c < 0x80 ? 1 : *c < 0xc0 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 :
+               *c < 0xf8 ? 4 : 0;
+    if (n < 2 || n > most)
+        return n > most ? 0 : n;
+    uint32_t code = *c & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (c[i] & 0x3f);
+    }
+    return code < least[n] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff ? 0 : n;
+}
+
 enum tsgd_status tsgd_spec_parse(struct tsgd_spec *out, const char *text, const char *what,
                                  struct tsgd_error *err)
 {

@@ -9,6 +9,9 @@
 bool tsgd_parse_u64(const char *text, uint64_t *out);
 bool tsgd_parse_double(const char *text, double *out);
 
+/* Bytes of the UTF-8 character that begins a text of n bytes; 0: none does. */
+size_t tsgd_utf8(const char *text, size_t n);
+
 /* A thing chosen by name, with an optional argument after a colon: "dirichlet:0.1". */
 struct tsgd_spec {
     char name[64];

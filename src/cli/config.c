@@ -5,11 +5,11 @@
 #include "cli/parse.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/lines.h"
 
 #include <ini.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +130,7 @@ static char *text_of(const json_t *value)
 {
     if (json_is_string(value))
         return strdup(json_string_value(value));
-    return json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    return tsgd_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
 }
 
 static enum tsgd_status take(struct reading *r, const struct tsgd_setting_row *row,
@@ -232,17 +232,17 @@ done:
 
 static enum tsgd_status read_log(struct reading *r, bool derived[TSGD_SETTINGS])
 {
-    json_error_t why;
+    struct tsgd_json_fault fault;
     struct tsgd_lines l = {.f = r->f, .path = r->path, .most = TSGD_LINE_OF_LOG};
     bool found;
     enum tsgd_status st = TSGD_OK;
     json_t *line = NULL;
     TRY(tsgd_lines_next(&l, &found, r->err));
-    line = json_loadb(l.text, l.length, 0, &why);
-    if (!line && json_error_code(&why) == json_error_out_of_memory)
+    line = tsgd_json_read(l.text, l.length, false, &fault);
+    if (!line && fault.no_memory)
         TRY(tsgd_fail(r->err, TSGD_ENOMEM, "--config: no memory for '%s'", r->path));
     if (!line)
-        TRY(tsgd_fail(r->err, TSGD_EFORMAT, "%s:1: is not JSON: %s", r->path, why.text));
+        TRY(tsgd_fail(r->err, TSGD_EFORMAT, "%s:1: is not JSON: %s", r->path, fault.text));
     TRY(take_all(r, line, derived));
 done:
     json_decref(line);

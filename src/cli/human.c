@@ -1,5 +1,7 @@
 #include "cli/human.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
@@ -66,15 +68,7 @@ const char *tsgd_human_time(double seconds, char *text)
 }
 
 /* Bytes of the UTF-8 character that starts here; 0: there is none. */
-static size_t character(const char *text)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    size_t n = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((c[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
+static size_t character(const char *text) { return tsgd_utf8(text, strnlen(text, 4)); }
 
 /* Control characters are U+0000 to U+001F and U+007F to U+009F. */
 static bool is_control(const char *text)

@@ -1,9 +1,10 @@
 /* telesgd eval: how good saved parameters are. */
 #include "cli/parse.h"
 
+#include "base/json.h"
 #include "cli/human.h"
 
-#include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 static enum tsgd_status evaluate(const struct tsgd_settings *s, struct tsgd_evaluated *out,
@@ -32,12 +33,11 @@ static enum tsgd_status print_json(const struct tsgd_evaluated *e, struct tsgd_e
 {
     json_t *o = json_pack("{s:s, s:I, s:I}", "model", e->model, "parameters",
                           (json_int_t)e->parameters, "test_samples", (json_int_t)e->test_samples);
-    char *text = NULL;
-    if (o) {
-        json_object_set_new(o, "test_loss", json_real(e->test_loss));
-        json_object_set_new(o, "test_accuracy", json_real(e->test_accuracy));
-        text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    }
+    bool bad = !o || (isfinite(e->test_loss) &&
+                      json_object_set_new(o, "test_loss", json_real(e->test_loss)) != 0) ||
+               (isfinite(e->test_accuracy) &&
+                json_object_set_new(o, "test_accuracy", json_real(e->test_accuracy)) != 0);
+    char *text = bad ? NULL : tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(o);
     if (!text)
         return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");

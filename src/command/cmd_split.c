@@ -1,13 +1,13 @@
 /* telesgd split: which node has which classes, without training. */
 #include "cli/parse.h"
 
+#include "base/json.h"
 #include "cli/human.h"
 #include "cli/page.h"
 #include "command/outputs.h"
 #include "command/split_picture.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -97,7 +97,7 @@ static enum tsgd_status print_json(const struct tsgd_split_view *v, struct tsgd_
                   "effective_classes", t.mean_effective,
                   "effective_classes_together", t.effective_of_all,
                   "distance", t.mean_distance);
-    text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    text = tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (!text)
         TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON"));
     printf("%.*s,\"class_samples\":", (int)strlen(text) - 1, text);     /* without its last brace */

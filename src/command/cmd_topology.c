@@ -1,9 +1,9 @@
 /* telesgd topology: how fast a graph mixes, or the graph itself. */
 #include "cli/parse.h"
 
+#include "base/json.h"
 #include "topology/spectrum.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 static void print_text(const char *topology, uint64_t k, const struct tsgd_spectrum *s)
@@ -23,7 +23,7 @@ static enum tsgd_status print_json(const struct tsgd_spectrum *s, struct tsgd_er
                           (json_int_t)s->period, "gap", s->gap, "gap_period", s->gap_period,
                           "exact_after",
                           s->exact_after ? json_integer(s->exact_after) : json_null());
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(o);
     if (!text)
         return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");

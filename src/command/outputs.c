@@ -1,6 +1,8 @@
 #include "command/outputs.h"
 
 #include "base/file.h"
+#include "base/json.h"
+#include "base/lines.h"
 #include "base/trace.h"
 #include "compare/plot.h"
 #include "data/partition.h"
@@ -9,7 +11,6 @@
 #include "web/page.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,10 +148,15 @@ static bool is_log(const char *path)
 {
     const char *why;
     FILE *f = tsgd_is_foreign(path, TSGD_LOG_HEADER) ? NULL : tsgd_open_input(path, false, &why);
-    json_t *line = f ? json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+    struct tsgd_lines l = {.f = f, .path = path, .most = TSGD_LINE_OF_LOG, .zeros = true};
+    struct tsgd_json_fault fault;
+    bool found = false;
+    json_t *line = f && tsgd_lines_next(&l, &found, NULL) == TSGD_OK && found ?
+                   tsgd_json_read(l.text, l.length, false, &fault) : NULL;
     bool own = json_is_string(json_object_get(line, "version")) &&
                json_is_string(json_object_get(line, "command"));
     json_decref(line);
+    tsgd_lines_release(&l);
     if (f)
         fclose(f);
     return own;

@@ -1,6 +1,7 @@
 #include "log/logcheck.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "log/logfile.h"
 #include "log/runlog.h"
@@ -14,9 +15,10 @@
 /* A value as a sentence shows it. */
 static void show(const json_t *value, char *text, size_t size)
 {
-    char *dump = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) : NULL;
+    char *dump = value ? tsgd_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) : NULL;
     snprintf(text, size, "%.60s", json_is_string(value) ? json_string_value(value) :
-                                  !dump || json_is_null(value) ? "none" : dump);
+                                  !value || json_is_null(value) ? "none" :
+                                  dump ? dump : "(no memory to show it)");
     free(dump);
 }
 

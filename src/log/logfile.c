@@ -2,14 +2,15 @@
 
 #include "base/build.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/machine.h"
+#include "base/text.h"
 #include "run/metrics.h"
 #include "run/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,12 +70,13 @@ enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct ts
 static void put(struct tsgd_log *log, json_t *line, size_t digits)
 {
     if (log->f && !log->failure) {
+        char *text = tsgd_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(digits));
         errno = 0;
-        if (!line)
+        if (!text)
             log->failure = ENOMEM;
-        else if (json_dumpf(line, log->f, JSON_COMPACT | JSON_REAL_PRECISION(digits)) != 0 ||
-                 fputc('\n', log->f) == EOF || fflush(log->f) != 0)
+        else if (fputs(text, log->f) == EOF || fputc('\n', log->f) == EOF || fflush(log->f) != 0)
             log->failure = errno ? errno : EIO;
+        free(text);
     }
     json_decref(line);
 }
@@ -116,23 +118,33 @@ static json_t *new_line(const char *type)
     return line;
 }
 
-/* jansson takes UTF-8 alone. */
+/* JSON takes UTF-8 alone. */
 static bool can_hold(const char *text)
 {
-    json_t *word = json_string(text), *unchecked = json_string_nocheck(text);
-    bool refused = !word && unchecked;      /* not for want of memory */
-    json_decref(word);
-    json_decref(unchecked);
-    return !refused;
+    size_t n = 1;
+    for (size_t left = strlen(text); left > 0 && n > 0; left -= n, text += n)
+        n = tsgd_utf8(text, left);
+    return n > 0;
 }
 
 json_t *tsgd_log_text(const char *text)
 {
     if (can_hold(text))
         return json_string(text);
-    char *copy = strdup(text);
-    for (char *c = copy; c && *c; c++)
-        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    size_t left = strlen(text);
+    char *copy = malloc(4 * left + 1), *to = copy;
+    for (size_t n; copy && left > 0; left -= n, text += n) {
+        n = tsgd_utf8(text, left);
+        if (n > 0) {
+            memcpy(to, text, n);
+            to += n;
+        } else {
+            to += sprintf(to, "\\x%02x", (unsigned char)*text);
+            n = 1;
+        }
+    }
+    if (copy)
+        *to = 0;
     json_t *word = copy ? json_string(copy) : NULL;
     free(copy);
     return word;

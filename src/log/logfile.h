@@ -32,7 +32,7 @@ enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct ts
 enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd_command *command,
                                 struct tsgd_error *err);
 
-/* A text, with '?' in place of whatever may not be UTF-8 if it is not. NULL: no memory. */
+/* A text, with each byte that is of no UTF-8 character as \x and two digits. NULL: no memory. */
 json_t *tsgd_log_text(const char *text);
 
 /* The config line: what is about to train, when and where, the resolved settings that the command

@@ -1,6 +1,7 @@
 #include "log/runlog.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "log/logfile.h"
 #include "run/metrics.h"
@@ -154,22 +155,22 @@ static enum tsgd_status read_lines(struct reading *r, FILE *f, bool *cut, struct
     struct tsgd_lines l = {.f = f, .path = log->path, .most = TSGD_LINE_OF_LOG, .zeros = true};
     *cut = false;
     for (;;) {
-        json_error_t why;
+        struct tsgd_json_fault fault;
         bool found;
         TRY(tsgd_lines_next(&l, &found, err));
         if (!found)
             break;
-        json_t *line = json_loadb(l.text, l.length, 0, &why);
+        json_t *line = tsgd_json_read(l.text, l.length, false, &fault);
         size_t number = (size_t)l.number;
         *cut = !line && l.text[l.length - 1] != '\n' && log->config && !log->summary &&
-               json_error_code(&why) != json_error_out_of_memory;
+               !fault.no_memory;
         if (*cut)
             break;
-        if (!line && json_error_code(&why) == json_error_out_of_memory)
+        if (!line && fault.no_memory)
             st = no_memory(r, number, err);
         else if (!line)
             st = tsgd_fail(err, TSGD_EFORMAT, "%s: line %zu is not JSON: %s", log->path, number,
-                           why.text);
+                           fault.text);
         else
             st = sort_in(r, line, number, err);
         if (st != TSGD_OK)

@@ -1,7 +1,7 @@
 #include "model/safetensors.h"
 
 #include "base/file.h"
-#include "base/format.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -35,7 +35,7 @@ static enum tsgd_status write_tensors(FILE *f, const struct tsgd_tensor *const *
                                              (json_int_t)(4 * (t->offset + t->count))));
         count += t->count;
     }
-    text = bad ? NULL : json_dumps(header, JSON_COMPACT);
+    text = bad ? NULL : tsgd_json_text(header, JSON_COMPACT);
     if (!text)
         TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for the header of a safetensors file"));
     uint64_t length = tsgd_round_up(strlen(text), 8);
@@ -104,7 +104,7 @@ enum tsgd_status tsgd_tensor_file_open(struct tsgd_tensor_file *out, const char 
     uint64_t length;
     char *text = NULL;
     const char *cannot;
-    json_error_t why;
+    struct tsgd_json_fault fault;
     s->f = tsgd_open_input(path, false, &cannot);
     if (!s->f)
         TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot open: %s", path, cannot));
@@ -125,16 +125,12 @@ enum tsgd_status tsgd_tensor_file_open(struct tsgd_tensor_file *out, const char 
     TRY(TSGD_NEW(&text, length, path, err));
     if (fread(text, 1, length, s->f) != length)
         TRY(short_file(path, s, err));
-    /* Jansson puts the locale's decimal point into what it reads, and aborts the process where that
-     * point has two bytes, as in Persian.                                                       */
-    locale_t before = tsgd_c_locale_begin();
-    s->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
-    tsgd_c_locale_end(before);
-    if (!s->header && json_error_code(&why) == json_error_out_of_memory)
+    s->header = tsgd_json_read(text, length, true, &fault);
+    if (!s->header && fault.no_memory)
         TRY(tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for the header", path));
     if (!json_is_object(s->header))
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: the header is not a JSON object%s%s", path,
-                      s->header ? "" : ": ", s->header ? "" : why.text));
+                      s->header ? "" : ": ", s->header ? "" : fault.text));
     *out = file;
     file = (struct tsgd_tensor_file){.f = NULL};
 done:

@@ -1,6 +1,7 @@
 #include "model/sealed.h"
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include <inttypes.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static char *make_header(const struct tsgd_sealed_tensor *tensor, size_t n, json
     bad |= json_object_set_new(header, "__metadata__", meta) != 0;
     for (size_t i = 0; i < n; i++)
         bad |= json_object_set_new(header, tensor[i].name, describe(&tensor[i], &offset)) != 0;
-    char *text = bad ? NULL : json_dumps(header, JSON_COMPACT);
+    char *text = bad ? NULL : tsgd_json_text(header, JSON_COMPACT);
     json_decref(header);
     return text;
 }

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "base/json.h"
 #include "compare/sheet.h"
 #include "log/logfile.h"
 #include "log/runlog.h"
@@ -360,15 +361,15 @@ static enum tsgd_status write_json(const struct tsgd_sweep *s, struct tsgd_error
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
     json_t *o = sweep_object(s);
-    if (!o)
+    char *text = tsgd_json_text(o, JSON_INDENT(1));
+    if (!text)
         TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for sweep.json"));
     TRY(open_file(&f, s, "sweep.json", err));
-    if (json_dumpf(o, f.f, JSON_INDENT(1)) != 0 && !ferror(f.f))
-        TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for sweep.json"));
-    fputc('\n', f.f);
+    fprintf(f.f, "%s\n", text);
     TRY(tsgd_outfile_commit(&f, err));      /* tells of writes that failed */
 done:
     tsgd_outfile_abandon(&f);
+    free(text);
     json_decref(o);
     return st;
 }

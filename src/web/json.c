@@ -1,5 +1,6 @@
 #include "web/json.h"
 
+#include "base/json.h"
 #include "cli/human.h"
 
 #include <math.h>
@@ -8,22 +9,23 @@
 #include <string.h>
 
 /* "<" within a text would let it end the script element; nowhere else does JSON have one. */
-static int put(const char *bytes, size_t n, void *out)
+static void put(FILE *out, const char *text)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i] == '<')
+    for (; *text; text++)
+        if (*text == '<')
             fputs("\\u003c", out);
         else
-            putc(bytes[i], out);
-    }
-    return 0;
+            putc(*text, out);
 }
 
 void tsgd_web_json(struct tsgd_web *w, const json_t *value)
 {
-    if (json_dump_callback(value, put, w->out,
-                           JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) != 0)
-        w->no_memory = true;            /* put never fails */
+    char *text = tsgd_json_text(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    if (text)
+        put(w->out, text);
+    else
+        w->no_memory = true;
+    free(text);
 }
 
 void tsgd_web_text(struct tsgd_web *w, const char *text)
