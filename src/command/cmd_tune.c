@@ -25,6 +25,7 @@ struct search {
     const struct tsgd_candidate *candidate;
     struct curve *curve;            /* [candidates] */
     size_t candidates;
+    bool no_memory;                 /* a curve lacks points */
     struct tsgd_tuning end;
 };
 
@@ -40,10 +41,11 @@ static bool on_eval(const struct tsgd_candidate *c, const struct tsgd_eval *e, v
     if (curve->n == curve->room) {
         size_t room = curve->room ? 2 * curve->room : 16;
         void *p = realloc(curve->point, room * sizeof *curve->point);
-        if (p) {                        /* else the curve lacks its end, and nothing worse */
+        if (p) {
             curve->point = p;
             curve->room = room;
         }
+        w->no_memory |= !p;             /* told at the end; the search needs no curves */
     }
     if (curve->n < curve->room)
         curve->point[curve->n++] = (struct point){e->round, c->score};
@@ -61,6 +63,8 @@ static bool on_eval(const struct tsgd_candidate *c, const struct tsgd_eval *e, v
 static enum tsgd_status print_curves(FILE *out, const struct search *w, struct tsgd_error *err)
 {
     size_t n = w->candidates;
+    if (w->no_memory)
+        return tsgd_fail(err, TSGD_ENOMEM, "no memory for the curves of the candidates");
     const struct curve *longest = &w->curve[0];
     for (size_t i = 0; i < n; i++)
         longest = w->curve[i].n > longest->n ? &w->curve[i] : longest;
@@ -99,8 +103,6 @@ static enum tsgd_status report(void *what, FILE *out, struct tsgd_error *err)
     const struct tsgd_tuning *t = &w->end;
     char spent[TSGD_HUMAN], grid[TSGD_HUMAN], gradients[TSGD_HUMAN], time[TSGD_HUMAN];
     enum tsgd_status st = print_curves(out, w, err);
-    if (st != TSGD_OK)
-        return st;
     if (t->interrupted)
         fprintf(out, "\ninterrupted before its end\n");
     if (t->chosen) {
@@ -122,7 +124,7 @@ static enum tsgd_status report(void *what, FILE *out, struct tsgd_error *err)
         tsgd_human_print(out, w->session.asked->save);
         fputc('\n', out);
     }
-    return TSGD_OK;
+    return st;
 }
 
 static void on_stall(const char *text, void *user)

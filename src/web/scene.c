@@ -289,6 +289,11 @@ static enum tsgd_status make_parts(struct part part[PARTS], const struct tsgd_ru
     }
     TRY(tsgd_settings_create(&s, err));
     enum tsgd_status found = tsgd_config_read(s, log->path, command_of(log), derived, &why);
+    if (found == TSGD_EIO || found == TSGD_ENOMEM) {    /* it was read a moment ago */
+        *err = why;
+        st = found;
+        goto done;
+    }
     for (size_t i = 0; i < TSGD_SETTINGS; i++)
         s->given[i] &= !derived[i];         /* --rounds, say, that follows from --epochs */
     if (found == TSGD_OK) {

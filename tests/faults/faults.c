@@ -1,5 +1,6 @@
 /* tests/faults/faults.c: each call by which the program takes memory, writes, reads, opens, syncs,
- * renames, maps or starts a thread fails once, over a matrix of small commands. Whatever fails, the
+ * renames, maps or starts a thread fails once, over a matrix of small commands; memory and the disk
+ * also are used up from there on. Whatever fails, the
  * program may not crash or hang; it ends with code 0 only if all that it wrote and printed is as
  * without the fault, and otherwise says one sentence; each file is what it was before, or is whole
  * and right (a log: a right start), and none is left over.
@@ -82,6 +83,9 @@ static const struct command matrix[] = {
         "--trace run.json", "tune.jsonl=run.jsonl tune.safetensors=run.safetensors", 0},
     {"sweep", "sweep grid.ini -o out --jobs 2 --progress off", "grid.ini", GOES_ON},
     {"sweep-goes-on", "sweep grid.ini -o old --jobs 1 --progress off", "grid.ini old/", GOES_ON},
+    {"train-by-gzip", "train --data mnist --data-dir data --model logistic --nodes 6 --active 3 "
+        "--rounds 4 --threads 2 --progress off --partition dirichlet:1 --log run.jsonl",
+        "data/", 0},
     {"eval", "eval --init one.safetensors --data digits --json", "one.safetensors", 0},
     {"topology", "topology base:2 --active 7", "", 0},
     {"topology-file", "topology file:graph.txt --active 3 --json", "graph.txt", 0},
@@ -108,11 +112,15 @@ enum { COMMANDS = sizeof matrix / sizeof *matrix };
 static const struct {
     enum watch_kind kind;
     int why;
+    bool stays;
 } ways[] = {
-    {WATCH_MEMORY, ENOMEM}, {WATCH_WRITE, ENOSPC}, {WATCH_WRITE, WATCH_SHORT}, {WATCH_SYNC, EIO},
-    {WATCH_RENAME, EACCES}, {WATCH_OPEN, EMFILE}, {WATCH_TRUNCATE, EIO}, {WATCH_CLOSE, EIO},
-    {WATCH_READ, EIO}, {WATCH_READ, WATCH_SHORT}, {WATCH_SEEK, EIO}, {WATCH_STAT, EIO},
-    {WATCH_LOCK, ENOLCK}, {WATCH_FOLDER, EIO}, {WATCH_MAP, ENOMEM}, {WATCH_START, EAGAIN},
+    {WATCH_MEMORY, ENOMEM, false}, {WATCH_MEMORY, ENOMEM, true}, {WATCH_WRITE, ENOSPC, false},
+    {WATCH_WRITE, ENOSPC, true}, {WATCH_WRITE, WATCH_SHORT, false}, {WATCH_SYNC, EIO, false},
+    {WATCH_RENAME, EACCES, false}, {WATCH_OPEN, EMFILE, false}, {WATCH_OPEN, EMFILE, true},
+    {WATCH_TRUNCATE, EIO, false}, {WATCH_CLOSE, EIO, false}, {WATCH_READ, EIO, false},
+    {WATCH_READ, WATCH_SHORT, false}, {WATCH_SEEK, EIO, false}, {WATCH_STAT, EIO, false},
+    {WATCH_LOCK, ENOLCK, false}, {WATCH_FOLDER, EIO, false}, {WATCH_MAP, ENOMEM, false},
+    {WATCH_START, EAGAIN, false},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -173,10 +181,40 @@ static void make_folder(const char *name)
     free(path);
 }
 
+/* A copy of a file in the folder to work in: a build meanwhile does not change what is tested. */
+static char *copy_of(const char *path, const char *name)
+{
+    static char block[1 << 16];
+    char *copy = path_of(name);
+    FILE *in = fopen(path, "rb"), *out = fopen(copy, "wb");
+    size_t n;
+    while (in && out && (n = fread(block, 1, sizeof block, in)) > 0)
+        fwrite(block, 1, n, out);
+    if (!in || !out || ferror(in) || fclose(out) != 0 || chmod(copy, 0755) != 0)
+        die(path);
+    fclose(in);
+    return copy;
+}
+
+/* The digits that telesgd has in itself, as files of MNIST's names. */
+static void copy_data(void)
+{
+    static const char *const name[] = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
+                                       "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"};
+    make_folder("stock/data");
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        char from[128], to[128];
+        snprintf(from, sizeof from, "datasets/digits/%s", name[i]);
+        snprintf(to, sizeof to, "stock/data/%s", name[i]);
+        free(copy_of(from, to));
+    }
+}
+
 static struct tree make_stock(void)
 {
     char *folder = path_of("stock");
     make_folder("stock");
+    copy_data();
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char *name;
         FILE *f = asprintf(&name, "%s/%s", folder, texts[i].name) < 0 ? NULL : fopen(name, "w");
@@ -236,8 +274,8 @@ static void find(const struct trial *t, const char *what, const char *name)
     char callers[600];
     const struct watch_fault *f = &t->fault;
     watch_callers(program, &t->end, callers, sizeof callers);
-    fprintf(stderr, "%s: %s %" PRIu64 " (%s): %s%s%s; code %d, stderr: %.200s%s    in %s\n",
-            t->command->name, watch_kind_name[f->kind], f->nth,
+    fprintf(stderr, "%s: %s %" PRIu64 "%s (%s): %s%s%s; code %d, stderr: %.200s%s    in %s\n",
+            t->command->name, watch_kind_name[f->kind], f->nth, f->stays ? " and on" : "",
             f->why == WATCH_SHORT ? "short" : strerrorname_np(f->why), what, *name ? " " : "",
             name, t->end.code, t->end.err, *t->end.err ? "" : "\n", callers);
     __atomic_add_fetch(&t->tally->findings, 1, __ATOMIC_RELAXED);
@@ -493,7 +531,8 @@ static void work(const struct choice *c, uint64_t number, uint64_t workers)
                     !is_chosen(c->kind, watch_kind_name[ways[w].kind]) || (c->nth && n != c->nth) ||
                     seen++ % c->every != 0 || taken++ % workers != number)
                     continue;
-                try_fault(i, &(struct watch_fault){ways[w].kind, n, ways[w].why}, folder);
+                try_fault(i, &(struct watch_fault){ways[w].kind, n, ways[w].why, ways[w].stays},
+                          folder);
             }
     free(folder);
 }
@@ -548,21 +587,6 @@ static void remove_scratch(void)
 {
     tree_restore(&(struct tree){.n = 0}, scratch);
     rmdir(scratch);
-}
-
-/* A copy of a file in the folder to work in: a build meanwhile does not change what is tested. */
-static char *copy_of(const char *path, const char *name)
-{
-    static char block[1 << 16];
-    char *copy = path_of(name);
-    FILE *in = fopen(path, "rb"), *out = fopen(copy, "wb");
-    size_t n;
-    while (in && out && (n = fread(block, 1, sizeof block, in)) > 0)
-        fwrite(block, 1, n, out);
-    if (!in || !out || ferror(in) || fclose(out) != 0 || chmod(copy, 0755) != 0)
-        die(path);
-    fclose(in);
-    return copy;
 }
 
 static bool report(void)

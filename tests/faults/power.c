@@ -129,7 +129,7 @@ static uint64_t position_of(const struct watch_call *c, uint64_t fd)
     return at;
 }
 
-/* The name in the folder that a call means by a path from an open folder. False: it is not there. */
+/* The name in the folder that a call means by a path from an open folder. False: it has none. */
 static bool name_of(const struct record *r, const struct watch_call *c, uint64_t from,
                     uint64_t address, char name[PATH_MAX])
 {

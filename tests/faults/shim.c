@@ -1,4 +1,4 @@
-/* tests/faults/shim.c: preloaded into the program under test. One allocation, also of the
+/* tests/faults/shim.c: preloaded into the program under test. An allocation, also of the
  * libraries' own, finds no memory; and system calls are announced to the tracer (watch.h), which so
  * sees those from within the C library too. All begins when the program and its libraries are
  * loaded, and children of the program are left alone.                                           */
@@ -38,9 +38,11 @@ static void note_callers(void)
 
 static bool no_memory(void)
 {
-    if (!shim || __atomic_add_fetch(&shim->memory, 1, __ATOMIC_RELAXED) != shim->fail_memory)
+    uint64_t n = shim ? __atomic_add_fetch(&shim->memory, 1, __ATOMIC_RELAXED) : 0;
+    if (n == 0 || n < shim->fail_memory || n > shim->fail_memory_to)
         return false;
-    note_callers();
+    if (n == shim->fail_memory)
+        note_callers();
     errno = ENOMEM;
     return true;
 }

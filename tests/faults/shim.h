@@ -11,9 +11,9 @@
 enum { SHIM_CALLS = 48, SHIM_FRAMES = 12 };
 
 struct shim {
-    /* Set before the program starts: which allocation fails, from 1 on; 0: none. System calls whose
-     * numbers stand here stop the program for its tracer.                                       */
-    uint64_t fail_memory;
+    /* Set before the program starts: the first and the last allocation that fails, from 1 on; 0:
+     * none. System calls whose numbers stand here stop the program for its tracer.              */
+    uint64_t fail_memory, fail_memory_to;
     uint32_t call[SHIM_CALLS];
     uint32_t n_calls;
     /* What came of it. */

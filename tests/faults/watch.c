@@ -214,8 +214,11 @@ static bool before(struct tracer *t, struct thread *of)
         .thread = of->id, .number = (long)r.orig_rax, .kind = kind,
         .argument = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9},
     };
-    if (++t->end->calls[kind] == f->nth && kind == f->kind) {
-        note_callers(t, &r);
+    uint64_t n = ++t->end->calls[kind];
+    if (kind == f->kind && f->nth > 0 && n >= f->nth &&
+        (n == f->nth || (f->stays && r.rdi != STDERR_FILENO))) {
+        if (n == f->nth)
+            note_callers(t, &r);
         spoil(t, &of->call, &r);
     }
     of->within = t->w->done != NULL;
@@ -324,8 +327,10 @@ struct watch_end watch_run(const struct watch *w)
     struct shim *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, shared, 0);
     if (page == MAP_FAILED || pipe2(go, O_CLOEXEC) != 0)
         die("no pipe or memory");
-    if (w->fault.kind == WATCH_MEMORY)
+    if (w->fault.kind == WATCH_MEMORY && w->fault.nth > 0) {
         page->fail_memory = w->fault.nth;
+        page->fail_memory_to = w->fault.stays ? UINT64_MAX : w->fault.nth;
+    }
     for (int i = 0; i < KNOWN; i++)
         if (w->kinds >> known[i].kind & 1)
             page->call[page->n_calls++] = (uint32_t)known[i].number;

@@ -1,6 +1,6 @@
 /* tests/faults/watch.h: the program, run while its calls are counted and looked at, and one of them
- * may fail. System calls are those that the kernel sees, whoever in the process makes them; the
- * allocations are those of the C library's names. Linux on x86-64.                              */
+ * may fail, or one and all after it. System calls are those that the kernel sees, whoever in the
+ * process makes them; the allocations are those of the C library's names. Linux on x86-64.      */
 #ifndef TESTS_FAULTS_WATCH_H
 #define TESTS_FAULTS_WATCH_H
 
@@ -35,6 +35,7 @@ struct watch_fault {
     enum watch_kind kind;
     uint64_t nth;                   /* from 1 on; 0: nothing fails */
     int why;                        /* errno, or WATCH_SHORT */
+    bool stays;                     /* all later ones fail too, but what is told on stderr */
 };
 
 struct watch {
