@@ -1,6 +1,8 @@
-/* tests/faults/kills.c: trainings of every method are killed by SIGKILL at random moments, some
- * several times, and begun again. What they come to at last must be what they come to undisturbed:
- * the same hash, log and saved file, no other file beside them, and no more memory taken.
+/* tests/faults/kills.c: trainings of every method write checkpoints and are killed by SIGKILL at
+ * random moments, most of them several times. They go on from the newest checkpoint, with another
+ * number of threads, or begin anew where there is none yet. What they come to at last must be what
+ * they come to undisturbed and without checkpoints: the same hash, log and saved file, no other
+ * file beside them, and not more memory however often they went on.
  *     kills PROGRAM KILLS [SEED]                                                                */
 #include "faults/tree.h"
 
@@ -18,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_IN_A_ROW = 4, SECONDS = 120, NO_ANSWER = 99 };
+#define CHECKPOINT "run.checkpoint"
+enum { MOST_IN_A_ROW = 5, SECONDS = 120, NO_ANSWER = 99 };
 
 #define END " --seed 3 --progress off --log run.jsonl --save run.safetensors"
 #define DIGITS " --data digits --nodes 12 --eval-every 5" END
@@ -43,7 +46,6 @@ static const char *const trainings[] = {
     "train --method teleport --active 5 --rounds 4000" QUADRATIC,
     "train --method gt --rounds 1500" QUADRATIC,
     "train --method d2 --lazy --gossip rows --rounds 1500" QUADRATIC,
-    "tune --model logistic --rounds 40 --lr-grid 0.05,0.1 --threads 1 --validation 0.2" DIGITS,
 };
 enum { TRAININGS = sizeof trainings / sizeof *trainings };
 
@@ -95,20 +97,17 @@ static void become(const char *words)
     _exit(NO_ANSWER);
 }
 
-/* Runs it with another number of threads each time, and kills it after so long; 0: not at all.
- * Returns its status.                                                                           */
+/* Runs it, and kills it after so long; 0: not at all. Returns its status. */
 static int run(const char *words, uint64_t kill_after_ns, struct rusage *used)
 {
-    char with[1200];
     int status;
-    snprintf(with, sizeof with, "%s --threads %d", words, 1 + (int)draw(4));
     pid_t child = fork();
     if (child < 0)
         die("no process");
     if (child == 0) {
         if (chdir(folder) != 0)
             _exit(NO_ANSWER);
-        become(strstr(words, "--threads") ? words : with);
+        become(words);
     }
     if (kill_after_ns) {
         struct timespec t = {.tv_sec = (time_t)(kill_after_ns / 1000000000),
@@ -134,29 +133,61 @@ static bool fail(const char *words, const char *what, const char *name)
     return false;
 }
 
-/* In a log of a search lines of different candidates may change places. */
-static bool same(const struct tree_file *a, const struct tree_file *b, char *why, size_t room)
+/* The newest checkpoint: FILE, or one that FILE was the name of a moment before. NULL: none. */
+static const char *newest(unsigned keep)
 {
-    tree_differ(a, b, why, room);
-    return tree_same(a, b);
+    static char name[32];
+    char path[PATH_MAX + 64];
+    for (unsigned i = 0; i < keep; i++) {
+        snprintf(name, sizeof name, i ? CHECKPOINT ".%u" : CHECKPOINT, i);
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        if (access(path, F_OK) == 0)
+            return name;
+    }
+    return NULL;
 }
 
-static bool judge(const char *words, const struct whole *w, int status, const struct rusage *used)
+/* How a training writes checkpoints. */
+struct manner {
+    unsigned every, keep;
+};
+
+/* Begins it, or goes on with it where it was killed. */
+static int go_on(const char *words, const struct manner *m, uint64_t kill_after_ns,
+                 struct rusage *used)
+{
+    char with[1200];
+    const char *from = newest(m->keep);
+    snprintf(with, sizeof with, "%s --threads %d --checkpoint " CHECKPOINT " --checkpoint-every %u "
+             "--keep %u%s%s", words, 1 + (int)draw(4), m->every, m->keep, from ? " --resume " : "",
+             from ? from : "");
+    return run(with, kill_after_ns, used);
+}
+
+static bool judge(const char *words, const struct whole *w, const struct manner *m, int status,
+                  const struct rusage *used)
 {
     struct tree now_there;
     char why[400];
     bool good = true;
+    size_t checkpoints = 0;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return fail(words, "does not come to its end", "");
     now_there = tree_read(folder);
     for (size_t i = 0; i < now_there.n; i++) {
         const struct tree_file *f = &now_there.file[i], *want = tree_find(&w->after, f->path);
-        if (!want)
+        if (!strncmp(f->path, CHECKPOINT, strlen(CHECKPOINT)))
+            checkpoints++;
+        else if (!want)
             good = fail(words, "leaves", f->path);
-        else if (!same(f, want, why, sizeof why))
+        else if (!tree_same(f, want)) {
+            tree_differ(f, want, why, sizeof why);
             good = fail(words, f->path, why);
+        }
     }
-    if (now_there.n < w->after.n)
+    if (checkpoints > m->keep)
+        good = fail(words, "keeps more checkpoints than asked for", "");
+    if (now_there.n - checkpoints < w->after.n)
         good = fail(words, "lacks a file", "");
     if (used->ru_maxrss > w->most_kib + w->most_kib / 4 + 4096)
         good = fail(words, "takes more memory than undisturbed", "");
@@ -173,7 +204,7 @@ static void look_at_whole(struct whole *w, const char *words)
     w->ns = now() - start;
     w->most_kib = used.ru_maxrss;
     w->after = tree_read(folder);
-    if (!judge(words, w, status, &used))
+    if (!judge(words, w, &(struct manner){0}, status, &used))
         exit(NO_ANSWER);
 }
 
@@ -182,7 +213,7 @@ int main(int argc, char **argv)
     static struct whole whole[TRAININGS];
     static char path[PATH_MAX];
     const char *tmp = getenv("TMPDIR");
-    uint64_t kills = 0, trained = 0, early = 0, broken = 0;
+    uint64_t kills = 0, trained = 0, went_on = 0, broken = 0;
     if (argc < 3 || !realpath(argv[1], path)) {
         fprintf(stderr, "usage: kills PROGRAM KILLS [SEED]\n");
         return NO_ANSWER;
@@ -201,19 +232,22 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; kills < wanted; i++) {
         size_t which = i % TRAININGS;
         uint64_t in_a_row = 1 + draw(MOST_IN_A_ROW);
+        struct manner m = {1 + (unsigned)draw(4), 1 + (unsigned)draw(3)};
         struct rusage used;
         tree_restore(&(struct tree){.n = 0}, folder);
         for (uint64_t k = 0; k < in_a_row; k++) {
-            int status = run(trainings[which], 1 + draw(whole[which].ns), &used);
+            went_on += newest(m.keep) != NULL;
+            int status = go_on(trainings[which], &m, 1 + draw(2 * whole[which].ns), &used);
             kills += WIFSIGNALED(status);
-            early += !WIFSIGNALED(status);
         }
-        broken += !judge(trainings[which], &whole[which], run(trainings[which], 0, &used), &used);
+        went_on += newest(m.keep) != NULL;
+        int status = go_on(trainings[which], &m, 0, &used);
+        broken += !judge(trainings[which], &whole[which], &m, status, &used);
         trained++;
     }
-    printf("%" PRIu64 " kills in %" PRIu64 " trainings of %d kinds (%" PRIu64 " times it was done "
-           "already): %" PRIu64 " did not come to the same\n", kills, trained, TRAININGS, early,
-           broken);
+    printf("%" PRIu64 " kills in %" PRIu64 " trainings of %d kinds, %" PRIu64 " times gone on from "
+           "a checkpoint: %" PRIu64 " did not come to the same\n", kills, trained, TRAININGS,
+           went_on, broken);
     tree_restore(&(struct tree){.n = 0}, scratch);
     rmdir(scratch);
     return broken ? 1 : 0;

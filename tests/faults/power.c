@@ -3,7 +3,9 @@
  * what was not synced is there, lacking, zero or half, and of the names in the folder any of the
  * changes since its last sync may have reached the disk. In each such state a file that the run
  * replaces must be whole: the old one or the new one; and once the run has ended with code 0 the
- * new one. The judgement is tried too: with syncs ignored it must find broken states.
+ * new one. Of checkpoints the newest or the one before it must be whole, under the name of the
+ * file or of one that is kept, and each of them must lead to the end that the run came to. The
+ * judgement is tried too: with syncs ignored it must find broken states.
  *     power PROGRAM SHIM                                                                        */
 #include "faults/tree.h"
 #include "faults/watch.h"
@@ -19,7 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MOST_NODES = 256, MOST_NAMES = 64, MOST_PENDING = 10, NO_ANSWER = 99 };
+#define SAVED "run.safetensors"
+enum { LEAST_CHECKPOINTS = 3, MOST_NODES = 256, MOST_NAMES = 64, MOST_PENDING = 8, NO_ANSWER = 99 };
 
 static void die(const char *what)
 {
@@ -313,7 +316,7 @@ static struct contents contents_of(const struct record *r, const struct tree *be
 /* The names after the first `end` operations, of whose changes since the last sync of the folder
  * those in `kept` have reached the disk. Returns how many such changes there are.               */
 static unsigned names_of(struct record *at, const struct record *r, const struct tree *before,
-                         size_t end, unsigned kept, bool ignore)
+                         size_t end, uint64_t kept, bool ignore)
 {
     size_t synced = 0;
     unsigned pending = 0;
@@ -348,13 +351,16 @@ struct test {
     const char *name, *words;
     const char *old[4];             /* commands that make what is there before, or NULL */
     const char *target;             /* the file that is replaced */
+    const char *resume;             /* target is a checkpoint: what goes on from it */
 };
 
 static const char *program, *shim;
 static char scratch[PATH_MAX];
 
 struct found {
-    uint64_t states, broken, lost;  /* broken: neither old nor new; lost: not new at the end */
+    uint64_t states;
+    uint64_t broken;                /* neither the old one nor the new one */
+    uint64_t lost;                  /* not the new one, though the run has ended */
 };
 
 static bool is(const struct contents *c, const struct tree_file *f)
@@ -362,32 +368,102 @@ static bool is(const struct contents *c, const struct tree_file *f)
     return f && c->n == f->n && !memcmp(c->bytes, f->bytes, f->n);
 }
 
-/* All states after the first `end` operations. */
-static void judge(const struct test *t, const struct record *r, const struct tree *before,
-                  const struct tree *after, size_t end, bool no_syncs, bool no_folder_syncs,
-                  struct found *found)
+/* The node that was the how-manieth to get the name of the target, from 1 on; 0: the one that had
+ * it before. MOST_NODES: there is none. It gets the name by a rename, when it is whole.         */
+static size_t version(const struct record *r, const struct tree *before, const char *target,
+                      size_t number)
+{
+    const struct tree_file *old = tree_find(before, target);
+    if (number == 0)
+        return old ? (size_t)(old - before->file) : MOST_NODES;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->operation[i].kind == RENAME && !strcmp(r->operation[i].name, target) &&
+            --number == 0)
+            return r->operation[i].node;
+    return MOST_NODES;
+}
+
+/* How many have got it before this operation. */
+static size_t versions(const struct record *r, const char *target, size_t end)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < end; i++)
+        n += r->operation[i].kind == RENAME && !strcmp(r->operation[i].name, target);
+    return n;
+}
+
+/* A loss of power after the first `end` operations, and what a file then holds. */
+struct loss {
+    const struct test *t;
+    const struct record *r;
+    const struct tree *before;
+    size_t end;
+    enum survival how;
+    bool no_syncs, no_folder_syncs; /* as if they were not there */
+    char whole[MOST_NODES];         /* 0: not looked at yet, 'y', 'n' */
+};
+
+/* Whether a file holds all that it was to hold. */
+static bool is_whole(struct loss *l, size_t node)
+{
+    if (!l->whole[node]) {
+        struct contents c = contents_of(l->r, l->before, node, l->end, l->how, l->no_syncs);
+        struct contents want = contents_of(l->r, l->before, node, l->r->n, ALL, false);
+        l->whole[node] = c.n == want.n && !memcmp(c.bytes, want.bytes, c.n) ? 'y' : 'n';
+        free(c.bytes);
+        free(want.bytes);
+    }
+    return l->whole[node] == 'y';
+}
+
+/* FILE, or FILE.1, FILE.2.. that are kept. */
+static bool is_of_target(const struct loss *l, const char *name)
+{
+    return !strncmp(name, l->t->target, strlen(l->t->target));
+}
+
+/* Whether version `number` or a newer one is on the disk, whole. */
+static bool has_version(struct loss *l, const struct record *at, size_t number)
+{
+    bool found = false;
+    for (size_t node; (node = version(l->r, l->before, l->t->target, number)) != MOST_NODES &&
+                      !found; number++)
+        for (size_t i = 0; i < at->n_names && !found; i++)
+            found = at->name[i].node == node && is_of_target(l, at->name[i].name) &&
+                    is_whole(l, node);
+    return found;
+}
+
+static void judge_state(struct loss *l, const struct record *at, struct found *found)
+{
+    size_t n = versions(l->r, l->t->target, l->end), needed = n > 0 ? n - 1 : 0;
+    bool good = true;
+    for (size_t i = 0; i < at->n_names; i++)
+        good &= !is_of_target(l, at->name[i].name) || is_whole(l, at->name[i].node);
+    if (version(l->r, l->before, l->t->target, needed) != MOST_NODES)
+        good &= has_version(l, at, needed);
+    found->states++;
+    found->broken += !good;
+    found->lost += l->end == l->r->n && !has_version(l, at, n);
+}
+
+/* All states after the first `end` operations. Of many changes of names the last ones may each have
+ * reached the disk or not; those before them all have, or none has.                             */
+static void judge(struct loss l, struct found *found)
 {
     struct record at;
-    unsigned pending = names_of(&at, r, before, end, 0, no_folder_syncs);
+    unsigned pending = names_of(&at, l.r, l.before, l.end, 0, l.no_folder_syncs);
+    unsigned early = pending > MOST_PENDING ? pending - MOST_PENDING : 0;
     release_names(&at);
-    if (pending > MOST_PENDING)
-        die("too many changes of names between two syncs of the folder");
-    for (unsigned kept = 0; kept < 1u << pending; kept++) {
-        names_of(&at, r, before, end, kept, no_folder_syncs);
-        size_t place = place_of(&at, t->target);
-        for (enum survival how = 0; how < SURVIVALS; how++) {
-            struct contents c = {NULL, 0};
-            if (place < at.n_names)
-                c = contents_of(r, before, at.name[place].node, end, how, no_syncs);
-            bool old = c.bytes ? is(&c, tree_find(before, t->target)) :
-                                 !tree_find(before, t->target);
-            bool new = c.bytes && is(&c, tree_find(after, t->target));
-            found->states++;
-            found->broken += !old && !new;
-            found->lost += end == r->n && !new;
-            free(c.bytes);
+    for (l.how = 0; l.how < SURVIVALS; l.how++) {
+        memset(l.whole, 0, sizeof l.whole);
+        for (uint64_t kept = 0; kept < 1ull << (pending - early) << (early > 0); kept++) {
+            uint64_t late = kept >> (early > 0) << early;
+            uint64_t those_before = early > 0 && kept & 1 ? (1ull << early) - 1 : 0;
+            names_of(&at, l.r, l.before, l.end, late | those_before, l.no_folder_syncs);
+            judge_state(&l, &at, found);
+            release_names(&at);
         }
-        release_names(&at);
     }
 }
 
@@ -453,6 +529,33 @@ static bool is_understood(const struct record *r, const struct tree *before,
     return right;
 }
 
+/* Goes on from each checkpoint that there was, and compares what is saved at the end. */
+static bool all_lead_to_the_end(const struct test *t, const struct record *r,
+                                const struct tree *before, const struct tree *after,
+                                const char *folder)
+{
+    bool good = true;
+    for (size_t i = 0; i <= versions(r, t->target, r->n); i++) {
+        size_t node = version(r, before, t->target, i);
+        if (node == MOST_NODES)
+            continue;
+        struct contents c = contents_of(r, before, node, r->n, ALL, false);
+        struct tree_file file = {(char *)(size_t)t->target, c.bytes, c.n};
+        tree_restore(&(struct tree){&file, 1}, folder);
+        struct watch_end end = run(t->resume, folder, NULL);
+        struct tree now = tree_read(folder);
+        const struct tree_file *got = tree_find(&now, SAVED), *want = tree_find(after, SAVED);
+        if (!got || !want || !tree_same(got, want)) {
+            printf("%s: checkpoint %zu does not lead to the same end\n", t->name, i);
+            good = false;
+        }
+        tree_release(&now);
+        watch_end_release(&end);
+        free(c.bytes);
+    }
+    return good;
+}
+
 static bool test(const struct test *t)
 {
     char folder[PATH_MAX + 8];
@@ -471,9 +574,14 @@ static bool test(const struct test *t)
     struct tree after = tree_read(folder);
     bool understood = is_understood(&r, &before, &after);
     for (size_t i = 0; understood && i <= r.n; i++) {
-        judge(t, &r, &before, &after, i, false, false, &found);
-        judge(t, &r, &before, &after, i, true, false, &no_syncs);
-        judge(t, &r, &before, &after, i, false, true, &no_folder_syncs);
+        struct loss l = {.t = t, .r = &r, .before = &before, .end = i};
+        judge(l, &found);
+        l.no_syncs = true;
+        judge(l, &no_syncs);
+        l.no_syncs = false;
+        l.no_folder_syncs = i == r.n;   /* what has ended must be there */
+        if (l.no_folder_syncs)
+            judge(l, &no_folder_syncs);
     }
     bool good = understood && !found.broken && !found.lost;
     bool tried = no_syncs.broken > 0 && no_folder_syncs.lost > 0;
@@ -485,6 +593,11 @@ static bool test(const struct test *t)
         printf("%s: what was noted does not make the files that are there\n", t->name);
     else if (!tried)
         printf("%s: broken states are not found where there must be some\n", t->name);
+    if (t->resume) {
+        size_t n = versions(&r, t->target, r.n);
+        good &= n >= LEAST_CHECKPOINTS && all_lead_to_the_end(t, &r, &before, &after, folder);
+        printf("%s: %zu checkpoints, from each of which the run goes on\n", t->name, n);
+    }
     tree_restore(&(struct tree){.n = 0}, folder);
     rmdir(folder);
     watch_end_release(&end);
@@ -494,23 +607,33 @@ static bool test(const struct test *t)
     return good && tried;
 }
 
+#define RUN "train --data digits --model mlp:60 --nodes 8 --active 4 --momentum 0.9" \
+    " --local-steps 20 --rounds 150 --progress off --save " SAVED
+#define CHECKPOINTS " --checkpoint run.checkpoint --checkpoint-every 10"
+#define RESUMED "train --resume run.checkpoint --checkpoint-every never --progress off" \
+    " --save " SAVED
 #define SMALL " --data digits --model logistic --nodes 6 --rounds 4 --progress off"
 
 static const struct test tests[] = {
     {"save", "train" SMALL " --active 3 --seed 2 --log run.jsonl --save run.safetensors",
-        {"train" SMALL " --active 3 --seed 1 --save run.safetensors"}, "run.safetensors"},
-    {"save-new", "train" SMALL " --active 3 --save run.safetensors", {NULL}, "run.safetensors"},
+        {"train" SMALL " --active 3 --seed 1 --save run.safetensors"}, "run.safetensors", NULL},
+    {"save-new", "train" SMALL " --active 3 --save run.safetensors", {NULL}, "run.safetensors",
+        NULL},
     {"save-large", "train --data digits --model mlp:300 --nodes 6 --active 3 --rounds 2 "
         "--progress off --save run.safetensors",
         {"train --data digits --model mlp:200 --nodes 6 --active 3 --rounds 2 --progress off "
-         "--save run.safetensors"}, "run.safetensors"},
+         "--save run.safetensors"}, "run.safetensors", NULL},
     {"trace", "train" SMALL " --active 3 --trace run.json",
-        {"train" SMALL " --active 3 --trace run.json"}, "run.json"},
+        {"train" SMALL " --active 3 --trace run.json"}, "run.json", NULL},
     {"split", "split --data digits --nodes 5 --save-split run.split",
-        {"split --data digits --nodes 4 --save-split run.split"}, "run.split"},
+        {"split --data digits --nodes 4 --save-split run.split"}, "run.split", NULL},
     {"report", "report run.jsonl -o run.html",
         {"train" SMALL " --active 3 --log run.jsonl", "report run.jsonl -o run.html",
-         "train" SMALL " --active 2 --log run.jsonl"}, "run.html"},
+         "train" SMALL " --active 2 --log run.jsonl"}, "run.html", NULL},
+    {"checkpoint", RUN CHECKPOINTS, {NULL}, "run.checkpoint", RESUMED},
+    {"checkpoint-3", RUN CHECKPOINTS " --keep 3", {NULL}, "run.checkpoint", RESUMED},
+    {"resume", RUN " --resume run.checkpoint --checkpoint-every 10 --keep 2",
+        {RUN " --checkpoint run.checkpoint --checkpoint-every 80"}, "run.checkpoint", RESUMED},
 };
 
 int main(int argc, char **argv)

@@ -110,7 +110,7 @@ const struct tree_file *tree_find(const struct tree *t, const char *path)
 static const char *const varying[] = {
     "wall_seconds", "samples_per_second", "share_step", "share_mix", "share_eval", "share_wait",
     "share_other", "workers", "steals", "sleeps", "date", "cpu", "machine", "threads", "gossip",
-    "memory_bytes",
+    "memory_bytes", "checkpoint", "checkpoint-every", "keep", "resume",
 };
 
 static bool varies(const char *name, size_t n)
