@@ -2,6 +2,10 @@
 #   make            the program, build/release/telesgd; installs nothing
 #   make run        trains on Fashion-MNIST, D-SGD beside TELEPORTATION, and shows the result
 #   make test       every Criterion test
+#   make faults     every call that can fail fails once, and what is left is judged; EVERY=40: only
+#                   every so manieth
+#   make power      the machine loses power while files are written
+#   make kills      trainings are killed and go on; KILLS=500
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
 #   make check-arm  the kernels for NEON, cross-compiled and emulated

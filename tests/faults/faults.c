@@ -32,6 +32,8 @@ struct command {
         ALL_OR_NOTHING,
         /* What cannot be read of the logs that the words name is told of and left out. */
         LEAVES_OUT,
+        /* Whichever checkpoints it comes to write, each leads to the end that it comes to. */
+        CHECKPOINTS,
         /* Tells in its files which runs are lacking, and the same command makes them. */
         GOES_ON,
     } manner;
@@ -42,6 +44,8 @@ static const char *const stock[] = {
     "train" SMALL " --active 3 --seed 7 --threads 1 --log one.jsonl --save one.safetensors"
         " --save-split one.split --trace one.json",
     "train" SMALL " --active 2 --seed 8 --threads 1 --log two.jsonl",
+    "train" SMALL " --active 3 --seed 7 --checkpoint one.checkpoint --checkpoint-every 2 "
+        "--log stopped.jsonl",
     "tune" SMALL " --seed 7 --threads 1 --log tune.jsonl --save tune.safetensors",
     "sweep grid.ini -o old --jobs 1 --progress off seed=0",
     "compare one.jsonl two.jsonl --plot one.svg",
@@ -83,6 +87,11 @@ static const struct command matrix[] = {
         "--trace run.json", "tune.jsonl=run.jsonl tune.safetensors=run.safetensors", 0},
     {"sweep", "sweep grid.ini -o out --jobs 2 --progress off", "grid.ini", GOES_ON},
     {"sweep-goes-on", "sweep grid.ini -o old --jobs 1 --progress off", "grid.ini old/", GOES_ON},
+    {"checkpoints", "train" SMALL " --active 3 --threads 2 --checkpoint run.checkpoint "
+        "--checkpoint-every 1 --keep 2 --log run.jsonl --save run.safetensors", "", CHECKPOINTS},
+    {"resume", "train --resume run.checkpoint --checkpoint-every 1 --keep 2 --threads 2 "
+        "--progress off --log run.jsonl --save run.safetensors",
+        "one.checkpoint=run.checkpoint stopped.jsonl=run.jsonl", CHECKPOINTS},
     {"train-by-gzip", "train --data mnist --data-dir data --model logistic --nodes 6 --active 3 "
         "--rounds 4 --threads 2 --progress off --partition dirichlet:1 --log run.jsonl",
         "data/", 0},
@@ -346,30 +355,7 @@ static bool same_output(const struct trial *t)
                      &(struct tree_file){name, t->plain->end.out, t->plain->end.out_bytes});
 }
 
-static void expect_files(const struct trial *t)
-{
-    const struct tree *want = &t->plain->after;
-    for (size_t i = 0; i < want->n; i++) {
-        const struct tree_file *got = tree_find(&t->now, want->file[i].path);
-        if (!got)
-            find(t, "code 0 without", want->file[i].path);
-        else if (!same_file(got, &want->file[i]))
-            find_other(t, "code 0, but wrong", got, &want->file[i]);
-    }
-    for (size_t i = 0; i < t->now.n; i++)
-        if (!tree_find(want, t->now.file[i].path))
-            find(t, "code 0, left over", t->now.file[i].path);
-}
-
-/* All must be as without the fault. */
-static void expect_all(const struct trial *t)
-{
-    expect_files(t);
-    if (!same_output(t))
-        find(t, "code 0, but other words on the standard output", "");
-}
-
-/* ---- files that tell of what is lacking ---- */
+/* ---- files that may be otherwise ---- */
 
 /* Every row is as it would be, or says that the run is not done. */
 static bool right_as_far(const struct tree_file *got, const struct tree_file *want)
@@ -392,10 +378,44 @@ static bool ends_in(const char *path, const char *end)
     return n >= m && !strcmp(path + n - m, end);
 }
 
+/* Whether a checkpoint leads to the end that the command comes to. */
+static bool leads_to_the_end(const struct trial *t, const struct tree_file *f)
+{
+    static uint64_t count;
+    char name[48];
+    struct tree there = {.file = &(struct tree_file){f->path, f->bytes, f->n}, .n = 1};
+    snprintf(name, sizeof name, "resume-%ld-%" PRIu64, (long)getpid(), count++);
+    make_folder(name);
+    char *folder = path_of(name), *words;
+    tree_restore(&there, folder);
+    if (asprintf(&words, "train --resume %s --checkpoint-every never --progress off --save "
+                 "run.safetensors", f->path) < 0)
+        die("no memory");
+    struct watch_end end = run(words, folder, 0, &(struct watch_fault){.nth = 0});
+    struct tree now = tree_read(folder);
+    const struct tree_file *got = tree_find(&now, "run.safetensors");
+    const struct tree_file *want = tree_find(&t->plain->after, "run.safetensors");
+    bool same = end.code == 0 && got && want && tree_same(got, want);
+    tree_restore(&(struct tree){.n = 0}, folder);
+    rmdir(folder);
+    tree_release(&now);
+    watch_end_release(&end);
+    free(words);
+    free(folder);
+    return same;
+}
+
+static bool is_checkpoint(const struct trial *t, const char *path)
+{
+    return t->command->manner == CHECKPOINTS && !strncmp(path, "run.checkpoint", 14);
+}
+
 /* Right although it is not what it would be without the fault. */
 static bool right_in_its_manner(const struct trial *t, const struct tree_file *f,
                                 const struct tree_file *want)
 {
+    if (is_checkpoint(t, f->path))
+        return leads_to_the_end(t, f);
     if (t->command->manner == GOES_ON && ends_in(f->path, ".csv"))
         return want && right_as_far(f, want);
     if (t->command->manner == GOES_ON && ends_in(f->path, ".json")) {
@@ -411,6 +431,35 @@ static bool right_in_its_manner(const struct trial *t, const struct tree_file *f
     return false;
 }
 
+static void expect_files(const struct trial *t)
+{
+    const struct tree *want = &t->plain->after;
+    for (size_t i = 0; i < want->n; i++) {
+        const struct tree_file *got = tree_find(&t->now, want->file[i].path);
+        if (!got && !is_checkpoint(t, want->file[i].path))
+            find(t, "code 0 without", want->file[i].path);
+        else if (got && !is_checkpoint(t, got->path) && !same_file(got, &want->file[i]))
+            find_other(t, "code 0, but wrong", got, &want->file[i]);
+    }
+    for (size_t i = 0; i < t->now.n; i++) {
+        const struct tree_file *f = &t->now.file[i];
+        if (is_checkpoint(t, f->path) && !leads_to_the_end(t, f))
+            find(t, "code 0, but does not lead to the end:", f->path);
+        else if (!is_checkpoint(t, f->path) && !tree_find(want, f->path))
+            find(t, "code 0, left over", f->path);
+    }
+    if (t->command->manner == CHECKPOINTS && !tree_find(&t->now, "run.checkpoint"))
+        find(t, "code 0 without", "run.checkpoint");
+}
+
+/* All must be as without the fault. */
+static void expect_all(const struct trial *t)
+{
+    expect_files(t);
+    if (!same_output(t))
+        find(t, "code 0, but other words on the standard output", "");
+}
+
 /* Nothing but what was there, what should come, or the start of a log. */
 static void expect_honest(const struct trial *t)
 {
@@ -418,7 +467,7 @@ static void expect_honest(const struct trial *t)
     for (size_t i = 0; i < t->now.n; i++) {
         const struct tree_file *f = &t->now.file[i];
         const struct tree_file *old = tree_find(before, f->path), *new = tree_find(after, f->path);
-        if (!old && !new)
+        if (!old && !new && !is_checkpoint(t, f->path))
             find(t, "left over", f->path);
         else if ((old && old->n == f->n && !memcmp(old->bytes, f->bytes, f->n)) ||
                  (new && same_file(f, new)) ||

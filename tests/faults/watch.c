@@ -141,8 +141,16 @@ static void forget(struct tracer *t, pid_t id)
         }
 }
 
-static enum watch_kind kind_of(long number)
+/* Of fcntl only what locks can fail. */
+static bool is_lock(int command)
 {
+    return command == F_SETLK || command == F_OFD_SETLK || command == F_OFD_GETLK;
+}
+
+static enum watch_kind kind_of(long number, int second)
+{
+    if (number == SYS_fcntl && !is_lock(second))
+        return WATCH_KINDS;
     for (int i = 0; i < KNOWN; i++)
         if (known[i].number == number)
             return known[i].kind;
@@ -207,7 +215,7 @@ static bool before(struct tracer *t, struct thread *of)
         return false;
     if (ptrace(PTRACE_GETREGS, of->id, NULL, &r) != 0)
         return false;               /* killed meanwhile */
-    enum watch_kind kind = kind_of((long)r.orig_rax);
+    enum watch_kind kind = kind_of((long)r.orig_rax, (int)r.rsi);
     if (kind == WATCH_KINDS)
         return false;
     of->call = (struct watch_call){
