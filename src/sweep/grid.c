@@ -24,6 +24,7 @@ struct tsgd_part {
 
 struct reading {
     struct tsgd_grid *g;
+    size_t values;                      /* of all axes together, which a short range makes many of */
     struct tsgd_settings *tried;        /* takes every value once, to see whether it is one */
 };
 
@@ -127,15 +128,22 @@ static enum tsgd_status find_row(const struct tsgd_setting_row **out, const char
     return TSGD_OK;
 }
 
-static enum tsgd_status add_value(struct tsgd_grid *g, struct tsgd_axis *a, const char *text,
+static enum tsgd_status too_many_values(const char *where, struct tsgd_error *err)
+{
+    return tsgd_fail(err, TSGD_EINVAL, "%s: more than %d values, with those before it", where,
+                     MOST_VALUES);
+}
+
+static enum tsgd_status add_value(struct reading *r, struct tsgd_axis *a, const char *text,
                                   size_t length, const char *where, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    if (a->n == MOST_VALUES)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "%s: more than %d values", where, MOST_VALUES));
-    TRY(grow(g, (void **)&a->value, a->n, sizeof *a->value, err));
-    TRY(keep(g, &a->value[a->n], text, length, err));
+    if (r->values == MOST_VALUES)
+        TRY(too_many_values(where, err));
+    TRY(grow(r->g, (void **)&a->value, a->n, sizeof *a->value, err));
+    TRY(keep(r->g, &a->value[a->n], text, length, err));
     a->n++;
+    r->values++;
 done:
     return st;
 }
@@ -156,22 +164,22 @@ static bool is_range(const struct tsgd_setting_row *row, const char *text, size_
     return tsgd_parse_u64(room, first) && tsgd_parse_u64(dots + 2, last);
 }
 
-static enum tsgd_status add_item(struct tsgd_grid *g, struct tsgd_axis *a, const char *text,
+static enum tsgd_status add_item(struct reading *r, struct tsgd_axis *a, const char *text,
                                  size_t length, const char *where, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     uint64_t first, last;
     char number[24];
     if (!is_range(a->row, text, length, &first, &last))
-        return add_value(g, a, text, length, where, err);
+        return add_value(r, a, text, length, where, err);
     if (last < first)
         TRY(tsgd_fail(err, TSGD_EINVAL, "%s: '%.*s' runs backwards, want the lesser number first",
                       where, (int)length, text));
     if (last - first >= MOST_VALUES)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "%s: more than %d values", where, MOST_VALUES));
+        TRY(too_many_values(where, err));
     for (uint64_t i = first; i <= last; i++) {
         int n = snprintf(number, sizeof number, "%" PRIu64, i);
-        TRY(add_value(g, a, number, (size_t)n, where, err));
+        TRY(add_value(r, a, number, (size_t)n, where, err));
     }
 done:
     return st;
@@ -250,7 +258,7 @@ static enum tsgd_status add_axis(struct reading *r, struct tsgd_part *part,
         size_t length = item_length(text), end = length;
         while (end > 0 && isspace((unsigned char)text[end - 1]))
             end--;
-        TRY(add_item(g, &a, text, end, where, err));
+        TRY(add_item(r, &a, text, end, where, err));
         if (!text[length])
             break;
         text += length + 1;
@@ -439,19 +447,24 @@ static void collect(struct plan *p, const struct tsgd_part *all, const struct ts
 static enum tsgd_status check_seeds(const struct tsgd_grid *g, const struct plan *p,
                                     struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
+    char **sorted = NULL, *zero = "0";
+    char *const *reported = p->seed ? p->seed->value : &zero;
+    size_t n = p->seed ? p->seed->n : 1;
     if (!p->tune_seed)
-        return tsgd_fail(err, TSGD_EINVAL, "%.200s: section tune has no seed; want seeds of its "
-                         "own, so that what is chosen is reported on other ones", g->path);
-    for (size_t i = 0; i < p->tune_seed->n; i++) {
-        bool same = !p->seed && !strcmp(p->tune_seed->value[i], "0");
-        for (size_t j = 0; p->seed && j < p->seed->n; j++)
-            same |= !strcmp(p->tune_seed->value[i], p->seed->value[j]);
-        if (same)
-            return tsgd_fail(err, TSGD_EINVAL, "%s: seed %s chooses and is reported too; want "
-                             "other seeds in section tune", place_of(g, p->tune_seed).text,
-                             p->tune_seed->value[i]);
-    }
-    return TSGD_OK;
+        TRY(tsgd_fail(err, TSGD_EINVAL, "%.200s: section tune has no seed; want seeds of its own, "
+                      "so that what is chosen is reported on other ones", g->path));
+    TRY(TSGD_NEW(&sorted, n, "the sweep file", err));
+    memcpy(sorted, reported, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_text);
+    for (size_t i = 0; i < p->tune_seed->n; i++)
+        if (bsearch(&p->tune_seed->value[i], sorted, n, sizeof *sorted, by_text))
+            TRY(tsgd_fail(err, TSGD_EINVAL, "%s: seed %s chooses and is reported too; want other "
+                          "seeds in section tune", place_of(g, p->tune_seed).text,
+                          p->tune_seed->value[i]));
+done:
+    free(sorted);
+    return st;
 }
 
 static enum tsgd_status collect_tuned(struct plan *p, const struct tsgd_grid *g,
@@ -624,10 +637,20 @@ done:
     return st;
 }
 
-static enum tsgd_status add_section(struct tsgd_grid *g, const struct tsgd_part *part,
+/* What a run's settings take: a copy of these, which have as many values as any. */
+static size_t run_bytes(const struct tsgd_settings *s)
+{
+    size_t bytes = tsgd_round_up(sizeof *s, 128);
+    for (size_t i = 0; i < TSGD_SETTINGS; i++)
+        bytes += s->text[i] ? tsgd_round_up(strlen(s->text[i]) + 1, 128) : 0;
+    return bytes;
+}
+
+static enum tsgd_status add_section(const struct reading *r, const struct tsgd_part *part,
                                     struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    struct tsgd_grid *g = r->g;
     struct plan p = {.section = part->name};
     const struct tsgd_part *all = &g->part[0];
     collect(&p, all, part == all ? NULL : part);
@@ -638,6 +661,8 @@ static enum tsgd_status add_section(struct tsgd_grid *g, const struct tsgd_part 
                                        0);
     if (tsgd_mul(cells, each) > MOST_RUNS)
         TRY(tsgd_fail(err, TSGD_EINVAL, "%.200s: more than %d runs", g->path, MOST_RUNS));
+    TRY(tsgd_mem_check(tsgd_mul(tsgd_mul(cells, each), run_bytes(r->tried)), g->path,
+                       "use fewer values or seeds", err));
     for (size_t i = 0; i < cells; i++)
         TRY(add_cell(g, &p, i, err));
 done:
@@ -743,7 +768,7 @@ enum tsgd_status tsgd_grid_init(struct tsgd_grid *out, const char *path, char *c
         sections |= is_section(&g->part[i]);
     for (size_t i = 0; i < g->n_parts; i++)
         if (sections ? is_section(&g->part[i]) : i == 0)
-            TRY(add_section(g, &g->part[i], err));
+            TRY(add_section(&r, &g->part[i], err));
     TRY(check_choices(g, err));
     find_differences(g);
     TRY(number_equals(g, err));

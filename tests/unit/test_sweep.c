@@ -805,6 +805,8 @@ static const struct { const char *grid, *words, *says; } wrongs[] = {
     {SMALL "lr = 0.1, , 0.2\n", "", "grid.ini:7: lr: '' is not a number above 0"},
     {SMALL "split =\n", "", "grid.ini:7: split: the value is empty"},
     {SMALL "seed = 0..200000\n", "", "more than 100000 values"},
+    {SMALL "seed = 0..59999\nsubset = 1..50000\n", "",
+     "subset: more than 100000 values, with those before it"},
     {SMALL "seed = 0..9999\nbatch =\n", "", "batch"},
     {"seed = 0..9999\nnodes = 1..1000\n", "", "more than 1000000 runs"},
     {"seed = 0..9999\nnodes = 1..9999\nactive = 1..9999\nbatch = 1..9999\ndim = 1..9999\n", "",
