@@ -1,7 +1,7 @@
 # telesgd. `make` builds the program; `make run` and `make test` also install what is missing.
 #   make            the program, build/release/telesgd; installs nothing
 #   make run        trains on Fashion-MNIST, D-SGD beside TELEPORTATION, and shows the result
-#   make test       every Criterion test
+#   make test       every Criterion test, and the corpus of hostile files
 #   make faults     every call that can fail fails once, and what is left is judged; EVERY=40: only
 #                   every so manieth
 #   make power      the machine loses power while files are written
@@ -11,6 +11,8 @@
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
 #   make check-page the page of `telesgd report` in a headless Chromium
 #   make check-clang  everything compiled by clang, with the tests of what it computes
+#   make fuzz       hostile files and settings, made up by libFuzzer; SECONDS=60 each target, JOBS=1,
+#                   TARGETS="log cli": only these
 #   make lint       columns of C, and who includes whom
 #   make hardened   the built program has its guards of memory
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
@@ -36,6 +38,10 @@ OPT_clang := -O2
 OPT_stress := -O3 -g -DTSGD_JITTER
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DTSGD_JITTER
 OPT_tsan := -O1 -g -fsanitize=thread -DTSGD_JITTER
+# What libFuzzer needs in all code, beside a sanitizer; -O1 keeps branches apart that it counts. The C
+# library's inline getc would read what MemorySanitizer has not seen being written.
+OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow
+OPT_msan := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,memory -fsanitize-memory-track-origins -D__NO_INLINE__
 # What turns a write beyond a buffer into a stop, in what users run; .ci/hardened looks whether it is
 # there. Some distributions define _FORTIFY_SOURCE themselves. 3 also checks sizes that only the run
 # knows, where the compiler and the C library can.
@@ -81,6 +87,7 @@ $(B)/power: $(call obj,$(patsubst %,tests/faults/%.c,power tree watch)) ; $(call
 $(B)/kills: $(call obj,$(patsubst %,tests/faults/%.c,kills tree)) ; $(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -o $@
 $(B)/shim.so: $(B)/tests/faults/shim.o ; $(call say,link      )$(CC) $(CF) $(LDFLAGS) -shared $^ -o $@
 $(B)/tests/faults/shim.o: private CF += -fPIC
+include tests/fuzz/fuzz.mk
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/perf/timing.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
@@ -96,10 +103,12 @@ $(B)/src/web/page.o: $(wildcard src/web/assets/*)
 # What callers of the library must have of stack is told in telesgd.h.
 $(B)/src/%.o: private CF += $(if $(filter release,$(VARIANT)),-Wframe-larger-than=24576)
 # BLIS's own header shifts into the sign of an int.
-$(B)/src/linalg/blocking.o: private CF += $(if $(filter asan,$(VARIANT)),-fno-sanitize=shift)
+$(B)/src/linalg/blocking.o: private CF += $(if $(filter asan fuzz,$(VARIANT)),-fno-sanitize=shift)
+# clang takes many minutes over convolutions with its sanitizers; gcc's look at them in `make check`.
+CF_SIMD = $(if $(LIBFUZZER),$(if $(filter %/conv %/conv_lanes %/conv_weights,$*),$(filter-out -fsanitize% -fno-sanitize%,$(CF)),$(CF)),$(CF))
 define SIMD
 $(B)/%.$(1).o: %.c $(B)/flags
-	$$(call say,compile   )mkdir -p $$(@D) && $$(CC) $$(CPP) $$(CF) $$(ISA_$(1)) -DTSGD_ISA=$(1) -c $$< -o $$@
+	$$(call say,compile   )mkdir -p $$(@D) && $$(CC) $$(CPP) $$(CF_SIMD) $$(ISA_$(1)) -DTSGD_ISA=$(1) -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call SIMD,$(i))))
 $(B)/flags: FORCE        # touched only when the compiler or its flags differ from last time
@@ -145,8 +154,9 @@ deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 # The compiler and its directories are asked for only once it is installed, so by a second make.
 run: deps-run ; @$(MAKE) --no-print-directory demo
 test: deps-test ; @$(MAKE) --no-print-directory unit
-check: deps-test
+check: deps-test deps-fuzz
 	$(MAKE) --no-print-directory VARIANT=asan unit stress
+	$(MAKE) --no-print-directory replay-msan
 	$(MAKE) --no-print-directory VARIANT=tsan stress
 	$(MAKE) --no-print-directory VARIANT=stress stress
 
@@ -166,8 +176,8 @@ check-clang: deps-clang
 
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
-unit: $(B)/unit $(B)/telesgd ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
-everything: $(B)/telesgd $(B)/unit $(call prog,tests/stress/stress_*.c perf/bench_*.c)
+unit: $(B)/unit $(B)/telesgd replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
+everything: $(B)/telesgd $(B)/unit $(B)/replay $(call prog,tests/stress/stress_*.c perf/bench_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
 bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^

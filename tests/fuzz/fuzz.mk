@@ -1,0 +1,24 @@
+# Hostile inputs: included by the Makefile. With libFuzzer (VARIANT=fuzz and msan) there is a program
+# for each target, else one for all of them, which reads the corpus. All parts of telesgd are in
+# them, with another name for its main.
+comma := ,
+LIBFUZZER := $(filter fuzz msan,$(VARIANT))
+FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(if $(filter msan,$(VARIANT)),$(B)/tests/fuzz/msan.o) $(filter-out %/main.o,$(call obj,$(PROGRAM:%=src/%/*.c))) $(B)/src/command/main_part.o $(B)/libtelesgd.a
+FUZZ_WRAP := $(addprefix -Wl$(comma)--wrap=,tsgd_mem_check $(if $(filter msan,$(VARIANT)),inflate inflateInit2_ inflateReset deflate deflateInit2_ json_loadb ini_parse_stream))
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS) ; $(call link,-linih -fsanitize=fuzzer $(FUZZ_WRAP))
+$(B)/replay: $(B)/tests/fuzz/replay.o $(call obj,tests/fuzz/fuzz_*.c) $(FUZZ_PARTS) ; $(call link,-linih $(FUZZ_WRAP))
+$(B)/tests/fuzz/fuzz_%.o: tests/fuzz/fuzz_%.c $(B)/flags
+	$(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) $(if $(LIBFUZZER),,-DLLVMFuzzerTestOneInput=fuzz_$*) -c $< -o $@
+$(B)/src/command/main_part.o: $(B)/src/command/main.o ; $(call say,rename    )objcopy --redefine-sym main=tsgd_main $< $@
+
+NEED_FUZZ = $(NEED_CLANG) libclang-rt-14-dev llvm
+deps-fuzz: ; $(call install,$(NEED_FUZZ),to fuzz telesgd)
+# Inputs made up by libFuzzer, for SECONDS each target; VARIANT=msan: under MemorySanitizer.
+fuzz: deps-fuzz
+	@$(MAKE) --no-print-directory CC='$(or $(CLANG),clang)' VARIANT=$(or $(LIBFUZZER),fuzz) fuzzers
+	@tests/fuzz/run.sh build/$(or $(LIBFUZZER),fuzz) '$(or $(SECONDS),60)' '$(or $(JOBS),1)' $(TARGETS)
+fuzzers: $(call prog,tests/fuzz/fuzz_*.c)
+replay: $(B)/replay ; $< tests/fuzz/corpus
+# The same under MemorySanitizer, by libFuzzer's programs, which read a folder and end.
+replay-msan: ; @$(MAKE) --no-print-directory CC='$(or $(CLANG),clang)' VARIANT=msan fuzzers && tests/fuzz/run.sh build/msan 0 1
+.PHONY: fuzz deps-fuzz fuzzers replay replay-msan

@@ -1,0 +1,80 @@
+/* The IDX files of the MNIST family, plain and gzip. The first byte says which of the four files the
+ * input stands in for, and how; the other three are whole.
+ *   bits 0, 1   the file          bit 2     labels must be below 3
+ *   bit 3       the input is compressed first, so that the fuzzer gets behind gzip's checksum
+ *   bit 4       in two members                                                                  */
+#include "data/idx.h"
+#include "fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { MOST = 1 << 16 };
+
+/* Two images of 2 x 3, and their labels. */
+static const char images[] = "\0\0\x08\x03\0\0\0\2\0\0\0\2\0\0\0\3abcdefghijkl";
+static const char labels[] = "\0\0\x08\x01\0\0\0\2\1\2";
+
+static const char *const name[] = {
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte", NULL,
+};
+
+/* Appends a member with these bytes to out[*used..]. */
+static void compress_into(uint8_t *out, size_t *used, const uint8_t *data, size_t n)
+{
+    z_stream z = {.next_in = (uint8_t *)(uintptr_t)data, .avail_in = (unsigned)n};
+    MUST(deflateInit2(&z, 1, Z_DEFLATED, 31, 1, Z_DEFAULT_STRATEGY) == Z_OK);
+    z.next_out = out + *used;
+    z.avail_out = (unsigned)(2 * MOST - *used);
+    MUST(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    *used += z.total_out;
+    deflateEnd(&z);
+}
+
+static void look_at(const struct tsgd_dataset *d, const struct tsgd_samples *s)
+{
+    MUST(s->count > 0);
+    fuzz_look(s->bytes, s->count * tsgd_shape_size(d->shape));
+    for (uint32_t i = 0; i < s->count; i++)
+        MUST(s->labels[i] < d->classes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *folder;
+    static uint8_t packed[2 * MOST];
+    struct tsgd_dataset d = TSGD_DATASET_INIT;
+    struct tsgd_error err;
+    size_t used = 0;
+    uint8_t how = fuzz_byte(&data, &size);
+    uint32_t classes = how & 4 ? 3 : 0;
+    if (size > MOST)
+        return -1;
+    if (!folder)
+        folder = fuzz_folder(name);
+    for (int i = 0; i < 4; i++)
+        fuzz_file(i, i % 2 ? labels : images, (i % 2 ? sizeof labels : sizeof images) - 1);
+    if (how & 8) {
+        size_t first = how & 16 ? size / 2 : size;
+        compress_into(packed, &used, data, first);
+        if (first < size)
+            compress_into(packed, &used, data + first, size - first);
+        data = packed;
+        size = used;
+    }
+    fuzz_file(how & 3, data, size);
+    enum tsgd_status st = tsgd_idx_load(&d, folder, classes, "", &err);
+    if (st == TSGD_OK) {
+        MUST(classes ? d.classes == 3 : d.classes >= 2);
+        MUST(d.shape.channels == 1 && d.shape.height > 0 && d.shape.width > 0);
+        look_at(&d, &d.train);
+        look_at(&d, &d.test);
+    } else {
+        fuzz_refused(st, &err);
+        MUST(!d.train.bytes && !d.test.bytes && !d.classes);
+    }
+    tsgd_dataset_release(&d);
+    return 0;
+}

@@ -1,0 +1,12 @@
+/* tests/fuzz/list.h: the targets; each is a file fuzz_NAME.c with a folder corpus/NAME. */
+TARGET(idx)
+TARGET(cifar10)
+TARGET(safetensors)
+TARGET(graph)
+TARGET(split)
+TARGET(availability)
+TARGET(settings)
+TARGET(log)
+TARGET(sweep)
+TARGET(cli)
+TARGET(train)
