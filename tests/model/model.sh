@@ -1,0 +1,108 @@
+#!/bin/sh
+# The protocol's models, checked by spin: each as it is, which must hold, and with each rule left out, which must fail.
+# A rule that another one implies for some graphs must hold there without it: that too is a row.
+#     tests/model/model.sh BUILD quick|full
+# quick: the smallest sizes that show every rule. full: also larger ones, in minutes.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+work=$(cd "$1" && pwd)
+size=$2
+total=0
+bad=0
+built=
+
+# build MODEL SIZES [FLAGS]: makes the checker, $work/pan, unless it is there. Sizes go to spin and to the compiler.
+build() {
+    [ "$built" = "$*" ] && return
+    built="$*"
+    defines=$(for s in $2; do printf ' -D%s' "$s"; done)
+    rm -f "$work"/pan*
+    # shellcheck disable=SC2086
+    (cd "$work" && cp "$here"/*.h "$here"/*.pml . && spin -a $defines "$1.pml" > spin.log) ||
+        { cat "$work/spin.log"; exit 1; }
+    # Functions in C may look at any variable, so no order of steps is left out (NOREDUCE).
+    # shellcheck disable=SC2086
+    (cd "$work" && ${CC:-gcc} -O1 -w -DNOREDUCE -DVECTORSZ=512 -DMEMLIM=12000 ${3:--DSAFETY} $defines pan.c -o pan)
+}
+
+# row WANT MODEL SIZES TOPOLOGY RULE FLAG: one search, one line of the table.
+row() {
+    code=0
+    (cd "$work" && OMIT=$5 TOPOLOGY=$4 ./pan -w22 -m200000 ${6:+"$6"} > pan.log 2>&1) || code=$?
+    states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' "$work/pan.log")
+    found=$(sed -n 's/^pan:1: \(.*\) (at depth .*/\1/p' "$work/pan.log" | head -1)
+    got=fails
+    if grep -q 'errors: 0' "$work/pan.log" && ! grep -Eq 'too small|out of memory|truncated|aborting' "$work/pan.log"; then
+        got=holds
+    elif [ -z "$found" ]; then
+        got="breaks off (exit code $code)"
+    fi
+    verdict=ok
+    [ "$got" = "$1" ] || verdict=WRONG
+    [ "$got" = "$1" ] || bad=$((bad + 1))
+    total=$((total + ${states%%.*}))
+    printf '%-5s %-9s %-8s %-8s %9s  %s  %s\n' "$verdict" "$5" "$4" "$got" "$states" "$3" "${found:+($found)}"
+}
+
+# check MODEL SIZES TOPOLOGIES RULES-THAT-MUST-FAIL [RULES-THAT-ARE-IMPLIED]
+check() {
+    build "$1" "$2"
+    for t in $3; do
+        row holds "$1" "$2" "$t" -
+        for r in $4; do row fails "$1" "$2" "$t" "$r"; done
+        for r in ${5:-}; do row holds "$1" "$2" "$t" "$r"; done
+    done
+}
+
+# In the graph of states no way leads back: every run ends, so every token progresses.
+progress() {
+    build "$1" "$2" -DNP
+    row holds "$1" "$2" "$3" - -l
+}
+
+printf '%-5s %-9s %-8s %-8s %9s  %s\n' '' 'left out' graph result states 'sizes  (what spin found)'
+
+# Tokens, plans, evaluations. A ring's W is symmetric and always the same, so R1 implies R2; where all read all, tokens
+# are never so far apart that a plan's slot or a node is asked for twice, so R5 with two slots and R4 follow too.
+check protocol "K=3 WORKERS=2 ROUNDS=2 EVAL_EVERY=1 RECORDS=4 BLOCKS=2" "ring exp onepeer" "S1 R1 R3 FILL MEAN BLOCKS"
+check protocol "K=3 WORKERS=2 ROUNDS=3 EVAL_EVERY=1 RECORDS=2" ring "RECORDS" "R2 R5"
+check protocol "K=2 WORKERS=2 ROUNDS=2 EVAL_EVERY=1 AWAITS=1 STOP=1" ring VERDICT
+check protocol "K=4 WORKERS=2 ROUNDS=2" ring "R1 R5 R5mix" R2
+check protocol "K=4 WORKERS=2 ROUNDS=2" onepeer "R1 R2 R5 R5mix"
+check protocol "K=4 WORKERS=2 ROUNDS=2" exp "R1 R2" R5
+check protocol "K=3 WORKERS=2 ROUNDS=3 EVERY=2 EVAL_EVERY=2" "ring onepeer" "R1 R3 R5"
+check protocol "K=3 WORKERS=2 ROUNDS=2 NODES=1" onepeer R4
+check protocol "K=3 WORKERS=2 ROUNDS=2 NODES=1" ring "" R4
+progress protocol "K=3 WORKERS=2 ROUNDS=2 EVAL_EVERY=2" onepeer
+# Gossip by slices.
+check protocol "K=3 WORKERS=2 ROUNDS=2 SLICED=1 PIECES=2 EVAL_EVERY=2" onepeer "R3 R6 L1 L2 L3 L4"
+# Steps that workers share.
+check protocol "K=2 WORKERS=2 ROUNDS=1 TEAMS=1 PIECES=2 PARTS=2" ring "T1 T2 T3"
+# Checkpoints.
+check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 EVAL_EVERY=1 RECORDS=4" ring "C1 C2 C3 C5"
+check protocol "K=2 WORKERS=2 ROUNDS=2 COPIES=1 NODES=1 STOP=1" ring C4
+# Sleeping.
+check sleep "K=2 WORKERS=2 ROUNDS=1 BUFFER=2" - "RMW LOOK EPOCH END" ANOTHER
+
+if [ "$size" = full ]; then
+    check protocol "K=3 WORKERS=2 ROUNDS=4 EVAL_EVERY=2 STOP=1" "ring exp onepeer" "R1 R3"
+    check protocol "K=4 WORKERS=2 ROUNDS=4" "ring exp onepeer" "R1 R5"
+    check protocol "K=3 WORKERS=3 ROUNDS=2 EVAL_EVERY=2" "ring onepeer" "S1 R1 R3"
+    check protocol "K=4 WORKERS=2 ROUNDS=2 NODES=1" ring R4
+    check protocol "K=3 WORKERS=2 ROUNDS=3 NODES=1 SLOW=1" onepeer "R4 R5"
+    check protocol "K=4 WORKERS=3 ROUNDS=2" "exp" "R1 R2"
+    check protocol "K=3 WORKERS=3 ROUNDS=3 SLICED=1 PIECES=3 EVAL_EVERY=2" "ring" "R6 L1 L2 L3 L4"
+    check protocol "K=3 WORKERS=2 ROUNDS=4 SLICED=1 PIECES=2 EVERY=2 AWAITS=1 EVAL_EVERY=2" "ring" "R6 VERDICT"
+    check protocol "K=2 WORKERS=2 ROUNDS=2 TEAMS=1 PIECES=2 PARTS=2 LOCAL=2 EVAL_EVERY=2" ring "T1 T2 T3 R1 R3"
+    check protocol "K=2 WORKERS=3 ROUNDS=1 TEAMS=1 PIECES=2 PARTS=3" ring "T1 T2 T3"
+    check protocol "K=3 WORKERS=2 ROUNDS=3 COPIES=1" onepeer "C1 C2 C3"
+    check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 NODES=1" ring "C3 C4"
+    check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 SLICED=1 PIECES=2" ring "C1 C2 C3 L1"
+    progress protocol "K=3 WORKERS=2 ROUNDS=3 SLICED=1 PIECES=2" onepeer
+    progress protocol "K=2 WORKERS=2 ROUNDS=2 TEAMS=1 PIECES=2 PARTS=2" onepeer
+    progress protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1" onepeer
+    check sleep "K=2 WORKERS=3 ROUNDS=1 BUFFER=1" - "LOOK EPOCH END" ANOTHER
+fi
+echo "model: $total states, $bad rows wrong"
+[ $bad -eq 0 ]
