@@ -212,8 +212,10 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     uint32_t groups = smooth_part(k, base), size = k / groups;
     struct simple all = simple_plan(k, base), within = simple_plan(size, base);
     struct hyper across = hyper_plan(groups, base);
-    enum tsgd_status st = tsgd_mem_check(tsgd_mul(tsgd_mul(k, base), 64 * (size_t)(all.rounds + 1)),
-                                         "--topology base", "use fewer tokens or neighbours", err);
+    /* A token that averages has at most `base` edges in a round; who meet have fewer than three for
+     * each of them.                                                                             */
+    enum tsgd_status st = tsgd_edges_reserve(e, tsgd_mul(tsgd_mul(k, (size_t)base + 1), all.rounds),
+                                             false, err);
     if (st != TSGD_OK)
         return st;
     struct set everybody = {0, 1, k};

@@ -2,6 +2,8 @@
 
 #include "base/mem.h"
 
+#define REMEDY "use fewer tokens (--active) or a sparser topology"
+
 /* From so many bytes on, memory is asked for only where it is free, for the edges and for what
  * tsgd_edges_finish will make of those that are there: the system would grant more than it has, and
  * end the process when that is used.                                                            */
@@ -20,6 +22,26 @@ static bool grow(struct tsgd_edges *e)
     e->edge = p;
     e->room = room;
     return true;
+}
+
+/* Sorting takes a copy of what it sorts, here and in tsgd_csr_build. */
+enum tsgd_status tsgd_edges_reserve(struct tsgd_edges *e, size_t count, bool links,
+                                    struct tsgd_error *err)
+{
+    size_t edges = tsgd_mul(count, sizeof *e->edge);
+    size_t entries = links ? tsgd_add(tsgd_mul(count, 2), e->n) : count;
+    size_t sorting = tsgd_add(tsgd_mul(entries, 2 * sizeof(struct tsgd_entry)),
+                              tsgd_csr_bytes(e->n, entries));
+    enum tsgd_status st = tsgd_mem_check(tsgd_add(edges, edges > sorting ? edges : sorting),
+                                         "--topology", REMEDY, err);
+    if (st != TSGD_OK || count <= e->room)
+        return st;
+    void *p = realloc(e->edge, edges);
+    if (!p)
+        return tsgd_fail(err, TSGD_ENOMEM, "--topology: no memory for %zu edges; " REMEDY, count);
+    e->edge = p;
+    e->room = count;
+    return TSGD_OK;
 }
 
 static void add(struct tsgd_edges *e, struct tsgd_edge edge)
@@ -64,6 +86,8 @@ static uint32_t root(uint32_t *parent, uint32_t a)
 uint32_t tsgd_edges_cut_off(struct tsgd_edges *e)
 {
     uint32_t a = 0, *parent = NULL;
+    if (e->no_memory)
+        return e->n;            /* edges are missing */
     if (TSGD_NEW(&parent, e->n, "--topology", NULL) != TSGD_OK) {
         e->no_memory = true;
         return e->n;
@@ -147,7 +171,7 @@ static enum tsgd_status check_memory(const struct tsgd_edges *e, size_t most,
     size_t bytes = tsgd_add(tsgd_csr_bytes(e->n, all),
                             tsgd_mul(e->period - 1, tsgd_csr_bytes(e->n, 0)));
     return tsgd_mem_check(tsgd_add(bytes, tsgd_mul(most, sizeof(struct tsgd_entry))), "--topology",
-                          "use fewer tokens (--active) or a sparser topology", err);
+                          REMEDY, err);
 }
 
 enum tsgd_status tsgd_edges_finish(struct tsgd_edges *e, struct tsgd_csr *w, struct tsgd_error *err)
@@ -158,8 +182,8 @@ enum tsgd_status tsgd_edges_finish(struct tsgd_edges *e, struct tsgd_csr *w, str
     uint32_t *degree = NULL;
     double *rest = NULL;
     if (e->no_memory)
-        return tsgd_fail(err, TSGD_ENOMEM, "--topology: no memory for more than %zu edges; use "
-                         "fewer tokens (--active) or a sparser topology", e->count);
+        return tsgd_fail(err, TSGD_ENOMEM, "--topology: no memory for more than %zu edges; "
+                         REMEDY, e->count);
     if (e->everybody) {
         TRY(check_memory(e, 0, err));
         return tsgd_csr_constant(w, e->n, (float)(1.0 / e->n), err);

@@ -1,6 +1,8 @@
 /* topology/edges.h: what a topology writes down, and how it becomes mixing matrices.
- * A builder adds weighted entries, or links whose weights follow from the degrees, for one round or
- * several. Running out of memory is remembered and reported at the end, so builders stay short. */
+ * A builder says how many edges it will add, which refuses what would not fit before anything is
+ * computed, and then adds weighted entries, or links whose weights follow from the degrees, for one
+ * round or several. Who cannot know how many (a graph that is drawn, or in a file) may run out of
+ * memory; that is remembered, no edge is added any more, and tsgd_edges_finish tells it.        */
 #ifndef TSGD_TOPOLOGY_EDGES_H
 #define TSGD_TOPOLOGY_EDGES_H
 
@@ -20,6 +22,11 @@ struct tsgd_edges {
     bool allow_disconnected;    /* a graph that falls into parts is accepted */
 };
 #define TSGD_EDGES_INIT(tokens) {(tokens), 1, NULL, 0, 0, false, false, false}
+
+/* Room for `count` edges, links or weights, over all rounds. TSGD_ENOMEM: these edges, or the
+ * matrices that they become, would not fit.                                                     */
+enum tsgd_status tsgd_edges_reserve(struct tsgd_edges *e, size_t count, bool links,
+                                    struct tsgd_error *err);
 
 /* W_round[a][b] += weight. */
 void tsgd_edges_weight(struct tsgd_edges *e, uint32_t round, uint32_t a, uint32_t b, double weight);

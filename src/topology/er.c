@@ -1,4 +1,3 @@
-#include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "topology/topology.h"
@@ -20,7 +19,7 @@ static void draw(struct tsgd_edges *e, double p, struct tsgd_rng *rng)
         b += (uint64_t)skip;
         while (b >= a) {
             b -= a++;
-            if (a >= e->n)
+            if (a >= e->n || e->no_memory)
                 return;
         }
         tsgd_edges_link(e, 0, a, (uint32_t)b++);
@@ -35,8 +34,9 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     if (!arg || !tsgd_parse_double(arg, &p) || !(p > 0 && p <= 1))
         return tsgd_fail(err, TSGD_EINVAL, "--topology er%s%.80s: want a probability above "
                          "0, at most 1, as in er:0.3", arg ? ":" : "", arg ? arg : "");
-    enum tsgd_status st = tsgd_mem_check((size_t)fmin((double)k * k * p * 64, 0x1p62),
-                                         "--topology er", "use fewer tokens or a smaller P", err);
+    double links = p * (double)k * ((double)k - 1) / 2;     /* on average; six deviations more */
+    enum tsgd_status st = tsgd_edges_reserve(e, (size_t)fmin(links + 6 * sqrt(links), 0x1p62), true,
+                                             err);
     if (st != TSGD_OK || k == 1)
         return st;
     for (uint32_t i = 0; i < TSGD_TOPOLOGY_DRAWS; i++) {

@@ -106,7 +106,7 @@ static enum tsgd_status read_lines(struct reading *r, FILE *f)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_lines l = {.f = f, .path = r->path, .most = TSGD_LINE_OF_TEXT};
-    for (;;) {
+    while (!r->edges->no_memory) {
         bool found;
         TRY(tsgd_lines_next(&l, &found, r->err));
         if (!found)

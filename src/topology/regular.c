@@ -70,7 +70,8 @@ static void write_down(struct tsgd_edges *e, const struct graph *g, bool complem
     tsgd_edges_clear(e);
     for (uint32_t a = 0; a < g->n; a++) {
         for (uint32_t i = 0; !complement && i < g->degree[a]; i++)
-            tsgd_edges_link(e, 0, a, g->near[(size_t)a * g->most + i]);
+            if (g->near[(size_t)a * g->most + i] < a)   /* once, not from both ends */
+                tsgd_edges_link(e, 0, a, g->near[(size_t)a * g->most + i]);
         for (uint32_t b = 0; complement && b < a; b++)
             if (!has(g, a, b))
                 tsgd_edges_link(e, 0, a, b);
@@ -129,7 +130,8 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     if (ends > UINT32_MAX)
         return tsgd_fail(err, TSGD_EINVAL, "--topology regular:%s: %u tokens would have %zu links, "
                          "want at most %u", arg, k, ends / 2, UINT32_MAX / 2);
-    return draw_connected(e, (uint32_t)degree, seed, err);
+    st = tsgd_edges_reserve(e, ends / 2, true, err);
+    return st == TSGD_OK ? draw_connected(e, (uint32_t)degree, seed, err) : st;
 }
 
 const struct tsgd_topology tsgd_topology_regular = {

@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "base/text.h"
 #include "topology/topology.h"
 
@@ -40,18 +41,19 @@ static enum tsgd_status find_sides(uint32_t k, const char *arg, uint64_t *rows, 
 static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t seed,
                               struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     uint64_t rows, columns;
     (void)seed;
-    enum tsgd_status st = find_sides(e->n, arg, &rows, &columns, err);
-    if (st != TSGD_OK)
-        return st;
+    TRY(find_sides(e->n, arg, &rows, &columns, err));
+    TRY(tsgd_edges_reserve(e, tsgd_mul(e->n, 2), true, err));
     for (uint64_t r = 0; r < rows; r++)
         for (uint64_t c = 0; c < columns; c++) {
             uint32_t here = (uint32_t)(r * columns + c);
             tsgd_edges_link(e, 0, here, (uint32_t)(r * columns + (c + 1) % columns));
             tsgd_edges_link(e, 0, here, (uint32_t)((r + 1) % rows * columns + c));
         }
-    return TSGD_OK;
+done:
+    return st;
 }
 
 const struct tsgd_topology tsgd_topology_torus = {

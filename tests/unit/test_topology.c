@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "sim/graphs.h"
 #include "topology/spectrum.h"
 
@@ -684,4 +685,77 @@ Test(topology, a_graph_that_cannot_fit_is_refused_before_memory_is_taken)
     e.count = (size_t)1 << 45;          /* none is there: the check must come first */
     cr_expect(tsgd_edges_finish(&e, &w, &err) == TSGD_ENOMEM);
     cr_expect(strstr(err.text, "GiB are available") != NULL, "%s", err.text);
+}
+
+/* Built alone, so that it can be seen how many edges it came to. */
+static enum tsgd_status build_edges(const char *spec, struct tsgd_edges *e, struct tsgd_error *err)
+{
+    struct tsgd_spec s;
+    cr_assert(tsgd_spec_parse(&s, spec, "--topology", err) == TSGD_OK);
+    for (size_t i = 0; i < tsgd_n_topologies; i++)
+        if (!strcmp(tsgd_topologies[i]->name, s.name))
+            return tsgd_topologies[i]->build(e, s.arg, 1, err);
+    cr_assert_fail("no topology %s", spec);
+    return TSGD_OK;
+}
+
+/* The least of them, a star, would take 170 GB; where that is free, nothing is refused. */
+Test(topology, no_edge_is_computed_of_a_graph_that_cannot_fit, .timeout = 10)
+{
+    static const char *const graphs[] = {"ring", "line", "star", "torus", "hypercube", "exp",
+                                         "onepeer-exp", "base:1", "regular:4",
+                                         "er:0.000001"};
+    if (tsgd_mem_available() > (size_t)160 << 30)
+        cr_skip_test("more than 160 GiB are free");
+    for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
+        struct tsgd_error err = {.text = ""};
+        struct tsgd_edges e = TSGD_EDGES_INIT(1u << 31);
+        cr_expect(build_edges(graphs[i], &e, &err) == TSGD_ENOMEM, "%s: %s", graphs[i], err.text);
+        cr_expect(strstr(err.text, "GiB are available") != NULL, "%s: %s", graphs[i], err.text);
+        cr_expect(e.count == 0, "%s: %zu edges", graphs[i], e.count);
+        tsgd_edges_release(&e);
+    }
+}
+
+/* Room for more than there are would refuse graphs that fit; room for less would refuse too late. */
+Test(topology, the_room_for_edges_is_as_many_as_there_are)
+{
+    static const struct { const char *graph; size_t edges; } of_16[] = {
+        {"ring", 3 * 16}, {"line", 15}, {"star", 15}, {"torus", 2 * 16}, {"hypercube", 4 * 16},
+        {"exp", 5 * 16}, {"onepeer-exp", 2 * 4 * 16}, {"regular:4", 2 * 16},
+        {"regular:13", 13 * 8},
+    };
+    for (size_t i = 0; i < sizeof of_16 / sizeof *of_16; i++) {
+        struct tsgd_edges e = TSGD_EDGES_INIT(16);
+        cr_assert(build_edges(of_16[i].graph, &e, NULL) == TSGD_OK);
+        cr_expect(e.count == of_16[i].edges && e.room == of_16[i].edges,
+                  "%s: room for %zu, %zu edges, want %zu", of_16[i].graph, e.room, e.count,
+                  of_16[i].edges);
+        tsgd_edges_release(&e);
+    }
+    for (uint32_t k = 1; k < 200; k++) {
+        struct tsgd_edges e = TSGD_EDGES_INIT(k);
+        cr_assert(build_edges("base:1", &e, NULL) == TSGD_OK);
+        cr_expect(e.count <= e.room && e.room % (3 * k) == 0 && e.room / 3 / k <= 2 * e.period,
+                  "base:1 of %u: room for %zu, %zu edges in %u rounds, want at most 3 each", k,
+                  e.room, e.count, e.period);
+        tsgd_edges_release(&e);
+    }
+}
+
+/* Memory ends after 1024 edges, as it may while a file is read or a graph is drawn. */
+Test(topology, where_memory_ends_no_more_edges_are_added_and_the_end_says_so)
+{
+    struct tsgd_edges e = TSGD_EDGES_INIT(5000);
+    struct tsgd_csr w = TSGD_CSR_INIT;
+    struct tsgd_error err = {.text = ""};
+    for (uint32_t a = 0; a < 1024; a++)
+        tsgd_edges_link(&e, 0, a, a + 1);
+    e.no_memory = true;
+    tsgd_edges_link(&e, 0, 1024, 1025);
+    cr_expect(e.count == 1024);
+    cr_expect(tsgd_edges_cut_off(&e) == 5000, "what was not read is not told to be missing");
+    cr_expect(tsgd_edges_finish(&e, &w, &err) == TSGD_ENOMEM);
+    cr_expect(strstr(err.text, "no memory for more than 1024 edges") != NULL, "%s", err.text);
+    tsgd_edges_release(&e);
 }
