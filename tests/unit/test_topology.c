@@ -717,7 +717,7 @@ Test(topology, no_edge_is_computed_of_a_graph_that_cannot_fit, .timeout = 10)
     }
 }
 
-/* Room for more than there are would refuse graphs that fit; room for less would refuse too late. */
+/* Room for more than there are would refuse graphs that fit, room for less would come too late. */
 Test(topology, the_room_for_edges_is_as_many_as_there_are)
 {
     static const struct { const char *graph; size_t edges; } of_16[] = {
