@@ -324,13 +324,13 @@ static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
 
 /* ---- the blocks ---- */
 
-bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block, struct waits *waits)
+bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block)
 {
     const struct evaluated_pop *p = &e->pop[q];
     uint64_t i = block / p->blocks;
     /* Evaluations are measured one after the other, so that blocks_done and part belong to one. */
     return tsgd_seq_reached(&p->folded, (i + 1) * e->s->pop[q].c.k) &&
-           (tsgd_seq_reached(&p->evaluated, i) || tsgd_waits(waits, WAITS_MEASURED, q, i - 1));
+           tsgd_seq_reached(&p->evaluated, i);
 }
 
 bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block)

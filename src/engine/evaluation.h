@@ -91,7 +91,7 @@ static inline bool tsgd_evaluation_has_passed(const struct evaluation *e, uint32
 
 bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded, struct waits *waits);
 void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t folded);
-bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block, struct waits *waits);
+bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block);
 bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block);
 void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t block);
 

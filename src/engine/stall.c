@@ -307,9 +307,9 @@ static void describe(struct watchdog *d)
 
 /* ---- whether anything moves ---- */
 
-static void mark(uint64_t *hash, uint64_t number)
+static void mark(uint64_t *hash, uint64_t value)
 {
-    *hash = (*hash ^ number) * 0x9e3779b97f4a7c15u;
+    *hash = (*hash ^ value) * 0x9e3779b97f4a7c15u;
     *hash ^= *hash >> 29;
 }
 

@@ -96,7 +96,7 @@ static bool block_ready(struct worker *w, uint32_t q, uint64_t *phase)
 {
     /* Relaxed: tsgd_block_ready acquires what the block needs. */
     *phase = atomic_load_explicit(&w->e->evaluation.pop[q].next_block, memory_order_relaxed);
-    return tsgd_block_ready(&w->e->evaluation, q, *phase, w->waits);
+    return tsgd_block_ready(&w->e->evaluation, q, *phase);
 }
 
 static bool block_claim(struct worker *w, uint32_t q, uint64_t block)

@@ -1,10 +1,11 @@
 /* engine/watchdog.h: says so when a run stands still, and what everything then waits for.
  *
  * A thread of its own wakes once a slice of time, an eighth of config->stall_seconds, and looks
- * whether anything has moved: the phase of a token, the plan, an evaluation, slices, parts of steps.
- * When nothing has for eight slices it tells what everything waits for and what each worker is at
- * (engine/stall.h). It tells again after twice, four times, .. as long, and once more when the run
- * goes on. It ends nothing: a stall may be a slow disk, and an endless one is for people to judge.
+ * whether anything has moved: the phase of a token, the plan, an evaluation, slices, parts of
+ * steps. When nothing has for eight slices it tells what everything waits for and what each worker
+ * is at (engine/stall.h). It tells again after twice, four times, .. as long, and once more when
+ * the run goes on. It ends nothing: a stall may be a slow disk, and an endless one is for people to
+ * judge.
  *
  * Time is counted in slices that the thread itself was awake for: of a process that was stopped, of
  * a machine that was suspended and of a clock that has jumped at most one slice is counted. A slice
