@@ -88,6 +88,8 @@ $(B)/kills: $(call obj,$(patsubst %,tests/faults/%.c,kills tree)) ; $(call say,l
 $(B)/shim.so: $(B)/tests/faults/shim.o ; $(call say,link      )$(CC) $(CF) $(LDFLAGS) -shared $^ -o $@
 $(B)/tests/faults/shim.o: private CF += -fPIC
 include tests/fuzz/fuzz.mk
+# telesgd by a clock that jumps.
+$(B)/telesgd-jumping: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/tests/faults/clock.o $(B)/libtelesgd.a ; $(call link,-linih)
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/perf/timing.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
@@ -179,7 +181,7 @@ check-clang: deps-clang
 
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
-unit: $(B)/unit $(B)/telesgd replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
+unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
 everything: $(B)/telesgd $(B)/unit $(B)/replay $(call prog,tests/stress/stress_*.c perf/bench_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))

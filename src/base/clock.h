@@ -13,6 +13,13 @@ static inline uint64_t tsgd_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* 0 if the clock has gone back since, which it ought not to. */
+static inline uint64_t tsgd_ns_since(uint64_t start)
+{
+    uint64_t ns = tsgd_now_ns() - start;
+    return ns >> 63 ? 0 : ns;
+}
+
 /* Unit unknown but constant: compare with tsgd_now_ns over the same interval. */
 static inline uint64_t tsgd_ticks(void)
 {

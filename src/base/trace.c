@@ -187,7 +187,7 @@ static struct scale scale_of(const struct tsgd_trace *t)
 {
     struct scale s = {.first = UINT64_MAX};
     uint64_t ticks = tsgd_ticks() - t->ticks;
-    s.ns = (double)(tsgd_now_ns() - t->ns) / (double)(ticks ? ticks : 1);
+    s.ns = (double)tsgd_ns_since(t->ns) / (double)(ticks ? ticks : 1);
     for (size_t i = 0; i < t->tracks; i++)
         for (size_t j = 0; j < t->track[i].n; j++)
             if (t->track[i].event[j].begin < s.first)

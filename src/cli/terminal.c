@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 bool tsgd_terminal_redraws(void)
@@ -27,3 +28,24 @@ void tsgd_terminal_draw(const char *line)
 }
 
 void tsgd_terminal_clear(void) { fputs("\r\033[K", stderr); }
+
+enum { INTERVAL_NS = 200000000 };
+
+void tsgd_terminal_wake_init(pthread_cond_t *wake)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(wake, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void tsgd_terminal_rest(pthread_cond_t *wake, pthread_mutex_t *lock)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += INTERVAL_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(wake, lock, &until);
+}

@@ -182,7 +182,7 @@ static enum tsgd_exit run_sweep(const struct tsgd_command *self, struct tsgd_swe
         tsgd_complain(self, &err);
         return TSGD_EXIT_FAILED;
     }
-    report(s, interrupted, (double)(tsgd_now_ns() - start) * 1e-9);
+    report(s, interrupted, (double)tsgd_ns_since(start) * 1e-9);
     return interrupted ? TSGD_EXIT_INTERRUPTED :
            tsgd_sweep_count(s, TSGD_STATE_FAILED) ? TSGD_EXIT_FAILED : TSGD_EXIT_DONE;
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE = 256, INTERVAL_NS = 200000000 };
+enum { LINE = 256 };
 
 /* snprintf at the end of a line that is cut where it is full. */
 static void add(char line[LINE], const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -50,7 +50,8 @@ static void measure_speed(struct tsgd_progress *p)
     size_t now = p->measured % TSGD_PROGRESS_WINDOW;
     size_t then = p->measured < TSGD_PROGRESS_WINDOW ? 0 : now;
     if (p->measured > 0)
-        p->per_second = (double)(rounds - p->past[then].rounds) * 1e9 /
+        p->per_second = ns <= p->past[then].ns ? 0 :        /* the clock has gone back */
+                        (double)(rounds - p->past[then].rounds) * 1e9 /
                         (double)(ns - p->past[then].ns);
     p->past[now].ns = ns;
     p->past[now].rounds = rounds;
@@ -97,12 +98,7 @@ static void *redraw(void *arg)
     while (!p->stop) {
         measure_speed(p);
         draw(p);
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += INTERVAL_NS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&p->wake, &p->lock, &until);
+        tsgd_terminal_rest(&p->wake, &p->lock);
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -123,11 +119,7 @@ void tsgd_progress_start(struct tsgd_progress *p, const char *how, bool log_on_t
         p->mode = TSGD_PROGRESS_OFF;
     if (strcmp(how, "auto") || log_on_terminal || !tsgd_terminal_redraws())
         return;
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    tsgd_terminal_wake_init(&p->wake);
     pthread_mutex_init(&p->lock, NULL);
     if (pthread_create(&p->thread, NULL, redraw, p) == 0)
         p->mode = TSGD_PROGRESS_LIVE;

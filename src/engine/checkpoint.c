@@ -247,7 +247,7 @@ static void write_out(struct checkpoint *c)
     const struct tsgd_checkpoints *to = &c->s->c.checkpoints;
     copy_nodes(c);
     await_reports(c);
-    c->shot.seconds = (double)(tsgd_now_ns() - c->s->start_ns) * 1e-9;
+    c->shot.seconds = (double)tsgd_ns_since(c->s->start_ns) * 1e-9;
     if (goes_on(c)) {
         c->status = to->write(&c->shot, to->user, &c->err);
         c->written += c->status == TSGD_OK;

@@ -183,7 +183,7 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
     tsgd_watchdog_begin(&e->watchdog);
     st = tsgd_threads_run(&e->threads, tsgd_loop, err);
     if (st == TSGD_OK) {
-        settle(e, tsgd_ticks() - ticks, tsgd_now_ns() - start, out);
+        settle(e, tsgd_ticks() - ticks, tsgd_ns_since(start), out);
         tsgd_checkpoint_end(&e->checkpoint);
     }
     tsgd_watchdog_end(&e->watchdog);

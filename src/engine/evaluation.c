@@ -241,7 +241,7 @@ static struct tsgd_eval report(const struct evaluation *e, uint32_t q, uint64_t 
         .bytes_gossip = r->due.bytes_gossip,
         .bytes_teleport = r->due.bytes_teleport,
         .sim_seconds = r->due.sim_seconds,
-        .wall_seconds = (double)(tsgd_now_ns() - e->s->start_ns) * 1e-9,
+        .wall_seconds = (double)tsgd_ns_since(e->s->start_ns) * 1e-9,
         .train_loss = fresh ? r->loss / (double)fresh : NAN,
         .test_loss = NAN, .test_accuracy = NAN,
         .test_loss_mean = NAN, .test_loss_worst = NAN,

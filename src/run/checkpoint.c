@@ -291,7 +291,7 @@ enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
     struct tsgd_checkpoint told = {.path = k->setup->s->checkpoint, .round = x->round};
     enum tsgd_status st = write_file(x, k, &told, &why);
     told.stage = st == TSGD_OK ? TSGD_CHECKPOINT_WRITTEN : TSGD_CHECKPOINT_FAILED;
-    told.seconds = (double)(tsgd_now_ns() - start) * 1e-9;
+    told.seconds = (double)tsgd_ns_since(start) * 1e-9;
     told.error = st == TSGD_OK ? NULL : &why;
     tell(k, &told);
     if (st != TSGD_OK && err)

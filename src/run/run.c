@@ -300,7 +300,7 @@ double tsgd_run_step_seconds(struct tsgd_run *r)
     }
     free(grad);
     free(scratch);
-    return steps ? (double)(now - start) * 1e-9 / (double)steps : NAN;
+    return steps && now > start ? (double)(now - start) * 1e-9 / (double)steps : NAN;
 }
 
 void tsgd_run_free(struct tsgd_run *r)

@@ -353,12 +353,12 @@ static enum tsgd_status run(struct tsgd_tune *t, struct tsgd_tuning *out, struct
     out->gradients_spent = t->found.gradients;
     for (size_t i = t->first_pass; i < t->passes && !out->interrupted; i++) {
         TRY(run_pass(t, &t->pass[i], out, err));
-        remember(t, out, before + (double)(tsgd_now_ns() - start) * 1e-9);
+        remember(t, out, before + (double)tsgd_ns_since(start) * 1e-9);
     }
     if (t->chosen)      /* on the test samples, which nothing has looked at so far */
         tsgd_setup_test(&t->setup, t->best, &out->test_loss, &out->test_accuracy);
     out->chosen = t->chosen;
-    out->wall_seconds = before + (double)(tsgd_now_ns() - start) * 1e-9;
+    out->wall_seconds = before + (double)tsgd_ns_since(start) * 1e-9;
     if (!t->chosen && !out->interrupted)
         st = tsgd_fail(err, TSGD_EDIVERGED, "every candidate diverged: the losses are not finite; "
                        "try a smaller --lr or a --warmup");

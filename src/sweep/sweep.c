@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_TOLD = 20, LINE = 256, INTERVAL_NS = 200000000 };
+enum { MOST_TOLD = 20, LINE = 256 };
 
 const char *const tsgd_state_name[TSGD_STATES] = {
     "waiting", "running", "done", "diverged", "failed",
@@ -356,7 +356,7 @@ enum tsgd_status tsgd_sweep_init(struct tsgd_sweep *out, struct tsgd_grid *grid,
     *s = (struct tsgd_sweep){.grid = grid, .folder = folder, .jobs = jobs,
                              .cpus = tsgd_cpu_count(), .holding = TSGD_HOLDING_INIT};
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->changed, NULL);
+    tsgd_terminal_wake_init(&s->changed);
     TRY(tsgd_shelf_create(&s->shelf, err));
     TRY(TSGD_HOLD(&s->holding, &s->entry, grid->n_runs, "runs", err));
     TRY(TSGD_HOLD(&s->holding, &s->order, grid->n_runs, "runs", err));
@@ -419,7 +419,7 @@ static void describe(const struct tsgd_sweep *s, char line[LINE])
     size_t done = tsgd_sweep_count(s, TSGD_STATE_DONE);
     size_t diverged = tsgd_sweep_count(s, TSGD_STATE_DIVERGED);
     size_t failed = tsgd_sweep_count(s, TSGD_STATE_FAILED);
-    double seconds = (double)(tsgd_now_ns() - s->start_ns) * 1e-9, to_do = cost_left(s);
+    double seconds = (double)tsgd_ns_since(s->start_ns) * 1e-9, to_do = cost_left(s);
     double made = cost_of_all(s) - s->cost_found - to_do;
     int n = snprintf(line, LINE, "%zu of %zu done, %zu running", done + diverged, s->grid->n_runs,
                      tsgd_sweep_count(s, TSGD_STATE_RUNNING));
@@ -666,13 +666,8 @@ static void watch(struct tsgd_sweep *s)
 {
     pthread_mutex_lock(&s->lock);
     while (!is_over(s)) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += INTERVAL_NS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
         draw(s);
-        pthread_cond_timedwait(&s->changed, &s->lock, &until);
+        tsgd_terminal_rest(&s->changed, &s->lock);
     }
     if (s->live)
         tsgd_terminal_clear();

@@ -34,6 +34,14 @@ void enter_folder(void)
     cr_assert(mkdtemp(folder) != NULL && chdir(folder) == 0);
 }
 
+void use_program(const char *name)
+{
+    char *slash = strrchr(program, '/');
+    cr_assert(slash + 1 + strlen(name) < program + sizeof program);
+    strcpy(slash + 1, name);
+    cr_assert(access(program, X_OK) == 0, "%s is not built", program);
+}
+
 static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)
 {
     (void)s, (void)type, (void)at;

@@ -19,6 +19,9 @@
 void enter_folder(void);
 void leave_folder(void);
 
+/* From now on it is the program of this name, which lies beside it. */
+void use_program(const char *name);
+
 struct result {
     int code;                   /* -1: killed by a signal */
     char *out, *err;
