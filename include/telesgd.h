@@ -386,8 +386,8 @@ enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_tra
 /* NULL is fine. */
 void tsgd_tune_free(struct tsgd_tune *t);
 
-/* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote, on the test
- * samples of `data`; in the calling thread alone. data, data_dir (may be NULL) and seed are as the
+/* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote, or of the mean
+ * of the tokens in a checkpoint of a run, on the test samples of `data`; in the calling thread alone. data, data_dir (may be NULL) and seed are as the
  * settings of these names; the file says which model it holds. TSGD_EINVAL: there are no such data,
  * or that is no network, or one for other data. TSGD_EIO, TSGD_EFORMAT: the file or the data,
  * named. TSGD_ENOMEM. On error *out is not to be used.                                          */

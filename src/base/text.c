@@ -51,6 +51,14 @@ size_t tsgd_utf8(const char *text, size_t most)
     return code < least[n] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff ? 0 : n;
 }
 
+bool tsgd_is_utf8(const char *text)
+{
+    size_t n = 1;
+    for (size_t left = strlen(text); left > 0 && n > 0; left -= n, text += n)
+        n = tsgd_utf8(text, left);
+    return n > 0;
+}
+
 enum tsgd_status tsgd_spec_parse(struct tsgd_spec *out, const char *text, const char *what,
                                  struct tsgd_error *err)
 {

@@ -12,6 +12,9 @@ bool tsgd_parse_double(const char *text, double *out);
 /* Bytes of the UTF-8 character that begins a text of n bytes; 0: none does. */
 size_t tsgd_utf8(const char *text, size_t n);
 
+/* Whether the whole text is UTF-8, which is what JSON can hold. */
+bool tsgd_is_utf8(const char *text);
+
 /* A thing chosen by name, with an optional argument after a colon: "dirichlet:0.1". */
 struct tsgd_spec {
     char name[64];

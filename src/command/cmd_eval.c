@@ -65,7 +65,8 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
 
 static const char about[] =
     "Measures parameters that 'telesgd train --save' wrote, on the test samples of --data. The "
-    "file says which model it is.\n";
+    "file says which model it is. Of a checkpoint of 'telesgd train' the mean of the tokens is "
+    "measured.\n";
 
 static const char closing[] =
     "# Example\n"
@@ -73,7 +74,7 @@ static const char closing[] =
 
 static const struct tsgd_option_help options[] = {
     {"init", "must be given",
-     "the parameters to evaluate, as --save of 'telesgd train' wrote them"},
+     "the parameters to evaluate, as --save of 'telesgd train' wrote them, or a checkpoint"},
     {"seed", NULL, "of generated data: --split-seed, or else --seed, of the training"},
     {NULL, NULL, NULL},
 };

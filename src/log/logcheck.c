@@ -59,12 +59,15 @@ enum tsgd_status tsgd_log_compare(const char *path, const json_t *config, const 
     const char *why;
     bool found;
     json_t *line = NULL;
+    struct tsgd_json_fault fault = {.no_memory = false};
     struct tsgd_lines l = {.path = path, .most = TSGD_LINE_OF_LOG, .zeros = true};
     l.f = tsgd_open_input(path, false, &why);
     if (!l.f)
         TRY(tsgd_fail(err, TSGD_EIO, "cannot read '%.200s': %s", path, why));
     TRY(tsgd_lines_next(&l, &found, err));
-    line = found ? json_loadb(l.text, l.length, 0, NULL) : NULL;
+    line = found ? tsgd_json_read(l.text, l.length, false, &fault) : NULL;
+    if (fault.no_memory)
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "%.200s: no memory for its first line", path));
     const char *type = json_string_value(json_object_get(line, "type"));
     if (!type || strcmp(type, "config"))
         TRY(tsgd_fail(err, TSGD_EINVAL, "%.200s: is not a log of telesgd; %s, or remove the file",

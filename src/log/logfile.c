@@ -118,18 +118,9 @@ static json_t *new_line(const char *type)
     return line;
 }
 
-/* JSON takes UTF-8 alone. */
-static bool can_hold(const char *text)
-{
-    size_t n = 1;
-    for (size_t left = strlen(text); left > 0 && n > 0; left -= n, text += n)
-        n = tsgd_utf8(text, left);
-    return n > 0;
-}
-
 json_t *tsgd_log_text(const char *text)
 {
-    if (can_hold(text))
+    if (tsgd_is_utf8(text))
         return json_string(text);
     size_t left = strlen(text);
     char *copy = malloc(4 * left + 1), *to = copy;
@@ -225,7 +216,7 @@ enum tsgd_status tsgd_log_check(const struct tsgd_settings *s, const struct tsgd
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
         if ((row->commands & command->options) && row->shown.changes_result && s->text[i] &&
-            !can_hold(s->text[i]))
+            !tsgd_is_utf8(s->text[i]))
             return tsgd_fail(err, TSGD_EINVAL, "--%s: '%.80s' is not UTF-8, and a log cannot hold "
                              "it; want another name", row->shown.name, s->text[i]);
     }

@@ -1,6 +1,7 @@
 #include "log/logresume.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "log/logcheck.h"
 #include "run/settings.h"
@@ -38,16 +39,21 @@ static bool stays(const struct copying *c, const json_t *line)
 
 /* A line that ends, and is one of the log's; what a killed run or a loss of power has left of others
  * goes.                                                                                         */
-static void copy_line(struct copying *c, const struct tsgd_lines *l)
+static enum tsgd_status copy_line(struct copying *c, const struct tsgd_lines *l,
+                                  struct tsgd_error *err)
 {
     bool whole = l->length > 0 && l->text[l->length - 1] == '\n';
-    json_t *line = whole ? json_loadb(l->text, l->length, 0, NULL) : NULL;
+    struct tsgd_json_fault fault = {.no_memory = false};
+    json_t *line = whole ? tsgd_json_read(l->text, l->length, false, &fault) : NULL;
+    if (fault.no_memory)
+        return tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for line %llu", c->path, l->number);
     const char *type = json_string_value(json_object_get(line, "type"));
     bool is_eval = type && !strcmp(type, "eval") && stays(c, line);
     if (is_eval || (type && !strcmp(type, "config")))
         fwrite(l->text, 1, l->length, c->to);
     c->evaluations += is_eval;
     json_decref(line);
+    return TSGD_OK;
 }
 
 /* Evaluations of a run up to the checkpoint. Those of a search are not counted: candidates that have
@@ -74,7 +80,7 @@ static enum tsgd_status copy(struct copying *c, const struct tsgd_command *comma
     while (found) {
         TRY(tsgd_lines_next(&l, &found, err));
         if (found)
-            copy_line(c, &l);
+            TRY(copy_line(c, &l, err));
     }
     TRY(check_count(c, command, err));
 done:

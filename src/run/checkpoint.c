@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -140,16 +141,6 @@ static json_t *list_settings(const struct tsgd_settings *s, bool given)
     return NULL;
 }
 
-/* Whether JSON can hold it: it takes UTF-8 alone. */
-static bool can_hold(const char *text)
-{
-    json_t *word = json_string(text), *unchecked = json_string_nocheck(text);
-    bool refused = !word && unchecked;          /* not for want of memory */
-    json_decref(word);
-    json_decref(unchecked);
-    return !refused;
-}
-
 enum tsgd_status tsgd_keeper_init(struct tsgd_keeper *out, const struct tsgd_setup *setup,
                                   const char *command, const struct tsgd_settings *asked,
                                   struct tsgd_error *err)
@@ -158,7 +149,7 @@ enum tsgd_status tsgd_keeper_init(struct tsgd_keeper *out, const struct tsgd_set
     if (!asked->checkpoint)
         return TSGD_OK;
     for (size_t i = 0; i < TSGD_SETTINGS; i++)
-        if (stores(asked, i) && !can_hold(asked->text[i]))
+        if (stores(asked, i) && !tsgd_is_utf8(asked->text[i]))
             return tsgd_fail(err, TSGD_EINVAL, "--%s: '%.80s' is not UTF-8, and a checkpoint "
                              "cannot hold it; want another name",
                              tsgd_setting_rows[i].shown.name, asked->text[i]);
@@ -189,7 +180,7 @@ static bool set(json_t *meta, const char *key, json_t *value)
 
 static json_t *dump(const json_t *value)
 {
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    char *text = value ? tsgd_json_text(value, JSON_COMPACT) : NULL;
     json_t *word = text ? json_string(text) : NULL;
     free(text);
     return word;

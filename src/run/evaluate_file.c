@@ -2,7 +2,7 @@
 #include "base/mem.h"
 #include "linalg/backend.h"
 #include "model/model.h"
-#include "model/safetensors.h"
+#include "model/parameters.h"
 #include "model/supervised.h"
 
 #include <string.h>
@@ -50,10 +50,10 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     TRY(check_kind(path, &saved, data, &d, err));
     d.norm = saved.norm;
     TRY(tsgd_model_build(&net, saved.model, d.shape, d.classes, &on, err));
-    TRY(tsgd_safetensors_check(path, &net, err));
+    TRY(tsgd_parameters_check(path, &net, err));
     TRY(tsgd_mem_check(tsgd_mul(net.dim, 2 * sizeof *x), path, "use a smaller model", err));
     TRY(TSGD_NEW(&x, net.dim, "parameters", err));
-    TRY(tsgd_safetensors_read(path, &net, x, err));
+    TRY(tsgd_parameters_read(path, &net, x, err));
     tsgd_supervised_init(&s, &net, &d, &none, (struct tsgd_batcher){.size = 1}, NULL, 0);
     TRY(tsgd_alloc(&scratch, 1, s.problem.scratch_bytes, "scratch", err));
     out->test_samples = tsgd_problem_measure(&s.problem, x, scratch, value);

@@ -1,5 +1,6 @@
 #include "run/resume.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -19,8 +20,11 @@ static enum tsgd_status parse(json_t **out, const struct tsgd_resume *r, const c
                               struct tsgd_error *err)
 {
     const char *text = tsgd_sealed_meta(&r->file, key), *name;
-    json_t *value, *all = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    struct tsgd_json_fault fault = {.no_memory = false};
+    json_t *value, *all = text ? tsgd_json_read(text, strlen(text), true, &fault) : NULL;
     bool good = json_is_object(all);
+    if (fault.no_memory)
+        return tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for %s", r->path, key);
     json_object_foreach(all, name, value)
         good &= json_is_string(value);
     if (!good) {

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "data/normalize.h"
-#include "model/safetensors.h"
+#include "model/parameters.h"
 #include "model/supervised.h"
 
 #include <string.h>
@@ -87,7 +87,7 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     tsgd_net_tensors(&t->net, t->tensor, t->tensors);
     if (s->init) {
         TRY(tsgd_safetensors_expect(s->init, s->model, &t->data.norm, err));
-        TRY(tsgd_safetensors_read(s->init, &t->net, t->task.init, err));
+        TRY(tsgd_parameters_read(s->init, &t->net, t->task.init, err));
     } else {
         tsgd_net_random(&t->net, s->seed, t->task.init);
     }

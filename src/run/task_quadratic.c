@@ -3,8 +3,8 @@
 
 #include "base/format.h"
 #include "base/mem.h"
+#include "model/parameters.h"
 #include "model/quadratic.h"
-#include "model/safetensors.h"
 
 #include <string.h>
 
@@ -81,7 +81,7 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(TSGD_NEW(&t->task.init, s->dim, "parameters", err));
     if (s->init) {
         TRY(tsgd_safetensors_expect(s->init, "quadratic", NULL, err));
-        TRY(tsgd_safetensors_read_one(s->init, &t->x, t->task.init, err));
+        TRY(tsgd_parameters_read_one(s->init, &t->x, t->task.init, err));
     }
     for (size_t j = 0; !s->init && j < s->dim; j++)
         t->task.init[j] = (float)s->x0;
