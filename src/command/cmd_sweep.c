@@ -63,12 +63,12 @@ done:
     return st;
 }
 
-/* Each run has its log open, and one more while it looks at a log; beside them there are the two
- * tables, their folders, and what the system is asked.                                          */
+/* Each run has its log open, and one more while it looks at a log, or the two of a checkpoint and
+ * its folder; beside them there are the two tables, their folders, and what the system is asked. */
 static enum tsgd_status check_descriptors(uint64_t jobs, struct tsgd_error *err)
 {
     const uint64_t most = 500;          /* more run at a time only where memory is no limit */
-    return tsgd_check_descriptors((unsigned)(2 * (jobs < most ? jobs : most)) + 8, err);
+    return tsgd_check_descriptors((unsigned)(3 * (jobs < most ? jobs : most)) + 8, err);
 }
 
 /* ---- --dry-run ---- */
@@ -195,12 +195,11 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     struct tsgd_grid grid = TSGD_GRID_INIT;
     struct tsgd_sweep s = {.grid = NULL};
     struct tsgd_error err;
-    uint64_t jobs = asked->jobs ? asked->jobs : tsgd_cpu_count();
     if (!asked->output)
         TRY(tsgd_fail(&err, TSGD_EINVAL, "--output: is missing; say which folder the logs and "
                       "results go to: -o FOLDER"));
     TRY(tsgd_grid_init(&grid, cli->operand[0], cli->operand + 1, cli->n_operands - 1, &err));
-    TRY(tsgd_sweep_init(&s, &grid, asked->output, jobs, asked->dry_run, self, &err));
+    TRY(tsgd_sweep_init(&s, &grid, asked, self, &err));
     if (asked->dry_run) {
         TRY(dry_run(&s, &err));
         code = TSGD_EXIT_DONE;
@@ -208,7 +207,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     }
     s.quiet = !strcmp(asked->progress, "off");
     s.live = !strcmp(asked->progress, "auto") && tsgd_terminal_redraws();
-    TRY(check_descriptors(jobs < grid.n_runs ? jobs : grid.n_runs, &err));
+    TRY(check_descriptors(s.jobs < grid.n_runs ? s.jobs : grid.n_runs, &err));
     TRY(tsgd_results_check(&s, &err));
     TRY(take_folder(asked->output, tsgd_grid_tunes(&grid), &err));
     code = run_sweep(self, &s);
@@ -224,7 +223,7 @@ done:
 static const char about[] =
     "Trains all combinations of the settings in FILE, some at a time in one process, from data "
     "that are loaded once. What FOLDER has already stays: after a kill, or with more values, the "
-    "same command makes the runs that are missing. --dry-run lists the runs, with memory and "
+    "same command makes the runs that are missing, and goes on with those that were under way. --dry-run lists the runs, with memory and "
     "expected time; combinations that cannot be are all told before anything starts.\n";
 
 static const char closing[] =
@@ -266,13 +265,14 @@ static const char more[] =
     "those of candidates\n"
     "= results.csv\ta row for each run: what differs, and its summary\n"
     "= curves.csv\ta row for each evaluation\n"
+    "= NAME.ckpt\tthe checkpoint of a run that has not come to its end\n"
     "= sweep.json\tthe runs with their states, and what was chosen\n"
     "A number with the name of a setting is told from it: samples_used, lr_used.\n"
     "# Exit codes\n"
     "= 0\tevery run is there; one that diverged is a result too\n"
     "= 1\tsome runs failed, or results could not be written\n"
     "= 2\ta file, a combination or an option is wrong: nothing was trained\n"
-    "= 130\tinterrupted; the runs under way are made anew by the same command\n";
+    "= 130\tinterrupted; the runs under way are gone on with by the same command\n";
 
 static const struct tsgd_option_help options[] = {
     {"output", NULL,
@@ -281,6 +281,9 @@ static const struct tsgd_option_help options[] = {
     {"progress", NULL,
      "on the standard error: a moving line on a terminal (auto), a line for each run (plain, and "
      "auto elsewhere), nothing (off)"},
+    {"checkpoint-every", NULL,
+     "each run under way keeps a checkpoint in FOLDER, written at rounds that are multiples of R or "
+     "when a TIME such as 30s, 5m or 2h has passed; never: none, which saves memory"},
     {NULL, NULL, NULL},
 };
 

@@ -245,6 +245,13 @@ static json_t *machine(void)
     return o;
 }
 
+/* A run that was stopped and gone on with has the log of one that was not. */
+static bool is_of_checkpoints(size_t i)
+{
+    return tsgd_setting_rows[i].owner == TSGD_OWNER_CHECKPOINT || i == TSGD_SET_checkpoint ||
+           i == TSGD_SET_resume;
+}
+
 json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings *asked,
                         const struct tsgd_command *command)
 {
@@ -257,7 +264,7 @@ json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings
     set(&line, "command", json_string(command->name));
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
-        if ((row->commands & command->options) && !row->shown.of_program)
+        if ((row->commands & command->options) && !row->shown.of_program && !is_of_checkpoints(i))
             set(&line, row->shown.name, setting(settings, row));
     }
     set(&line, "given", names_of(settings, command, is_given));

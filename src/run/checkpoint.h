@@ -21,10 +21,6 @@
 /* In `telesgd.checkpoint` of the metadata. It counts up when older files can no longer be read. */
 #define TSGD_CHECKPOINT_FORMAT "1"
 
-/* "100": every 100 rounds; "30s", "5m", "2h"; "never". TSGD_EINVAL. */
-enum tsgd_status tsgd_interval_parse(const char *text, uint64_t *rounds, uint64_t *ns,
-                                     struct tsgd_error *err);
-
 /* What the checkpoints of a job are made of, besides the snapshot. */
 struct tsgd_keeper {
     const struct tsgd_setup *setup;

@@ -1,6 +1,7 @@
 #include "run/job.h"
 
 #include "base/mem.h"
+#include "run/interval.h"
 
 #include <string.h>
 

@@ -7,11 +7,14 @@
 #include "compare/curve.h"
 #include "log/logcheck.h"
 #include "log/logfile.h"
+#include "log/logresume.h"
+#include "run/interval.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_TOLD = 20, LINE = 256 };
 
@@ -155,9 +158,24 @@ static enum tsgd_status make_path(struct tsgd_sweep *s, struct tsgd_entry *e,
 {
     enum tsgd_status st = TSGD_OK;
     size_t bytes = strlen(s->folder) + strlen(e->from->name) + 16;
+    const char *inner = is_candidate(e) ? "tune/" : "";
     TRY(TSGD_HOLD(&s->holding, &e->path, bytes, "names of logs", err));
-    snprintf(e->path, bytes, "%s/%s%s.jsonl", s->folder, is_candidate(e) ? "tune/" : "",
-             e->from->name);
+    TRY(TSGD_HOLD(&s->holding, &e->checkpoint, bytes, "names of checkpoints", err));
+    snprintf(e->path, bytes, "%s/%s%s.jsonl", s->folder, inner, e->from->name);
+    snprintf(e->checkpoint, bytes, "%s/%s%s.ckpt", s->folder, inner, e->from->name);
+done:
+    return st;
+}
+
+/* Where the run keeps its checkpoint, and how often. */
+static enum tsgd_status keep(struct tsgd_settings *settings, const struct tsgd_sweep *s,
+                             const struct tsgd_entry *e, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (!s->checkpoint_every)
+        return TSGD_OK;
+    TRY(TSGD_FILL(settings, checkpoint, e->checkpoint, err));
+    TRY(TSGD_FILL(settings, checkpoint_every, s->checkpoint_every, err));
 done:
     return st;
 }
@@ -170,6 +188,7 @@ static enum tsgd_status complete(struct tsgd_settings **out, const struct tsgd_s
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_cell *c = cell_of(s, e);
     TRY(tsgd_settings_copy(out, e->from->settings, err));
+    TRY(keep(*out, s, e, err));
     for (size_t i = 0; !is_ready(s, e) && i < c->n_tuned; i++)
         TRY(tsgd_settings_give(*out, c->tuned[i]->row, tsgd_grid_choice(c, 0, i),
                                c->tuned[i]->row->shown.name, err));
@@ -347,16 +366,21 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_sweep_init(struct tsgd_sweep *out, struct tsgd_grid *grid, const char *folder,
-                                 uint64_t jobs, bool times, const struct tsgd_command *self,
-                                 struct tsgd_error *err)
+enum tsgd_status tsgd_sweep_init(struct tsgd_sweep *out, struct tsgd_grid *grid,
+                                 const struct tsgd_settings *asked,
+                                 const struct tsgd_command *self, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_sweep *s = out;
-    *s = (struct tsgd_sweep){.grid = grid, .folder = folder, .jobs = jobs,
-                             .cpus = tsgd_cpu_count(), .holding = TSGD_HOLDING_INIT};
+    uint64_t rounds, ns, cpus = tsgd_cpu_count();
+    *s = (struct tsgd_sweep){.grid = grid, .folder = asked->output,
+                             .jobs = asked->jobs ? asked->jobs : cpus, .cpus = cpus,
+                             .holding = TSGD_HOLDING_INIT};
+    if (strcmp(asked->checkpoint_every, "never"))
+        s->checkpoint_every = asked->checkpoint_every;
     pthread_mutex_init(&s->lock, NULL);
     tsgd_terminal_wake_init(&s->changed);
+    TRY(tsgd_interval_parse(asked->checkpoint_every, &rounds, &ns, err));
     TRY(tsgd_shelf_create(&s->shelf, err));
     TRY(TSGD_HOLD(&s->holding, &s->entry, grid->n_runs, "runs", err));
     TRY(TSGD_HOLD(&s->holding, &s->order, grid->n_runs, "runs", err));
@@ -365,7 +389,7 @@ enum tsgd_status tsgd_sweep_init(struct tsgd_sweep *out, struct tsgd_grid *grid,
         s->order[i] = &s->entry[i];
         TRY(make_path(s, &s->entry[i], err));
     }
-    TRY(plan_all(s, times, self, err));
+    TRY(plan_all(s, asked->dry_run, self, err));
     qsort(s->order, grid->n_runs, sizeof *s->order, by_size);
     TRY(tsgd_mem_check(tsgd_sweep_bytes(s), "--jobs", "run fewer at a time", err));
 done:
@@ -480,7 +504,13 @@ static void complain(const struct tsgd_sweep *s, const struct tsgd_command *self
 
 /* ---- training ---- */
 
+struct watched_run {
+    struct tsgd_sweep *s;
+    const struct tsgd_entry *e;
+};
+
 struct training {
+    struct watched_run of;
     struct tsgd_log log;
     uint64_t evaluations;
 };
@@ -493,14 +523,9 @@ static bool on_eval(const struct tsgd_eval *e, void *user)
     return t->log.failure != 0;
 }
 
-struct watched_run {
-    struct tsgd_sweep *s;
-    const struct tsgd_entry *e;
-};
-
-static void on_stall(const char *text, void *user)
+/* Tells something of a run while others go on. */
+static void warn(const struct watched_run *r, const char *text)
 {
-    const struct watched_run *r = user;
     pthread_mutex_lock(&r->s->lock);
     if (r->s->live)
         tsgd_terminal_clear();
@@ -509,30 +534,53 @@ static void on_stall(const char *text, void *user)
     pthread_mutex_unlock(&r->s->lock);
 }
 
+static void on_stall(const char *text, void *user) { warn(user, text); }
+
+/* A checkpoint that could not be written is told, and the run goes on: its log is what counts. */
+static void on_checkpoint(const struct tsgd_checkpoint *c, void *user)
+{
+    struct training *t = user;
+    if (c->stage == TSGD_CHECKPOINT_TAKEN)
+        tsgd_log_sync(&t->log);
+    else if (c->stage == TSGD_CHECKPOINT_FAILED)
+        warn(&t->of, c->error->text);
+}
+
 /* Trains a run that is planned and started, into its log. */
-static enum tsgd_status train(struct tsgd_run *run, const struct tsgd_entry *e,
+static enum tsgd_status train(struct tsgd_sweep *s, struct tsgd_run *run,
+                              const struct tsgd_entry *e,
                               const struct tsgd_settings *asked, bool *interrupted,
                               struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK, closed;
-    struct training t = {.log = TSGD_LOG_INIT};
+    struct training t = {.of = {s, e}, .log = TSGD_LOG_INIT};
     struct tsgd_summary end;
+    const struct tsgd_info *info = tsgd_run_info(run);
     TRY(tsgd_log_open(&t.log, e->path, err));
-    st = tsgd_log_begin(&t.log, tsgd_run_info(run), asked, &tsgd_command_train, err);
+    st = (info->resumed_round ? tsgd_log_go_on : tsgd_log_begin)(&t.log, info, asked,
+                                                                 &tsgd_command_train, err);
     if (st != TSGD_OK) {
         tsgd_log_abandon(&t.log);
         return st;
     }
+    tsgd_run_on_checkpoint(run, on_checkpoint, &t);
     st = tsgd_run_train(run, on_eval, &t, &end, err);
     if (st == TSGD_OK || st == TSGD_EDIVERGED) {
         tsgd_log_summary(&t.log, run, &end, t.evaluations > 0, st == TSGD_EDIVERGED);
         *interrupted = st == TSGD_OK && end.interrupted;
         st = TSGD_OK;
     }
+    tsgd_log_sync(&t.log);              /* before the checkpoint goes */
     closed = tsgd_log_close(&t.log, st == TSGD_OK ? err : NULL);
     st = st == TSGD_OK ? closed : st;
 done:
     return st;
+}
+
+/* Without its log the start of the run would be missing. */
+static bool can_resume(const struct tsgd_sweep *s, const struct tsgd_entry *e)
+{
+    return s->checkpoint_every && access(e->checkpoint, F_OK) == 0 && access(e->path, F_OK) == 0;
 }
 
 /* All of one run. What a run was chosen by, and what is told of it, is read from its log, so that
@@ -545,6 +593,9 @@ static enum tsgd_status run_one(struct tsgd_sweep *s, struct tsgd_entry *e, uint
     struct tsgd_run *run = NULL;
     json_t *config = NULL;
     TRY(tsgd_settings_copy(&settings, e->from->settings, err));
+    TRY(keep(settings, s, e, err));
+    if (can_resume(s, e))
+        TRY(TSGD_FILL(settings, resume, e->checkpoint, err));
     if (!settings->threads)
         TRY(TSGD_FILL_COUNT(settings, threads, threads, err));
     TRY(tsgd_run_plan(&run, settings, s->shelf, &s->stop, err));
@@ -562,12 +613,14 @@ static enum tsgd_status run_one(struct tsgd_sweep *s, struct tsgd_entry *e, uint
     pthread_mutex_lock(&s->lock);
     e->run = run;
     pthread_mutex_unlock(&s->lock);
-    st = train(run, e, settings, interrupted, err);
+    st = train(s, run, e, settings, interrupted, err);
     pthread_mutex_lock(&s->lock);
     e->run = NULL;
     pthread_mutex_unlock(&s->lock);
-    if (st == TSGD_OK && !*interrupted)
+    if (st == TSGD_OK && !*interrupted) {
         TRY(tsgd_log_look(e->path, config, summary, err));
+        unlink(e->checkpoint);          /* if there is one */
+    }
 done:
     json_decref(config);
     tsgd_run_free(run);

@@ -2,6 +2,7 @@
  * What is there already stays, so a sweep that was stopped or killed goes on where it was.
  *   FOLDER/NAME.jsonl        the log of a run
  *   FOLDER/tune/NAME.jsonl   and of a candidate
+ *   FOLDER/[tune/]NAME.ckpt  the checkpoint of one that has not come to its end
  * Candidates are trained first, large runs before small ones; a reported run waits until its cell's
  * choice is made. A thread for each job takes the next run that is ready. With fewer runs left than
  * jobs the last ones get more threads.
@@ -32,6 +33,7 @@ extern const char *const tsgd_state_name[TSGD_STATES];
 struct tsgd_entry {
     const struct tsgd_grid_run *from;
     char *path;                 /* of its log */
+    char *checkpoint;           /* and of its checkpoint */
     enum tsgd_state state;
     bool found;                 /* the log was there already */
     double score;               /* of a candidate: less is better; INFINITY: never chosen */
@@ -46,6 +48,7 @@ struct tsgd_sweep {
     struct tsgd_grid *grid;
     const char *folder;
     uint64_t jobs, cpus;
+    const char *checkpoint_every;       /* as of the setting; NULL: no checkpoints */
     struct tsgd_entry *entry;   /* [grid->n_runs] */
     struct tsgd_entry **order;  /* [grid->n_runs] as they are to be trained */
     struct tsgd_shelf *shelf;
@@ -60,11 +63,12 @@ struct tsgd_sweep {
 };
 
 /* Plans every run. All that is wrong with any of them is told on the standard error, for `self`;
- * then TSGD_EINVAL, with a sentence that sums it up. times: also time the gradient steps. On error
- * it can be released. TSGD_ENOMEM: all jobs at once do not fit.                                 */
-enum tsgd_status tsgd_sweep_init(struct tsgd_sweep *out, struct tsgd_grid *grid, const char *folder,
-                                 uint64_t jobs, bool times, const struct tsgd_command *self,
-                                 struct tsgd_error *err);
+ * then TSGD_EINVAL, with a sentence that sums it up. asked: --output, --jobs, --checkpoint-every;
+ * with --dry-run the gradient steps are timed too. On error it can be released. TSGD_ENOMEM: all
+ * jobs at once do not fit.                                                                      */
+enum tsgd_status tsgd_sweep_init(struct tsgd_sweep *out, struct tsgd_grid *grid,
+                                 const struct tsgd_settings *asked,
+                                 const struct tsgd_command *self, struct tsgd_error *err);
 void tsgd_sweep_release(struct tsgd_sweep *s);
 
 /* Trains what is not there yet, in a folder that exists. Runs that fail are told and counted, and
