@@ -204,7 +204,7 @@ typedef bool tsgd_eval_fn(const struct tsgd_eval *eval, void *user);
 enum tsgd_checkpoint_stage {
     TSGD_CHECKPOINT_TAKEN,      /* its file is about to replace the one before */
     TSGD_CHECKPOINT_WRITTEN,    /* it has, and is on the disk */
-    TSGD_CHECKPOINT_FAILED      /* it was not written; the one before is still there */
+    TSGD_CHECKPOINT_FAILED      /* it was not written, or given up; the one before is still there */
 };
 
 struct tsgd_checkpoint {
@@ -218,9 +218,9 @@ struct tsgd_checkpoint {
 
 /* Called twice for each checkpoint of the setting "checkpoint", by a thread of its own, while the
  * others train on: at TAKEN, when all evaluations up to its round have been told, for whoever keeps
- * something of them that must be on the disk before the checkpoint is (a log), and at its end. `c`
- * is valid during the call.                                                                     */
-typedef void tsgd_checkpoint_fn(const struct tsgd_checkpoint *c, void *user);
+ * something of them that must be on the disk before the checkpoint is (a log); false there gives
+ * the checkpoint up. And at its end. `c` is valid during the call.                              */
+typedef bool tsgd_checkpoint_fn(const struct tsgd_checkpoint *c, void *user);
 
 /* Checks the settings, reads the data, draws the split, allocates everything. All that can fail,
  * fails here, also threads that cannot be had. On error *out is NULL and `err` says why. save-split

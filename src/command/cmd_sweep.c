@@ -282,8 +282,8 @@ static const struct tsgd_option_help options[] = {
      "on the standard error: a moving line on a terminal (auto), a line for each run (plain, and "
      "auto elsewhere), nothing (off)"},
     {"checkpoint-every", NULL,
-     "each run under way keeps a checkpoint in FOLDER, written at rounds that are multiples of R or "
-     "when a TIME such as 30s, 5m or 2h has passed; never: none, which saves memory"},
+     "how often runs under way write a checkpoint: R rounds, or 30s, 5m, 2h; never: none, which "
+     "saves memory"},
     {NULL, NULL, NULL},
 };
 

@@ -27,14 +27,14 @@ static bool on_eval(const struct tsgd_eval *e, void *user)
     return t->session.log.failure != 0;     /* what the user asked for cannot be had any more */
 }
 
-static void on_checkpoint(const struct tsgd_checkpoint *c, void *user)
+static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
 {
     struct training *t = user;
-    tsgd_session_checkpoint(&t->session, c);
     if (c->stage == TSGD_CHECKPOINT_WRITTEN)
         tsgd_progress_checkpoint(&t->progress, c);
     else if (c->stage == TSGD_CHECKPOINT_FAILED)
         tsgd_progress_warn(&t->progress, c->error->text);
+    return tsgd_session_checkpoint(&t->session, c);
 }
 
 static void on_stall(const char *text, void *user)

@@ -133,12 +133,11 @@ static void on_stall(const char *text, void *user)
     tsgd_warn("", text);
 }
 
-static void on_checkpoint(const struct tsgd_checkpoint *c, void *user)
+static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
 {
-    struct search *w = user;
-    tsgd_session_checkpoint(&w->session, c);
     if (c->stage == TSGD_CHECKPOINT_FAILED)
         tsgd_warn("", c->error->text);
+    return tsgd_session_checkpoint(&((struct search *)user)->session, c);
 }
 
 static void ask_checkpoint(void *what) { tsgd_tune_checkpoint(((struct search *)what)->tune); }

@@ -45,11 +45,10 @@ static FILE *report_stream(const struct tsgd_session *s)
     return tsgd_session_tells(s) ? stderr : NULL;
 }
 
-void tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c)
+bool tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c)
 {
     s->checkpoint_failed = c->stage == TSGD_CHECKPOINT_FAILED;
-    if (c->stage == TSGD_CHECKPOINT_TAKEN)
-        tsgd_log_sync(&s->log);
+    return c->stage != TSGD_CHECKPOINT_TAKEN || tsgd_log_sync(&s->log);
 }
 
 /* Complains if it failed, and remembers that it did. */

@@ -42,8 +42,9 @@ enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_c
 enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_trainee *t);
 
 /* To be called with each checkpoint: the log is on the disk before a checkpoint is that counts on
- * it, and a training whose last checkpoint failed ends as one that failed.                      */
-void tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c);
+ * it, and a training whose last checkpoint failed ends as one that failed. Returns what
+ * tsgd_checkpoint_fn wants.                                                                     */
+bool tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c);
 
 /* Whether people are to be told anything while it trains. */
 bool tsgd_session_tells(const struct tsgd_session *s);

@@ -411,10 +411,10 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
 }
 
 /* Lines are flushed one by one. Pipes and devices cannot be synced, and need not be. */
-void tsgd_log_sync(const struct tsgd_log *log)
+bool tsgd_log_sync(const struct tsgd_log *log)
 {
-    if (log->f)
-        (void)fsync(fileno(log->f));
+    bool synced = !log->f || fsync(fileno(log->f)) == 0 || errno == EINVAL || errno == EROFS;
+    return synced && !atomic_load_explicit(&log->failure, memory_order_relaxed);
 }
 
 enum tsgd_status tsgd_log_close(struct tsgd_log *log, struct tsgd_error *err)

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 /* The start of a log file. */
@@ -19,7 +20,8 @@ struct tsgd_log {
     FILE *f;                        /* NULL: no log, all calls do nothing */
     const char *path;
     bool created;                   /* by us, so that a failed start removes it again */
-    int failure;                    /* errno of the first write that failed */
+    _Atomic int failure;            /* errno of the first write that failed; relaxed is enough: who
+                                     * syncs has seen the lines that it is to sync */
 };
 #define TSGD_LOG_INIT {.f = NULL}
 
@@ -58,8 +60,8 @@ void tsgd_log_tuning(struct tsgd_log *log, const struct tsgd_tuning *t);
 void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
                       const struct tsgd_summary *s, bool evaluated, bool diverged);
 
-/* Waits until all lines so far are on the disk, as well as the system can tell; from any thread. */
-void tsgd_log_sync(const struct tsgd_log *log);
+/* Waits until all lines so far are on the disk; from any thread. False: one was not written. */
+bool tsgd_log_sync(const struct tsgd_log *log);
 
 /* TSGD_EIO: something was not written. */
 enum tsgd_status tsgd_log_close(struct tsgd_log *log, struct tsgd_error *err);

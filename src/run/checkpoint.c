@@ -217,10 +217,9 @@ done:
     return st;
 }
 
-static void tell(const struct tsgd_keeper *k, const struct tsgd_checkpoint *c)
+static bool tell(const struct tsgd_keeper *k, const struct tsgd_checkpoint *c)
 {
-    if (k->tell)
-        k->tell(c, k->user);
+    return !k->tell || k->tell(c, k->user);
 }
 
 static enum tsgd_status write_file(const struct tsgd_snapshot *x, const struct tsgd_keeper *k,
@@ -237,7 +236,9 @@ static enum tsgd_status write_file(const struct tsgd_snapshot *x, const struct t
     TRY(tsgd_sealed_write(f.f, tensor, n, describe(x, k), err));
     long end = fseek(f.f, 0, SEEK_END) == 0 ? ftell(f.f) : 0;
     told->bytes = end > 0 ? (uint64_t)end : 0;
-    tell(k, told);
+    if (!tell(k, told))
+        TRY(tsgd_fail(err, TSGD_EIO, "--checkpoint: '%s' was given up, for what goes with it could "
+                      "not be written", s->checkpoint));
     TRY(make_room(f.path, s->keep, err));
     TRY(tsgd_outfile_commit(&f, err));
 done:
@@ -257,7 +258,7 @@ enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
     told.stage = st == TSGD_OK ? TSGD_CHECKPOINT_WRITTEN : TSGD_CHECKPOINT_FAILED;
     told.seconds = (double)tsgd_ns_since(start) * 1e-9;
     told.error = st == TSGD_OK ? NULL : &why;
-    tell(k, &told);
+    (void)tell(k, &told);
     if (st != TSGD_OK && err)
         *err = why;
     return st;

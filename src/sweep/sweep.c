@@ -537,13 +537,12 @@ static void warn(const struct watched_run *r, const char *text)
 static void on_stall(const char *text, void *user) { warn(user, text); }
 
 /* A checkpoint that could not be written is told, and the run goes on: its log is what counts. */
-static void on_checkpoint(const struct tsgd_checkpoint *c, void *user)
+static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
 {
     struct training *t = user;
-    if (c->stage == TSGD_CHECKPOINT_TAKEN)
-        tsgd_log_sync(&t->log);
-    else if (c->stage == TSGD_CHECKPOINT_FAILED)
+    if (c->stage == TSGD_CHECKPOINT_FAILED)
         warn(&t->of, c->error->text);
+    return c->stage != TSGD_CHECKPOINT_TAKEN || tsgd_log_sync(&t->log);
 }
 
 /* Trains a run that is planned and started, into its log. */
@@ -570,7 +569,7 @@ static enum tsgd_status train(struct tsgd_sweep *s, struct tsgd_run *run,
         *interrupted = st == TSGD_OK && end.interrupted;
         st = TSGD_OK;
     }
-    tsgd_log_sync(&t.log);              /* before the checkpoint goes */
+    (void)tsgd_log_sync(&t.log);        /* before the checkpoint goes */
     closed = tsgd_log_close(&t.log, st == TSGD_OK ? err : NULL);
     st = st == TSGD_OK ? closed : st;
 done:

@@ -778,7 +778,8 @@ Test(cli, the_config_line_holds_every_setting)
     cr_expect(has_type(c, "config"));
     for (size_t i = 0; i < tsgd_setting_count(); i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
-        bool wanted = (row->commands & TSGD_FOR_TRAIN) && !row->shown.of_program;
+        bool wanted = (row->commands & TSGD_FOR_TRAIN) && !row->shown.of_program &&
+                      strcmp(row->shown.group, "Checkpoints");
         cr_expect(!json_object_get(c, row->shown.name) == !wanted, "%s", row->shown.name);
     }
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
