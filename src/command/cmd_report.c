@@ -7,7 +7,10 @@
 #include "web/data.h"
 #include "web/page.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static enum tsgd_status put_data(FILE *out, void *set, struct tsgd_error *err)
 {
@@ -26,10 +29,15 @@ static enum tsgd_status check(const struct tsgd_settings *s, struct tsgd_error *
 static enum tsgd_status check_inputs(const struct tsgd_settings *s, const struct tsgd_logset *set,
                                      struct tsgd_error *err)
 {
-    for (size_t i = 0; i < set->n; i++)
+    struct stat info;
+    for (size_t i = 0; i < set->n; i++) {
+        if (stat(set->log[i].path, &info) == 0 && !S_ISREG(info.st_mode))
+            return tsgd_fail(err, TSGD_EINVAL, "'%.200s' is a pipe or a device, and a report reads "
+                             "a log twice; want a file", set->log[i].path);
         if (tsgd_outputs_same(s->output, set->log[i].path))
             return tsgd_fail(err, TSGD_EINVAL, "--output: '%s' is one of the logs too; want "
                              "another", s->output);
+    }
     return TSGD_OK;
 }
 
@@ -42,6 +50,8 @@ static enum tsgd_status write_page(const char *path, struct tsgd_logset *set,
     TRY(tsgd_outfile_open(&f, path, "--output", err));
     TRY(tsgd_webpage_write(f.f, put_data, set, err));
     long size = ftell(f.f);
+    if (size < 0)
+        TRY(tsgd_fail(err, TSGD_EIO, "cannot write '%s': %s", path, strerror(errno)));
     TRY(tsgd_outfile_commit(&f, err));
     printf("written  ");
     tsgd_human_print(stdout, path);

@@ -138,7 +138,7 @@ static bool fill_closed_streams(void)
     static const int mode[] = {O_WRONLY, O_RDONLY, O_RDONLY};
     bool ok = true;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && ok; fd++)
-        ok = fcntl(fd, F_GETFD) >= 0 || open("/dev/null", mode[fd]) == fd;
+        ok = fcntl(fd, F_GETFD) >= 0 || errno != EBADF || open("/dev/null", mode[fd]) == fd;
     return ok;
 }
 

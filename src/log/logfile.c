@@ -294,8 +294,8 @@ enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *in
     struct stat s;
     if (!log->f)
         return TSGD_OK;
-    if (log->f != stdout && fstat(fileno(log->f), &s) == 0 && S_ISREG(s.st_mode) &&
-        ftruncate(fileno(log->f), 0) != 0)
+    if (log->f != stdout && (fstat(fileno(log->f), &s) != 0 ||
+                             (S_ISREG(s.st_mode) && ftruncate(fileno(log->f), 0) != 0)))
         return fail(log, errno, err);
     put(log, tsgd_log_config(info, asked, command), digits_of(info->resolved));
     return log->failure ? fail(log, log->failure, err) : TSGD_OK;

@@ -300,6 +300,10 @@ static enum tsgd_status make_parts(struct part part[PARTS], const struct tsgd_ru
         TRY(replay(part, log, s, err));
         TRY(view_split(&part[SPLIT], log, shelf, s, err));
     }
+    if (found == TSGD_EIO) {                /* it was read before */
+        *err = why;
+        TRY(found);
+    }
     for (int i = 0; i < PARTS && found != TSGD_OK; i++)
         TRY(settle(&part[i], found, &why, err));
     for (int i = 0; i < PARTS; i++) {

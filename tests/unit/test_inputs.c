@@ -82,6 +82,8 @@ Test(inputs, what_is_read_from_its_start_to_its_end_may_be_a_pipe)
     r = run_fed("compare p", log);
     expect_code(&r, 0);
     cr_expect(strstr(r.out, "teleport"), "%s", r.out);
+    r = run_fed("report p -o r.html", log);
+    cr_expect(r.code == 2 && strstr(r.err, "a report reads a log twice"), "%s", r.err);
     r = run_fed("train --config p --log m" QUIET, log);
     expect_code(&r, 0);
     r = run_fed("topology file:p --active 3 --json", "0 1\n1 2\n");
