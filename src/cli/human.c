@@ -96,13 +96,18 @@ char *tsgd_human_text(char *text)
     return text;
 }
 
+const char *tsgd_human_put(FILE *out, const char *text)
+{
+    size_t n = character(text);
+    if (n == 0 || is_control(text))
+        fputc('?', out);
+    else
+        fwrite(text, 1, n, out);
+    return text + (n ? n : 1);
+}
+
 void tsgd_human_print(FILE *out, const char *text)
 {
-    for (size_t n; *text; text += n ? n : 1) {
-        n = character(text);
-        if (n == 0 || is_control(text))
-            fputc('?', out);
-        else
-            fwrite(text, 1, n, out);
-    }
+    while (*text)
+        text = tsgd_human_put(out, text);
 }

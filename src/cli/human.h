@@ -24,6 +24,9 @@ const char *tsgd_human_time(double seconds, char *text);
  * file cannot command the terminal. Returns text.                                               */
 char *tsgd_human_text(char *text);
 
+/* Prints the first character of a text, which has one, so changed; the rest of the text. */
+const char *tsgd_human_put(FILE *out, const char *text);
+
 /* Prints text so changed. */
 void tsgd_human_print(FILE *out, const char *text);
 

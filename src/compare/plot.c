@@ -88,12 +88,13 @@ bool tsgd_panel_range(struct tsgd_range *out, const struct tsgd_plot *plot,
  * For a backquote, which elsewhere would start a shell, a quote stands too.                     */
 static void put_quoted(FILE *f, const char *text)
 {
-    char *shown = strdup(text);
     fputc('\'', f);
-    for (const char *c = shown ? tsgd_human_text(shown) : ""; *c; c++)
-        fputs(*c == '\'' || *c == '`' ? "''" : (char[]){*c, 0}, f);
+    for (; *text; text++)
+        if (*text == '\'' || *text == '`')
+            fputs("''", f);
+        else
+            text = tsgd_human_put(f, text) - 1;
     fputc('\'', f);
-    free(shown);
 }
 
 /* Counts and bytes are drawn in a unit in which the most have few digits. */
@@ -279,29 +280,32 @@ static void last_line(char *text, size_t room, FILE *from)
 }
 
 /* The chunk goes before the last one, which is always the same. */
-static void mark_png(FILE *f)
+static bool mark_png(FILE *f)
 {
     static const unsigned char end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
     static const char text[] = "tEXtSoftware\0" MARK;
     size_t n = sizeof text - 1;
     unsigned long sum = crc32(0, (const unsigned char *)text, (unsigned)n);
-    fseek(f, -(long)sizeof end, SEEK_END);
+    if (fseek(f, -(long)sizeof end, SEEK_END) != 0)
+        return false;
     for (int shift = 24; shift >= 0; shift -= 8)
         fputc((int)((n - 4) >> shift & 0xff), f);
     fwrite(text, 1, n, f);
     for (int shift = 24; shift >= 0; shift -= 8)
         fputc((int)(sum >> shift & 0xff), f);
     fwrite(end, 1, sizeof end, f);
+    return true;
 }
 
-static void mark(FILE *f, const char *ending)
+/* False: the end of the file was not found. */
+static bool mark(FILE *f, const char *ending)
 {
-    if (!strcmp(ending, ".png")) {
-        mark_png(f);
-        return;
-    }
-    fseek(f, 0, SEEK_END);
+    if (!strcmp(ending, ".png"))
+        return mark_png(f);
+    if (fseek(f, 0, SEEK_END) != 0)
+        return false;
     fputs(!strcmp(ending, ".svg") ? "<!-- by " MARK " -->\n" : "% by " MARK "\n", f);
+    return true;
 }
 
 enum tsgd_status tsgd_plot_write(const struct tsgd_plot *plot, const char *path,
@@ -316,9 +320,8 @@ enum tsgd_status tsgd_plot_write(const struct tsgd_plot *plot, const char *path,
     if (!script || !errors)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: no temporary file for gnuplot: %s", strerror(errno)));
     put_script(script, plot, form);
-    if (fflush(script) != 0 || ferror(script))
+    if (fflush(script) != 0 || ferror(script) || fseek(script, 0, SEEK_SET) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: no temporary file for gnuplot: %s", strerror(errno)));
-    rewind(script);
     TRY(tsgd_outfile_open(&picture, path, "--plot", err));
     why = run_gnuplot(script, picture.f, errors, &status);
     if (why == ENOENT)
@@ -329,7 +332,8 @@ enum tsgd_status tsgd_plot_write(const struct tsgd_plot *plot, const char *path,
     last_line(said, sizeof said, errors);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: gnuplot failed: %s", *said ? said : "it was killed"));
-    mark(picture.f, form->ending);
+    if (!mark(picture.f, form->ending))
+        TRY(tsgd_fail(err, TSGD_EIO, "--plot: cannot write '%s': %s", path, strerror(errno)));
     TRY(tsgd_outfile_commit(&picture, err));
 done:
     tsgd_outfile_abandon(&picture);

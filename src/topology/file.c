@@ -154,7 +154,7 @@ const struct tsgd_topology tsgd_topology_file = {
     .name = "file",
     .usage = "file:PATH",
     .example = "file:/dev/null",        /* no links, which suits a single token */
-    .summary = "from a file of lines 'a b' (linked) or 'a b w' (a reads b with weight w, and "
-               "itself too), tokens from 0; # starts a comment",
+    .summary = "from a file or a pipe of lines 'a b' (linked) or 'a b w' (a reads b with weight "
+               "w, and itself too), tokens from 0; # starts a comment",
     .build = build,
 };
