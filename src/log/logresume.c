@@ -101,13 +101,6 @@ static enum tsgd_status check_run(const char *path, const struct tsgd_info *info
     return st;
 }
 
-static bool has_contents(const struct tsgd_log *log)
-{
-    struct stat s;
-    return log->f != stdout && fstat(fileno(log->f), &s) == 0 && S_ISREG(s.st_mode) &&
-           s.st_size > 0;
-}
-
 enum tsgd_status tsgd_log_go_on(struct tsgd_log *log, const struct tsgd_info *info,
                                 const struct tsgd_settings *asked,
                                 const struct tsgd_command *command, struct tsgd_error *err)
@@ -117,7 +110,10 @@ enum tsgd_status tsgd_log_go_on(struct tsgd_log *log, const struct tsgd_info *in
     struct tsgd_outfile out = TSGD_OUTFILE_INIT;
     struct tsgd_log again = TSGD_LOG_INIT;
     FILE *from = NULL;
-    if (!log->f || !has_contents(log))
+    struct stat s = {.st_size = 0};
+    if (log->f && log->f != stdout && fstat(fileno(log->f), &s) != 0)
+        TRY(tsgd_fail(err, TSGD_EIO, "--log: cannot write '%s': %s", path, strerror(errno)));
+    if (s.st_size == 0 || !S_ISREG(s.st_mode))
         return tsgd_log_begin(log, info, asked, command, err);
     TRY(check_run(path, info, asked, command, err));
     from = tsgd_open_input(path, false, &why);
