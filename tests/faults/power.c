@@ -4,8 +4,9 @@
  * changes since its last sync may have reached the disk. In each such state a file that the run
  * replaces must be whole: the old one or the new one; and once the run has ended with code 0 the
  * new one. Of checkpoints the newest or the one before it must be whole, under the name of the
- * file or of one that is kept, and each of them must lead to the end that the run came to. The
- * judgement is tried too: with syncs ignored it must find broken states.
+ * file or of one that is kept, and each of them must lead to the end that the run came to; with
+ * what is there of the log it must lead to the whole log. The judgement is tried too: with syncs
+ * ignored it must find broken states.
  *     power PROGRAM SHIM                                                                        */
 #include "faults/tree.h"
 #include "faults/watch.h"
@@ -22,7 +23,8 @@
 #include <unistd.h>
 
 #define SAVED "run.safetensors"
-enum { LEAST_CHECKPOINTS = 3, MOST_NODES = 256, MOST_NAMES = 64, MOST_PENDING = 8, NO_ANSWER = 99 };
+#define LOG "run.jsonl"
+enum { LEAST_CHECKPOINTS = 2, MOST_NODES = 256, MOST_NAMES = 64, MOST_PENDING = 8, NO_ANSWER = 99 };
 
 static void die(const char *what)
 {
@@ -392,6 +394,33 @@ static size_t versions(const struct record *r, const char *target, size_t end)
     return n;
 }
 
+/* A checkpoint beside what there is of the log. */
+struct pair {
+    size_t node;
+    struct contents log;
+};
+
+struct pairs {
+    struct pair *pair;
+    size_t n;
+};
+
+/* Takes `log` over. */
+static void remember(struct pairs *p, size_t node, struct contents log)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->pair[i].node == node && p->pair[i].log.n == log.n &&
+            !memcmp(p->pair[i].log.bytes, log.bytes, log.n)) {
+            free(log.bytes);
+            return;
+        }
+    struct pair *more = realloc(p->pair, (p->n + 1) * sizeof *more);
+    if (!more)
+        die("no memory for a state");
+    p->pair = more;
+    more[p->n++] = (struct pair){node, log};
+}
+
 /* A loss of power after the first `end` operations, and what a file then holds. */
 struct loss {
     const struct test *t;
@@ -401,6 +430,7 @@ struct loss {
     enum survival how;
     bool no_syncs, no_folder_syncs; /* as if they were not there */
     char whole[MOST_NODES];         /* 0: not looked at yet, 'y', 'n' */
+    struct pairs *pairs;            /* NULL: nobody wants to know */
 };
 
 /* Whether a file holds all that it was to hold. */
@@ -442,6 +472,11 @@ static void judge_state(struct loss *l, const struct record *at, struct found *f
         good &= !is_of_target(l, at->name[i].name) || is_whole(l, at->name[i].node);
     if (version(l->r, l->before, l->t->target, needed) != MOST_NODES)
         good &= has_version(l, at, needed);
+    size_t file = place_of(at, l->t->target), log = place_of(at, LOG);
+    if (l->pairs && l->t->resume && file < at->n_names && log < at->n_names &&
+        is_whole(l, at->name[file].node))
+        remember(l->pairs, at->name[file].node,
+                 contents_of(l->r, l->before, at->name[log].node, l->end, l->how, false));
     found->states++;
     found->broken += !good;
     found->lost += l->end == l->r->n && !has_version(l, at, n);
@@ -480,12 +515,18 @@ static struct watch_end run(const char *words, const char *folder, struct record
                      1u << WATCH_TRUNCATE | 1u << WATCH_UNLINK : 0,
         .done = r ? note_call : NULL, .user = r,
     });
+    free(text);
+    return end;
+}
+
+static void must_run(const char *words, const char *folder, struct record *r)
+{
+    struct watch_end end = run(words, folder, r);
     if (end.code != 0) {
         fprintf(stderr, "power: telesgd %s: code %d: %s\n", words, end.code, end.err);
         exit(NO_ANSWER);
     }
-    free(text);
-    return end;
+    watch_end_release(&end);
 }
 
 /* The files that are there, as nodes. */
@@ -529,7 +570,28 @@ static bool is_understood(const struct record *r, const struct tree *before,
     return right;
 }
 
-/* Goes on from each checkpoint that there was, and compares what is saved at the end. */
+/* Goes on from these files, and compares what the last one comes to be with what it was. */
+static bool leads_to(const struct test *t, const char *words, struct tree *from,
+                     const struct tree *after, const char *result, const char *folder)
+{
+    tree_restore(from, folder);
+    struct watch_end end = run(words, folder, NULL);
+    struct tree now = tree_read(folder);
+    const struct tree_file *got = tree_find(&now, result), *want = tree_find(after, result);
+    bool same = end.code == 0 && got && want && tree_same(got, want);
+    if (!same) {
+        char why[400] = "";
+        if (got && want)
+            tree_differ(got, want, why, sizeof why);
+        printf("%s: going on does not lead to the same %s: code %d, %s%s\n", t->name, result,
+               end.code, why, end.err);
+    }
+    tree_release(&now);
+    watch_end_release(&end);
+    return same;
+}
+
+/* From each checkpoint that there was. */
 static bool all_lead_to_the_end(const struct test *t, const struct record *r,
                                 const struct tree *before, const struct tree *after,
                                 const char *folder)
@@ -541,18 +603,31 @@ static bool all_lead_to_the_end(const struct test *t, const struct record *r,
             continue;
         struct contents c = contents_of(r, before, node, r->n, ALL, false);
         struct tree_file file = {(char *)(size_t)t->target, c.bytes, c.n};
-        tree_restore(&(struct tree){&file, 1}, folder);
-        struct watch_end end = run(t->resume, folder, NULL);
-        struct tree now = tree_read(folder);
-        const struct tree_file *got = tree_find(&now, SAVED), *want = tree_find(after, SAVED);
-        if (!got || !want || !tree_same(got, want)) {
-            printf("%s: checkpoint %zu does not lead to the same end\n", t->name, i);
-            good = false;
-        }
-        tree_release(&now);
-        watch_end_release(&end);
+        good &= leads_to(t, t->resume, &(struct tree){&file, 1}, after, SAVED, folder);
         free(c.bytes);
     }
+    return good;
+}
+
+/* And with each log that was beside it after a loss of power. */
+static bool all_lead_to_the_log(const struct test *t, const struct record *r,
+                                const struct tree *before, const struct tree *after,
+                                const struct pairs *p, const char *folder)
+{
+    char words[300];
+    bool good = true;
+    snprintf(words, sizeof words, "%s --log " LOG, t->resume);
+    for (size_t i = 0; i < p->n; i++) {
+        struct contents c = contents_of(r, before, p->pair[i].node, r->n, ALL, false);
+        struct tree_file file[] = {
+            {(char *)(size_t)t->target, c.bytes, c.n},
+            {(char *)(size_t)LOG, p->pair[i].log.bytes, p->pair[i].log.n},
+        };
+        good &= leads_to(t, words, &(struct tree){file, 2}, after, LOG, folder);
+        free(c.bytes);
+        free(p->pair[i].log.bytes);
+    }
+    free(p->pair);
     return good;
 }
 
@@ -560,22 +635,23 @@ static bool test(const struct test *t)
 {
     char folder[PATH_MAX + 8];
     struct record r;
+    struct pairs pairs = {.n = 0};
     struct found found = {0}, no_syncs = {0}, no_folder_syncs = {0};
     snprintf(folder, sizeof folder, "%s/run", scratch);
     if (mkdir(folder, 0777) != 0)
         die(folder);
     for (size_t i = 0; i < sizeof t->old / sizeof *t->old && t->old[i]; i++) {
-        struct watch_end end = run(t->old[i], folder, NULL);
-        watch_end_release(&end);
+        must_run(t->old[i], folder, NULL);
     }
     struct tree before = tree_read(folder);
     begin_record(&r, &before, folder);
-    struct watch_end end = run(t->words, folder, &r);
+    must_run(t->words, folder, &r);
     struct tree after = tree_read(folder);
     bool understood = is_understood(&r, &before, &after);
     for (size_t i = 0; understood && i <= r.n; i++) {
-        struct loss l = {.t = t, .r = &r, .before = &before, .end = i};
+        struct loss l = {.t = t, .r = &r, .before = &before, .end = i, .pairs = &pairs};
         judge(l, &found);
+        l.pairs = NULL;
         l.no_syncs = true;
         judge(l, &no_syncs);
         l.no_syncs = false;
@@ -596,11 +672,12 @@ static bool test(const struct test *t)
     if (t->resume) {
         size_t n = versions(&r, t->target, r.n);
         good &= n >= LEAST_CHECKPOINTS && all_lead_to_the_end(t, &r, &before, &after, folder);
-        printf("%s: %zu checkpoints, from each of which the run goes on\n", t->name, n);
+        good &= all_lead_to_the_log(t, &r, &before, &after, &pairs, folder);
+        printf("%s: %zu checkpoints, from each of which the run goes on; beside the log in %zu "
+               "states\n", t->name, n, pairs.n);
     }
     tree_restore(&(struct tree){.n = 0}, folder);
     rmdir(folder);
-    watch_end_release(&end);
     tree_release(&before);
     tree_release(&after);
     release_record(&r);
@@ -632,6 +709,9 @@ static const struct test tests[] = {
          "train" SMALL " --active 2 --log run.jsonl"}, "run.html", NULL},
     {"checkpoint", RUN CHECKPOINTS, {NULL}, "run.checkpoint", RESUMED},
     {"checkpoint-3", RUN CHECKPOINTS " --keep 3", {NULL}, "run.checkpoint", RESUMED},
+    {"log", "train --data digits --model mlp:60 --nodes 8 --active 4 --local-steps 20 --rounds 120 "
+        "--progress off --eval-every 8 --log " LOG " --save " SAVED CHECKPOINTS, {NULL},
+        "run.checkpoint", RESUMED},
     {"resume", RUN " --resume run.checkpoint --checkpoint-every 10 --keep 2",
         {RUN " --checkpoint run.checkpoint --checkpoint-every 80"}, "run.checkpoint", RESUMED},
 };
