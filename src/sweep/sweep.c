@@ -604,6 +604,7 @@ static enum tsgd_status run_one(struct tsgd_sweep *s, struct tsgd_entry *e, uint
     TRY(tsgd_log_look(e->path, config, summary, err));
     if (*summary) {
         e->found = true;
+        unlink(e->checkpoint);
         goto done;
     }
     TRY(tsgd_run_start(run, err));
@@ -737,6 +738,14 @@ static void choose_from_logs(struct tsgd_sweep *s, const struct tsgd_command *se
         s->cost_found += has_ended(&s->entry[i]) ? s->entry[i].cost : 0;
 }
 
+/* What a sweep has left that was killed when a log had its end and before its checkpoint went. */
+static void remove_checkpoints(const struct tsgd_sweep *s)
+{
+    for (size_t i = 0; i < s->grid->n_runs; i++)
+        if (has_ended(&s->entry[i]))
+            unlink(s->entry[i].checkpoint);
+}
+
 enum tsgd_status tsgd_sweep_run(struct tsgd_sweep *s, const struct tsgd_command *self,
                                 struct tsgd_error *err)
 {
@@ -745,6 +754,7 @@ enum tsgd_status tsgd_sweep_run(struct tsgd_sweep *s, const struct tsgd_command 
     pthread_t *thread = NULL;
     size_t started = 0, left;
     choose_from_logs(s, self);
+    remove_checkpoints(s);
     left = tsgd_sweep_count(s, TSGD_STATE_WAITING);
     s->start_ns = tsgd_now_ns();
     TRY(TSGD_NEW(&thread, s->jobs, "jobs", err));

@@ -302,42 +302,9 @@ static void find_other(const struct trial *t, const char *what, const struct tre
 /* Times and workers differ in traces, so a right one is one that can be read to its end. */
 static bool is_trace(const struct tree_file *f) { return !strcmp(f->path, "run.json"); }
 
-/* With `whole` a line that is these bytes, else one that starts with them. */
-static bool has_line(const struct tree_file *f, const char *line, size_t n, bool whole)
-{
-    for (const char *at = f->bytes; at; at = strchr(at, '\n')) {
-        at += at != f->bytes;
-        if (!strncmp(at, line, n) && (!whole || at[n] == '\n' || !at[n]))
-            return true;
-    }
-    return false;
-}
-
-/* In the log of a search the lines of its candidates may change places. */
-static bool is_search(const struct tree_file *f)
-{
-    return strstr(f->bytes, "\"command\":\"tune\"") != NULL;
-}
-
-static bool has_lines(const struct tree_file *got, const struct tree_file *want)
-{
-    struct tree_file a = tree_mask(got), b = tree_mask(want);
-    bool right = true;
-    for (const char *line = a.bytes; right && *line; line = strchrnul(line, '\n')) {
-        line += line != a.bytes;
-        size_t n = strcspn(line, "\n");
-        right = has_line(&b, line, n, line[n]);
-    }
-    free(a.bytes);
-    free(b.bytes);
-    return right;
-}
-
 /* a: what is there; b: what is wanted. */
 static bool same_file(const struct tree_file *a, const struct tree_file *b)
 {
-    if (is_search(b))
-        return has_lines(a, b) && has_lines(b, a);
     if (!is_trace(a))
         return tree_same(a, b);
     json_t *t = json_loadb(a->bytes, a->n, 0, NULL);
@@ -364,7 +331,7 @@ static bool right_as_far(const struct tree_file *got, const struct tree_file *wa
     bool right = a.n > 0 && a.bytes[a.n - 1] == '\n';
     for (char *line = a.bytes; right && *line; line += strcspn(line, "\n") + 1) {
         size_t n = strcspn(line, "\n");
-        right = has_line(&b, line, n, true) || memmem(line, n, ",failed,", 8) ||
+        right = tree_has_line(&b, line, n) || memmem(line, n, ",failed,", 8) ||
                 memmem(line, n, ",lacking,", 9);
     }
     free(a.bytes);
@@ -471,8 +438,7 @@ static void expect_honest(const struct trial *t)
             find(t, "left over", f->path);
         else if ((old && old->n == f->n && !memcmp(old->bytes, f->bytes, f->n)) ||
                  (new && same_file(f, new)) ||
-                 (new && ends_in(f->path, ".jsonl") &&
-                  (is_search(new) ? has_lines(f, new) : tree_starts(f, new))) ||
+                 (new && ends_in(f->path, ".jsonl") && tree_starts(f, new)) ||
                  right_in_its_manner(t, f, new))
             continue;
         else

@@ -49,8 +49,16 @@ static const char *const trainings[] = {
     "train --method teleport --active 5 --rounds 4000" QUADRATIC,
     "train --method gt --rounds 1500" QUADRATIC,
     "train --method d2 --lazy --gossip rows --rounds 1500" QUADRATIC,
+    "tune --model logistic --rounds 60 --lr-grid 0.05,0.1" DIGITS,
+    "tune --rounds 300" QUADRATIC,
+    "sweep ../grid.ini -o out --jobs 2 --progress off",
 };
 enum { TRAININGS = sizeof trainings / sizeof *trainings };
+
+/* What the sweep trains, and chooses from. */
+static const char grid[] =
+    "data = digits\nmodel = logistic\nnodes = 8\nactive = 3\nrounds = 100\neval-every = 10\n"
+    "topology = ring, exp\nmomentum = 0, 0.9\nseed = 0..1\n";
 
 /* A training as it goes undisturbed. */
 struct whole {
@@ -160,10 +168,13 @@ static int go_on(const char *words, const struct manner *m, uint64_t kill_after_
                  struct rusage *used)
 {
     char with[1200];
+    bool is_sweep = !strncmp(words, "sweep", 5);
     const char *from = newest(m->keep);
     snprintf(with, sizeof with, "%s --threads %d --checkpoint " CHECKPOINT " --checkpoint-every %u "
              "--keep %u%s%s", words, 1 + (int)draw(4), m->every, m->keep, from ? " --resume " : "",
              from ? from : "");
+    if (is_sweep)                       /* the same command goes on */
+        snprintf(with, sizeof with, "%s --checkpoint-every %u", words, m->every);
     return run(with, kill_after_ns, used);
 }
 
@@ -214,14 +225,14 @@ static void look_at_whole(struct whole *w, const char *words)
 int main(int argc, char **argv)
 {
     static struct whole whole[TRAININGS];
-    static char path[PATH_MAX];
+    static char path[PATH_MAX + 16], file[PATH_MAX];
     const char *tmp = getenv("TMPDIR");
     uint64_t kills = 0, trained = 0, went_on = 0, broken = 0;
-    if (argc < 3 || !realpath(argv[1], path)) {
+    if (argc < 3 || !realpath(argv[1], file)) {
         fprintf(stderr, "usage: kills PROGRAM KILLS [SEED]\n");
         return NO_ANSWER;
     }
-    program = path;
+    program = file;
     uint64_t wanted = strtoull(argv[2], NULL, 10);
     state = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
     snprintf(scratch, sizeof scratch, "%s/telesgd-kills-XXXXXX", tmp ? tmp : "/tmp");
@@ -230,6 +241,9 @@ int main(int argc, char **argv)
     snprintf(folder, sizeof folder, "%s/run", scratch);
     if (mkdir(folder, 0777) != 0)
         die(folder);
+    FILE *f = fopen(strcat(strcpy(path, scratch), "/grid.ini"), "w");
+    if (!f || fputs(grid, f) == EOF || fclose(f) != 0)
+        die("cannot write the file of the sweep");
     for (size_t i = 0; i < TRAININGS; i++)
         look_at_whole(&whole[i], trainings[i]);
     for (uint64_t i = 0; kills < wanted; i++) {

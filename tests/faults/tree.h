@@ -36,7 +36,9 @@ struct tree_file tree_mask(const struct tree_file *f);
 /* Where a file first differs from another, in a few words. */
 void tree_differ(const struct tree_file *got, const struct tree_file *want, char *out, size_t room);
 
+/* In the log of a search the lines of its candidates may change places. */
 bool tree_same(const struct tree_file *a, const struct tree_file *b);
+bool tree_has_line(const struct tree_file *f, const char *line, size_t n);
 bool tree_starts(const struct tree_file *part, const struct tree_file *whole);
 
 #endif
