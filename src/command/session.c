@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool tsgd_session_tells(const struct tsgd_session *s) { return strcmp(s->asked->progress, "off"); }
@@ -96,9 +97,12 @@ static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *
 /* The file, not a link that leads to it. */
 static void remove_split(const char *path)
 {
+    struct stat s;
     char *file = tsgd_follow_links(path);
     if (file)
         unlink(file);
+    else if (lstat(path, &s) == 0 && S_ISREG(s.st_mode))
+        unlink(path);                   /* no memory to follow links */
     free(file);
 }
 
@@ -121,6 +125,8 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
             tsgd_complain(s->self, &err);
         code = finish(s, t, st, interrupted);
     } else {                            /* leaves no file that was not there */
+        if (s->log.emptied || (s->asked->save_split && !s->split_is_new))
+            code = TSGD_EXIT_FAILED;    /* a file is not what it was */
         tsgd_log_abandon(&s->log);
         if (s->split_is_new)
             remove_split(s->asked->save_split);

@@ -66,19 +66,34 @@ enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct ts
     return TSGD_OK;
 }
 
-/* Writes and frees `line`; NULL stands for one that memory was too short for. */
+/* Frees `line`; NULL stands for one that memory was too short for, and then NULL is returned. */
+static char *text_of(json_t *line, size_t digits)
+{
+    char *text = tsgd_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(digits));
+    json_decref(line);
+    return text;
+}
+
+/* Writes and frees the text of a line, or NULL. */
+static void put_text(struct tsgd_log *log, char *text)
+{
+    errno = 0;
+    if (log->failure)
+        ;
+    else if (!text)
+        log->failure = ENOMEM;
+    else if (fputs(text, log->f) == EOF || fputc('\n', log->f) == EOF || fflush(log->f) != 0)
+        log->failure = errno ? errno : EIO;
+    free(text);
+}
+
+/* Writes and frees `line`. */
 static void put(struct tsgd_log *log, json_t *line, size_t digits)
 {
-    if (log->f && !log->failure) {
-        char *text = tsgd_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(digits));
-        errno = 0;
-        if (!text)
-            log->failure = ENOMEM;
-        else if (fputs(text, log->f) == EOF || fputc('\n', log->f) == EOF || fflush(log->f) != 0)
-            log->failure = errno ? errno : EIO;
-        free(text);
-    }
-    json_decref(line);
+    if (log->f && !log->failure)
+        put_text(log, text_of(line, digits));
+    else
+        json_decref(line);
 }
 
 static json_t *hash_text(uint64_t hash)
@@ -291,13 +306,18 @@ enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *in
                                 const struct tsgd_settings *asked,
                                 const struct tsgd_command *command, struct tsgd_error *err)
 {
-    struct stat s;
+    struct stat s = {.st_size = 0};
     if (!log->f)
         return TSGD_OK;
-    if (log->f != stdout && (fstat(fileno(log->f), &s) != 0 ||
-                             (S_ISREG(s.st_mode) && ftruncate(fileno(log->f), 0) != 0)))
-        return fail(log, errno, err);
-    put(log, tsgd_log_config(info, asked, command), digits_of(info->resolved));
+    char *text = text_of(tsgd_log_config(info, asked, command), digits_of(info->resolved));
+    if (!text || (log->f != stdout && fstat(fileno(log->f), &s) != 0) ||
+        (S_ISREG(s.st_mode) && log->f != stdout && ftruncate(fileno(log->f), 0) != 0)) {
+        int why = text ? errno : ENOMEM;
+        free(text);
+        return fail(log, why, err);
+    }
+    log->emptied = S_ISREG(s.st_mode) && s.st_size > 0;
+    put_text(log, text);
     return log->failure ? fail(log, log->failure, err) : TSGD_OK;
 }
 

@@ -20,6 +20,7 @@ struct tsgd_log {
     FILE *f;                        /* NULL: no log, all calls do nothing */
     const char *path;
     bool created;                   /* by us, so that a failed start removes it again */
+    bool emptied;                   /* what it held before is gone */
     _Atomic int failure;            /* errno of the first write that failed; relaxed is enough: who
                                      * syncs has seen the lines that it is to sync */
 };

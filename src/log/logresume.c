@@ -122,9 +122,11 @@ enum tsgd_status tsgd_log_go_on(struct tsgd_log *log, const struct tsgd_info *in
     TRY(tsgd_outfile_open(&out, path, "--log", err));
     TRY(copy(&(struct copying){.info = info, .path = path, .to = out.f}, command, from, err));
     TRY(tsgd_outfile_commit(&out, err));
+    log->emptied = true;
     TRY(tsgd_log_open(&again, path, err));      /* the new file, in place of the old one */
     fclose(log->f);
     *log = again;
+    log->emptied = true;
     if (fseek(log->f, 0, SEEK_END) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "--log: cannot write '%s': %s", path, strerror(errno)));
 done:

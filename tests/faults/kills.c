@@ -227,6 +227,7 @@ int main(int argc, char **argv)
     static struct whole whole[TRAININGS];
     static char path[PATH_MAX + 16], file[PATH_MAX];
     const char *tmp = getenv("TMPDIR");
+    uint64_t most_percent = 0;
     uint64_t kills = 0, trained = 0, went_on = 0, broken = 0;
     if (argc < 3 || !realpath(argv[1], file)) {
         fprintf(stderr, "usage: kills PROGRAM KILLS [SEED]\n");
@@ -260,6 +261,8 @@ int main(int argc, char **argv)
         went_on += newest(m.keep) != NULL;
         int status = go_on(trainings[which], &m, 0, &used);
         broken += !judge(trainings[which], &whole[which], &m, status, &used);
+        uint64_t percent = 100 * (uint64_t)used.ru_maxrss / (uint64_t)whole[which].most_kib;
+        most_percent = percent > most_percent ? percent : most_percent;
         if (draw(4) == 0) {             /* the last checkpoint leads to the same end once more */
             status = go_on(trainings[which], &m, 0, &used);
             broken += !judge(trainings[which], &whole[which], &m, status, &used);
@@ -267,8 +270,8 @@ int main(int argc, char **argv)
         trained++;
     }
     printf("%" PRIu64 " kills in %" PRIu64 " trainings of %d kinds, %" PRIu64 " times gone on from "
-           "a checkpoint: %" PRIu64 " did not come to the same\n", kills, trained, TRAININGS,
-           went_on, broken);
+           "a checkpoint: %" PRIu64 " did not come to the same; memory at most %" PRIu64
+           " %% of that undisturbed\n", kills, trained, TRAININGS, went_on, broken, most_percent);
     tree_restore(&(struct tree){.n = 0}, scratch);
     rmdir(scratch);
     return broken ? 1 : 0;

@@ -53,6 +53,12 @@ static int add(const char *path, const struct stat *s, int type, struct FTW *at)
     return 0;
 }
 
+void tree_sort(struct tree *t)
+{
+    if (t->n)
+        qsort(t->file, t->n, sizeof *t->file, by_path);
+}
+
 struct tree tree_read(const char *folder)
 {
     struct tree t = {.n = 0};
@@ -60,7 +66,7 @@ struct tree tree_read(const char *folder)
     skipped = strlen(folder) + 1;
     if (nftw(folder, add, 8, FTW_PHYS) != 0)
         die("cannot read", folder);
-    qsort(t.file, t.n, sizeof *t.file, by_path);
+    tree_sort(&t);
     return t;
 }
 

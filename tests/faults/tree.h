@@ -24,6 +24,9 @@ void tree_release(struct tree *t);
 /* Makes the folder hold these files and nothing else. */
 void tree_restore(const struct tree *t, const char *folder);
 
+/* After its files were put together by hand. */
+void tree_sort(struct tree *t);
+
 /* NULL: it is not there. */
 const struct tree_file *tree_find(const struct tree *t, const char *path);
 
