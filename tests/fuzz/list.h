@@ -2,6 +2,7 @@
 TARGET(idx)
 TARGET(cifar10)
 TARGET(safetensors)
+TARGET(checkpoint)
 TARGET(graph)
 TARGET(split)
 TARGET(availability)
