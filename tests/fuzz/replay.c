@@ -1,5 +1,5 @@
 /* Gives every kept input to its target: replay CORPUS, where CORPUS/NAME/ holds those of target NAME.
- * Each target has a process of its own, whose standard error is shown only if it fails; then the
+ * Each target has a process of its own, which prints nothing unless it fails; then the
  * input that ended it is named, and the exit status is 1. So it is when a target has no inputs, or
  * inputs have no target.                                                                        */
 #include <dirent.h>
@@ -24,7 +24,7 @@ static const struct {
 #include "fuzz/list.h"
 #undef TARGET
 };
-enum { TARGETS = sizeof targets / sizeof *targets };
+enum { TARGETS = sizeof targets / sizeof *targets, MOST_PATH = PATH_MAX + 300 };
 
 static int visible(const struct dirent *e) { return e->d_name[0] != '.'; }
 
@@ -58,8 +58,10 @@ static void run_all(size_t target, const char *folder, struct dirent **file, int
                     int names)
 {
     dup2(fileno(said), STDERR_FILENO);
+    if (!freopen("/dev/null", "w", stdout))
+        exit(1);
     for (int i = 0; i < n; i++) {
-        char path[PATH_MAX] = "";
+        char path[MOST_PATH] = "";
         snprintf(path, sizeof path, "%s/%s", folder, file[i]->d_name);
         if (pwrite(names, path, sizeof path, 0) < 0)
             exit(1);
@@ -70,7 +72,7 @@ static void run_all(size_t target, const char *folder, struct dirent **file, int
 
 static bool replay(size_t target, const char *corpus)
 {
-    char folder[PATH_MAX], last[PATH_MAX] = "", text[4096];
+    char folder[PATH_MAX], last[MOST_PATH] = "", text[4096];
     struct dirent **file = NULL;
     int status = 1;
     snprintf(folder, sizeof folder, "%s/%s", corpus, targets[target].name);
