@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes tests/fuzz/corpus anew: the fewest and smallest of its inputs, of those in BUILD/corpus, and of
 # those in BUILD/seeds (seed.sh), that reach every branch that any of them reaches: merge.sh BUILD.
-# Inputs in which a defect was found, corpus/NAME/found-*, stay.
+# Inputs in which a defect was found, found-*, and those at the ends of buffers, bound-*, stay.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=$1
@@ -11,8 +11,8 @@ trap 'rm -rf "$TMPDIR"' EXIT
 for name in $(sed -n 's/^TARGET(\(.*\))$/\1/p' tests/fuzz/list.h); do
     kept=tests/fuzz/corpus/$name
     mkdir -p "$kept" "$build/corpus/$name" "$build/seeds/$name" "$TMPDIR/$name"
-    cp "$kept"/found-* "$TMPDIR/$name" 2>/dev/null || true
-    "$build/fuzz_$name" -merge=1 -use_counters=0 -rss_limit_mb=512 -close_fd_mask=2 "$TMPDIR/$name" "$build/seeds/$name" "$kept" \
+    cp "$kept"/found-* "$build/seeds/$name"/bound-* "$TMPDIR/$name" 2>/dev/null || true
+    "$build/fuzz_$name" -merge=1 -use_counters=0 -rss_limit_mb=512 -close_fd_mask=3 "$TMPDIR/$name" "$build/seeds/$name" "$kept" \
         "$build/corpus/$name" > "$build/$name.merge" 2>&1
     rm -r "$kept"
     mv "$TMPDIR/$name" "$kept"

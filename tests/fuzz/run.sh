@@ -24,7 +24,7 @@ one() {
     # An input may ask for 128 MiB at once; a reader must not ask for more than its file is good for.
     if ASAN_OPTIONS=quarantine_size_mb=16 "$build/fuzz_$name" \
         $([ "$seconds" -gt 0 ] && echo -max_total_time="$seconds" || echo -runs=0) -timeout=10 -rss_limit_mb=512 -malloc_limit_mb=128 \
-        -close_fd_mask=2 -print_final_stats=1 -dict="$dict" -artifact_prefix="$build/found/$name-" \
+        -close_fd_mask=3 -print_final_stats=1 -dict="$dict" -artifact_prefix="$build/found/$name-" \
         "$build/corpus/$name" "tests/fuzz/corpus/$name" > "$build/$name.log" 2>&1
     then how=ok; else how=FAILED; fi
     printf '%-13s %-6s %s executions, %s\n' "$name" "$how" \

@@ -6,7 +6,7 @@ set -euo pipefail
 program=$(realpath "$1")
 out=$2
 mkdir -p "$out" && cd "$out"
-mkdir -p idx cifar10 safetensors graph split availability settings log sweep cli train
+mkdir -p idx cifar10 safetensors checkpoint page graph split availability settings log sweep cli train
 seeds=$(mktemp -d) && trap 'rm -rf "$seeds"' EXIT
 
 exec >/dev/null
@@ -77,6 +77,23 @@ done
 printf '\1{"type":"config","seed":0,"tokens":2,"lr":0.1}\n{"type":"eval","round":1,"test_loss":0.5,"population":0,"state_hash":"00ff"}\n{"type":"summary","state_hash":"00ff","rounds_grid":3,"chosen_active":1,"chosen_lr":0.1,"diverged":false}\n' > log/by-hand
 printf '\0{"type":"config","asked":{"lr":"0.1"},"given":["lr"],"derived":["batch"],"command":"train"}\n' > settings/log-by-hand
 
+both() { cat "$seeds/log"; echo ===; cat "$seeds/tune"; echo ===; cat "$seeds/quadratic"; }
+{ printf '\0---\n'; both; } > page/report
+{ printf '\0---\n'; cat "$seeds/log"; } > page/report-one
+{ printf '\0---\n'; cat "$seeds/quadratic"; } > page/report-quadratic
+{ printf '\1--by\nmodel\n---\n'; both; } > page/tables
+{ printf '\1--csv\n--metric\nconsensus\n--x\nrounds\n---\n'; both; } > page/csv
+{ printf '\1--ascii\n--target\n0.5\n---\n'; cat "$seeds/log"; echo ===; cat "$seeds/log"; } > page/ascii
+{ printf '\1--latex\n--best\nlr\n---\n'; cat "$seeds/tune"; } > page/latex
+
+# ---- checkpoints ----
+for run in 0 1 2 3 4 5 6; do printf "\\$run\\0" > checkpoint/run-$run; done
+printf '\0\1---\n\3\0\1z' > checkpoint/damaged
+printf '\1\2' > checkpoint/init
+printf '\0\2' > checkpoint/init-quadratic
+printf '\0\0telesgd.round=5\n---\n' > checkpoint/round
+printf '\1\0telesgd.seconds=0.5\n---\n\40\0\4\1\2\3\4' > checkpoint/bytes
+
 # ---- sweeps ----
 cat > sweep/sections <<'TEXT'
 tune.seed=7, 8
@@ -102,6 +119,15 @@ printf -- '---\nmodel = quadratic\nnodes = 4\nactive = 1, 2, 4\ntopology = ring,
 
 printf -- '---\nmodel = quadratic\nnodes = 1..9\nseed = 0..9999\n' > sweep/many-runs
 printf -- '---\nmodel = quadratic\nnodes = 1..60000\nbatch = 1..60000\n' > sweep/many-values
+
+many() { printf "%0.s$1" $(seq "$2"); }      # a text, so many times
+for n in 63 64; do
+    { printf -- '---\nmodel = quadratic\nseed = '; many 1 $n; echo; } > sweep/bound-item-$n
+    { printf 'train\n--'; many x $n; printf '\n1\n'; } > cli/bound-name-$n
+    { printf '\0{"__metadata__":{"telesgd.model":"mlp:'; many 1 $((n - 4))
+      printf '","telesgd.shape":"1x1x2","telesgd.classes":"2"}}'; } > safetensors/bound-model-$n
+done
+for n in 196 197 198; do { printf '\0lr = '; many ' ' $((n - 6)); echo 1; } > settings/bound-line-$n; done
 
 # ---- the command line ----
 printf 'train\n--data\nblobs:60,4,3\n--model=mlp:4\n--nesterov\n--lr=0.1\n--config\n@\n---\nnodes = 4\nlr = 0.2\n' > cli/train
