@@ -11,7 +11,8 @@
  * it is written, or that stands for another round, is an error, and so is a step or a mix that is
  * done twice or lost, because it does not find the tag it goes on from.
  *
- * Read when the checker starts: TOPOLOGY (ring, exp, onepeer), and OMIT, the rule that is left out. */
+ * Read when the checker starts: TOPOLOGY (ring, exp, onepeer) and OMIT, the rule that is left
+ * out.                                                                                          */
 #include "sizes.h"
 
 #include <stdlib.h>
@@ -170,7 +171,7 @@ static int plan_ready(int t)
 
 static int checkpoint_may_stop(void) { return !now.busy; }
 
-/* Due in every round but the first and the last; so it is opened in the first in which it may be. */
+/* Due in every round but the first and the last: opened in the first in which it may be. */
 static int checkpoint_is_due(int t)
 {
     if (t == 0)
@@ -434,7 +435,8 @@ static void look_at_neighbours(int a, int t)
     look_at_slot(t - 1);
     for (int b = 0; b < K; b++)
         if (reads(a, b, t - 1))
-            look_at_row(t - 1, b, HALF(t - 1), "a mix reads a row that is no half-step of its round");
+            look_at_row(t - 1, b, HALF(t - 1),
+                        "a mix reads a row that is no half-step of its round");
 }
 
 static void mix_begin(int a, int t)

@@ -1,5 +1,5 @@
-/* tests/model/sizes.h: the sizes of a model, for spin and for the C that it makes of it; given by -D,
- * the same to both. What each means is told in protocol.pml.                                     */
+/* tests/model/sizes.h: the sizes of a model, for spin and for the C that it makes of it; given by
+ * -D, the same to both. What each means is told in protocol.pml.                                */
 #ifndef K
 #define K 3
 #endif
