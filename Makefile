@@ -6,6 +6,8 @@
 #                   every so manieth
 #   make power      the machine loses power while files are written
 #   make kills      trainings are killed and go on; KILLS=500
+#   make model      the protocol's models and its memory orders, explored in full, each rule left out;
+#                   SIZE=quick: the smallest sizes
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
@@ -131,6 +133,7 @@ NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist gnuplot-nox
 NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget locales python3-numpy
 NEED_CLANG := $(NEED_TEST) clang
 NEED_PAGE := $(NEED_BUILD) chromium nodejs
+NEED_MODEL := gcc libc6-dev spin
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -153,6 +156,7 @@ deps-run: ; $(call install,$(NEED_RUN),to build telesgd and to train on Fashion-
 deps-test: ; $(call install,$(NEED_TEST),to build and test telesgd)
 deps-clang: ; $(call install,$(NEED_CLANG),to build telesgd with clang)
 deps-page: ; $(call install,$(NEED_PAGE),to look at the page of telesgd report)
+deps-model: ; $(call install,$(NEED_MODEL),to check the models of the protocol)
 deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 
 
@@ -199,6 +203,17 @@ kills: $(B)/kills $(B)/telesgd ; $^ $(KILLS)
 KILLS := 500
 power: $(B)/power $(FAULTS) ; $< $(wordlist 2,3,$(FAULTS))
 mutants: ; tests/stress/mutants.sh
+
+# ---- the protocol's models (tests/model) ----
+# The explorer compiles the engine's own text with a <stdatomic.h> of its own; of each file what its programs
+# do not reach falls away, so that nothing else need be linked.
+model: deps-model ; @$(MAKE) --no-print-directory orders && tests/model/model.sh build/model/spin $(or $(SIZE),full)
+orders: build/model/explorer ; $< $$(grep -ohE 'memory_order_(acquire|release|acq_rel|seq_cst)' src/engine/*.[ch] | wc -l)
+build/model/explorer: $(wildcard tests/model/explorer/*.[ch] src/engine/*.[ch])
+	$(call say,compile   )mkdir -p $(@D) && $(CC) -std=c11 -O2 -D_GNU_SOURCE -Wall -Wextra -Wno-unused -Wno-unused-parameter \
+	    -ffunction-sections -Wl,--gc-sections -Itests/model/explorer -Iinclude -Isrc $(filter tests/%.c,$^) -lm -o $@
+.PHONY: model orders deps-model
+
 # The checkers are tried on trees made up for them, and then look at this one.
 lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
 

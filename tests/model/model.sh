@@ -23,7 +23,7 @@ build() {
         { cat "$work/spin.log"; exit 1; }
     # Functions in C may look at any variable, so no order of steps is left out (NOREDUCE).
     # shellcheck disable=SC2086
-    (cd "$work" && ${CC:-gcc} -O1 -w -DNOREDUCE -DVECTORSZ=512 -DMEMLIM=12000 ${3:--DSAFETY} $defines pan.c -o pan)
+    (cd "$work" && ${CC:-gcc} -O1 -w -DNOREDUCE -DVECTORSZ=512 -DMEMLIM=8000 ${3:--DSAFETY} $defines pan.c -o pan)
 }
 
 # row WANT MODEL SIZES TOPOLOGY RULE FLAG: one search, one line of the table.

@@ -9,14 +9,23 @@
  * With -DSLOW a step's check loads from the plan's slot one word after the other, and the slot may
  * be used anew in between.
  *
- * A worker that finds nothing blocks. If all block, and the run is not over, spin reports an invalid
- * end state: a deadlock. In the state graph no way leads back, which `make model` has spin check
- * once (-DNP), so every run ends after a bounded number of steps: every token progresses.
+ * A worker that finds nothing blocks. If all block, and the run is not over, spin reports an
+ * invalid end state: a deadlock. In the graph of states no way leads back, which `make model` has
+ * spin look at too (-DNP), so every run ends after a bounded number of steps: every token
+ * progresses. (But for C4, where a token may be given back and taken again while the writer copies
+ * a node's row.)
  *
  *     K tokens, WORKERS, ROUNDS, EVERY (--mix-every), SLOTS and RECORDS of planner.h and
  *     evaluation.h, EVAL_EVERY (0: at the end alone), BLOCKS of an evaluation, AWAITS a verdict,
- *     STOP (a user's stop at any time), NODES (momentum at the nodes, R4), LOCAL steps of a visit,
- *     SLICED, TEAMS with PARTS, PIECES: slices, or ranges of an update                          */
+ *     STOP (a user's stop at any time), NODES (momentum at the nodes, R4), COPIES (checkpoints),
+ *     LOCAL steps of a visit, SLICED, TEAMS with PARTS, PIECES: slices, or ranges of an update
+ *
+ * OMIT: the rule of seq.h (S1, R1 to R6), slices.h (L1 to L4), teams.h (T1 to T3), checkpoint.h (C1
+ * to C5) that is left out; R5mix asks only for 2(t-R)+1. Of evaluation.h: VERDICT, the second half
+ * of R3; RECORDS, that there is room for a record; MEAN, that a fold waits for its buffers; BLOCKS,
+ * that evaluations are measured one after the other; FILL, that rows are filled at the start. Every
+ * place where one is left out says so in protocol.h, and how. T3, for one, becomes: whoever has
+ * opened a stage waits for it in place of taking tasks of it.                                   */
 #include "sizes.h"
 
 /* The tokens. */
@@ -37,7 +46,8 @@ byte node_row[K] = 1;                   /* 1 + visits that it has seen, 0 while 
 
 /* The evaluation. record, mean, part: 1 + the evaluation that it belongs to, 0 while written. */
 byte evals, folded, evaluated, next_block, blocks_done;
-byte record[RECORDS], record_round[RECORDS], record_stopped[RECORDS], mean[2], summed[2], part[BLOCKS];
+byte record[RECORDS], record_round[RECORDS], record_stopped[RECORDS];
+byte mean[2], summed[2], part[BLOCKS];
 byte folded_round[K];                   /* of the last evaluation, for the tally */
 byte end_round = 255;                   /* where a verdict ended the run */
 

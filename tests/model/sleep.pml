@@ -7,8 +7,8 @@
  * over, is an invalid end state: somebody sleeps for ever.
  *
  * OMIT: RMW (the read-modify-write on `sleepers` becomes a load and a store), LOOK (the last look),
- * EPOCH (the epoch is read after the last look, just before sleeping), END (the end wakes nobody), ANOTHER (nobody is
- * woken for a second task: that is for speed, so nothing may fail)                              */
+ * EPOCH (the epoch is read after the last look, just before sleeping), END (the end wakes nobody),
+ * ANOTHER (nobody is woken for a second task: that is for speed, so nothing may fail)           */
 #include "sizes.h"
 #ifndef BUFFER
 #define BUFFER 2
@@ -25,8 +25,8 @@ c_code { \#include "tso.h"
 /* A locked operation. */
 #define LOCK c_expr { LOCKED }
 
-/* tasks.c, tsgd_task_find: kind = 1 + the phase that token a shows and that can be claimed; 0: none.
- * Each load is a step of its own.                                                                */
+/* tasks.c, tsgd_task_find: kind = 1 + the phase that token a shows and that can be claimed; 0:
+ * none. Each load is a step of its own.                                                         */
 inline find()
 {
     kind = 0;

@@ -1,5 +1,6 @@
 /* tests/model/explorer/checkpoint.c: engine/checkpoint.c, two tokens and one node's row. */
 #include "explorer.h"
+#include "quiet.h"
 
 #include <sched.h>
 #include <semaphore.h>

@@ -1,5 +1,6 @@
 /* tests/model/explorer/evaluation.c: engine/evaluation.c, two tokens and two blocks. */
 #include "explorer.h"
+#include "quiet.h"
 
 #include "base/hash.h"
 #include "linalg/vec.h"
@@ -110,7 +111,7 @@ static void opens(void)
 static void looks_for_a_fold(void)
 {
     uint64_t w = tsgd_seq_load(&measured.folded), folded = tsgd_seq_phase(w);
-    if (tsgd_seq_busy(w) || folded >= 2 || !tsgd_fold_ready(&e, 0, folded) ||
+    if (tsgd_seq_busy(w) || folded >= 2 || !tsgd_fold_ready(&e, 0, folded, NULL) ||
         !tsgd_seq_claim(&measured.folded, folded))
         return;
     explorer_read(&measured.record[0], "a record is filled while it is in use");
@@ -134,7 +135,7 @@ static void fills(void)
 /* R3 */
 static void steps(void)
 {
-    if (tsgd_evaluation_has_passed(&e, 0, 0, 0))
+    if (tsgd_evaluation_has_passed(&e, 0, 0, 0, NULL))
         explorer_write(row[0], "a token steps away while its row is folded");
 }
 

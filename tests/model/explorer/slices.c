@@ -1,5 +1,6 @@
 /* tests/model/explorer/slices.c: engine/slices.c, two tokens and two slices. */
 #include "explorer.h"
+#include "quiet.h"
 
 #include "engine/planner.h"
 #include "linalg/mix.h"
@@ -58,7 +59,7 @@ static void steps(uint32_t a, uint64_t t)
 static void looks_for_a_slice(void)
 {
     uint64_t slice = atomic_load_explicit(&sliced.next_slice, memory_order_relaxed);
-    if (slice < sliced.slices && tsgd_slice_ready(&l, 0, slice) && tsgd_slice_claim(&l, 0, slice))
+    if (slice < sliced.slices && tsgd_slice_ready(&l, 0, slice, NULL) && tsgd_slice_claim(&l, 0, slice))
         tsgd_slice_run(&l, &worker[explorer_self()], 0, slice);
 }
 

@@ -1,5 +1,6 @@
 /* tests/model/explorer/teams.c: engine/teams.c, a token whose step has two parts and two ranges. */
 #include "explorer.h"
+#include "quiet.h"
 
 #include "linalg/vec.h"
 
