@@ -10,6 +10,7 @@
 #                   SIZE=quick: the smallest sizes
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
+#   make check-tsan the program itself under ThreadSanitizer, over methods, gossip, threads and the rest
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
 #   make check-page the page of `telesgd report` in a headless Chromium
 #   make check-clang  everything compiled by clang, with the tests of what it computes
@@ -167,7 +168,15 @@ check: deps-test deps-fuzz
 	$(MAKE) --no-print-directory VARIANT=asan unit stress
 	$(MAKE) --no-print-directory replay-msan
 	$(MAKE) --no-print-directory VARIANT=tsan stress
+	$(MAKE) --no-print-directory matrix SIZE=quick
 	$(MAKE) --no-print-directory VARIANT=stress stress
+
+check-tsan: deps-test ; @$(MAKE) --no-print-directory matrix
+matrix:
+	@$(MAKE) --no-print-directory VARIANT=tsan build/tsan/telesgd
+	@$(MAKE) --no-print-directory VARIANT=release build/release/telesgd
+	tests/stress/tsan.sh build/tsan/telesgd build/release/telesgd $(or $(SIZE),full)
+.PHONY: check-tsan matrix
 
 check-page: deps-page ; @$(MAKE) --no-print-directory page
 page: $(B)/telesgd ; node tests/page/check.js $< build/page

@@ -2,7 +2,8 @@
 # Breaks the hand-off protocol on purpose, one rule at a time, in a copy, and sees whether the race
 # programs notice: by a wrong bit, by a hang, or by a data race that ThreadSanitizer reports. A mutant that
 # nothing catches fails this script. One rule has no mutant here: the read-modify-write on `sleepers` before the last
-# look; leaving it out shows only when two stores wait in store buffers longer than a whole look takes.
+# look; leaving it out shows only when two stores wait in store buffers longer than a whole look takes. tests/model/sleep.pml
+# has store buffers, and shows it.
 # Run from the project's root: tests/stress/mutants.sh
 set -u
 work=$(mktemp -d "${TMPDIR:-/tmp}/telesgd-mutants-XXXXXX")
