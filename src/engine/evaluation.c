@@ -60,20 +60,6 @@ void tsgd_evaluation_release(struct evaluation *e) { tsgd_holding_release(&e->ho
 
 /* ---- for the planner ---- */
 
-bool tsgd_evaluation_has_room(const struct evaluation *e, struct waits *waits)
-{
-    for (uint32_t q = 0; q < e->s->c.n_populations; q++) {
-        const struct evaluated_pop *p = &e->pop[q];
-        /* Relaxed: the planner's own count. */
-        uint64_t evals = atomic_load_explicit(&p->evals, memory_order_relaxed);
-        uint64_t over = e->s->c.awaits_verdict ? evals :
-                        evals < RECORDS ? 0 : evals - RECORDS + 1;
-        if (!tsgd_seq_reached(&p->evaluated, over))
-            return tsgd_waits(waits, WAITS_ROOM, q, over - 1);
-    }
-    return true;
-}
-
 uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due *due)
 {
     struct evaluated_pop *p = &e->pop[q];
@@ -91,7 +77,8 @@ uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due
 
 /* ---- the fold ---- */
 
-bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded, struct waits *waits)
+TSGD_TWICE bool fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded,
+                           struct waits *waits)
 {
     const struct evaluated_pop *p = &e->pop[q];
     const struct pop *pop = &e->s->pop[q];
@@ -105,6 +92,16 @@ bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded, st
     bool filling = round == e->s->first_round && word == 4 * round + 1;
     return (tsgd_seq_phase(word) >= 2 * round && !filling) ||
            tsgd_waits(waits, WAITS_ARRIVAL, pop->first + (uint32_t)b, 2 * round);
+}
+
+bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded)
+{
+    return fold_ready(e, q, folded, NULL);
+}
+
+bool tsgd_fold_waits(const struct evaluation *e, uint32_t q, uint64_t folded, struct waits *waits)
+{
+    return fold_ready(e, q, folded, waits);
 }
 
 static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b)
@@ -160,7 +157,7 @@ void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
             fold_finish(e, q, i);
         folded++;
         tsgd_jitter(w, true);
-        if (b + 1 == k || !tsgd_fold_ready(e, q, folded, NULL))
+        if (b + 1 == k || !tsgd_fold_ready(e, q, folded))
             break;
         tsgd_seq_publish(&p->folded, folded);
     }

@@ -69,7 +69,19 @@ void tsgd_evaluation_release(struct evaluation *e);
 
 /* Whether the next round may be planned: there is a record for an evaluation of it, and when a
  * verdict can end the run, all verdicts are in.                                                 */
-bool tsgd_evaluation_has_room(const struct evaluation *e, struct waits *waits);
+TSGD_TWICE bool tsgd_evaluation_has_room(const struct evaluation *e, struct waits *waits)
+{
+    for (uint32_t q = 0; q < e->s->c.n_populations; q++) {
+        const struct evaluated_pop *p = &e->pop[q];
+        /* Relaxed: the planner's own count. */
+        uint64_t evals = atomic_load_explicit(&p->evals, memory_order_relaxed);
+        uint64_t over = e->s->c.awaits_verdict ? evals :
+                        evals < RECORDS ? 0 : evals - RECORDS + 1;
+        if (!tsgd_seq_reached(&p->evaluated, over))
+            return tsgd_waits(waits, WAITS_ROOM, q, over - 1);
+    }
+    return true;
+}
 
 /* Opens an evaluation of population q; returns its index. */
 uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due *due);
@@ -77,7 +89,7 @@ uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due
 /* ---- for the tokens: R3 ---- */
 
 /* Whether token b of population q may step away from x^t, which evaluation `index` looks at. */
-static inline bool tsgd_evaluation_has_passed(const struct evaluation *e, uint32_t q, uint32_t b,
+TSGD_TWICE bool tsgd_evaluation_has_passed(const struct evaluation *e, uint32_t q, uint32_t b,
                                               uint64_t index, struct waits *waits)
 {
     const struct evaluated_pop *p = &e->pop[q];
@@ -89,7 +101,8 @@ static inline bool tsgd_evaluation_has_passed(const struct evaluation *e, uint32
 
 /* ---- the tasks, of population q; run requires a claim ---- */
 
-bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded, struct waits *waits);
+bool tsgd_fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded);
+bool tsgd_fold_waits(const struct evaluation *e, uint32_t q, uint64_t folded, struct waits *waits);
 void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t folded);
 bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block);
 bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block);

@@ -141,24 +141,34 @@ bool tsgd_planner_resumed(struct planner *p)
 
 /* ---- whether a plan may be made ---- */
 
-bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t)
+TSGD_TWICE bool plan_ready(struct planner *p, struct worker *w, uint64_t t, struct waits *waits)
 {
     const struct state *s = p->s;
     uint64_t planned = tsgd_seq_load(&p->planned);
     if (planned != 2 * t)
-        return planned == 2 * t + 1 && tsgd_waits(w->waits, WAITS_PLANNER, 0, t);
-    if (!tsgd_evaluation_has_room(p->evaluation, w->waits))
+        return planned == 2 * t + 1 && tsgd_waits(waits, WAITS_PLANNER, 0, t);
+    if (!tsgd_evaluation_has_room(p->evaluation, waits))
         return false;
     if (t - s->first_round < SLOTS)
         return true;
     for (uint32_t i = 0, a = w->behind; i < s->tokens; i++) {           /* R5 */
         if (!tsgd_seq_reached(&s->arena.seq[a], 2 * (t - SLOTS) + 2)) {
             w->behind = a;
-            return tsgd_waits(w->waits, WAITS_R5, a, 2 * (t - SLOTS) + 2);
+            return tsgd_waits(waits, WAITS_R5, a, 2 * (t - SLOTS) + 2);
         }
         a = a + 1 == s->tokens ? 0 : a + 1;
     }
     return true;
+}
+
+bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t)
+{
+    return plan_ready(p, w, t, NULL);
+}
+
+bool tsgd_plan_waits(struct planner *p, struct worker *w, uint64_t t, struct waits *waits)
+{
+    return plan_ready(p, w, t, waits);
 }
 
 /* ---- what a token does ---- */

@@ -72,6 +72,7 @@ bool tsgd_planner_resumed(struct planner *p);
 /* Whether round t can be planned: it is the next one, there is room for an evaluation of it, and R5
  * holds.                                                                                        */
 bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t);
+bool tsgd_plan_waits(struct planner *p, struct worker *w, uint64_t t, struct waits *waits);
 
 /* Plans round t, which is claimed. */
 void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t);

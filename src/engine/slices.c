@@ -62,7 +62,7 @@ static uint64_t round_of(const struct slices *l, uint32_t q, uint64_t slice)
     return tsgd_mixing_round(l->s->pop[q].c.mixing, slice / l->pop[q].slices);
 }
 
-bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice, struct waits *waits)
+TSGD_TWICE bool slice_ready(struct slices *l, uint32_t q, uint64_t slice, struct waits *waits)
 {
     struct sliced_pop *p = &l->pop[q];
     const struct tsgd_seq *seq = l->s->arena.seq + l->s->pop[q].first;
@@ -80,6 +80,16 @@ bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice, struct waits
         b = b + 1 == k ? 0 : b + 1;
     }
     return true;
+}
+
+bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice)
+{
+    return slice_ready(l, q, slice, NULL);
+}
+
+bool tsgd_slice_waits(struct slices *l, uint32_t q, uint64_t slice, struct waits *waits)
+{
+    return slice_ready(l, q, slice, waits);
 }
 
 bool tsgd_slice_claim(struct slices *l, uint32_t q, uint64_t slice)

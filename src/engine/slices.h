@@ -51,7 +51,8 @@ void tsgd_slices_release(struct slices *l);
 size_t tsgd_slices_strip(const struct state *s);
 
 /* The task; run requires a claim. */
-bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice, struct waits *waits);
+bool tsgd_slice_ready(struct slices *l, uint32_t q, uint64_t slice);
+bool tsgd_slice_waits(struct slices *l, uint32_t q, uint64_t slice, struct waits *waits);
 bool tsgd_slice_claim(struct slices *l, uint32_t q, uint64_t slice);
 void tsgd_slice_run(struct slices *l, struct worker *w, uint32_t q, uint64_t slice);
 

@@ -1,7 +1,5 @@
 #include "engine/stall.h"
 
-#include "engine/tasks.h"
-
 enum {
     MOST_TOKENS = 8,            /* that are told one by one, */
     MOST_WORKERS = 16,          /* and workers */
@@ -211,17 +209,29 @@ static void say_workers_at(struct watchdog *d, uint32_t a)
     SAY(n > MOST_AT_ONE ? " and more\n" : "\n");
 }
 
+/* Whether the task that comes next for token a is ready, as in engine/tasks.c; if not, why. */
+static bool is_ready(struct watchdog *d, uint32_t a, uint64_t word)
+{
+    struct tsgd_engine *e = d->asker.e;
+    uint64_t phase = tsgd_seq_phase(word), team;
+    d->waits.n = 0;
+    if (tsgd_seq_busy(word))
+        return e->teams.team && tsgd_part_ready(&e->teams, a, &team);
+    if (phase & 1)
+        return tsgd_mix_waits(&e->tokens, a, (phase + 1) / 2, &d->waits);
+    return tsgd_plan_waits(&e->planner, &d->asker, phase / 2, &d->waits) ||
+           tsgd_step_waits(&e->tokens, a, phase / 2, &d->waits);
+}
+
 static void say_token(struct watchdog *d, uint32_t a)
 {
     uint64_t word = word_of(d, a), phase = tsgd_seq_phase(word);
     bool stepped = phase & 1;
-    struct task task;
     if (phase == TSGD_SEQ_RETIRED)
         return;
     SAY("  token %u, round %llu, %s: its %s", a, (number)phase / 2,
         stepped ? "has stepped" : "between holders", stepped ? "mix" : "step");
-    d->waits.n = 0;
-    if (tsgd_task_of_token(&d->asker, a, &task)) {
+    if (is_ready(d, a, word)) {
         SAY(" is ready, and nobody takes it\n");
     } else if (!tsgd_seq_busy(word)) {
         say_waits(d);
@@ -273,14 +283,30 @@ static void say_tokens(struct watchdog *d)
 
 /* ---- populations ---- */
 
+/* Whether a task of the whole population is ready; what those that are not wait for. */
+static bool has_ready(struct watchdog *d, uint32_t q)
+{
+    struct tsgd_engine *e = d->asker.e;
+    const struct evaluated_pop *p = &e->evaluation.pop[q];
+    uint64_t folded = tsgd_seq_load(&p->folded);
+    uint64_t block = atomic_load_explicit(&p->next_block, memory_order_relaxed);
+    d->waits.n = 0;
+    bool ready = !tsgd_seq_busy(folded) &&
+                 tsgd_fold_waits(&e->evaluation, q, tsgd_seq_phase(folded), &d->waits);
+    ready |= tsgd_block_ready(&e->evaluation, q, block);
+    if (e->slices.pop) {
+        uint64_t slice = atomic_load_explicit(&e->slices.pop[q].next_slice, memory_order_relaxed);
+        ready |= tsgd_slice_waits(&e->slices, q, slice, &d->waits);
+    }
+    return ready;
+}
+
 /* Its evaluation, and the mixing of all its tokens at once. */
 static void say_population(struct watchdog *d, uint32_t q)
 {
     const struct evaluated_pop *p = &engine(d)->evaluation.pop[q];
     uint64_t done = tsgd_seq_phase(tsgd_seq_load(&p->evaluated));
-    struct task task;
-    d->waits.n = 0;
-    if (tsgd_task_of_population(&d->asker, q, &task))
+    if (has_ready(d, q))
         SAY("  work for the whole population %u is ready, and nobody takes it\n", q);
     if (atomic_load_explicit(&p->evals, memory_order_acquire) > done)
         SAY("  an evaluation is not over, round %llu\n", evaluated_round(d, q, done));

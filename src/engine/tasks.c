@@ -20,7 +20,7 @@ static bool claim_token(struct worker *w, uint32_t a, uint64_t phase)
 
 static bool mix_ready(struct worker *w, uint32_t a, uint64_t *phase)
 {
-    return tsgd_mix_ready(&w->e->tokens, a, (*phase + 1) / 2, w->waits);
+    return tsgd_mix_ready(&w->e->tokens, a, (*phase + 1) / 2);
 }
 
 static void mix_run(struct worker *w, uint32_t a, uint64_t phase)
@@ -30,7 +30,7 @@ static void mix_run(struct worker *w, uint32_t a, uint64_t phase)
 
 static bool step_ready(struct worker *w, uint32_t a, uint64_t *phase)
 {
-    return tsgd_step_ready(&w->e->tokens, a, *phase / 2, w->waits);
+    return tsgd_step_ready(&w->e->tokens, a, *phase / 2);
 }
 
 static void step_run(struct worker *w, uint32_t a, uint64_t phase)
@@ -79,7 +79,7 @@ static bool fold_ready(struct worker *w, uint32_t q, uint64_t *phase)
 {
     uint64_t word = tsgd_seq_load(&w->e->evaluation.pop[q].folded);
     *phase = tsgd_seq_phase(word);
-    return !tsgd_seq_busy(word) && tsgd_fold_ready(&w->e->evaluation, q, *phase, w->waits);
+    return !tsgd_seq_busy(word) && tsgd_fold_ready(&w->e->evaluation, q, *phase);
 }
 
 static bool fold_claim(struct worker *w, uint32_t q, uint64_t phase)
@@ -115,7 +115,7 @@ static bool slice_ready(struct worker *w, uint32_t q, uint64_t *phase)
         return false;
     /* Relaxed: tsgd_slice_ready acquires what the slice needs. */
     *phase = atomic_load_explicit(&w->e->slices.pop[q].next_slice, memory_order_relaxed);
-    return tsgd_slice_ready(&w->e->slices, q, *phase, w->waits);
+    return tsgd_slice_ready(&w->e->slices, q, *phase);
 }
 
 static bool slice_claim(struct worker *w, uint32_t q, uint64_t slice)
@@ -151,7 +151,8 @@ static bool is_ready(struct worker *w, int kind, uint32_t id, uint64_t phase, st
     return kinds[kind].ready(w, id, &out->phase);
 }
 
-bool tsgd_task_of_token(struct worker *w, uint32_t a, struct task *out)
+/* What token a is waiting for; on the way to its step perhaps a plan. */
+static bool ready_token(struct worker *w, uint32_t a, struct task *out)
 {
     uint64_t word = tsgd_seq_load(&w->e->state.arena.seq[a]), phase = tsgd_seq_phase(word);
     if (tsgd_seq_busy(word))
@@ -164,15 +165,7 @@ bool tsgd_task_of_token(struct worker *w, uint32_t a, struct task *out)
 static bool ready_among(struct worker *w, uint32_t lo, uint32_t hi, uint32_t from, struct task *out)
 {
     for (uint32_t i = lo, a = from; i < hi; i++, a = a + 1 == hi ? lo : a + 1)
-        if (tsgd_task_of_token(w, a, out))
-            return true;
-    return false;
-}
-
-bool tsgd_task_of_population(struct worker *w, uint32_t q, struct task *out)
-{
-    for (int kind = FIRST_OF_POPULATION; kind < KINDS; kind++)
-        if (is_ready(w, kind, q, 0, out))
+        if (ready_token(w, a, out))
             return true;
     return false;
 }
@@ -180,8 +173,9 @@ bool tsgd_task_of_population(struct worker *w, uint32_t q, struct task *out)
 static bool ready_population(struct worker *w, struct task *out)
 {
     for (uint32_t q = 0; q < w->e->state.c.n_populations; q++)
-        if (tsgd_task_of_population(w, q, out))
-            return true;
+        for (int kind = FIRST_OF_POPULATION; kind < KINDS; kind++)
+            if (is_ready(w, kind, q, 0, out))
+                return true;
     return false;
 }
 

@@ -18,11 +18,6 @@ struct task {
  * `steal` also of any other token. False: there is none.                                        */
 bool tsgd_task_find(struct worker *w, struct task *out, bool steal);
 
-/* What token a waits for, on the way to its step perhaps a plan, and what population q waits for:
- * whether it is ready. If not, worker->waits says why.                                          */
-bool tsgd_task_of_token(struct worker *w, uint32_t a, struct task *out);
-bool tsgd_task_of_population(struct worker *w, uint32_t q, struct task *out);
-
 /* Finds one and claims it. */
 bool tsgd_task_take(struct worker *w, struct task *out, bool steal);
 

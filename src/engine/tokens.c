@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
+TSGD_TWICE bool mix_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
 {
     const struct state *s = k->s;
     const struct pop *p = &s->pop[s->pop_of[a]];
@@ -31,7 +31,17 @@ bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits
     return true;
 }
 
-bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
+bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t)
+{
+    return mix_ready(k, a, t, NULL);
+}
+
+bool tsgd_mix_waits(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
+{
+    return mix_ready(k, a, t, waits);
+}
+
+TSGD_TWICE bool step_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
 {
     const struct state *s = k->s;
     const struct slot *slot = tsgd_plan_of(k->planner, t);
@@ -48,6 +58,16 @@ bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t, struct wait
     uint64_t phase = atomic_load_explicit(&slot->after_phase[a], memory_order_relaxed);
     return before == NOBODY || tsgd_seq_reached(&s->arena.seq[before], phase) ||
            tsgd_waits(waits, WAITS_R4, before, phase);
+}
+
+bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t)
+{
+    return step_ready(k, a, t, NULL);
+}
+
+bool tsgd_step_waits(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
+{
+    return step_ready(k, a, t, waits);
 }
 
 static void retire(struct state *s, uint32_t a)
@@ -130,7 +150,7 @@ void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t
         mix(k, w, a, t, rests);
     tsgd_jitter(w, false);
     tsgd_plan_try(k->planner, w, t);
-    if (!tsgd_step_ready(k, a, t, NULL)) {
+    if (!tsgd_step_ready(k, a, t)) {
         tsgd_seq_finish(&s->arena.seq[a], 2 * t);
         return;
     }

@@ -18,11 +18,13 @@ struct tokens {
 /* Mix of round t-1, which leads to 2t (R1, R2); run requires a claim. In a round in which tokens
  * rest it is ready at once, also with slices, and touches no row but for what the rule has follow
  * gossip.                                                                                       */
-bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits);
+bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t);
+bool tsgd_mix_waits(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits);
 void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);
 
 /* Step of round t, which leads to 2t+1 (R3, R4); run requires a claim. */
-bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits);
+bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t);
+bool tsgd_step_waits(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits);
 void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);
 
 #endif

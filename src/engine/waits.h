@@ -1,6 +1,7 @@
 /* engine/waits.h: what a task that is not ready waits for, by the rules of engine/seq.h. Readiness
- * checks fill this in for whoever asks, which is the watchdog (engine/watchdog.h) and nobody else:
- * workers hand NULL down, so that a "no" costs them one branch.                                 */
+ * checks fill this in for the watchdog (engine/watchdog.h). Workers ask a thousand times for each
+ * time that it asks, so each check is compiled twice from one text: X_ready, which only answers,
+ * for workers, and X_waits, which also says why.                                                */
 #ifndef TSGD_ENGINE_WAITS_H
 #define TSGD_ENGINE_WAITS_H
 
@@ -38,7 +39,10 @@ struct waits {
     struct wait_for wait[MOST_WAITS];
 };
 
-/* Says no, and why, if that is asked for. */
+/* The text of a check that is compiled twice. */
+#define TSGD_TWICE static inline __attribute__((always_inline))
+
+/* Says no; and why, unless waits is NULL. */
 static inline bool tsgd_waits(struct waits *waits, enum waits_for what, uint32_t id,
                               uint64_t number)
 {

@@ -114,7 +114,7 @@ enum tsgd_status tsgd_watchdog_init(struct watchdog *d, const struct state *s,
     double slice = s->c.stall_seconds / FIRST;
     d->s = s;
     d->worker = worker;
-    d->asker = (struct worker){.e = e, .waits = &d->waits};
+    d->asker = (struct worker){.e = e};
     if (!s->c.on_stall || !(slice > 0))
         return TSGD_OK;
     TRY(TSGD_HOLD(&d->holding, &d->watched, s->workers, "watchdog", err));

@@ -44,7 +44,7 @@ struct watchdog {
     const struct state *s;
     const struct worker *worker;        /* [workers] */
     const struct tsgd_watch *watch;
-    struct worker asker;        /* readiness checks are asked in its name; it runs nothing */
+    struct worker asker;        /* plans are asked for in its name; it runs nothing */
     struct waits waits;         /* what they say */
     struct watched *watched;    /* [workers]; NULL: nobody is to be told, so there is no thread */
     char *text;                 /* what is told */

@@ -50,7 +50,6 @@ extern const struct activity tsgd_activity_wait;
 extern const struct activity tsgd_activity_other;       /* planning, claiming, looking for work */
 
 struct tsgd_engine;
-struct waits;
 
 struct worker {
     alignas(128) struct tsgd_engine *e;
@@ -64,7 +63,6 @@ struct worker {
     _Atomic uint64_t doing;     /* does << 60 | third number << 32 | first number: its activity;
                                  * TSGD_DOES_MANY in place of a third number that has no room */
     _Atomic uint64_t ended_at;  /* ticks when the last activity ended */
-    struct waits *waits;        /* NULL but for the watchdog, which asks what tasks wait for */
     uint64_t ticks[N_TIMES];
     uint64_t trained_at;        /* ticks when the last step or mix ended */
     uint64_t steals, sleeps;
