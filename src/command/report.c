@@ -40,7 +40,8 @@ void tsgd_report_plan(FILE *out, struct tsgd_run *run)
     const struct tsgd_info *info = tsgd_run_info(run);
     char a[TSGD_HUMAN], b[TSGD_HUMAN], c[TSGD_HUMAN];
     uint64_t steps = info->tokens * info->resolved->local_steps;
-    double gradients = (double)tsgd_expected_rounds(info) * (double)steps;
+    uint64_t rounds = tsgd_expected_rounds(info), done = info->resumed_round;
+    double gradients = (double)(rounds > done ? rounds - done : 0) * (double)steps;
     double step_seconds = tsgd_run_step_seconds(run);
     fprintf(out, "#\n# %s tokens of %s parameters", tsgd_human_count(info->tokens, a),
             tsgd_human_count(info->parameters, b));
@@ -50,6 +51,11 @@ void tsgd_report_plan(FILE *out, struct tsgd_run *run)
                 tsgd_human_count(info->train_samples, a), tsgd_human_count(info->test_samples, b),
                 info->split_hash);
     fputc('\n', out);
+    if (done) {
+        fprintf(out, "# goes on from round %" PRIu64 " of ", done);
+        tsgd_human_print(out, info->resolved->resume);
+        fputc('\n', out);
+    }
     fprintf(out, "# %s, BLIS kernels %s\n", info->cpu, info->kernels);
     fprintf(out, "# memory          %s\n", tsgd_human_bytes((double)info->memory_bytes, a));
     if (!(step_seconds > 0))
