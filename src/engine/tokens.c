@@ -98,7 +98,8 @@ void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_
     const struct slot *slot = tsgd_plan_of(k->planner, t);
     uint32_t node = slot->node[a];
     struct visit v;
-    if (node < TSGD_AWAY && !tsgd_checkpoint_node(k->planner->checkpoint, node, slot->opened)) {
+    if (slot->opened && node < TSGD_AWAY &&
+        !tsgd_checkpoint_node(k->planner->checkpoint, node, slot->opened)) {
         tsgd_seq_finish(&s->arena.seq[a], 2 * t);           /* C4: later */
         return;
     }

@@ -319,7 +319,8 @@ Test(resume, a_search_goes_on_to_the_same_choice)
             must(0, words);
             cr_expect(same_files("a.st", "r.st"), "%s", name);
             cr_expect(system("for f in a r; do sort $f.jsonl | "
-                             "grep -o 'population.*state_hash[^,]*' | sed 's/\"wall_seconds\":[^,]*//' > $f.lines; done; "
+                             "grep -o 'population.*state_hash[^,]*' | "
+                             "sed 's/\"wall_seconds\":[^,]*//' > $f.lines; done; "
                              "cmp -s a.lines r.lines") == 0, "%s", name);
             json_t *q = last_line(parse_lines(read_file("r.jsonl")));
             strip(q);

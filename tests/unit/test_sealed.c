@@ -13,7 +13,8 @@ static size_t write_checkpoint(int *file)
 {
     static const char *const setting[][2] = {
         {"model", "quadratic"}, {"dim", "2"}, {"nodes", "3"}, {"active", "2"}, {"rounds", "4"},
-        {"threads", "1"}, {"momentum", "0.5"}, {"checkpoint", "run.ckpt"}, {"checkpoint-every", "3"},
+        {"threads", "1"}, {"momentum", "0.5"}, {"checkpoint", "run.ckpt"},
+        {"checkpoint-every", "3"},
     };
     struct tsgd_settings *s;
     struct tsgd_run *run;
