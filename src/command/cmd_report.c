@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 
 static enum tsgd_status put_data(FILE *out, void *set, struct tsgd_error *err)
 {
@@ -49,14 +50,14 @@ static enum tsgd_status write_page(const char *path, struct tsgd_logset *set,
     char count[TSGD_HUMAN], bytes[TSGD_HUMAN];
     TRY(tsgd_outfile_open(&f, path, "--output", err));
     TRY(tsgd_webpage_write(f.f, put_data, set, err));
-    long size = ftell(f.f);
-    if (size < 0)
+    struct stat s;
+    if (fflush(f.f) != 0 || fstat(fileno(f.f), &s) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "cannot write '%s': %s", path, strerror(errno)));
     TRY(tsgd_outfile_commit(&f, err));
     printf("written  ");
     tsgd_human_print(stdout, path);
     printf(" (%s run%s, %s)\n", tsgd_human_count(set->n, count), set->n == 1 ? "" : "s",
-           tsgd_human_bytes((double)size, bytes));
+           tsgd_human_bytes((double)s.st_size, bytes));
 done:
     tsgd_outfile_abandon(&f);
     return st;

@@ -501,6 +501,8 @@ static void judge(const struct trial *t)
         find(t, "failed, though some bytes were written or read", "");
     else if (sentences(end->err) == 0 && !mute)
         find(t, "no sentence", "");
+    else if (sentences(end->err) > 1 && !t->fault.stays)
+        find(t, "many sentences", "");
     if (end->code != 0)
         expect_honest(t);
     if (end->code == 2 && is_training(t->command))
