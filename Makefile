@@ -195,7 +195,7 @@ check-clang: deps-clang
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
 unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
-everything: $(B)/telesgd $(B)/unit $(B)/replay $(call prog,tests/stress/stress_*.c perf/bench_*.c)
+everything: $(B)/telesgd $(B)/unit $(B)/replay $(B)/faults $(B)/power $(B)/kills $(B)/shim.so $(call prog,tests/stress/stress_*.c perf/bench_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
 bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^

@@ -248,7 +248,7 @@ static void look(struct tracer *t, pid_t id, int status)
 {
     struct thread *of = thread_of(t, id);
     int event = status >> 16, number = WSTOPSIG(status);
-    long how = PTRACE_CONT;
+    enum __ptrace_request how = PTRACE_CONT;
     long deliver = 0;
     if (event == PTRACE_EVENT_SECCOMP)
         how = before(t, of) ? PTRACE_SYSCALL : PTRACE_CONT;
