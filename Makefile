@@ -195,7 +195,7 @@ check-clang: deps-clang
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
 unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
-everything: $(B)/telesgd $(B)/unit $(B)/replay $(B)/faults $(B)/power $(B)/kills $(B)/shim.so $(call prog,tests/stress/stress_*.c perf/bench_*.c)
+everything: $(B)/telesgd $(B)/unit $(B)/replay $(if $(filter x86_64,$(MACHINE)),$(B)/faults $(B)/power $(B)/kills $(B)/shim.so) $(call prog,tests/stress/stress_*.c perf/bench_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
 bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^
@@ -206,6 +206,7 @@ bench-compare: $(if $(BASE),$(BENCHES))
 paper: deps-run ; @$(MAKE) --no-print-directory paper-page
 paper-page: $(B)/telesgd ; perf/paper/paper.sh $< build/paper/$(if $(FULL),full,quick) $(if $(FULL),full,quick)
 .PHONY: faults power kills
+# On x86-64, whose registers they read.
 FAULTS := $(B)/faults $(B)/telesgd $(B)/shim.so
 faults: $(FAULTS) ; $(FAULTS) $(EVERY)
 kills: $(B)/kills $(B)/telesgd ; $^ $(KILLS)
