@@ -58,6 +58,8 @@ enum tsgd_status tsgd_log_open(struct tsgd_log *out, const char *path, struct ts
         }
         log.f = fdopen(fd, "w");        /* does not truncate: only open() would */
         if (!log.f) {
+            if (log.created)
+                unlink(path);
             close(fd);
             return fail(&log, ENOMEM, err);
         }
