@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # First inputs for the fuzz targets, made by the program itself: seed.sh PROGRAM FOLDER writes
-# FOLDER/NAME/*. What the fuzzer made of them stands in corpus/; `make fuzz-corpus` brings both
-# together again.
+# FOLDER/NAME/*, for merge.sh, which brings them together with what the fuzzer has made of them.
 set -euo pipefail
 program=$(realpath "$1")
 out=$2
