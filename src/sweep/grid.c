@@ -24,7 +24,7 @@ struct tsgd_part {
 
 struct reading {
     struct tsgd_grid *g;
-    size_t values;                      /* of all axes together, which a short range makes many of */
+    size_t values;                      /* of all axes together; a short range has many */
     struct tsgd_settings *tried;        /* takes every value once, to see whether it is one */
 };
 

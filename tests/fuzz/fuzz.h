@@ -8,8 +8,8 @@
 
 #include "base/status.h"
 
-/* Bytes that the machine seems to have, as tsgd_mem_check tells it: so the same inputs are refused on
- * every machine, and what is not refused is soon done.                                          */
+/* Bytes that the machine seems to have, as tsgd_mem_check tells it: so the same inputs are refused
+ * on every machine, and what is not refused is soon done.                                        */
 enum { FUZZ_MEMORY = 32 << 20 };
 
 /* Words of an input: its lines up to one that is "---"; what follows that is a file of its own, and

@@ -1,6 +1,6 @@
-/* Checkpoints, to go on from and to start from. The target lets a small run write one, changes it as
- * the input says, and computes its checksum anew, so that the fuzzer gets behind that. An input is
- * a byte that chooses the run; a byte that chooses what is done with the file:
+/* Checkpoints, to go on from and to start from. The target lets a small run write one, changes it
+ * as the input says, and computes its checksum anew, so that the fuzzer gets behind that. An input
+ * is a byte that chooses the run; a byte that chooses what is done with the file:
  *   bit 0   the checksum stays as it was: a file that has changed must be refused
  *   bit 1   parameters to start from (--init) in place of a checkpoint to go on from
  * then words KEY=VALUE for the metadata, up to a line "---"; then changes of the bytes behind the
@@ -23,7 +23,8 @@ static const char *const runs[] = {
     "data=digits subset=40 model=logistic active=2 batch=3 validation=0.2 eval-every=2",
     "model=quadratic dim=3 method=gt lr=0.01 eval-every=1",
     "model=quadratic dim=2 method=d2 lazy=true local-steps=1 schedule=cosine",
-    "model=quadratic dim=2 active=3 link-cost=slow-links:0.5 port=serial compute-seconds=1:lognormal:1",
+    "model=quadratic dim=2 active=3 link-cost=slow-links:0.5 port=serial "
+    "compute-seconds=1:lognormal:1",
     "model=quadratic dim=2 method=momentum-tracking momentum=0.5 topology=complete",
     "model=quadratic dim=2 active=2 samples=12 mix-every=2 gossip=slices",
 };
@@ -109,7 +110,8 @@ static size_t with_words(uint8_t *file, const struct base *b, const struct fuzz_
         *equals = 0;
         if (!strcmp(words->word[i], "telesgd.xxh3"))
             continue;
-        json_object_set_new(meta, words->word[i], json_string(equals + 1)); /* not what is no UTF-8 */
+        /* Leaves what is not UTF-8 as it was. */
+        json_object_set_new(meta, words->word[i], json_string(equals + 1));
     }
     char *text = json_dumps(header, JSON_COMPACT);
     MUST(text);

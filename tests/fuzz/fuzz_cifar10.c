@@ -1,6 +1,6 @@
 /* The binary files of CIFAR-10. An input is the number of a file (a byte), its size (two, the lower
- * one first), and bytes that fill it over and over: so small inputs stand for files of many records.
- * The other files hold one record.                                                              */
+ * one first), and bytes that fill it over and over: so small inputs stand for files of many
+ * records. The other files hold one record.                                                      */
 #include "data/dataset.h"
 #include "fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* The IDX files of the MNIST family, plain and gzip. The first byte says which of the four files the
- * input stands in for, and how; the other three are whole.
+/* The IDX files of the MNIST family, plain and gzip. The first byte says which of the four files
+ * the input stands in for, and how; the other three are whole.
  *   bits 0, 1   the file          bit 2     labels must be below 3
  *   bit 3       the input is compressed first, so that the fuzzer gets behind gzip's checksum
  *   bit 4       in two members                                                                  */

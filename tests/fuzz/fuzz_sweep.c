@@ -1,5 +1,5 @@
-/* Sweep files. The words of an input are what the command line says in place of the file's settings;
- * the file follows the line "---".                                                              */
+/* Sweep files. The words of an input are what the command line says in place of the file's
+ * settings; the file follows the line "---".                                                     */
 #include "fuzz/fuzz.h"
 #include "sweep/grid.h"
 

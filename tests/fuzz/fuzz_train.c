@@ -1,8 +1,8 @@
 /* Settings through the public interface: set, create, train, free. The words of an input are
  * settings, NAME=VALUE, over small defaults; an @ at the end of a value stands for the path of a
  * file, which follows the line "---": a split, a graph, a trace, parameters. A word "tune" asks for
- * a search, a word "data" for a small data set in place of a quadratic; "active=" takes that back to
- * its default. Settings that would make a run long, or touch other files, are left out.         */
+ * a search, a word "data" for a small data set in place of a quadratic; "active=" takes that back
+ * to its default. Settings that would make a run long, or touch other files, are left out.       */
 #include "fuzz/fuzz.h"
 #include "telesgd.h"
 

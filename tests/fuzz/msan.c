@@ -1,6 +1,6 @@
-/* For MemorySanitizer alone: zlib, jansson and inih are not compiled with it, so it does not see what
- * they write. These stand between the program and them (the linker's --wrap) and say what has a
- * value afterwards: just what the libraries' manuals promise.                                   */
+/* For MemorySanitizer alone: zlib, jansson and inih are not compiled with it, so it does not see
+ * what they write. These stand between the program and them (the linker's --wrap) and say what has
+ * a value afterwards: just what the libraries' manuals promise.                                  */
 #include <ini.h>
 #include <jansson.h>
 #include <sanitizer/msan_interface.h>
@@ -8,7 +8,8 @@
 #include <string.h>
 #include <zlib.h>
 
-/* Their frames come to lie where frames of ours have been, with what the sanitizer thought of those. */
+/* Their frames come to lie where frames of ours have been, with what the sanitizer thought of
+ * those.                                                                                         */
 __attribute__((noinline)) static void clear_stack(void)
 {
     char below[1 << 16];

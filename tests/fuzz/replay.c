@@ -1,7 +1,7 @@
-/* Gives every kept input to its target: replay CORPUS, where CORPUS/NAME/ holds those of target NAME.
- * Each target has a process of its own, which prints nothing unless it fails; then the
- * input that ended it is named, and the exit status is 1. So it is when a target has no inputs, or
- * inputs have no target.                                                                        */
+/* Gives every kept input to its target: replay CORPUS, where CORPUS/NAME/ holds those of target
+ * NAME. Each target has a process of its own, which prints nothing unless it fails; then the input
+ * that ended it is named, and the exit status is 1. So it is when a target has no inputs, or inputs
+ * have no target.                                                                               */
 #include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
