@@ -194,6 +194,15 @@ static void say_workers(struct watchdog *d)
         SAY("  workers that are not told of: %u\n", d->s->workers - told);
 }
 
+/* Of a task that can be taken. With a worker that is free for it this should not last. */
+static void say_ready(struct watchdog *d)
+{
+    bool idle = false;
+    for (uint32_t i = 0; i < d->s->workers; i++)
+        idle |= is_idle(work_of(d, i).does);
+    SAY(idle ? " is ready, and nobody takes it\n" : " is ready, but every worker is busy\n");
+}
+
 /* ---- tokens ---- */
 
 static void say_workers_at(struct watchdog *d, uint32_t a)
@@ -209,14 +218,12 @@ static void say_workers_at(struct watchdog *d, uint32_t a)
     SAY(n > MOST_AT_ONE ? " and more\n" : "\n");
 }
 
-/* Whether the task that comes next for token a is ready, as in engine/tasks.c; if not, why. */
-static bool is_ready(struct watchdog *d, uint32_t a, uint64_t word)
+/* Whether the task that comes next for token a, which nobody is at, is ready, as in engine/tasks.c;
+ * if not, why.                                                                                  */
+static bool is_ready(struct watchdog *d, uint32_t a, uint64_t phase)
 {
     struct tsgd_engine *e = d->asker.e;
-    uint64_t phase = tsgd_seq_phase(word), team;
     d->waits.n = 0;
-    if (tsgd_seq_busy(word))
-        return e->teams.team && tsgd_part_ready(&e->teams, a, &team);
     if (phase & 1)
         return tsgd_mix_waits(&e->tokens, a, (phase + 1) / 2, &d->waits);
     return tsgd_plan_waits(&e->planner, &d->asker, phase / 2, &d->waits) ||
@@ -231,13 +238,13 @@ static void say_token(struct watchdog *d, uint32_t a)
         return;
     SAY("  token %u, round %llu, %s: its %s", a, (number)phase / 2,
         stepped ? "has stepped" : "between holders", stepped ? "mix" : "step");
-    if (is_ready(d, a, word)) {
-        SAY(" is ready, and nobody takes it\n");
-    } else if (!tsgd_seq_busy(word)) {
-        say_waits(d);
-    } else {
+    if (tsgd_seq_busy(word)) {
         SAY(" is under way");
         say_workers_at(d, a);
+    } else if (is_ready(d, a, phase)) {
+        say_ready(d);
+    } else {
+        say_waits(d);
     }
 }
 
@@ -306,8 +313,10 @@ static void say_population(struct watchdog *d, uint32_t q)
 {
     const struct evaluated_pop *p = &engine(d)->evaluation.pop[q];
     uint64_t done = tsgd_seq_phase(tsgd_seq_load(&p->evaluated));
-    if (has_ready(d, q))
-        SAY("  work for the whole population %u is ready, and nobody takes it\n", q);
+    if (has_ready(d, q)) {
+        SAY("  a task of population %u", q);
+        say_ready(d);
+    }
     if (atomic_load_explicit(&p->evals, memory_order_acquire) > done)
         SAY("  an evaluation is not over, round %llu\n", evaluated_round(d, q, done));
     for (size_t i = 0; i < d->waits.n; i++) {

@@ -31,7 +31,7 @@ void tsgd_watchdog_add(struct watchdog *d, const char *format, ...)
 void tsgd_watchdog_add_time(struct watchdog *d, uint64_t slices)
 {
     double seconds = (double)slices * (double)d->slice_ns * 1e-9;
-    tsgd_watchdog_add(d, "%.*f s", seconds < 10 ? 1 : 0, seconds);
+    tsgd_watchdog_add(d, seconds < 1000 ? "%.3g s" : "%.0f s", seconds);
 }
 
 /* ---- looking ---- */

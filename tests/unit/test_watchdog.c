@@ -7,10 +7,9 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/holders.h"
@@ -38,9 +37,13 @@ static pthread_t caller;                /* worker 0 */
 static _Atomic int held_by;             /* 0: the caller, 1: another worker; -1: nobody yet */
 static _Atomic int blocks;              /* that came by */
 
+static int told[2] = {-1, -1};          /* a byte is written here when a worker is held */
+
 static void held(void)
 {
     char byte;
+    if (told[1] >= 0)
+        cr_assert(write(told[1], "", 1) == 1);
     held_by = !pthread_equal(pthread_self(), caller);
     cr_assert(read(gate[0], &byte, 1) == 1);
 }
@@ -490,4 +493,107 @@ Test(watchdog, it_has_a_thread_only_where_somebody_is_told, .timeout = 60)
     int without = threads_while_held(0, true);
     cr_expect(threads_while_held(1000, false) == without);
     cr_expect(threads_while_held(1000, true) == without + 1);
+}
+
+/* A process that is stopped while a worker is held, far longer than it takes the watchdog to speak,
+ * and in which that worker goes on as soon as the process does: nothing is told. Only a watchdog
+ * that took the time outside for its own would speak.                                           */
+Test(watchdog, a_process_that_is_stopped_does_not_stand_still, .timeout = 60)
+{
+    char byte;
+    hold_step("ring", 5, 2);
+    s.c.stall_seconds = 1.5;
+    cr_assert(pipe(told) == 0);
+    pid_t child = fork();
+    cr_assert(child >= 0);
+    if (child == 0) {
+        train(NULL);
+        _exit(n_texts);
+    }
+    cr_assert(read(told[0], &byte, 1) == 1);
+    cr_assert(kill(child, SIGSTOP) == 0);
+    sleep(5);
+    let_go();
+    cr_assert(kill(child, SIGCONT) == 0);
+    cr_expect(code_of(child) == 0);
+}
+
+/* ---- the program ---- */
+
+TestSuite(stall, .init = enter_folder, .fini = leave_folder, .timeout = 120);
+
+/* Runs a command whose log nobody reads until the standard error has this text; then it must end
+ * well. Returns all that was told.                                                              */
+static const char *run_into_a_full_pipe(const char *words, const char *wanted)
+{
+    int out[2], err[2];
+    size_t used = 0;
+    char *text = keep(calloc(1, TEXT)), bytes[4096];
+    cr_assert(pipe(out) == 0 && pipe(err) == 0);
+    pid_t child = start(out[1], err[1], RLIM_INFINITY, words);
+    close(out[1]);
+    close(err[1]);
+    while (!strstr(text, wanted)) {
+        ssize_t n = read(err[0], text + used, TEXT - 1 - used);
+        cr_assert(n > 0, "no '%s' in %s", wanted, text);
+        used += (size_t)n;
+    }
+    while (read(out[0], bytes, sizeof bytes) > 0)
+        ;
+    cr_expect(code_of(child) == 0);
+    close(out[0]);
+    close(err[0]);
+    return text;
+}
+
+Test(stall, a_log_that_nobody_reads_is_told_of)
+{
+    const char *text = run_into_a_full_pipe(
+        TINY " --rounds 3000 --eval-every 1 --stall-seconds 0.2 --log -" QUIET,
+        ": tells an evaluation, round 2");
+    cr_expect(strstr(text, "telesgd: nothing has moved for 0.2 s\n  token ") == text, "%s", text);
+    cr_expect(strstr(text, "(R3)\n") && strstr(text, "  an evaluation is not over, round 2"), "%s",
+              text);
+}
+
+Test(stall, a_search_is_watched_too)
+{
+    run_into_a_full_pipe("tune --data digits --model logistic --nodes 7 --rounds 2000 --threads 2 "
+                         "--eval-every 1 --stall-seconds 0.2 --log -" QUIET,
+                         ": tells an evaluation, round ");
+}
+
+/* Steps that take many of the watchdog's shortest slices. */
+Test(stall, every_run_of_a_sweep_is_watched)
+{
+    write_file("grid.ini", "data = digits\nmodel = mlp:2048,2048\nbatch = 1024\nnodes = 1\n"
+               "active = 1\nrounds = 3\nthreads = 1\nstep-parts = 1\nstall-seconds = 1e-6\n"
+               "seed = 0, 1\n");
+    struct result r = run("sweep grid.ini -o grid --jobs 2" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.err, "telesgd: seed=0: nothing has moved for 0.008 s\n  token 0, round 0, "
+                            "between holders: its step is under way, worker 0\n"), "%s", r.err);
+    cr_expect(strstr(r.err, "telesgd: seed=1: nothing has moved for 0.008 s\n"), "%s", r.err);
+    cr_expect(strstr(r.err, "it moves again, after "), "%s", r.err);
+}
+
+Test(stall, nothing_is_told_where_it_is_not_asked_for)
+{
+    struct result r = run("train --data digits --model mlp:2048,2048 --batch 1024 --nodes 1 "
+                          "--active 1 --rounds 3 --threads 1 --step-parts 1 --stall-seconds 0"
+                          QUIET);
+    expect_code(&r, 0);
+    cr_expect(!*r.err, "%s", r.err);
+}
+
+Test(stall, times_that_are_none_are_refused)
+{
+    static const char *const wrong[] = {"-1", "nan", "1e10", "soon"};
+    for (int i = 0; i < 4; i++) {
+        char words[200];
+        snprintf(words, sizeof words, TINY " --stall-seconds=%s", wrong[i]);
+        struct result r = run(words);
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, "--stall-seconds: "), "%s", r.err);
+    }
 }
