@@ -495,14 +495,15 @@ Test(watchdog, it_has_a_thread_only_where_somebody_is_told, .timeout = 60)
     cr_expect(threads_while_held(1000, true) == without + 1);
 }
 
-/* A process that is stopped while a worker is held, far longer than it takes the watchdog to speak,
- * and in which that worker goes on as soon as the process does: nothing is told. Only a watchdog
- * that took the time outside for its own would speak.                                           */
+/* A process that is stopped while a worker is held, for longer than it takes the watchdog to speak.
+ * The worker is let go after the process, so that the watchdog looks once in between: it must not
+ * take the time outside for its own. (It would speak rightly if a slow machine left the worker held
+ * for 3 s more.)                                                                                */
 Test(watchdog, a_process_that_is_stopped_does_not_stand_still, .timeout = 60)
 {
     char byte;
     hold_step("ring", 5, 2);
-    s.c.stall_seconds = 1.5;
+    s.c.stall_seconds = 4;
     cr_assert(pipe(told) == 0);
     pid_t child = fork();
     cr_assert(child >= 0);
@@ -511,10 +512,12 @@ Test(watchdog, a_process_that_is_stopped_does_not_stand_still, .timeout = 60)
         _exit(n_texts);
     }
     cr_assert(read(told[0], &byte, 1) == 1);
+    usleep(700000);                     /* a look before, and one after */
     cr_assert(kill(child, SIGSTOP) == 0);
     sleep(5);
-    let_go();
     cr_assert(kill(child, SIGCONT) == 0);
+    usleep(700000);
+    let_go();
     cr_expect(code_of(child) == 0);
 }
 
