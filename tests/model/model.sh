@@ -72,8 +72,8 @@ check protocol "K=4 WORKERS=2 ROUNDS=2" ring "R1 R5 R5mix" R2
 check protocol "K=4 WORKERS=2 ROUNDS=2" onepeer "R1 R2 R5 R5mix"
 check protocol "K=4 WORKERS=2 ROUNDS=2" exp "R1 R2" R5
 check protocol "K=3 WORKERS=2 ROUNDS=3 EVERY=2 EVAL_EVERY=2" "ring onepeer" "R1 R3 R5"
-check protocol "K=3 WORKERS=2 ROUNDS=2 NODES=1" onepeer R4
-check protocol "K=3 WORKERS=2 ROUNDS=2 NODES=1" ring "" R4
+check protocol "K=3 WORKERS=2 ROUNDS=2 NODES=3" onepeer R4
+check protocol "K=3 WORKERS=2 ROUNDS=2 NODES=3" ring "" R4
 progress protocol "K=3 WORKERS=2 ROUNDS=2 EVAL_EVERY=2" onepeer
 # Gossip by slices.
 check protocol "K=3 WORKERS=2 ROUNDS=2 SLICED=1 PIECES=2 EVAL_EVERY=2" onepeer "R3 R6 L1 L2 L3 L4"
@@ -81,23 +81,25 @@ check protocol "K=3 WORKERS=2 ROUNDS=2 SLICED=1 PIECES=2 EVAL_EVERY=2" onepeer "
 check protocol "K=2 WORKERS=2 ROUNDS=1 TEAMS=1 PIECES=2 PARTS=2" ring "T1 T2 T3"
 # Checkpoints.
 check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 EVAL_EVERY=1 RECORDS=4" ring "C1 C2 C3 C5"
-check protocol "K=2 WORKERS=2 ROUNDS=2 COPIES=1 NODES=1 STOP=1" ring C4
+check protocol "K=2 WORKERS=2 ROUNDS=2 COPIES=1 NODES=2 STOP=1" ring C4
 # Sleeping.
 check sleep "K=2 WORKERS=2 ROUNDS=1 BUFFER=2" - "RMW LOOK EPOCH END" ANOTHER
 
 if [ "$size" = full ]; then
-    check protocol "K=3 WORKERS=2 ROUNDS=4 EVAL_EVERY=2 STOP=1" "ring exp onepeer" "R1 R3"
-    check protocol "K=4 WORKERS=2 ROUNDS=4" "ring exp onepeer" "R1 R5"
-    check protocol "K=3 WORKERS=3 ROUNDS=2 EVAL_EVERY=2" "ring onepeer" "S1 R1 R3"
-    check protocol "K=4 WORKERS=2 ROUNDS=2 NODES=1" ring R4
-    check protocol "K=3 WORKERS=2 ROUNDS=3 NODES=1 SLOW=1" onepeer "R4 R5"
-    check protocol "K=4 WORKERS=3 ROUNDS=2" "exp" "R1 R2"
+    check protocol "K=3 WORKERS=2 ROUNDS=4 EVAL_EVERY=2 STOP=1" "ring onepeer" "R1 R3"
+    check protocol "K=4 WORKERS=2 ROUNDS=4" "ring" "R1 R5" R2
+    check protocol "K=4 WORKERS=2 ROUNDS=4" "onepeer" "R1 R2 R5"
+    check protocol "K=4 WORKERS=2 ROUNDS=4" "exp" "R1 R2" R5
+    check protocol "K=3 WORKERS=3 ROUNDS=2 EVAL_EVERY=2" onepeer "S1 R1 R3"
+    check protocol "K=4 WORKERS=2 ROUNDS=2 NODES=4 SHIFTS=3" ring R4
+    check protocol "K=3 WORKERS=2 ROUNDS=3 NODES=3 SHIFTS=2 SLOW=1" onepeer R5
+    check protocol "K=4 WORKERS=3 ROUNDS=2" exp "R1 R2"
     check protocol "K=3 WORKERS=3 ROUNDS=3 SLICED=1 PIECES=3 EVAL_EVERY=2" "ring" "R6 L1 L2 L3 L4"
     check protocol "K=3 WORKERS=2 ROUNDS=4 SLICED=1 PIECES=2 EVERY=2 AWAITS=1 EVAL_EVERY=2" "ring" "R6 VERDICT"
     check protocol "K=2 WORKERS=2 ROUNDS=2 TEAMS=1 PIECES=2 PARTS=2 LOCAL=2 EVAL_EVERY=2" ring "T1 T2 T3 R1 R3"
     check protocol "K=2 WORKERS=3 ROUNDS=1 TEAMS=1 PIECES=2 PARTS=3" ring "T1 T2 T3"
     check protocol "K=3 WORKERS=2 ROUNDS=3 COPIES=1" onepeer "C1 C2 C3"
-    check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 NODES=1" ring "C3 C4"
+    check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 NODES=3 SHIFTS=2" ring C4
     check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 SLICED=1 PIECES=2" ring "C1 C2 C3 L1"
     progress protocol "K=3 WORKERS=2 ROUNDS=3 SLICED=1 PIECES=2" onepeer
     progress protocol "K=2 WORKERS=2 ROUNDS=2 TEAMS=1 PIECES=2 PARTS=2" onepeer

@@ -187,7 +187,7 @@ static void checkpoint_open(int t)
     now.copies_left = K;
     now.busy = 1;
 #if NODES
-    memcpy(now.shot_visits, now.visits, K);
+    memcpy(now.shot_visits, now.visits, NODES);
 #endif
 }
 
@@ -225,14 +225,14 @@ static void begin_population(int t, int stopped)
     now.slot_eval[slot_of(t)] = index;
 }
 
-/* Token a visits node (a + shift) % K in this round. */
+/* Token a visits a node of its own in this round. */
 static void plan_population(int t, int shift)
 {
     int end = now.end == t;
     if (now.end < t)
         return;
     for (int a = 0; a < K; a++) {
-        int i = slot_of(t) * K + a, node = (a + shift) % K;
+        int i = slot_of(t) * K + a, node = (a + shift) % (NODES ? NODES : 1);
         now.slot_node[i] = end ? NOBODY : node;
 #if NODES
         now.slot_after_token[i] = NOBODY;
@@ -404,7 +404,7 @@ static void look_at_copies(void)
         if (now.copy[a] != X(now.shot_round))
             wrong("a file is written of copies that are not all of one x^t");
 #if NODES
-    for (int node = 0; node < K; node++)
+    for (int node = 0; node < NODES; node++)
         if (now.node_copy[node] != now.shot_visits[node] + 1)
             wrong("a file is written with a node's row of another round");
 #endif

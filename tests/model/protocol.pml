@@ -17,8 +17,9 @@
  *
  *     K tokens, WORKERS, ROUNDS, EVERY (--mix-every), SLOTS and RECORDS of planner.h and
  *     evaluation.h, EVAL_EVERY (0: at the end alone), BLOCKS of an evaluation, AWAITS a verdict,
- *     STOP (a user's stop at any time), NODES (momentum at the nodes, R4), COPIES (checkpoints),
- *     LOCAL steps of a visit, SLICED, TEAMS with PARTS, PIECES: slices, or ranges of an update
+ *     STOP (a user's stop at any time), NODES with momentum (0: tokens keep theirs), which
+ *     tokens visit in one of SHIFTS ways a round, COPIES (checkpoints), LOCAL steps of a visit,
+ *     SLICED, TEAMS with PARTS, PIECES: slices, or ranges of an update
  *
  * OMIT: the rule of seq.h (S1, R1 to R6), slices.h (L1 to L4), teams.h (T1 to T3), checkpoint.h (C1
  * to C5) that is left out; R5mix asks only for 2(t-R)+1. Of evaluation.h: VERDICT, the second half
@@ -40,8 +41,8 @@ byte end = 255;                         /* the round that the run ends in, once 
 bool is_over;
 #if NODES
 byte slot_after_token[SLOTS * K], slot_after_phase[SLOTS * K], slot_visit[SLOTS * K];
-byte last_token[K] = 255, last_phase[K], visits[K];
-byte node_row[K] = 1;                   /* 1 + visits that it has seen, 0 while it is written */
+byte last_token[NODES] = 255, last_phase[NODES], visits[NODES];
+byte node_row[NODES] = 1;               /* 1 + visits that it has seen, 0 while it is written */
 #endif
 
 /* The evaluation. record, mean, part: 1 + the evaluation that it belongs to, 0 while written. */
@@ -57,7 +58,7 @@ byte slot_copies[SLOTS], slot_opened[SLOTS], opened, shot_round, reported, copie
 byte copy[K], wake = 1, workers_left = WORKERS;
 bool busy, over;
 #if NODES
-byte mark[K], node_copy[K], shot_visits[K];
+byte mark[NODES], node_copy[NODES], shot_visits[NODES];
 #endif
 #endif
 
@@ -86,10 +87,10 @@ inline run_plan()
     if
     :: shift = 0
     :: shift = 1
-#if K > 2
+#if SHIFTS > 2
     :: shift = 2
 #endif
-#if K > 3
+#if SHIFTS > 3
     :: shift = 3
 #endif
     fi;
@@ -400,7 +401,7 @@ proctype writer()
         :: c_expr { HAS_WORK } ->
 #if NODES
             do
-            :: node < K ->
+            :: node < NODES ->
                 c_code { Pwriter->opens = now.opened; Pwriter->seen = now.mark[Pwriter->node];
                          Pwriter->ok = copy_node_look(Pwriter->node, Pwriter->opens, 0); };
                 COPY_NODE(Pwriter);

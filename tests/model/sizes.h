@@ -33,6 +33,12 @@
 #ifndef NODES
 #define NODES 0
 #endif
+#ifndef SHIFTS
+#define SHIFTS NODES
+#endif
+#ifndef BUFFER
+#define BUFFER 2
+#endif
 #ifndef COPIES
 #define COPIES 0
 #endif

@@ -10,9 +10,6 @@
  * EPOCH (the epoch is read after the last look, just before sleeping), END (the end wakes nobody),
  * ANOTHER (nobody is woken for a second task: that is for speed, so nothing may fail)           */
 #include "sizes.h"
-#ifndef BUFFER
-#define BUFFER 2
-#endif
 
 byte memory[K + 4];
 byte store_place[WORKERS * BUFFER], store_value[WORKERS * BUFFER], waits[WORKERS];
