@@ -145,6 +145,11 @@ int classic(void)
     for (int i = 0; i < n; i++) {
         struct result got = explorer_run(&program[i].p);
         bool right = (got.wrong != NULL) == program[i].seen;
+        if (!program[i].p.thread[3]) {  /* small enough for all orders of steps: the same answer */
+            explorer_reduces = false;
+            right &= (explorer_run(&program[i].p).wrong != NULL) == program[i].seen;
+            explorer_reduces = true;
+        }
         bad += !right;
         executions += got.executions;
         printf("%-5s %-38s %-8s %8llu executions\n", right ? "ok" : "WRONG", program[i].p.name,

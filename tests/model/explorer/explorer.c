@@ -57,6 +57,7 @@ static jmp_buf scheduler;
 static char *stacks;
 static const struct program *program;
 static const char *wrong;
+bool explorer_reduces = true;
 static bool cut;                        /* this execution is one that was explored already */
 
 static bool is_behind(int w, int a, int b) { return word[w].at[a] > word[w].at[b]; }
@@ -369,12 +370,15 @@ void explorer_wrong(const char *what)
 
 /* ---- sleeping ---- */
 
-/* The kernel compares under a lock that the waker takes too, hence the newest value. */
+/* The kernel compares under a lock that the waker takes too, hence the newest value; who was told
+ * that it is another one does not go back behind it.                                            */
 void explorer_futex_wait(const void *place, uint64_t value)
 {
     int w = word_of(place);
     step(WAITS, w);
-    if (word[w].message[word[w].order[word[w].n - 1]].value != value)
+    int newest = word[w].order[word[w].n - 1];
+    take_over(w, newest, memory_order_relaxed);
+    if (word[w].message[newest].value != value)
         return;
     thread[self].asleep = true;
     step(WAITS, w);
@@ -473,7 +477,7 @@ static void schedule(void)
         }
         int taken = choose(n), next = list[taken];
         for (int i = 0; i < taken; i++)
-            sleeping[list[i]] = true;
+            sleeping[list[i]] = explorer_reduces;
         for (int i = 0; i < n_threads; i++)
             sleeping[i] = sleeping[i] && i != next && commute(&thread[i], &thread[next]);
         self = next;

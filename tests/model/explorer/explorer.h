@@ -42,6 +42,9 @@ struct result {
 /* Explores all executions of a program, or up to the first that goes wrong. */
 struct result explorer_run(const struct program *p);
 
+/* false: runs all orders of steps, also those that lead to the same. */
+extern bool explorer_reduces;
+
 /* For programs. Something of data that is not atomic; `what` is named in errors. */
 void explorer_read(const void *data, const char *what);
 void explorer_write(const void *data, const char *what);
@@ -64,7 +67,8 @@ void explorer_weaken(int site, enum explorer_order to);      /* site -1: none */
 
 /* The programs of a part of the engine; one without a name ends them. */
 extern const struct program programs_of_seq[], programs_of_sleep[], programs_of_slices[],
-    programs_of_teams[], programs_of_evaluation[], programs_of_checkpoint[];
+    programs_of_teams[], programs_of_evaluation[], programs_of_checkpoint[],
+    programs_of_watchdog[];
 
 int classic(void);                      /* how many classic programs gave another answer */
 
