@@ -158,7 +158,8 @@ struct tsgd_summary {
     double test_loss;           /* of xbar at the end, also with "validation"; NaN for quadratics */
     double test_accuracy;
     double wall_seconds;        /* of the whole training, also before "resume" */
-    double samples_per_second;  /* since create, over the time in which there was more than evaluation to do */
+    double samples_per_second;  /* of this process, over the time in which there was more than
+                                 * evaluation to do */
     double share_step;          /* shares of the workers' time; they sum to 1 */
     double share_mix;
     double share_eval;
@@ -187,7 +188,7 @@ struct tsgd_info {
     uint64_t split_hash;            /* XXH3-64, as in split files; 0 without data */
     uint64_t init_hash;             /* XXH3-64 of the floats that "init" gave; 0 without it */
     uint64_t resumed_round;         /* of the checkpoint that "resume" names; 0 without it */
-    uint64_t resumed_pass;          /* of a search: that this round is of; else 1, or 0 without it */
+    uint64_t resumed_pass;          /* of a search: the pass that it is of; of a run 1 */
     const char *cpu;                /* the processor's name */
     const char *kernels;            /* BLIS's kernel set */
 };
@@ -386,11 +387,12 @@ enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_tra
 /* NULL is fine. */
 void tsgd_tune_free(struct tsgd_tune *t);
 
-/* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote, or of the mean
- * of the tokens in a checkpoint of a run, on the test samples of `data`; in the calling thread alone. data, data_dir (may be NULL) and seed are as the
- * settings of these names; the file says which model it holds. TSGD_EINVAL: there are no such data,
- * or that is no network, or one for other data. TSGD_EIO, TSGD_EFORMAT: the file or the data,
- * named. TSGD_ENOMEM. On error *out is not to be used.                                          */
+/* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote, or of the
+ * mean of the tokens in a checkpoint of a run, on the test samples of `data`; in the calling thread
+ * alone. data, data_dir (may be NULL) and seed are as the settings of these names; the file says
+ * which model it holds. TSGD_EINVAL: there are no such data, or that is no network, or one for
+ * other data, or a checkpoint of a search. TSGD_EIO, TSGD_EFORMAT: the file or the data, named.
+ * TSGD_ENOMEM. On error *out is not to be used.                                                 */
 struct tsgd_evaluated {
     char model[64];
     uint64_t parameters, test_samples;

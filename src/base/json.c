@@ -92,7 +92,8 @@ static bool add_code(struct reader *r)
         bool pair = r->end - r->at >= 2 && r->at[0] == '\\' && r->at[1] == 'u';
         r->at += pair ? 2 : 0;
         low = pair ? hex(r) : -1;
-        code = low >= 0xdc00 && low < 0xe000 ? 0x10000 + ((code - 0xd800) << 10) + low - 0xdc00 : -1;
+        code = low >= 0xdc00 && low < 0xe000 ?
+            0x10000 + ((code - 0xd800) << 10) + low - 0xdc00 : -1;
     }
     if (code <= 0 || (code >= 0xdc00 && code < 0xe000))
         return wrong(r, "no character behind \\u") != NULL;

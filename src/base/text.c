@@ -32,8 +32,8 @@ bool tsgd_parse_double(const char *text, double *out)
     return true;
 }
 
-/* The least code that needs n bytes keeps out longer forms of shorter ones; the surrogates U+D800 to
- * U+DFFF and what is beyond U+10FFFF are no characters.                                         */
+/* The least code that needs n bytes keeps out longer forms of shorter ones; the surrogates U+D800
+ * to U+DFFF and what is beyond U+10FFFF are no characters.                                      */
 size_t tsgd_utf8(const char *text, size_t most)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

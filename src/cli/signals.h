@@ -4,8 +4,8 @@
 #ifndef TSGD_CLI_SIGNALS_H
 #define TSGD_CLI_SIGNALS_H
 
-/* `stop` and `ask` (NULL: SIGUSR1 does nothing) are called from the signal handler: they may store a
- * flag and no more.                                                                             */
+/* `stop` and `ask` (NULL: SIGUSR1 does nothing) are called from the signal handler: they may store
+ * a flag and no more.                                                                           */
 void tsgd_signals_catch(void (*stop)(void *), void (*ask)(void *), void *what);
 void tsgd_signals_release(void);
 

@@ -223,8 +223,9 @@ done:
 static const char about[] =
     "Trains all combinations of the settings in FILE, some at a time in one process, from data "
     "that are loaded once. What FOLDER has already stays: after a kill, or with more values, the "
-    "same command makes the runs that are missing, and goes on with those that were under way. --dry-run lists the runs, with memory and "
-    "expected time; combinations that cannot be are all told before anything starts.\n";
+    "same command makes the runs that are missing, and goes on with those that were under way. "
+    "--dry-run lists the runs, with memory and expected time; combinations that cannot be are all "
+    "told before anything starts.\n";
 
 static const char closing[] =
     "# The file\n"

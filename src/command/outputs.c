@@ -96,7 +96,8 @@ enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct 
     const struct named file[] = {       /* what is written, then what is read */
         {"--log", log_file(s)}, {"--save", s->save}, {"--save-split", s->save_split},
         {"--trace", s->trace}, {"--checkpoint", s->checkpoint},
-        {"--config", s->config}, {"--resume", s->resume}, {"--split", s->split}, {"--init", s->init},
+        {"--config", s->config}, {"--resume", s->resume}, {"--split", s->split},
+        {"--init", s->init},
         {"--availability-trace", s->availability_trace}, {"--topology", graph_file(s)},
     };
     for (size_t i = 0; i < OUTPUTS; i++)

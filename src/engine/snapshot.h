@@ -36,7 +36,7 @@ struct tsgd_snapshot {
     uint32_t tokens, nodes, populations;
     size_t dim, stride;
     const struct tsgd_rule *rule;       /* names the rows */
-    float *exchanged[TSGD_MAX_ROWS], *own[TSGD_MAX_ROWS];   /* [tokens][stride], as many as it has */
+    float *exchanged[TSGD_MAX_ROWS], *own[TSGD_MAX_ROWS];   /* [tokens][stride], each that it has */
     float *node;                /* [nodes][stride]; NULL: the rule keeps none */
     double *loss;               /* [tokens] summed since the last evaluation */
     uint64_t *diverged;         /* [populations] (struct pop), or UINT64_MAX */

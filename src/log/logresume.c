@@ -37,7 +37,7 @@ static bool stays(const struct copying *c, const json_t *line)
            (round == info->resumed_round && round % info->resolved->eval_every == 0);
 }
 
-/* A line that ends, and is one of the log's; what a killed run or a loss of power has left of others
+/* Only lines that end, and are a log's; what a killed run or a loss of power has left of others
  * goes.                                                                                         */
 static enum tsgd_status copy_line(struct copying *c, const struct tsgd_lines *l,
                                   struct tsgd_error *err)
@@ -56,8 +56,8 @@ static enum tsgd_status copy_line(struct copying *c, const struct tsgd_lines *l,
     return TSGD_OK;
 }
 
-/* Evaluations of a run up to the checkpoint. Those of a search are not counted: candidates that have
- * diverged have fewer.                                                                          */
+/* Evaluations of a run up to the checkpoint. Those of a search are not counted: candidates that
+ * have diverged have fewer.                                                                     */
 static enum tsgd_status check_count(const struct copying *c, const struct tsgd_command *command,
                                     struct tsgd_error *err)
 {

@@ -107,7 +107,8 @@ static bool parse_digits(const char *digits, uint64_t *out)
 }
 
 /* Compares the checksum with that of the bytes. */
-static enum tsgd_status check_seal(struct tsgd_tensor_file *s, const char *path, struct tsgd_error *err)
+static enum tsgd_status check_seal(struct tsgd_tensor_file *s, const char *path,
+                                   struct tsgd_error *err)
 {
     enum { CHUNK = 1 << 18 };
     enum tsgd_status st = TSGD_OK;

@@ -331,5 +331,5 @@ SETTING(isa, "isa", TEXT, "NAME", ANYTHING, UNSET("the widest that the CPU has")
         "rounding")
 SETTING(config, "config", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_MACHINE, PROGRAM, OUTPUT,
         TRAIN | TUNE,
-        "read settings from FILE, which may be a pipe: lines name = value, or the log of an earlier "
-        "run; what the command line says wins, also --NAME= (back to the default) and --FLAG=false")
+        "read settings from FILE, also a pipe: lines name = value, or the log of an earlier run; "
+        "what the command line says wins, also --NAME= (back to the default) and --FLAG=false")
