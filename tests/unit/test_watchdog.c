@@ -5,10 +5,14 @@
  * fast the machine is.                                                                          */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -557,6 +561,85 @@ Test(stall, a_log_that_nobody_reads_is_told_of)
     cr_expect(strstr(text, "telesgd: nothing has moved for 0.2 s\n  token ") == text, "%s", text);
     cr_expect(strstr(text, "(R3)\n") && strstr(text, "  an evaluation is not over, round 2"), "%s",
               text);
+}
+
+/* The hash of the state after the run of a log. */
+static const char *hash_of(const char *path)
+{
+    return json_string_value(json_object_get(last_line(parse_lines(read_file(path))),
+                                             "state_hash"));
+}
+
+/* The second thread of a process, which is worker 1; 0: it has not three of them yet. */
+static pid_t second_thread(pid_t process)
+{
+    char path[64];
+    pid_t least = 0;
+    int n = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process);
+    DIR *d = opendir(path);
+    cr_assert(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        pid_t id = (pid_t)atoi(e->d_name);
+        n += id > 0;
+        least = id > process && (!least || id < least) ? id : least;
+    }
+    closedir(d);
+    return n == 3 ? least : 0;
+}
+
+/* Whether the text is told within five times the time after which the watchdog speaks. */
+static bool is_told(int err, const char *wanted)
+{
+    char text[TEXT] = "";
+    size_t used = 0;
+    struct pollfd p = {.fd = err, .events = POLLIN};
+    while (!strstr(text, wanted) && poll(&p, 1, 500) == 1) {
+        ssize_t n = read(err, text + used, TEXT - 1 - used);
+        if (n <= 0)
+            return false;
+        used += (size_t)n;
+        text[used] = 0;
+    }
+    return strstr(text, wanted) != NULL;
+}
+
+/* Worker 1 is stopped by the system, in the middle of whatever it does. In a step it holds the
+ * others up, and is told of. Asleep or between two tasks it does not: then it goes on, and is
+ * stopped again; the run is long enough for ten times.                                          */
+Test(stall, a_thread_that_is_stopped_is_named_and_goes_on_to_the_same_bits)
+{
+    static const char words[] = "train --data digits --model mlp:1024 --batch 256 --nodes 9 "
+                                "--active 4 --rounds 400 --eval-every 400 --threads 2 "
+                                "--step-parts 1 --stall-seconds 0.1 --force" QUIET " --log ";
+    char text[400];
+    int err[2];
+    pid_t thread;
+    bool named = false;
+    snprintf(text, sizeof text, "%s%s", words, "calm");
+    struct result r = run(text);
+    expect_code(&r, 0);
+    snprintf(text, sizeof text, "%s%s", words, "stopped");
+    cr_assert(pipe(err) == 0);
+    pid_t child = start(open("/dev/null", O_WRONLY), err[1], RLIM_INFINITY, text);
+    close(err[1]);
+    while (!(thread = second_thread(child)))
+        usleep(1000);
+    for (int i = 0; i < 20 && !named; i++) {
+        usleep(20000);
+        if (ptrace(PTRACE_SEIZE, thread, NULL, NULL) != 0) {
+            cr_assert(errno == EPERM, "the run was over before its thread was caught in a step");
+            kill(child, SIGKILL);
+            cr_skip_test("threads may not be traced here");
+        }
+        cr_assert(ptrace(PTRACE_INTERRUPT, thread, NULL, NULL) == 0);
+        cr_assert(waitpid(thread, NULL, __WALL) == thread);
+        named = is_told(err[0], "  worker 1: the ");
+        cr_assert(ptrace(PTRACE_DETACH, thread, NULL, NULL) == 0);
+    }
+    cr_expect(named);
+    cr_expect(code_of(child) == 0);
+    cr_expect_str_eq(hash_of("stopped"), hash_of("calm"));
 }
 
 Test(stall, a_search_is_watched_too)
