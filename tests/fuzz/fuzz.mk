@@ -9,6 +9,7 @@ $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS) ; $(call link,-linih -fsanit
 $(B)/replay: $(B)/tests/fuzz/replay.o $(call obj,tests/fuzz/fuzz_*.c) $(FUZZ_PARTS) ; $(call link,-linih $(FUZZ_WRAP))
 $(B)/tests/fuzz/fuzz_%.o: tests/fuzz/fuzz_%.c $(B)/flags
 	$(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) $(if $(LIBFUZZER),,-DLLVMFuzzerTestOneInput=fuzz_$*) -c $< -o $@
+$(B)/src/base/mem.o: private CPP += $(if $(filter fuzz,$(VARIANT)),-DTSGD_EXACT_MEMORY)
 $(B)/src/command/main_part.o: $(B)/src/command/main.o ; $(call say,rename    )objcopy --redefine-sym main=tsgd_main $< $@
 
 NEED_FUZZ = $(NEED_CLANG) libclang-rt-14-dev llvm

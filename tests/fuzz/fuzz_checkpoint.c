@@ -3,14 +3,17 @@
  * is a byte that chooses the run; a byte that chooses what is done with the file:
  *   bit 0   the checksum stays as it was: a file that has changed must be refused
  *   bit 1   parameters to start from (--init) in place of a checkpoint to go on from
- * then words KEY=VALUE for the metadata, up to a line "---"; then changes of the bytes behind the
- * header: where (two bytes, the lower one first), how many (one), and the bytes themselves.     */
+ * then words up to a line "---": KEY=VALUE for the metadata, TENSOR=INDEX:NUMBER for an element;
+ * then changes of the bytes behind the header: where (two bytes, the lower one first), how many
+ * (one), and the bytes themselves.                                                              */
 #include "base/hash.h"
 #include "fuzz/fuzz.h"
 #include "telesgd.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +26,7 @@ static const char *const runs[] = {
     "data=digits subset=40 model=logistic active=2 batch=3 validation=0.2 eval-every=2",
     "model=quadratic dim=3 method=gt lr=0.01 eval-every=1",
     "model=quadratic dim=2 method=d2 lazy=true local-steps=1 schedule=cosine",
-    "model=quadratic dim=2 active=3 link-cost=slow-links:0.5 port=serial "
-    "compute-seconds=1:lognormal:1",
+    "model=quadratic dim=2 active=3 link-cost=slow-links:0.5 compute-seconds=1:lognormal:1",
     "model=quadratic dim=2 method=momentum-tracking momentum=0.5 topology=complete",
     "model=quadratic dim=2 active=2 samples=12 mix-every=2 gossip=slices",
 };
@@ -93,6 +95,26 @@ static void make_base(size_t number)
     memcpy(b->bytes, file, b->n);
 }
 
+/* "1:5": element 1 becomes 5. */
+static void change_number(uint8_t *data, const json_t *entry, const char *text)
+{
+    const char *type = json_string_value(json_object_get(entry, "dtype"));
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    size_t from = (size_t)json_integer_value(json_array_get(offsets, 0));
+    size_t bytes = (size_t)json_integer_value(json_array_get(offsets, 1)) - from;
+    size_t width = strstr(type, "64") ? 8 : 4;
+    char *number;
+    unsigned long long index = strtoull(text, &number, 10);
+    if (*number != ':' || bytes < width)
+        return;
+    uint8_t *at = data + from + index % (bytes / width) * width;
+    double real = strtod(number + 1, NULL);
+    float single = fabs(real) <= FLT_MAX ? (float)real : INFINITY;
+    uint64_t whole = strtoull(number + 1, NULL, 10);
+    const void *value = *type == 'I' ? (void *)&whole : width == 8 ? (void *)&real : &single;
+    memcpy(at, value, width);
+}
+
 /* The header of the base with other metadata, into `file`; the file's size. */
 static size_t with_words(uint8_t *file, const struct base *b, const struct fuzz_words *words)
 {
@@ -103,12 +125,16 @@ static size_t with_words(uint8_t *file, const struct base *b, const struct fuzz_
         return b->n;
     json_t *header = json_loadb((const char *)b->bytes + 8, length, 0, NULL);
     json_t *meta = json_object_get(header, "__metadata__");
+    uint8_t *data = file + 8 + length;
     for (size_t i = 0; i < words->n; i++) {
         char *equals = strchr(words->word[i], '=');
         if (!equals)
             continue;
         *equals = 0;
-        if (!strcmp(words->word[i], "telesgd.xxh3"))
+        const json_t *entry = json_object_get(header, words->word[i]);
+        if (json_object_get(entry, "dtype"))
+            change_number(data, entry, equals + 1);
+        if (entry || !strcmp(words->word[i], "telesgd.xxh3"))
             continue;
         /* Leaves what is not UTF-8 as it was. */
         json_object_set_new(meta, words->word[i], json_string(equals + 1));
@@ -118,10 +144,10 @@ static size_t with_words(uint8_t *file, const struct base *b, const struct fuzz_
     uint64_t written = (strlen(text) + 7) / 8 * 8;
     size_t rest = b->n - 8 - length;
     MUST(8 + written + rest <= MOST);
+    memmove(file + 8 + written, data, rest);
     memset(file + 8, ' ', written);
     memcpy(file, &written, sizeof written);
     memcpy(file + 8, text, strlen(text));
-    memcpy(file + 8 + written, b->bytes + 8 + length, rest);
     free(text);
     json_decref(header);
     return 8 + written + rest;

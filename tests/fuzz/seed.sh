@@ -91,6 +91,13 @@ printf '\0\1---\n\3\0\1z' > checkpoint/damaged
 printf '\1\2' > checkpoint/init
 printf '\0\2' > checkpoint/init-quadratic
 printf '\0\0telesgd.round=5\n---\n' > checkpoint/round
+printf '\0\0telesgd.holder=1:5\n' > checkpoint/bound-holder
+printf '\4\0telesgd.clock_at=2:5\n' > checkpoint/bound-clock-at
+printf '\1\0telesgd.visits=0:4294967295\n' > checkpoint/bound-visits
+printf '\2\0telesgd.diverged=0:17179869189\n' > checkpoint/bound-diverged
+printf '\6\0telesgd.samples=0:18446744073709551615\n' > checkpoint/bound-samples
+printf '\1\0telesgd.evaluated=0:18446744073709551615\ntelesgd.loss=1:1e308\n' > checkpoint/bound-loss
+printf '\4\0telesgd.clock_idle=1:-1e308\ntelesgd.clock_port=1:inf\n' > checkpoint/bound-clock
 printf '\1\0telesgd.seconds=0.5\n---\n\40\0\4\1\2\3\4' > checkpoint/bytes
 
 # ---- sweeps ----
