@@ -92,14 +92,13 @@ if [ "$size" = full ]; then
     check protocol "K=4 WORKERS=2 ROUNDS=4" "ring" "R1 R5" R2
     check protocol "K=4 WORKERS=2 ROUNDS=4" "onepeer" "R1 R2 R5"
     check protocol "K=4 WORKERS=2 ROUNDS=4" "exp" "R1 R2" R5
-    check protocol "K=3 WORKERS=3 ROUNDS=2 EVAL_EVERY=2" onepeer "S1 R1 R3"
+    check protocol "K=2 WORKERS=3 ROUNDS=2 EVAL_EVERY=2" ring "S1 R1 R3"
     check protocol "K=4 WORKERS=2 ROUNDS=2 NODES=4 SHIFTS=3" ring R4
     check protocol "K=3 WORKERS=2 ROUNDS=3 NODES=3 SHIFTS=2 SLOW=1" onepeer R5
-    check protocol "K=4 WORKERS=3 ROUNDS=2" exp "R1 R2"
-    check protocol "K=3 WORKERS=3 ROUNDS=3 SLICED=1 PIECES=3 EVAL_EVERY=2" "ring" "R6 L1 L2 L3 L4"
+    check protocol "K=2 WORKERS=3 ROUNDS=2 SLICED=1 PIECES=3 EVAL_EVERY=2" "ring" "R6 L1 L2 L3 L4"
     check protocol "K=3 WORKERS=2 ROUNDS=4 SLICED=1 PIECES=2 EVERY=2 AWAITS=1 EVAL_EVERY=2" "ring" "R6 VERDICT"
     check protocol "K=2 WORKERS=2 ROUNDS=2 TEAMS=1 PIECES=2 PARTS=2 LOCAL=2 EVAL_EVERY=2" ring "T1 T2 T3 R1 R3"
-    check protocol "K=2 WORKERS=3 ROUNDS=1 TEAMS=1 PIECES=2 PARTS=3" ring "T1 T2 T3"
+    check protocol "K=2 WORKERS=3 ROUNDS=1 TEAMS=1 PIECES=2 PARTS=2" ring "T1 T2 T3"
     check protocol "K=3 WORKERS=2 ROUNDS=3 COPIES=1" onepeer "C1 C2 C3"
     check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 NODES=3 SHIFTS=2" ring C4
     check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 SLICED=1 PIECES=2" ring "C1 C2 C3 L1"
