@@ -262,7 +262,7 @@ step_run:                               /* tokens.c, tsgd_step_run */
 #if COPIES && NODES
     c_code { w->node = node_of(w->id, w->t); w->opens = now.slot_opened[slot_of(w->t)]; };
     if
-    :: node != 255 ->
+    :: opens && node != 255 ->
         c_code { w->seen = now.mark[w->node]; w->ok = copy_node_look(w->node, w->opens, 1); };
         COPY_NODE(Pworker);
         if

@@ -111,7 +111,7 @@ static void opens(void)
 static void looks_for_a_fold(void)
 {
     uint64_t w = tsgd_seq_load(&measured.folded), folded = tsgd_seq_phase(w);
-    if (tsgd_seq_busy(w) || folded >= 2 || !tsgd_fold_ready(&e, 0, folded, NULL) ||
+    if (tsgd_seq_busy(w) || folded >= 2 || !tsgd_fold_ready(&e, 0, folded) ||
         !tsgd_seq_claim(&measured.folded, folded))
         return;
     explorer_read(&measured.record[0], "a record is filled while it is in use");

@@ -59,8 +59,7 @@ static void steps(uint32_t a, uint64_t t)
 static void looks_for_a_slice(void)
 {
     uint64_t slice = atomic_load_explicit(&sliced.next_slice, memory_order_relaxed);
-    if (slice < sliced.slices && tsgd_slice_ready(&l, 0, slice, NULL) &&
-        tsgd_slice_claim(&l, 0, slice))
+    if (slice < sliced.slices && tsgd_slice_ready(&l, 0, slice) && tsgd_slice_claim(&l, 0, slice))
         tsgd_slice_run(&l, &worker[explorer_self()], 0, slice);
 }
 
