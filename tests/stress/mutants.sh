@@ -71,7 +71,7 @@ mutant slices-unordered src/engine/slices.c 's/1, memory_order_acq_rel/1, memory
 mutant slice-twice src/engine/slices.c 's/next_slice, \&slice, slice \+ 1,/next_slice, \&slice, slice,/' stress_handoff '100 1' stress tsan
 mutant mixed-alone-too src/engine/tokens.c 's/if \(s->sliced\) /if (0) /' stress_handoff '100 1' stress tsan
 mutant mean-buffers src/engine/evaluation.c 's/b == 0 \&\& i >= 2 \&\&/0 \&\& i >= 2 \&\&/' stress_handoff '100 1' stress tsan
-mutant records-reused src/engine/evaluation.c 's/evals < RECORDS \? 0 :/evals < (1u << 30) ? 0 :/' stress_handoff '100 1' stress tsan
+mutant records-reused src/engine/evaluation.h 's/evals < RECORDS \? 0 :/evals < (1u << 30) ? 0 :/' stress_handoff '100 1' stress tsan
 mutant blocks-unordered src/engine/evaluation.c 's/1, memory_order_acq_rel/1, memory_order_relaxed/' stress_handoff '20 1' tsan
 mutant stage-opened-relaxed src/engine/teams.c 's/word, memory_order_release/word, memory_order_relaxed/' stress_handoff '20 1' tsan
 mutant part-claimed-relaxed src/engine/teams.c 's/memory_order_acquire, memory_order_relaxed/memory_order_relaxed, memory_order_relaxed/' stress_handoff '20 1' tsan
