@@ -87,7 +87,7 @@ both() { cat "$seeds/log"; echo ===; cat "$seeds/tune"; echo ===; cat "$seeds/qu
 
 # ---- checkpoints ----
 for run in 0 1 2 3 4 5 6; do printf "\\$run\\0" > checkpoint/run-$run; done
-printf '\0\1---\n\3\0\1z' > checkpoint/damaged
+printf '\0\1---\n\3\0\1z' > checkpoint/bound-damaged
 printf '\1\2' > checkpoint/init
 printf '\0\2' > checkpoint/init-quadratic
 printf '\0\0telesgd.round=5\n---\n' > checkpoint/round
