@@ -534,7 +534,7 @@ Test(repeat, a_split_that_has_changed_is_noticed)
     cr_assert(remove("m") == 0);
     r = run("train --config l --log m --save-split q --save s" QUIET);
     expect_code(&r, 2);
-    cr_expect(strstr(r.err, "--split: 'p' has changed since the run that --config repeats"), "%s",
+    cr_expect(strstr(r.err, "--split: 'p' has changed since the run that is repeated"), "%s",
               r.err);
     cr_expect(count_files() == 2, "something was written");
     r = run("train --config l --dry-run");
@@ -576,7 +576,7 @@ Test(repeat, parameters_that_have_changed_are_noticed)
         strcat(words, " --log m");
         r = run(words);
         expect_code(&r, 2);
-        cr_expect(strstr(r.err, "--init: 'x' has changed since the run that --config repeats"),
+        cr_expect(strstr(r.err, "--init: 'x' has changed since the run that is repeated"),
                   "%s", r.err);
         cr_expect(count_files() == 2, "something was written");
         strcat(words, " --init x");
