@@ -21,6 +21,7 @@
 #include "method/method.h"
 #include "program.h"
 #include "scenario/rate.h"
+#include "sim/settings.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
 
@@ -523,6 +524,36 @@ Test(watchdog, a_process_that_is_stopped_does_not_stand_still, .timeout = 60)
     usleep(700000);
     let_go();
     cr_expect(code_of(child) == 0);
+}
+
+/* ---- the library ---- */
+
+/* Steps that take many of the watchdog's shortest slices. */
+static void train_slowly(tsgd_stall_fn *told_of, void *user)
+{
+    struct tsgd_run *run;
+    struct tsgd_error err;
+    const struct tsgd_settings *slow = settings_of(
+        "data=digits model=mlp:2048,2048 batch=1024 nodes=1 active=1 rounds=2 threads=1 "
+        "step-parts=1 stall-seconds=1e-6");
+    cr_assert(tsgd_run_create(&run, slow, &err) == TSGD_OK, "%s", err.text);
+    if (told_of)
+        tsgd_run_on_stall(run, told_of, user);
+    cr_expect(tsgd_run_train(run, NULL, NULL, NULL, &err) == TSGD_OK);
+    tsgd_run_free(run);
+}
+
+static void count_text(const char *text, void *user)
+{
+    *(int *)user += strstr(text, "\n  worker 0: ") != NULL;
+}
+
+Test(watchdog, a_caller_of_the_library_is_told_if_it_asks, .timeout = 120)
+{
+    int n = 0;
+    train_slowly(count_text, &n);
+    cr_expect(n > 0);
+    train_slowly(NULL, NULL);
 }
 
 /* ---- the program ---- */
