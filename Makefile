@@ -18,6 +18,8 @@
 #                   TARGETS="log cli": only these
 #   make lint       columns of C, and who includes whom
 #   make hardened   the built program has its guards of memory
+#   make analyze    clang-tidy and cppcheck; ends with no finding
+#   make coverage   which lines and branches of src the tests reach: build/coverage/coverage.html
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
@@ -40,6 +42,8 @@ OPT_clang := -O2
 # Delays between the steps of the protocol, at random, in the variants that look for races.
 OPT_stress := -O3 -g -DTSGD_JITTER
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DTSGD_JITTER
+# Counts of what ran: threads add to them at once, and -O1 keeps lines apart.
+OPT_coverage := -O1 -g --coverage -fprofile-update=atomic
 OPT_tsan := -O1 -g -fsanitize=thread -DTSGD_JITTER
 # What libFuzzer needs in all code, beside a sanitizer; -O1 keeps branches apart that it counts. The C
 # library's inline getc would read what MemorySanitizer has not seen being written.
@@ -111,7 +115,7 @@ $(B)/src/%.o: private CF += $(if $(filter release,$(VARIANT)),-Wframe-larger-tha
 $(B)/src/linalg/blocking.o: private CF += $(if $(filter asan fuzz,$(VARIANT)),-fno-sanitize=shift)
 # Guards cost a small network some percent here; kernels write where the caller says, and into sums of
 # a fixed number of lanes.
-$(simd): private CF += $(if $(filter release,$(VARIANT)),-fno-stack-protector -U_FORTIFY_SOURCE)
+$(simd): private CF += $(if $(filter release,$(VARIANT)),-fno-stack-protector -U_FORTIFY_SOURCE) $(if $(filter coverage,$(VARIANT)),-fprofile-update=single)
 # clang takes many minutes over convolutions with its sanitizers; gcc's look at them in `make check`.
 CF_SIMD = $(if $(LIBFUZZER),$(if $(filter %/conv %/conv_lanes %/conv_weights,$*),$(filter-out -fsanitize% -fno-sanitize%,$(CF)),$(CF)),$(CF))
 define SIMD
@@ -135,6 +139,7 @@ NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget locales python3-numpy
 NEED_CLANG := $(NEED_TEST) clang
 NEED_PAGE := $(NEED_BUILD) chromium nodejs
 NEED_MODEL := gcc libc6-dev spin
+NEED_ANALYZE := $(NEED_BUILD) clang-tidy cppcheck
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -158,6 +163,8 @@ deps-test: ; $(call install,$(NEED_TEST),to build and test telesgd)
 deps-clang: ; $(call install,$(NEED_CLANG),to build telesgd with clang)
 deps-page: ; $(call install,$(NEED_PAGE),to look at the page of telesgd report)
 deps-model: ; $(call install,$(NEED_MODEL),to check the models of the protocol)
+deps-coverage: ; $(call install,$(NEED_TEST) gcovr,to count what the tests of telesgd reach)
+deps-analyze: ; $(call install,$(NEED_ANALYZE),to look for bugs in the source of telesgd)
 deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 
 
@@ -226,6 +233,26 @@ build/model/explorer: $(wildcard tests/model/explorer/*.[ch] src/engine/*.[ch])
 
 # The checkers are tried on trees made up for them, and then look at this one.
 lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
+
+# ---- bugs that tools see in the source: .clang-tidy, .ci/cppcheck; and what tests do not reach ----
+TIDY := $(patsubst %.c,$(B)/%.tidy,$(wildcard src/*/*.c))
+LAST_ISA := $(lastword $(filter-out avx512,$(ISAS)))
+LOOK := $(filter-out -MMD -MP,$(CPP)) -std=c11 -DTSGD_REVISION='"$(REV)"'
+$(B)/%.tidy: %.c $(B)/%.o .clang-tidy
+	$(call say,clang-tidy )clang-tidy --quiet $< -- $(LOOK) $(ISA_$(firstword $(ISAS))) 2>/dev/null && touch $@
+$(B)/src/simd/%.tidy: src/simd/%.c $(B)/src/simd/%.$(LAST_ISA).o .clang-tidy
+	$(call say,clang-tidy )clang-tidy --quiet $< -- $(LOOK) $(ISA_$(LAST_ISA)) -DTSGD_ISA=$(LAST_ISA) 2>/dev/null && touch $@
+# Not where gcc's analyzer errs: what another file finds by name, a struct that moves to its owner.
+FANALYZE := $(filter-out src/base/file.c src/data/dataset.c src/topology/topology.c,$(wildcard $(patsubst %,src/%/*.c,base topology cli linalg log data method scenario)))
+$(B)/%.analyzed: %.c $(B)/%.o
+	$(call say,analyze   )$(CC) $(LOOK) $(ISA_$(firstword $(ISAS))) -O1 -fanalyzer -Werror -c $< -o /dev/null && touch $@
+fanalyzer: $(FANALYZE:%.c=$(B)/%.analyzed)
+.PHONY: cppcheck tidy fanalyzer analyze coverage counted
+cppcheck: ; cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,performance,portability -j2 -Iinclude -Isrc -D_GNU_SOURCE -D__x86_64__ -DTSGD_ISA=avx2 --suppressions-list=.ci/cppcheck --library=posix,gnu src
+tidy: $(TIDY)
+coverage: deps-coverage ; @$(MAKE) --no-print-directory VARIANT=coverage counted
+counted: $(B)/unit $(B)/telesgd ; tests/coverage.sh $(B)
+analyze: deps-analyze ; @$(MAKE) --no-print-directory cppcheck tidy fanalyzer
 
 # What was built is looked at, not the flags.
 hardened: $(B)/telesgd $(B)/libtelesgd.a ; CC='$(CC)' .ci/hardened $^

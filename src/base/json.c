@@ -42,7 +42,9 @@ static char peek(struct reader *r)
 {
     while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r'))
         r->at++;
-    return r->at < r->end ? *r->at : 0;
+    if (r->at == r->end)
+        return 0;
+    return *r->at;
 }
 
 static bool accept(struct reader *r, char c)
@@ -109,7 +111,9 @@ static bool add_code(struct reader *r)
 static bool add_escape(struct reader *r)
 {
     static const char *const names = "\"\\/bfnrt", *const meant = "\"\\/\b\f\n\r\t";
-    char c = r->at < r->end ? *r->at : 0;
+    char c = 0;
+    if (r->at < r->end)
+        c = *r->at;
     const char *name = c ? strchr(names, c) : NULL;
     if (!name && c != 'u')
         return wrong(r, "an unknown escape") != NULL;

@@ -2,6 +2,8 @@
 
 #include "base/format.h"
 
+#undef tsgd_fail
+
 enum tsgd_status tsgd_fail(struct tsgd_error *err, enum tsgd_status status, const char *format, ...)
 {
     if (err) {

@@ -10,6 +10,9 @@
  * sentence are as in the C locale.                                                              */
 enum tsgd_status tsgd_fail(struct tsgd_error *err, enum tsgd_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+#ifdef __clang_analyzer__               /* it does not look into another file */
+#define tsgd_fail(err, status, ...) (tsgd_fail((err), (status), __VA_ARGS__), (status))
+#endif
 
 /* Goes to the label `done`, which releases what was taken, if the call fails; its status is then in
  * the local `st`.                                                                               */

@@ -69,7 +69,7 @@ static void print_frame(const struct frame *f, const struct tsgd_plot *plot,
         bool told = row % 4 == 0 || row == HEIGHT - 1;
         fprintf(out, "%*s %c%.*s\n", MARGIN - 2,
                 told ? tsgd_unit_text(f->y.logarithmic ? pow(10, y) : y, m->unit, text[0]) : "",
-                told ? '+' : '|', f->width, f->cell + row * f->width);
+                told ? '+' : '|', f->width, f->cell + (ptrdiff_t)row * f->width);
     }
     fprintf(out, "%*s+", MARGIN - 1, "");
     for (int column = 0; column < f->width; column++)
@@ -89,8 +89,8 @@ static enum tsgd_status print_panel(const struct tsgd_plot *plot, const struct t
             plot->axis->title, tsgd_panel_range(&f.y, plot, panel) ? "" : ": nothing to draw");
     if (!(f.y.least <= f.y.most))
         return TSGD_OK;
-    TRY(TSGD_NEW(&f.cell, (size_t)(HEIGHT * f.width), "a plot", err));
-    memset(f.cell, ' ', (size_t)(HEIGHT * f.width));
+    TRY(TSGD_NEW(&f.cell, (size_t)HEIGHT * (size_t)f.width, "a plot", err));
+    memset(f.cell, ' ', (size_t)HEIGHT * (size_t)f.width);
     for (size_t g = 0; g < plot->n; g++) {
         const struct tsgd_series *s = &panel->series[g];
         f.from = s->n > 0 ? fmin(f.from, s->x[0]) : f.from;

@@ -19,8 +19,10 @@ static const struct tsgd_xaxis axes[] = {
 const struct tsgd_xaxis *tsgd_xaxis_find(const char *name)
 {
     size_t i = 0;
-    while (name && strcmp(axes[i].name, name))
-        assert(++i < sizeof axes / sizeof *axes);
+    while (name && strcmp(axes[i].name, name)) {
+        i++;
+        assert(i < sizeof axes / sizeof *axes);
+    }
     return &axes[i];
 }
 
@@ -54,7 +56,8 @@ struct tsgd_measure tsgd_measure_of(size_t metric)
     m.more_is_better = m.unit != TSGD_REAL;
     snprintf(m.title, sizeof m.title, "%s", name);
     for (char *c = m.title; *c && !norm; c++)
-        *c = *c == '_' ? ' ' : *c;
+        if (*c == '_')
+            *c = ' ';
     return m;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/human.h"
 #include "cli/table.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -126,6 +127,7 @@ static char *cell_text(const struct tsgd_sheet *s, size_t i)
 {
     char *text = NULL;
     size_t bytes;
+    assert(s->columns > 0);
     if (s->cell[i].text)
         return strdup(s->cell[i].text);
     FILE *f = open_memstream(&text, &bytes);
@@ -181,6 +183,7 @@ static void print_csv(const struct tsgd_sheet *s, bool headings, FILE *out)
     }
     if (headings)
         fputc('\n', out);
+    assert(s->columns > 0 || s->cells == 0);
     for (size_t i = 0; i < s->cells; i++) {
         const struct tsgd_sheet_column *c = &s->column[i % s->columns];
         const struct tsgd_sheet_cell *cell = &s->cell[i];
@@ -248,6 +251,7 @@ static enum tsgd_status print_latex(const struct tsgd_sheet *s, FILE *out, struc
         put_latex(out, s->column[i].heading);
         fputs(i + 1 < s->columns ? " & " : " \\\\\n\\midrule\n", out);
     }
+    assert(s->columns > 0 || s->cells == 0);
     for (size_t i = 0; i < s->cells; i++) {
         char *text = cell_text(s, i);
         if (!text)

@@ -27,7 +27,7 @@ static double normal(struct tsgd_rng *r)
     uint64_t word = tsgd_rng_u64(r);
     uint64_t pairs = (word & even) + (word >> 8 & even);
     int sum = (int)(pairs * 0x0001000100010001 >> 48);  /* the four sums of pairs, added up */
-    return (sum - 8 * 255 / 2) / sd;
+    return (sum - 4 * 255) / sd;
 }
 
 /* "64" is 1x1x64, "3x32x32" is itself. */

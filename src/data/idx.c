@@ -52,7 +52,8 @@ static enum tsgd_status open_file(struct reader *r, const struct origin *from, i
                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    const char *plain = tsgd_idx_files[2 * which], *gz = tsgd_idx_files[2 * which + 1];
+    const char *const *name = &tsgd_idx_files[(size_t)2 * (size_t)which];
+    const char *plain = name[0], *gz = name[1];
     bool found = false;
     if (from->memory) {
         TRY(set_path(r, from->dir, gz, err));

@@ -24,7 +24,7 @@ enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, struct tsgd_holding *ho
         a.seq = p;
         a.tally = (struct tsgd_tally *)(a.seq + tokens);
         a.row = (float *)(a.tally + tokens);
-        a.own = a.row + places * exchanged * tokens * a.stride;
+        a.own = a.row + (size_t)places * exchanged * tokens * a.stride;
     }
     *out = a;
     return TSGD_OK;

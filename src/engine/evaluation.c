@@ -204,7 +204,8 @@ static bool report_tokens(const struct evaluation *e, uint32_t q, struct tsgd_ev
 {
     const struct tsgd_problem *p = e->s->c.problem;
     uint32_t k = e->s->pop[q].c.k;
-    double value[TSGD_MOST_METRICS], mean[TSGD_MOST_METRICS] = {0}, worst[TSGD_MOST_METRICS];
+    double value[TSGD_MOST_METRICS], mean[TSGD_MOST_METRICS] = {0};
+    double worst[TSGD_MOST_METRICS] = {0};
     bool finite = true;
     for (uint32_t b = 0; b < k; b++) {
         struct tsgd_measure sum = add_up(e, q, 1 + b);

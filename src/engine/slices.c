@@ -18,7 +18,7 @@ enum { SLICE_BYTES = 256 << 10, FOR_EACH_WORKER = 4, GRAIN = 512 };
 static void divide(const struct state *s, uint32_t q, struct sliced_pop *p)
 {
     size_t dim = s->arena.dim, column = (size_t)s->pop[q].c.k * s->exchanged * sizeof(float);
-    size_t floats = dim / (FOR_EACH_WORKER * s->workers) + 1;
+    size_t floats = dim / ((size_t)FOR_EACH_WORKER * s->workers) + 1;
     floats = floats < SLICE_BYTES / column ? SLICE_BYTES / column : floats;
     p->slice_floats = s->workers == 1 ? dim : tsgd_round_up(floats, GRAIN);
     p->slices = (uint32_t)((dim - 1) / p->slice_floats + 1);

@@ -12,7 +12,7 @@ enum { POOL = 4096, NARROWEST = 16, WIDEST = 128 };
 
 static size_t pitch(uint32_t k)
 {
-    size_t width = POOL / k / NARROWEST * NARROWEST;
+    uint32_t width = POOL / k / NARROWEST * NARROWEST;
     return width < NARROWEST ? NARROWEST : width > WIDEST ? WIDEST : width;
 }
 
@@ -20,7 +20,7 @@ size_t tsgd_mix_scratch(uint32_t k) { return k * pitch(k); }
 
 static bool any(const bool *absent, uint32_t k)
 {
-    return absent && memchr(absent, true, k * sizeof *absent);
+    return absent && memchr(absent, 1, k * sizeof *absent);
 }
 
 static struct tsgd_mix matrix(const struct tsgd_csr *m, const bool *absent, size_t stride)

@@ -242,7 +242,9 @@ static void choose_columns(struct tsgd_runlog *log, uint64_t wanted)
     for (size_t m = 0; m < TSGD_LOG_METRICS; m++) {
         bool kept = m < tsgd_n_metrics && (wanted >> m & 1) &&
                     tsgd_metrics[m].type != TSGD_METRIC_HASH;
-        log->column[m] = kept ? (signed char)log->width++ : -1;
+        log->column[m] = -1;
+        if (kept)
+            log->column[m] = (short)log->width++;
         log->end[m] = NAN;
     }
 }

@@ -35,7 +35,7 @@ struct tsgd_runlog {
     /* Only for tsgd_runlog_value: rows of `width` numbers; where each metric stands in a row. */
     double *row;
     size_t width;
-    signed char column[TSGD_LOG_METRICS];
+    short column[TSGD_LOG_METRICS];
     /* How it ended: the numbers of the summary, else of the last evaluation. NaN: there is none. */
     double end[TSGD_LOG_METRICS];
 };

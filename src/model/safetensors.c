@@ -31,8 +31,8 @@ static enum tsgd_status write_tensors(FILE *f, const struct tsgd_tensor *const *
             bad |= json_array_append_new(extent, json_integer(t->extent[j]));
         bad |= json_object_set_new(header, t->name,
                                    json_pack("{ss so s[II]}", "dtype", "F32", "shape", extent,
-                                             "data_offsets", (json_int_t)(4 * t->offset),
-                                             (json_int_t)(4 * (t->offset + t->count))));
+                                             "data_offsets", 4 * (json_int_t)t->offset,
+                                             4 * (json_int_t)(t->offset + t->count)));
         count += t->count;
     }
     text = bad ? NULL : tsgd_json_text(header, JSON_COMPACT);
@@ -172,7 +172,8 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
     if (shape && strlen(shape) < sizeof list && !strchr(shape, ',')) {
         strcpy(list, shape);
         for (char *p = list; *p; p++)
-            *p = *p == 'x' ? ',' : *p;
+            if (*p == 'x')
+                *p = ',';
     }
     bool good = tsgd_parse_list(list, extent, 3, &rank) && rank == 3;
     for (size_t i = 0; i < 3; i++)

@@ -72,6 +72,7 @@ enum tsgd_status tsgd_sealed_write(FILE *f, const struct tsgd_sealed_tensor *ten
     uint64_t length = tsgd_round_up(strlen(text), 8);   /* spaces, so that the data are aligned */
     TRY(TSGD_NEW(&padded, length + 1, "the header of a checkpoint", err));
     memset(padded, ' ', length);
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): spaces follow, and a zero */
     memcpy(padded, text, strlen(text));
     put(f, h, &length, sizeof length);
     put(f, h, padded, length);

@@ -34,10 +34,10 @@ enum { REAL_TEXT = 40 };
 
 /* What a run lacks that has no such owner; NULL: it has another kind of model. */
 static const char *const needs[TSGD_OWNERS] = {
-    [TSGD_OWNER_CHURN] = "--availability or --availability-trace; otherwise every node is always "
-                         "there",
-    [TSGD_OWNER_CLOCK] = "a simulated network: give --link-cost, --link-seconds, --bandwidth or "
-                         "--compute-seconds",
+    [TSGD_OWNER_CHURN] = ("--availability or --availability-trace; otherwise every node is always "
+                          "there"),
+    [TSGD_OWNER_CLOCK] = ("a simulated network: give --link-cost, --link-seconds, --bandwidth or "
+                          "--compute-seconds"),
     [TSGD_OWNER_SLOW_LINKS] = "--link-cost, which says what is slow",
     [TSGD_OWNER_PREFERRED_LINKS] = "--link-cost preferred",
     [TSGD_OWNER_TRACE] = "--trace, the file to record into",

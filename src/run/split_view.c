@@ -168,7 +168,8 @@ enum tsgd_status tsgd_split_view_stats(const struct tsgd_split_view *v,
     s.least_samples = size[0];
     s.most_samples = size[n - 1];
     s.mean_samples = (double)v->samples / n;
-    s.median_samples = ((double)size[(n - 1) / 2] + size[n / 2]) / 2;
+    uint32_t low = (n - 1) / 2, high = n / 2;
+    s.median_samples = ((double)size[low] + size[high]) / 2;
     *out = s;
 done:
     free(size);

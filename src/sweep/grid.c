@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/parse.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
@@ -655,6 +656,7 @@ static enum tsgd_status add_section(const struct reading *r, const struct tsgd_p
     const struct tsgd_part *all = &g->part[0];
     collect(&p, all, part == all ? NULL : part);
     TRY(collect_tuned(&p, g, err));
+    assert(p.n_tuned == 0 || p.tune_seed);
     size_t cells = combinations(p.axis, p.n_axes);
     size_t each = tsgd_add(p.seed ? p.seed->n : 1,
                            p.n_tuned ? tsgd_mul(combinations(p.tuned, p.n_tuned), p.tune_seed->n) :

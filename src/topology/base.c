@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "topology/topology.h"
 
+#include <assert.h>
+
 /* Tokens first, first + stride, .. */
 struct set {
     uint32_t first, stride, count;
@@ -41,6 +43,7 @@ static uint32_t smooth_part(uint32_t n, uint32_t base)
     for (uint32_t d = 2; d <= base && d <= rest; d++)
         while (rest % d == 0)
             rest /= d;
+    assert(rest > 0);
     return n / rest;
 }
 
@@ -114,6 +117,7 @@ static struct simple simple_plan(uint32_t n, uint32_t base)
     while (power * base <= n)
         power *= base;
     for (uint32_t done = 0; done < n; power /= base) {
+        assert(base > 1 && (uint32_t)power > 0);
         uint32_t block = (uint32_t)power, digit = (n - done) / block;
         if (digit == 0)
             continue;

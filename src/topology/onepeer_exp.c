@@ -8,7 +8,7 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     uint32_t k = e->n, bits = tsgd_log2_ceil(k);
     (void)seed;
     TRY(tsgd_topology_no_arg("onepeer-exp", arg, err));
-    TRY(tsgd_edges_reserve(e, tsgd_mul(k, 2 * bits), false, err));
+    TRY(tsgd_edges_reserve(e, tsgd_mul(k, (size_t)2 * bits), false, err));
     for (uint32_t j = 0; j < bits; j++)
         for (uint32_t a = 0; a < k; a++) {
             tsgd_edges_weight(e, j, a, a, 0.5);
