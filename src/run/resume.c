@@ -225,6 +225,7 @@ enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_setup
     TRY(tsgd_sealed_read(&r->file, r->path, tensor, n, err));
     x->round = r->round;
     x->seconds = r->seconds;
+    tsgd_tensor_file_close(&r->file);   /* the file that replaces it may be large too */
 done:
     free(tensor);
     return st;

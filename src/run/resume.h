@@ -32,8 +32,8 @@ void tsgd_resume_close(struct tsgd_resume *r);
 enum tsgd_status tsgd_resume_check(const struct tsgd_resume *r, const struct tsgd_setup *setup,
                                    struct tsgd_error *err);
 
-/* Fills the snapshot of an engine of these settings, and the extra tensors. TSGD_EFORMAT, TSGD_EIO,
- * TSGD_ENOMEM.                                                                                  */
+/* Fills the snapshot of an engine of these settings, and the extra tensors, and closes the file;
+ * the rest of *r stays. TSGD_EFORMAT, TSGD_EIO, TSGD_ENOMEM.                                    */
 enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_setup *setup,
                                   const struct tsgd_sealed_tensor *extra, size_t n_extra,
                                   struct tsgd_snapshot *x, struct tsgd_error *err);
