@@ -105,7 +105,7 @@ pid_t start(int out, int err, rlim_t file_size, const char *words)
         give(out, STDOUT_FILENO);
         give(err, STDERR_FILENO);
         if (limit != RLIM_INFINITY)
-            setrlimit(limited, &other);
+            setrlimit((__rlimit_resource_t)limited, &other);
         become(words);
     }
     limit = RLIM_INFINITY;

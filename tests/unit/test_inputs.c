@@ -135,7 +135,7 @@ Test(inputs, what_is_printed_out_of_a_file_cannot_command_the_terminal)
         "report l -o r.html", "report m -o r.html", "train --config l", "train --config m",
         "train --config s", "sweep s -o out", "topology file:g --active 4",
         SMALL " --split g", SMALL " --availability-trace g", SMALL " --init g",
-        "sweep t -o out" QUIET,
+        ("sweep t -o out" QUIET),
     };
     write_file("l", CONFIG("config", "") "{\"type\":\"eval\",\"round\":1,\"test_loss\":1}\n");
     write_file("m", CONFIG("config" HOSTILE, ""));
