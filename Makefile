@@ -171,7 +171,7 @@ deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 # The compiler and its directories are asked for only once it is installed, so by a second make.
 run: deps-run ; @$(MAKE) --no-print-directory demo
 test: deps-test ; @$(MAKE) --no-print-directory unit
-check: deps-test deps-fuzz
+check: deps-fuzz
 	$(MAKE) --no-print-directory VARIANT=asan unit stress
 	$(MAKE) --no-print-directory replay-msan
 	$(MAKE) --no-print-directory VARIANT=tsan stress
@@ -251,7 +251,7 @@ fanalyzer: $(FANALYZE:%.c=$(B)/%.analyzed)
 cppcheck: ; cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,performance,portability -j2 -Iinclude -Isrc -D_GNU_SOURCE -D__x86_64__ -DTSGD_ISA=avx2 --suppressions-list=.ci/cppcheck --library=posix,gnu src
 tidy: $(TIDY)
 coverage: deps-coverage ; @$(MAKE) --no-print-directory VARIANT=coverage counted
-counted: $(B)/unit $(B)/telesgd ; tests/coverage.sh $(B)
+counted: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping ; tests/coverage.sh $(B)
 analyze: deps-analyze ; @$(MAKE) --no-print-directory cppcheck tidy fanalyzer
 
 # What was built is looked at, not the flags.
