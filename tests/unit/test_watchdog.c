@@ -642,7 +642,7 @@ static bool is_told(int err, const char *wanted)
 Test(stall, a_thread_that_is_stopped_is_named_and_goes_on_to_the_same_bits)
 {
     static const char words[] = "train --data digits --model mlp:1024 --batch 256 --nodes 9 "
-                                "--active 4 --rounds 400 --eval-every 400 --threads 2 "
+                                "--active 4 --rounds 2000 --eval-every 2000 --threads 2 "
                                 "--step-parts 1 --stall-seconds 0.1 --force" QUIET " --log ";
     char text[400];
     int err[2];
