@@ -117,8 +117,7 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
     if (s->asked->log)
         st = tsgd_log_open(&s->log, s->asked->log, &err);
     if (st == TSGD_OK)
-        st = (t->info->resumed_round ? tsgd_log_go_on : tsgd_log_begin)(&s->log, t->info, s->asked,
-                                                                        s->self, &err);
+        st = tsgd_log_go_on(&s->log, t->info, s->asked, s->self, &err);
     if (st == TSGD_OK) {
         st = t->train(t->what, &interrupted, &err);
         if (st != TSGD_OK)

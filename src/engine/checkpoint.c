@@ -1,5 +1,7 @@
 #include "engine/checkpoint.h"
 
+#include "engine/threads.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -291,19 +293,11 @@ static void *run_writer(void *checkpoint)
     return NULL;
 }
 
-/* Its stack is for whoever writes the file. */
-enum { STACK = 1 << 20 };
-
 enum tsgd_status tsgd_checkpoint_start(struct checkpoint *c, struct tsgd_error *err)
 {
-    pthread_attr_t attr;
     if (!c->s->c.checkpoints.write || c->started)
         return TSGD_OK;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
-    int why = pthread_create(&c->thread, &attr, run_writer, c);
-    pthread_attr_destroy(&attr);
-    if (why)
+    if (tsgd_thread_start(&c->thread, NULL, run_writer, c) != 0)
         return tsgd_fail(err, TSGD_ENOMEM, "--checkpoint: the thread that writes cannot be "
                          "started");
     c->started = true;

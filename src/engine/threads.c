@@ -136,16 +136,26 @@ static enum tsgd_status pin_caller(struct threads *t, struct tsgd_error *err)
     return why ? tsgd_pin_refused(0, &t->cpu[0], why, err) : TSGD_OK;
 }
 
-static enum tsgd_status start_one(struct threads *t, uint32_t i, void *(*main)(void *),
-                                  struct tsgd_error *err)
+/* Most of it is for those who are called: on_eval, on_stall, whoever writes a checkpoint. */
+enum { STACK = 1 << 20 };
+
+int tsgd_thread_start(pthread_t *out, const struct tsgd_cpu *cpu, void *(*main)(void *arg),
+                      void *arg)
 {
     pthread_attr_t attr;
     pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, TSGD_STACK);
-    int why = t->cpu ? tsgd_cpu_pin(&attr, t->cpu[i].os) : 0;
+    pthread_attr_setstacksize(&attr, STACK);
+    int why = cpu ? tsgd_cpu_pin(&attr, cpu->os) : 0;
     if (why == 0)
-        why = pthread_create(&t->thread[i], &attr, main, &t->worker[i]);
+        why = pthread_create(out, &attr, main, arg);
     pthread_attr_destroy(&attr);
+    return why;
+}
+
+static enum tsgd_status start_one(struct threads *t, uint32_t i, void *(*main)(void *),
+                                  struct tsgd_error *err)
+{
+    int why = tsgd_thread_start(&t->thread[i], t->cpu ? &t->cpu[i] : NULL, main, &t->worker[i]);
     if (why == EINVAL && t->cpu)
         return tsgd_pin_refused(i, &t->cpu[i], why, err);
     if (why)

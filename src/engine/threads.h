@@ -12,8 +12,10 @@
 
 #include <pthread.h>
 
-/* Of a thread that the engine starts. Most of it is for on_eval and on_stall. */
-enum { TSGD_STACK = 1 << 20 };
+/* Starts a thread of the engine's: a worker, or one that helps them. cpu: where it stays; NULL:
+ * where the system likes. 0, or why not.                                                        */
+int tsgd_thread_start(pthread_t *out, const struct tsgd_cpu *cpu, void *(*main)(void *arg),
+                      void *arg);
 
 struct threads {
     struct state *s;

@@ -125,23 +125,13 @@ done:
     return st;
 }
 
-static int start_thread(struct watchdog *d)
-{
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, TSGD_STACK);
-    int why = pthread_create(&d->thread, &attr, run, d);
-    pthread_attr_destroy(&attr);
-    return why;
-}
-
 enum tsgd_status tsgd_watchdog_start(struct watchdog *d, const struct tsgd_watch *watch,
                                      struct tsgd_error *err)
 {
     if (!d->watched || d->started)
         return TSGD_OK;
     d->watch = watch;
-    if (start_thread(d) != 0)
+    if (tsgd_thread_start(&d->thread, NULL, run, d) != 0)
         return tsgd_fail(err, TSGD_ENOMEM, "--stall-seconds: the thread that watches cannot be "
                          "started; 0 does without it");
     d->started = true;

@@ -113,7 +113,7 @@ enum tsgd_status tsgd_log_go_on(struct tsgd_log *log, const struct tsgd_info *in
     struct stat s = {.st_size = 0};
     if (log->f && log->f != stdout && fstat(fileno(log->f), &s) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "--log: cannot write '%s': %s", path, strerror(errno)));
-    if (s.st_size == 0 || !S_ISREG(s.st_mode))
+    if (!info->resumed_round || s.st_size == 0 || !S_ISREG(s.st_mode))
         return tsgd_log_begin(log, info, asked, command, err);
     TRY(check_run(path, info, asked, command, err));
     from = tsgd_open_input(path, false, &why);

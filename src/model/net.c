@@ -238,6 +238,17 @@ uint32_t tsgd_net_tensors(const struct tsgd_net *net, const struct tsgd_tensor *
     return n;
 }
 
+enum tsgd_status tsgd_net_list_tensors(const struct tsgd_net *net, const struct tsgd_tensor ***out,
+                                       uint32_t *n, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    uint32_t all = tsgd_net_tensors(net, NULL, 0);
+    TRY(TSGD_NEW(out, all, "tensors", err));
+    *n = tsgd_net_tensors(net, *out, all);
+done:
+    return st;
+}
+
 /* Floats of the largest scratch that a layer asks for. */
 static size_t own_floats(const struct tsgd_net *net, size_t ld)
 {

@@ -47,6 +47,11 @@ void tsgd_net_random(const struct tsgd_net *net, uint64_t seed, float *x);
  * are: out may be NULL when max is 0.                                                           */
 uint32_t tsgd_net_tensors(const struct tsgd_net *net, const struct tsgd_tensor **out, uint32_t max);
 
+/* All of them, in an array for the caller to free, and their number. On error *out is untouched.
+ * TSGD_ENOMEM.                                                                                  */
+enum tsgd_status tsgd_net_list_tensors(const struct tsgd_net *net, const struct tsgd_tensor ***out,
+                                       uint32_t *n, struct tsgd_error *err);
+
 /* Floats of scratch for batches of up to `batch` samples: activations, their gradients, keeps and
  * the layers' own scratch; without gradient's share when only tsgd_net_evaluate is called.
  * SIZE_MAX: more than can be counted.                                                           */

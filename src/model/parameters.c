@@ -104,10 +104,9 @@ static enum tsgd_status read_net(const char *path, const struct tsgd_net *net, f
                                  struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    uint32_t n = tsgd_net_tensors(net, NULL, 0);
+    uint32_t n;
     const struct tsgd_tensor **tensors = NULL;
-    TRY(TSGD_NEW(&tensors, n, path, err));
-    tsgd_net_tensors(net, tensors, n);
+    TRY(tsgd_net_list_tensors(net, &tensors, &n, err));
     TRY(read_tokens(path, tensors, n, x, err));
 done:
     free(tensors);

@@ -68,11 +68,10 @@ enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, con
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_tensor **tensors = NULL;
-    uint32_t n = tsgd_net_tensors(net, NULL, 0);
+    uint32_t n;
     struct tsgd_saved saved = {.shape = net->in, .classes = net->classes, .norm = *norm};
     snprintf(saved.model, sizeof saved.model, "%s", model);
-    TRY(TSGD_NEW(&tensors, n, "tensors", err));
-    tsgd_net_tensors(net, tensors, n);
+    TRY(tsgd_net_list_tensors(net, &tensors, &n, err));
     TRY(write_tensors(f, tensors, n, tsgd_saved_metadata(&saved), x, err));
 done:
     free(tensors);
@@ -387,10 +386,9 @@ enum tsgd_status tsgd_safetensors_read(const char *path, const struct tsgd_net *
                                        struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    uint32_t n = tsgd_net_tensors(net, NULL, 0);
+    uint32_t n;
     const struct tsgd_tensor **tensors = NULL;
-    TRY(TSGD_NEW(&tensors, n, path, err));
-    tsgd_net_tensors(net, tensors, n);
+    TRY(tsgd_net_list_tensors(net, &tensors, &n, err));
     TRY(read_tensors(path, tensors, n, x, err));
 done:
     free(tensors);

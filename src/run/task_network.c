@@ -82,9 +82,7 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));
     TRY(TSGD_NEW(&t->task.init, t->net.dim, "parameters", err));
-    t->tensors = tsgd_net_tensors(&t->net, NULL, 0);
-    TRY(TSGD_NEW(&t->tensor, t->tensors, "tensors", err));
-    tsgd_net_tensors(&t->net, t->tensor, t->tensors);
+    TRY(tsgd_net_list_tensors(&t->net, &t->tensor, &t->tensors, err));
     if (s->init) {
         TRY(tsgd_safetensors_expect(s->init, s->model, &t->data.norm, err));
         TRY(tsgd_parameters_read(s->init, &t->net, t->task.init, err));

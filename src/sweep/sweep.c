@@ -554,14 +554,13 @@ static enum tsgd_status train(struct tsgd_sweep *s, struct tsgd_run *run,
     enum tsgd_status st = TSGD_OK, closed;
     struct training t = {.of = {s, e}, .log = TSGD_LOG_INIT};
     struct tsgd_summary end;
-    const struct tsgd_info *info = tsgd_run_info(run);
     TRY(tsgd_log_open(&t.log, e->path, err));
-    st = (info->resumed_round ? tsgd_log_go_on : tsgd_log_begin)(&t.log, info, asked,
-                                                                 &tsgd_command_train, err);
+    st = tsgd_log_go_on(&t.log, tsgd_run_info(run), asked, &tsgd_command_train, err);
     if (st != TSGD_OK) {
         tsgd_log_abandon(&t.log);
         return st;
     }
+    tsgd_run_on_stall(run, on_stall, &t.of);
     tsgd_run_on_checkpoint(run, on_checkpoint, &t);
     st = tsgd_run_train(run, on_eval, &t, &end, err);
     if (st == TSGD_OK || st == TSGD_EDIVERGED) {
@@ -608,8 +607,6 @@ static enum tsgd_status run_one(struct tsgd_sweep *s, struct tsgd_entry *e, uint
         goto done;
     }
     TRY(tsgd_run_start(run, err));
-    struct watched_run watched = {s, e};
-    tsgd_run_on_stall(run, on_stall, &watched);
     pthread_mutex_lock(&s->lock);
     e->run = run;
     pthread_mutex_unlock(&s->lock);

@@ -16,6 +16,7 @@
 #include "scenario/rate.h"
 #include "scenario/simclock.h"
 #include "sim/toy.h"
+#include "twin.h"
 
 struct setup {
     struct tsgd_mixing mixing;
@@ -197,16 +198,6 @@ static bool goes_on(struct course *whole, uint64_t t, struct course *second)
     return same_from(whole, skip, second);
 }
 
-static void free_row(struct criterion_test_params *p) { cr_free(p->params); }
-
-static struct criterion_test_params rows(size_t n)
-{
-    size_t *row = cr_malloc(n * sizeof *row);
-    for (size_t i = 0; i < n; i++)
-        row[i] = i;
-    return cr_make_param_array(size_t, row, n, free_row);
-}
-
 /* Case i of a method, all that a run must remember among them. */
 static void set_up_case(struct setup *s, const struct tsgd_method *m, uint32_t i,
                         struct tsgd_churn *away, struct tsgd_network *net)
@@ -238,7 +229,7 @@ static void set_up_case(struct setup *s, const struct tsgd_method *m, uint32_t i
  * threads and another way of gossip.                                                            */
 ParameterizedTestParameters(checkpoint, a_run_goes_on_as_if_it_had_not_been_stopped)
 {
-    return rows(tsgd_n_methods);
+    return twin_rows(tsgd_n_methods);
 }
 ParameterizedTest(size_t *row, checkpoint, a_run_goes_on_as_if_it_had_not_been_stopped,
                   .timeout = 120)

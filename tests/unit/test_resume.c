@@ -13,6 +13,7 @@
 #include "method/method.h"
 #include "program.h"
 #include "telesgd.h"
+#include "twin.h"
 
 TestSuite(resume, .init = enter_folder, .fini = leave_folder, .timeout = 120);
 
@@ -91,14 +92,9 @@ static const char *const kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static void free_row(struct criterion_test_params *p) { cr_free(p->params); }
-
 ParameterizedTestParameters(resume, any_checkpoint_leads_to_the_same_end)
 {
-    size_t n = KINDS * tsgd_n_methods, *row = cr_malloc(n * sizeof *row);
-    for (size_t i = 0; i < n; i++)
-        row[i] = i;
-    return cr_make_param_array(size_t, row, n, free_row);
+    return twin_rows(KINDS * tsgd_n_methods);
 }
 
 /* Whether the method takes all that the kind asks for. */
