@@ -373,7 +373,8 @@ Test(resume, callers_of_the_library_are_told_and_may_give_one_up)
     told = (struct told){0};
     train_with(s, &told, &whole);
     cr_expect(told.written > 0 && told.failed == 0 && told.written == whole.checkpoints);
-    cr_expect(!whole.checkpoint_failed && exists("c") && told.round % 10 == 0);
+    /* One that is due while the one before is being written comes a few rounds later. */
+    cr_expect(!whole.checkpoint_failed && exists("c") && told.round >= 10 && told.round < 100);
     cr_assert(tsgd_settings_set(s, "resume", "c", NULL) == TSGD_OK);
     told = (struct told){0};
     train_with(s, &told, &end);
