@@ -388,19 +388,19 @@ enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_tra
 void tsgd_tune_free(struct tsgd_tune *t);
 
 /* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote, or of the
- * mean of the tokens in a checkpoint of a run, on the test samples of `data`; in the calling thread
- * alone. data, data_dir (may be NULL) and seed are as the settings of these names; the file says
- * which model it holds. TSGD_EINVAL: there are no such data, or that is no network, or one for
- * other data, or a checkpoint of a search. TSGD_EIO, TSGD_EFORMAT: the file or the data, named.
- * TSGD_ENOMEM. On error *out is not to be used.                                                 */
+ * mean of the tokens in a checkpoint of a run, on the test samples of the setting "data"; in the
+ * calling thread alone. Of the other settings those count that say how the data are read
+ * ("data-dir", "label", "test-share") or drawn ("split-seed", "seed"); the file says which model it
+ * holds. TSGD_EINVAL: there are no such data, or that is no network, or one for other data, or a
+ * checkpoint of a search. TSGD_EIO, TSGD_EFORMAT: the file or the data, named. TSGD_ENOMEM. On
+ * error *out is not to be used.                                                                 */
 struct tsgd_evaluated {
     char model[64];
     uint64_t parameters, test_samples;
     double test_loss, test_accuracy;
 };
-enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const char *data_dir,
-                                    uint64_t seed, struct tsgd_evaluated *out,
-                                    struct tsgd_error *err);
+enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings *settings,
+                                    struct tsgd_evaluated *out, struct tsgd_error *err);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 #include "bench.h"
 
 #include "base/mem.h"
+#include "data/source.h"
 #include "linalg/vec.h"
 #include "model/model.h"
 #include "model/supervised.h"
@@ -86,7 +87,7 @@ static bool step_init(struct step *s, const char *model, const char *shape)
     struct tsgd_batcher batcher = {.size = BATCH};
     *s = (struct step){.net = TSGD_NET_INIT};
     snprintf(data, sizeof data, "blobs:%d,%s,%d", SAMPLES, shape, CLASSES);
-    if (!made(tsgd_dataset_load(&s->data, data, NULL, 0, &err), &err) ||
+    if (!made(tsgd_dataset_load(&s->data, data, NULL, &err), &err) ||
         !made(tsgd_split_draw(&s->split, "iid", 1, &s->data.train, CLASSES, 0, false, 0, &err),
               &err) ||
         !made(strcmp(model, "lenet-without-groupnorm") ?

@@ -31,6 +31,7 @@ enum tsgd_purpose {
     TSGD_RNG_NODE_SPEED = 17,   /* a = node */
     TSGD_RNG_VALIDATION = 18,   /* a = node: which of its samples are held out */
     TSGD_RNG_AUGMENT = 19,      /* a = node, b = batch: crops and flips; a block a position */
+    TSGD_RNG_TEST_SHARE = 20,   /* which samples become test samples */
     TSGD_RNG_TEST = 1000        /* anything a test or benchmark likes */
 };
 

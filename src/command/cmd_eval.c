@@ -15,7 +15,7 @@ static enum tsgd_status evaluate(const struct tsgd_settings *s, struct tsgd_eval
                          s->data ? "" : "; and --data: what to evaluate it on");
     if (!s->data)
         return tsgd_fail(err, TSGD_EINVAL, "--data: must be given: what to evaluate it on");
-    return tsgd_evaluate_file(s->init, s->data, s->data_dir, s->seed, out, err);
+    return tsgd_evaluate_file(s->init, s, out, err);
 }
 
 static void print_text(const char *data, const struct tsgd_evaluated *e)
@@ -75,7 +75,9 @@ static const char closing[] =
 static const struct tsgd_option_help options[] = {
     {"init", "must be given",
      "the parameters to evaluate, as --save of 'telesgd train' wrote them, or a checkpoint"},
-    {"seed", NULL, "of generated data: --split-seed, or else --seed, of the training"},
+    {"seed", NULL, "of generated data, where --split-seed does not say otherwise: as in the "
+                   "training"},
+    {"split-seed", NULL, "of generated data, and of --test-share: as in the training"},
     {NULL, NULL, NULL},
 };
 

@@ -5,6 +5,7 @@
 #include "cli/page.h"
 #include "command/list.h"
 #include "data/partition.h"
+#include "data/source.h"
 #include "method/method.h"
 #include "model/model.h"
 #include "topology/topology.h"

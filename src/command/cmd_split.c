@@ -156,6 +156,8 @@ static const char closing[] =
 static const struct tsgd_option_help options[] = {
     {"data", NULL, "whose training samples; see 'telesgd list data'"},
     {"partition", NULL, "how they are split; see 'telesgd list partitions'"},
+    {"label", NULL, "the column of the labels, by name or number"},
+    {"test-share", "0.2 if data have none", "share that becomes test samples first"},
     {"split", NULL, "show the split in FILE instead of drawing one by --partition"},
     {"allow-empty", NULL, "let nodes have no samples"},
     {"validation", "none", "hold out this share of every node's samples first"},

@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "compare/plot.h"
 #include "data/partition.h"
+#include "data/source.h"
 #include "log/logfile.h"
 #include "model/sealed.h"
 #include "web/page.h"

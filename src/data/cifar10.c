@@ -1,7 +1,7 @@
 /* The binary version of CIFAR-10 (Krizhevsky 2009): records of a label byte and 3 x 32 x 32 pixels,
  * channel after channel, row after row; 10,000 of them in each of six files. A file may hold any
  * number of whole records, so that small files in the same format can be read too.              */
-#include "data/dataset.h"
+#include "data/source.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -67,19 +67,21 @@ static enum tsgd_status open_part(struct part *p, const char *dir, const char *n
     return TSGD_OK;
 }
 
-static enum tsgd_status read_part(struct part *p, uint8_t *bytes, uint8_t *labels,
+static enum tsgd_status read_part(struct part *p, uint8_t *bytes, uint16_t *labels,
                                   struct tsgd_error *err)
 {
     for (uint32_t i = 0; i < p->records; i++) {
-        if (fread(labels + i, 1, 1, p->f) != 1 ||
+        uint8_t label;
+        if (fread(&label, 1, 1, p->f) != 1 ||
             fread(bytes + (size_t)i * PIXELS, 1, PIXELS, p->f) != PIXELS)
             return ferror(p->f) ? tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", p->path,
                                             strerror(errno))
                                 : tsgd_fail(err, TSGD_EFORMAT, "%s: the file ended while it was "
                                             "read", p->path);
-        if (labels[i] >= CLASSES)
+        if (label >= CLASSES)
             return tsgd_fail(err, TSGD_EFORMAT, "%s: label %u of record %u, want 0 to %d", p->path,
-                             labels[i], i, CLASSES - 1);
+                             label, i, CLASSES - 1);
+        labels[i] = label;
     }
     return TSGD_OK;
 }
@@ -89,7 +91,7 @@ static enum tsgd_status read_parts(struct tsgd_samples *out, const char *dir,
 {
     enum tsgd_status st = TSGD_OK;
     struct part part[PARTS] = {{.f = NULL}};
-    struct tsgd_samples s = {NULL, NULL, 0};
+    struct tsgd_samples s = {.count = 0};
     uint32_t count = 0;
     for (int i = 0; i < n; i++) {
         TRY(open_part(&part[i], dir, names[i], err));
@@ -102,28 +104,26 @@ static enum tsgd_status read_parts(struct tsgd_samples *out, const char *dir,
         count += part[i].records;
     }
     *out = s;
-    s = (struct tsgd_samples){NULL, NULL, 0};
+    s = (struct tsgd_samples){.count = 0};
 done:
     for (int i = 0; i < n; i++)
         if (part[i].f)
             fclose(part[i].f);
-    free(s.bytes);
-    free(s.labels);
+    tsgd_samples_release(&s);
     return st;
 }
 
-static enum tsgd_status load(const char *arg, const char *dir, uint64_t seed,
-                             struct tsgd_dataset *out, struct tsgd_error *err)
+static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *out,
+                             struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
-    (void)arg, (void)seed;
     d.shape = (struct tsgd_shape){3, 32, 32};
-    d.classes = CLASSES;
+    d.classes = d.outputs = CLASSES;
     for (int b = 0; b < 256; b++)
         d.value[b] = (float)b / 255;
-    TRY(read_parts(&d.train, dir, train_names, PARTS, err));
-    TRY(read_parts(&d.test, dir, test_names, 1, err));
+    TRY(read_parts(&d.train, r->dir, train_names, PARTS, err));
+    TRY(read_parts(&d.test, r->dir, test_names, 1, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:

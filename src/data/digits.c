@@ -1,6 +1,7 @@
 /* The handwritten digits of datasets/digits (its README says whose they are), as part of the
  * library.                                                                                      */
 #include "data/idx.h"
+#include "data/source.h"
 
 #include "base/embed.h"
 
@@ -12,16 +13,15 @@ DIGITS(tsgd_digits_test_labels, "t10k-labels-idx1-ubyte");
 
 #define IMAGE(name) {name, TSGD_EMBEDDED_BYTES(name)}
 
-static enum tsgd_status load(const char *arg, const char *dir, uint64_t seed,
-                             struct tsgd_dataset *out, struct tsgd_error *err)
+static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *out,
+                             struct tsgd_error *err)
 {
     const struct tsgd_idx_image file[] = {
         IMAGE(tsgd_digits_train_images), IMAGE(tsgd_digits_train_labels),
         IMAGE(tsgd_digits_test_images), IMAGE(tsgd_digits_test_labels),
     };
-    (void)arg, (void)seed;
-    if (dir)
-        return tsgd_idx_load(out, dir, 10, "", err);
+    if (r->dir)
+        return tsgd_idx_load(out, r->dir, 10, "", err);
     return tsgd_idx_load_memory(out, file, "datasets/digits", 10, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "data/inflate.h"
+#include "data/source.h"
 
 #include <limits.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static enum tsgd_status read_pair(struct tsgd_dataset *d, struct tsgd_samples *o
 {
     enum tsgd_status st = TSGD_OK;
     struct reader images = {.f = TSGD_INFLATE_INIT}, labels = {.f = TSGD_INFLATE_INIT};
+    uint8_t *raw = NULL;
     uint32_t size[3], count;
     size_t features;
     TRY(open_file(&images, from, images_at, err));
@@ -148,19 +150,22 @@ static enum tsgd_status read_pair(struct tsgd_dataset *d, struct tsgd_samples *o
                       images.path, size[1], size[2], d->shape.height, d->shape.width));
     d->shape = (struct tsgd_shape){1, size[1], size[2]};
     features = tsgd_shape_size(d->shape);
-    TRY(tsgd_mem_check(tsgd_mul(count, features + 1), images.path, "use fewer samples", err));
-    TRY(read_rest(&labels, &out->labels, count, err));
+    TRY(tsgd_mem_check(tsgd_mul(count, features + 3), images.path, "use fewer samples", err));
+    TRY(read_rest(&labels, &raw, count, err));
     TRY(read_rest(&images, &out->bytes, count * features, err));
+    TRY(TSGD_NEW(&out->labels, count, images.path, err));
     out->count = count;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t label = out->labels[i];
+        uint32_t label = raw[i];
         if (classes && label >= classes)
             TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: label %u of sample %u, want 0 to %u",
                           labels.path, label, i, classes - 1));
         if (label >= d->classes)
             d->classes = label + 1;
+        out->labels[i] = (uint16_t)label;
     }
 done:
+    free(raw);
     tsgd_inflate_close(&images.f);
     tsgd_inflate_close(&labels.f);
     return st;
@@ -176,6 +181,7 @@ static enum tsgd_status load_from(struct tsgd_dataset *out, const struct origin 
         d.value[b] = (float)b / 255;
     TRY(read_pair(&d, &d.train, from, TRAIN_IMAGES, TRAIN_LABELS, classes, err));
     TRY(read_pair(&d, &d.test, from, TEST_IMAGES, TEST_LABELS, classes, err));
+    d.outputs = d.classes;
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
@@ -198,14 +204,12 @@ enum tsgd_status tsgd_idx_load_memory(struct tsgd_dataset *out,
     return load_from(out, &from, classes, err);
 }
 
-static enum tsgd_status load(const char *arg, const char *dir, uint64_t seed,
-                             struct tsgd_dataset *out, struct tsgd_error *err)
+static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *out,
+                             struct tsgd_error *err)
 {
-    (void)dir;
-    (void)seed;
-    if (!arg || !*arg)
+    if (!r->arg || !*r->arg)
         return tsgd_fail(err, TSGD_EINVAL, "--data idx: names no directory, want idx:DIR");
-    return tsgd_idx_load(out, arg, 0, "", err);
+    return tsgd_idx_load(out, r->arg, 0, "", err);
 }
 
 const struct tsgd_source tsgd_source_idx = {

@@ -1,10 +1,10 @@
 #include "data/idx.h"
+#include "data/source.h"
 
-static enum tsgd_status load(const char *arg, const char *dir, uint64_t seed,
-                             struct tsgd_dataset *out, struct tsgd_error *err)
+static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *out,
+                             struct tsgd_error *err)
 {
-    (void)arg, (void)seed;
-    return tsgd_idx_load(out, dir, 10, "; --data-dir says where they are", err);
+    return tsgd_idx_load(out, r->dir, 10, "; --data-dir says where they are", err);
 }
 
 const struct tsgd_source tsgd_source_mnist = {

@@ -18,7 +18,7 @@
 struct draw {
     const char *arg;
     uint32_t nodes, samples, classes;
-    const uint8_t *label;       /* of sample number s */
+    const uint16_t *label;      /* of sample number s */
     uint32_t *pool, *start;
     uint32_t *other;            /* [samples], for the partition's own use */
     uint64_t seed;

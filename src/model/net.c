@@ -286,7 +286,7 @@ static void end_slice(uint64_t begin, const struct tsgd_trace_kind *kind,
     tsgd_inner_end(begin, kind, l->name[0] ? l->name : l->ops->name, i);
 }
 
-double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint8_t *labels,
+double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint16_t *labels,
                          size_t batch, float *grad, float *scratch)
 {
     size_t ld = tsgd_net_ld(batch);
@@ -328,7 +328,7 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint8
     return loss;
 }
 
-double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, const uint8_t *labels,
+double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, const uint16_t *labels,
                          size_t batch, float *scratch, uint32_t *correct)
 {
     size_t ld = tsgd_net_ld(batch);

@@ -73,12 +73,12 @@ uint32_t tsgd_net_parts(const struct tsgd_net *net, size_t batch);
  * layers may overwrite it.                                                                      */
 
 /* Sum of the losses, and into grad[dim] the gradient of their mean. */
-double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint8_t *labels,
+double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint16_t *labels,
                          size_t batch, float *grad, float *scratch);
 
 /* Sum of the losses, and in *correct how many samples have their label's logit largest (the first
  * of equals).                                                                                   */
-double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, const uint8_t *labels,
+double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, const uint16_t *labels,
                          size_t batch, float *scratch, uint32_t *correct);
 
 #endif

@@ -10,7 +10,7 @@ enum { EVAL_BATCH = 32 };
 struct areas {
     float *net;
     uint32_t *sample;
-    uint8_t *labels;
+    uint16_t *labels;
     struct tsgd_view *view;     /* NULL without augmentation */
     uint8_t *planes;
 };
@@ -31,7 +31,7 @@ static struct areas cut(const struct tsgd_supervised *p, void *scratch)
 {
     struct areas a = {.net = scratch};
     a.sample = (uint32_t *)(a.net + net_floats(p));
-    a.labels = (uint8_t *)(a.sample + largest_batch(p));
+    a.labels = (uint16_t *)(a.sample + largest_batch(p));
     if (p->batcher.augment) {
         a.view = (struct tsgd_view *)(a.labels + largest_batch(p));
         a.planes = (uint8_t *)(a.view + p->batcher.size);

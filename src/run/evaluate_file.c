@@ -4,6 +4,7 @@
 #include "model/model.h"
 #include "model/parameters.h"
 #include "model/supervised.h"
+#include "run/shelf.h"
 
 #include <string.h>
 
@@ -21,12 +22,14 @@ static enum tsgd_status check_kind(const char *path, const struct tsgd_saved *sa
                      a->width, saved->classes, data, b->channels, b->height, b->width, d->classes);
 }
 
-enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const char *data_dir,
-                                    uint64_t seed, struct tsgd_evaluated *out,
-                                    struct tsgd_error *err)
+enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings *settings,
+                                    struct tsgd_evaluated *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_dataset d = TSGD_DATASET_INIT;
+    struct tsgd_settings *own = NULL;
+    struct tsgd_shelf *shelf = NULL;
+    const struct tsgd_dataset *data = NULL;
+    struct tsgd_dataset d;
     struct tsgd_split none = TSGD_SPLIT_INIT;
     struct tsgd_net net = TSGD_NET_INIT;
     struct tsgd_backend on;
@@ -46,8 +49,14 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const char *data, const ch
     if (!model->build)
         TRY(tsgd_fail(err, TSGD_EINVAL, "%s: holds parameters of model %s, which has no data to be "
                       "evaluated on; want those of a network", path, saved.model));
-    TRY(tsgd_dataset_load(&d, data, data_dir, seed, err));
-    TRY(check_kind(path, &saved, data, &d, err));
+    if (!settings->data)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--data: must be given; see 'telesgd list data'"));
+    TRY(tsgd_settings_copy(&own, settings, err));
+    TRY(tsgd_shelf_resolve(own, err));
+    TRY(tsgd_shelf_create(&shelf, err));
+    TRY(tsgd_shelf_data(shelf, own, &data, err));
+    d = *data;
+    TRY(check_kind(path, &saved, own->data, &d, err));
     d.norm = saved.norm;
     TRY(tsgd_model_build(&net, saved.model, d.shape, d.classes, &on, err));
     TRY(tsgd_parameters_check(path, &net, err));
@@ -65,6 +74,7 @@ done:
     free(scratch);
     free(x);
     tsgd_net_release(&net);
-    tsgd_dataset_release(&d);
+    tsgd_shelf_free(shelf);
+    tsgd_settings_free(own);
     return st;
 }

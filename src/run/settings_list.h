@@ -24,6 +24,14 @@ SETTING(data, "data", TEXT, "DATA", ANYTHING, UNSET("must be given"), ABOUT_DATA
 SETTING(data_dir, "data-dir", TEXT, "DIR", ANYTHING, UNSET("the usual place of the data set"),
         ABOUT_DATA, DATA, RESULT, TRAIN | TUNE | EVAL | SPLIT,
         "folder with the files of the data set")
+SETTING(label, "label", TEXT, "COLUMN", ANYTHING, UNSET("the last"), ABOUT_DATA, DATA, RESULT,
+        TRAIN | TUNE | EVAL | SPLIT,
+        "the column of the labels or targets, by its name or its number from 1")
+SETTING(test_share, "test-share", REAL, "P", ABOVE_BELOW(0, 1),
+        UNSET("0.2 of data that have no test samples"), ABOUT_DATA, DATA, RESULT,
+        TRAIN | TUNE | EVAL | SPLIT,
+        "make this share of the samples test samples, drawn by --split-seed, where the data have "
+        "none")
 SETTING(subset, "subset", COUNT, "N", FROM(1), UNSET("all"), ABOUT_DATA, DATA, RESULT,
         TRAIN | TUNE | SPLIT,
         "use only N training samples, the first of a shuffle by --split-seed")
@@ -40,8 +48,8 @@ SETTING(allow_empty, "allow-empty", FLAG, NULL, ANYTHING, IS("false"), ABOUT_DAT
         TRAIN | TUNE | SPLIT,
         "let nodes have no samples: a token that visits one takes no step but still gossips")
 SETTING(split_seed, "split-seed", COUNT, "N", ANYTHING, UNSET("the value of --seed"), ABOUT_DATA,
-        DATA, RESULT, TRAIN | TUNE | SPLIT,
-        "seed of --subset and --partition")
+        DATA, RESULT, TRAIN | TUNE | EVAL | SPLIT,
+        "seed of --test-share, --subset and --partition")
 SETTING(normalize, "normalize", TEXT, "HOW", ANYTHING, IS("none"), ABOUT_DATA, DATA, RESULT,
         TRAIN | TUNE,
         "subtract a mean from the numbers of each channel and divide by a deviation: those of all "
@@ -55,6 +63,10 @@ SETTING(augment, "augment", CHOICE, "HOW", ONE_OF("none|crop|flip|crop-flip"), I
 SETTING(model, "model", TEXT, "MODEL", ANYTHING, UNSET("must be given"), ABOUT_MODEL, RUN, RESULT,
         TRAIN | TUNE | COMMON,
         "what to train; see 'telesgd list models'")
+SETTING(loss, "loss", CHOICE, "LOSS", ONE_OF("cross-entropy|mse"), IS("cross-entropy"),
+        ABOUT_MODEL, DATA, RESULT, TRAIN | TUNE,
+        "what a network is trained to make small: the cross-entropy of the classes that labels "
+        "name; or mse, the mean squared error of targets that are numbers")
 SETTING(init, "init", TEXT, "FILE", ANYTHING, UNSET("random, by --seed"), ABOUT_MODEL, RUN, RESULT,
         TRAIN | TUNE | EVAL,
         "start from the parameters in this safetensors file; the model and the normalisation that "

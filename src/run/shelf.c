@@ -1,6 +1,7 @@
 #include "run/shelf.h"
 
 #include "base/mem.h"
+#include "data/source.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -128,7 +129,11 @@ static enum tsgd_status find_data(struct tsgd_shelf *shelf, const struct tsgd_se
     new->key = strdup(key);
     if (!new->key)
         TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for data"));
-    TRY(tsgd_dataset_load(&new->data, s->data, s->data_dir, s->split_seed, err));
+    TRY(tsgd_dataset_load(&new->data, s->data, &(struct tsgd_request){
+            .dir = s->data_dir, .label = s->label, .seed = s->split_seed,
+            .test_share = TSGD_HAS(s, test_share) ? s->test_share : 0,
+            .numbers = !strcmp(s->loss, "mse"),
+        }, err));
     new->next = shelf->data;
     shelf->data = new;
     *out = &new->data;
@@ -144,9 +149,9 @@ enum tsgd_status tsgd_shelf_data(struct tsgd_shelf *shelf, const struct tsgd_set
                                  const struct tsgd_dataset **out, struct tsgd_error *err)
 {
     char *key = NULL;
-    const char *text[] = {s->data, s->data_dir};
+    const char *text[] = {s->data, s->data_dir, s->label, s->text[TSGD_SET_test_share], s->loss};
     uint64_t number[5] = {is_generated(s->data) ? s->split_seed : 0};
-    enum tsgd_status st = make_key(&key, 2, text, number, err);
+    enum tsgd_status st = make_key(&key, sizeof text / sizeof *text, text, number, err);
     if (st != TSGD_OK)
         return st;
     pthread_mutex_lock(&shelf->lock);

@@ -27,8 +27,9 @@ void tsgd_shelf_free(struct tsgd_shelf *shelf);
  * resolved are what the calls below take. Reads no file. TSGD_EINVAL, TSGD_ENOMEM.              */
 enum tsgd_status tsgd_shelf_resolve(struct tsgd_settings *s, struct tsgd_error *err);
 
-/* The data set of these settings: --data, --data-dir and, where it is generated, --split-seed. Not
- * normalised. Errors as tsgd_dataset_load.                                                      */
+/* The data set of these settings: --data, --data-dir, --label, --test-share, --loss and, where it
+ * is generated or test samples are drawn, --split-seed. Not normalised. Errors as
+ * tsgd_dataset_load.                                                                            */
 enum tsgd_status tsgd_shelf_data(struct tsgd_shelf *shelf, const struct tsgd_settings *s,
                                  const struct tsgd_dataset **out, struct tsgd_error *err);
 

@@ -32,7 +32,7 @@ static enum tsgd_status count_classes(struct tsgd_split_view *out,
         uint32_t samples, *count = v.count + (size_t)i * v.classes;
         const uint32_t *shard = tsgd_split_shard(split, i, &samples);
         for (uint32_t j = 0; j < samples; j++) {
-            uint8_t label = d->train.labels[shard[j]];
+            uint16_t label = d->train.labels[shard[j]];
             count[label]++;
             v.total[label]++;
         }

@@ -112,7 +112,7 @@ KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_
  * gradient of the mean over the batch, zero in the other lanes. correct (may be NULL): samples
  * whose label's logit is the largest, the first of equals counting. If a logit is not
  * finite, neither is the sum.                                                                   */
-KERNEL(double, cross_entropy, (const float *logits, const uint8_t *labels, size_t classes,
+KERNEL(double, cross_entropy, (const float *logits, const uint16_t *labels, size_t classes,
                                size_t batch, size_t ld, float *dlogits, uint32_t *correct))
 
 /* ---- products, C = A B + beta C (linalg/gemm.h says which product goes to which of these). beta 0

@@ -24,7 +24,7 @@ INLINE vf exponential(vf x)
     return choose(vanishes, (vf){0}, (vf)((vi)p + exponent));
 }
 
-double TSGD_FN(cross_entropy)(const float *logits, const uint8_t *labels, size_t classes,
+double TSGD_FN(cross_entropy)(const float *logits, const uint16_t *labels, size_t classes,
                               size_t batch, size_t ld, float *dlogits, uint32_t *correct)
 {
     double loss = 0;

@@ -2,6 +2,7 @@
  * one first), and bytes that fill it over and over: so small inputs stand for files of many
  * records. The other files hold one record.                                                      */
 #include "data/dataset.h"
+#include "data/source.h"
 #include "fuzz/fuzz.h"
 
 enum { RECORD = 3073 };
@@ -28,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < n; i++)
         file[i] = size ? data[i % size] : 0;
     fuzz_file(which, file, n);
-    enum tsgd_status st = tsgd_dataset_load(&d, "cifar10", folder, 0, &err);
+    enum tsgd_status st = tsgd_dataset_load(&d, "cifar10",
+                                            &(struct tsgd_request){.dir = folder}, &err);
     bool whole = n > 0 && n % RECORD == 0;
     for (size_t i = 0; i < n && whole; i += RECORD)
         whole = file[i] < 10;

@@ -459,14 +459,14 @@ static bool cross_entropy(const struct tsgd_kernels *k, uint32_t r, struct guard
     size_t classes = 2 + kernels_draw(&r, 15), batch = 1 + kernels_draw(&r, 257);
     size_t ld = (batch + 15) / 16 * 16;
     float *z = kernels_integers(&r, classes * ld), *d = floats(g, classes * ld, 64);
-    uint8_t *labels = kernels_zeros(batch, 1);
+    uint16_t *labels = kernels_zeros(batch, 1);
     double *one = kernels_zeros(classes, sizeof *one), loss = 0, got, again;
     uint32_t right = 0, correct, correct_again;
     bool good = true;
     for (size_t s = 0; s < batch; s++)
         labels[s] = (uint8_t)kernels_draw(&r, (uint32_t)classes);
     const float *zc = copy(g, z, classes * ld, 64);
-    const uint8_t *label = guard_copy(g, labels, batch, 1);
+    const uint16_t *label = guard_copy(g, labels, batch, 1);
     got = k->cross_entropy(zc, label, classes, batch, ld, d, &correct);
     again = k->cross_entropy(zc, label, classes, batch, ld, NULL, &correct_again);
     for (size_t s = 0; good && s < ld; s++) {

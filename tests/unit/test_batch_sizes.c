@@ -11,7 +11,7 @@ enum { MOST = 257, CLASSES = 10 };
 struct fixture {
     struct tsgd_net net;
     size_t features;
-    uint8_t labels[MOST];
+    uint16_t labels[MOST];
     float *w, *x, *one, *grad, *scratch;
     double *sum, loss;
 };
@@ -31,7 +31,7 @@ static void setup(struct fixture *f, const char *model, struct tsgd_shape in, co
     twin_random(&rng, f->x, MOST * f->features);
     tsgd_net_random(&f->net, 5, f->w);
     for (int s = 0; s < MOST; s++)
-        f->labels[s] = (uint8_t)tsgd_rng_below(&rng, CLASSES);
+        f->labels[s] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
 }
 
 static void teardown(struct fixture *f)

@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "data/dataset.h"
+#include "data/source.h"
 
 TestSuite(blobs, .timeout = 120);
 
@@ -14,7 +15,9 @@ static struct tsgd_dataset load(const char *data, uint64_t seed)
 {
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     struct tsgd_error err = {TSGD_OK, ""};
-    cr_assert(tsgd_dataset_load(&d, data, NULL, seed, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_dataset_load(&d, data,
+                                &(struct tsgd_request){.seed = seed}, &err) == TSGD_OK,
+              "%s", err.text);
     return d;
 }
 
@@ -99,7 +102,7 @@ Test(blobs, the_same_seed_gives_the_same_bytes)
 {
     struct tsgd_dataset a = load("blobs:500,8,3", 5), b = load("blobs:500,8,3", 5);
     cr_expect(!memcmp(a.train.bytes, b.train.bytes, 500 * 8));
-    cr_expect(!memcmp(a.train.labels, b.train.labels, 500));
+    cr_expect(!memcmp(a.train.labels, b.train.labels, 500 * sizeof *a.train.labels));
     cr_expect(!memcmp(a.test.bytes, b.test.bytes, 10000 * 8));
     tsgd_dataset_release(&a);
     tsgd_dataset_release(&b);
@@ -117,7 +120,7 @@ Test(blobs, more_samples_begin_with_the_same_ones)
 {
     struct tsgd_dataset a = load("blobs:100,8,3", 5), b = load("blobs:200,8,3", 5);
     cr_expect(!memcmp(a.train.bytes, b.train.bytes, 100 * 8));
-    cr_expect(!memcmp(a.train.labels, b.train.labels, 100));
+    cr_expect(!memcmp(a.train.labels, b.train.labels, 100 * sizeof *a.train.labels));
     tsgd_dataset_release(&a);
     tsgd_dataset_release(&b);
 }
@@ -222,7 +225,7 @@ Test(blobs, what_is_not_an_argument_is_refused)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct tsgd_dataset d;
         struct tsgd_error err = {TSGD_OK, ""};
-        cr_expect(tsgd_dataset_load(&d, bad[i].data, NULL, 0, &err) == TSGD_EINVAL, "%s",
+        cr_expect(tsgd_dataset_load(&d, bad[i].data, NULL, &err) == TSGD_EINVAL, "%s",
                   bad[i].data);
         cr_expect(strstr(err.text, "--data blobs") && strstr(err.text, bad[i].part), "%s: '%s'",
                   bad[i].data, err.text);
@@ -233,6 +236,6 @@ Test(blobs, what_cannot_fit_into_memory_is_refused_with_the_remedy)
 {
     struct tsgd_dataset d;
     struct tsgd_error err = {TSGD_OK, ""};
-    cr_expect(tsgd_dataset_load(&d, "blobs:4294967295,4294967295", NULL, 0, &err) == TSGD_ENOMEM);
+    cr_expect(tsgd_dataset_load(&d, "blobs:4294967295,4294967295", NULL, &err) == TSGD_ENOMEM);
     cr_expect(strstr(err.text, "use fewer samples"), "%s", err.text);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "data/dataset.h"
+#include "data/source.h"
 
 enum { FILES = 6, RECORD = 3073, MOST = 4 };
 static const char *const names[FILES] = {
@@ -83,7 +84,9 @@ static void expect_all(void)
 {
     struct tsgd_dataset d;
     struct tsgd_error err;
-    cr_assert(tsgd_dataset_load(&d, "cifar10", dir, 0, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_dataset_load(&d, "cifar10",
+                                &(struct tsgd_request){.dir = dir}, &err) == TSGD_OK,
+              "%s", err.text);
     cr_expect(d.shape.channels == 3 && d.shape.height == 32 && d.shape.width == 32);
     cr_expect(d.classes == 10 && d.value[0] == 0 && d.value[255] == 1 && d.value[51] == 0.2f);
     expect_samples(&d.train, 0, 4);
@@ -113,8 +116,8 @@ static void expect_failure(const char *data, const char *where, enum tsgd_status
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     struct tsgd_error err = {TSGD_OK, ""};
     d.classes = 12345;
-    cr_expect(tsgd_dataset_load(&d, data, where, 0, &err) == want, "%d, %s", (int)err.status,
-              err.text);
+    cr_expect(tsgd_dataset_load(&d, data, &(struct tsgd_request){.dir = where}, &err) == want,
+              "%d, %s", (int)err.status, err.text);
     cr_expect(strstr(err.text, says), "'%s' in '%s'", says, err.text);
     cr_expect(d.classes == 12345 && d.train.bytes == NULL);
 }

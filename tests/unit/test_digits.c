@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data/dataset.h"
+#include "data/source.h"
 #include "scratch.h"
 #include "sim/settings.h"
 #include "telesgd.h"
@@ -17,7 +18,9 @@ static struct tsgd_dataset load_seeded(const char *dir, uint64_t seed)
 {
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     struct tsgd_error err = {TSGD_OK, ""};
-    cr_assert(tsgd_dataset_load(&d, "digits", dir, seed, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_dataset_load(&d, "digits",
+                                &(struct tsgd_request){.dir = dir, .seed = seed}, &err) == TSGD_OK,
+              "%s", err.text);
     return d;
 }
 
@@ -127,7 +130,7 @@ static void expect_same(const struct tsgd_samples *a, const struct tsgd_samples 
 {
     cr_assert(a->count == b->count);
     cr_expect(!memcmp(a->bytes, b->bytes, (size_t)a->count * PIXELS));
-    cr_expect(!memcmp(a->labels, b->labels, a->count));
+    cr_expect(!memcmp(a->labels, b->labels, a->count * sizeof *a->labels));
 }
 
 static void expect_same_set(struct tsgd_dataset d, struct tsgd_dataset e)
@@ -154,7 +157,8 @@ Test(digits, a_folder_without_the_files_is_an_error)
 {
     struct tsgd_dataset d;
     struct tsgd_error err;
-    cr_expect(tsgd_dataset_load(&d, "digits", "/proc/self/fd", 0, &err) == TSGD_EIO);
+    cr_expect(tsgd_dataset_load(&d, "digits",
+                                &(struct tsgd_request){.dir = "/proc/self/fd"}, &err) == TSGD_EIO);
     cr_expect(strstr(err.text, "/proc/self/fd: holds neither train-images-idx3-ubyte nor "), "%s",
               err.text);
 }

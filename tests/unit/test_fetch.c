@@ -1,6 +1,7 @@
 /* datasets/fetch.sh against a server in this process, with made files in place of the public ones;
  * and what datasets/ says of its files.                                                         */
 #include "data/dataset.h"
+#include "data/source.h"
 #include "scratch.h"
 
 #include <arpa/inet.h>
@@ -405,7 +406,9 @@ static void expect_cifar10(int tool)
              "diff -r -x SHA256SUMS ../cifar-10-batches-bin cifar-10-batches-bin >&2", tools[tool]);
     cr_expect(shell(command) == 0, "%s: %s", tools[tool], err);
     snprintf(command, sizeof command, "got-%s", tools[tool]);
-    cr_assert(tsgd_dataset_load(&d, "cifar10", command, 0, &why) == TSGD_OK, "%s", why.text);
+    cr_assert(tsgd_dataset_load(&d, "cifar10",
+                                &(struct tsgd_request){.dir = command}, &why) == TSGD_OK,
+              "%s", why.text);
     cr_expect(d.train.count == 5 && d.train.labels[4] == 5 && d.test.labels[0] == 6);
     tsgd_dataset_release(&d);
 }

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "data/idx.h"
+#include "data/source.h"
 
 /* A tiny data set: 5 and 3 images of 2 x 3, written anew for each test. */
 enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS, FILES };
@@ -98,7 +99,7 @@ static enum tsgd_status load(struct tsgd_dataset *d, struct tsgd_error *err)
 {
     char data[48];
     snprintf(data, sizeof data, "idx:%s", dir);
-    return tsgd_dataset_load(d, data, NULL, 0, err);
+    return tsgd_dataset_load(d, data, NULL, err);
 }
 
 static void check_contents(const struct tsgd_dataset *d)
@@ -196,7 +197,7 @@ Test(idx, mnist_has_ten_classes_and_takes_a_directory)
     memset(file[TRAIN_LABELS].byte + 8, 0, 5);
     memset(file[TEST_LABELS].byte + 8, 0, 3);
     write_all(false);
-    cr_assert(tsgd_dataset_load(&d, "mnist", dir, 0, NULL) == TSGD_OK);
+    cr_assert(tsgd_dataset_load(&d, "mnist", &(struct tsgd_request){.dir = dir}, NULL) == TSGD_OK);
     cr_expect(d.classes == 10);
     tsgd_dataset_release(&d);
 }
@@ -207,7 +208,8 @@ Test(idx, mnist_refuses_a_label_above_nine)
     struct tsgd_error err;
     file[TEST_LABELS].byte[10] = 10;
     write_all(true);
-    cr_expect(tsgd_dataset_load(&d, "mnist", dir, 0, &err) == TSGD_EFORMAT);
+    cr_expect(tsgd_dataset_load(&d, "mnist",
+                                &(struct tsgd_request){.dir = dir}, &err) == TSGD_EFORMAT);
     cr_expect(strstr(err.text, "t10k-labels-idx1-ubyte.gz: label 10 of sample 2"), "%s", err.text);
 }
 
@@ -224,7 +226,8 @@ Test(idx, a_missing_fashion_mnist_names_the_package)
 {
     struct tsgd_dataset d;
     struct tsgd_error err;
-    cr_expect(tsgd_dataset_load(&d, "fashion-mnist", dir, 0, &err) == TSGD_EIO);
+    cr_expect(tsgd_dataset_load(&d, "fashion-mnist",
+                                &(struct tsgd_request){.dir = dir}, &err) == TSGD_EIO);
     cr_expect(strstr(err.text, dir) && strstr(err.text, "dataset-fashion-mnist"), "%s", err.text);
 }
 
@@ -439,7 +442,9 @@ static void expect_refusal(const char *data, const char *data_dir, const char *p
 {
     struct tsgd_dataset d;
     struct tsgd_error err = {TSGD_OK, ""};
-    cr_expect(tsgd_dataset_load(&d, data, data_dir, 0, &err) == TSGD_EINVAL, "%s", data);
+    cr_expect(tsgd_dataset_load(&d, data,
+                                &(struct tsgd_request){.dir = data_dir}, &err) == TSGD_EINVAL,
+              "%s", data);
     cr_expect(strstr(err.text, part), "%s: '%s'", data, err.text);
 }
 

@@ -173,7 +173,7 @@ static void train(const struct tsgd_settings *s, const char *saved, struct cours
              tsgd_settings_get(tsgd_run_info(run)->resolved, "normalize"));
     snprintf(out->lr, sizeof out->lr, "%s", tsgd_settings_get(tsgd_run_info(run)->resolved, "lr"));
     tsgd_run_free(run);
-    cr_assert(tsgd_evaluate_file(saved, "blobs:400,12,4", NULL, 0, &out->file, &err) == TSGD_OK,
+    cr_assert(tsgd_evaluate_file(saved, s, &out->file, &err) == TSGD_OK,
               "%s", err.text);
 }
 

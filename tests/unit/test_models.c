@@ -19,7 +19,7 @@ struct fixture {
     struct tsgd_net net;
     float *w, *grad;
     double *w2, *x2, loss;
-    uint8_t labels[BATCH];
+    uint16_t labels[BATCH];
 };
 
 static void setup(struct fixture *f, const char *model, struct tsgd_shape in, uint32_t stream)
@@ -38,7 +38,7 @@ static void setup(struct fixture *f, const char *model, struct tsgd_shape in, ui
     twin_widen(f->w, f->net.dim, f->w2);
     twin_widen(x, BATCH * features, f->x2);
     for (int s = 0; s < BATCH; s++)
-        f->labels[s] = (uint8_t)tsgd_rng_below(&rng, CLASSES);
+        f->labels[s] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
     twin_lanes(x, BATCH, features, LD, 0, scratch);
     f->loss = tsgd_net_gradient(&f->net, f->w, f->labels, BATCH, f->grad, scratch);
     free(x);

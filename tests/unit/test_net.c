@@ -34,7 +34,7 @@ Test(net, gradient_agrees_with_central_differences, .timeout = 120)
     enum { BATCH = 5, LD = 16 };
     struct tsgd_net net = make();
     struct tsgd_rng rng = tsgd_rng(5, TSGD_RNG_TEST, 0, 0);
-    static const uint8_t labels[BATCH] = {3, 0, 4, 4, 1};
+    static const uint16_t labels[BATCH] = {3, 0, 4, 4, 1};
     float *w = twin_floats(net.dim), *grad = twin_floats(net.dim);
     float x[BATCH * FEATURES], *scratch = twin_floats(tsgd_net_scratch(&net, BATCH, true));
     double *w2 = twin_doubles(net.dim), x2[BATCH * FEATURES], h = 1e-6;
@@ -65,7 +65,7 @@ Test(net, evaluation_finds_the_loss_of_the_gradient, .timeout = 60)
     enum { BATCH = 33, LD = 48 };
     struct tsgd_net net = make();
     struct tsgd_rng rng = tsgd_rng(6, TSGD_RNG_TEST, 0, 0);
-    uint8_t labels[BATCH];
+    uint16_t labels[BATCH];
     uint32_t correct;
     float *w = twin_floats(net.dim), *grad = twin_floats(net.dim);
     float x[BATCH * FEATURES], *scratch = twin_floats(tsgd_net_scratch(&net, BATCH, true));
@@ -73,7 +73,7 @@ Test(net, evaluation_finds_the_loss_of_the_gradient, .timeout = 60)
     tsgd_net_random(&net, 1, w);
     twin_random(&rng, x, BATCH * FEATURES);
     for (int s = 0; s < BATCH; s++)
-        labels[s] = (uint8_t)tsgd_rng_below(&rng, CLASSES);
+        labels[s] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
     twin_lanes(x, BATCH, FEATURES, LD, 0, scratch);
     twin_lanes(x, BATCH, FEATURES, LD, 0, small);
     double a = tsgd_net_gradient(&net, w, labels, BATCH, grad, scratch);
@@ -88,7 +88,7 @@ Test(net, scratch_is_enough_for_every_smaller_batch, .timeout = 120)
 {
     enum { BATCH = 100 };
     struct tsgd_net net = make();
-    uint8_t labels[BATCH] = {0};
+    uint16_t labels[BATCH] = {0};
     float *w = twin_floats(net.dim), *grad = twin_floats(net.dim);
     uint32_t correct;
     tsgd_net_random(&net, 1, w);
@@ -137,7 +137,7 @@ static void negate_back(const struct tsgd_layer *l, const struct tsgd_layer_call
 Test(net, what_a_layer_needs_again_is_not_overwritten, .timeout = 60)
 {
     enum { BATCH = 4 };
-    static const uint8_t labels[BATCH] = {3, 0, 4, 1};
+    static const uint16_t labels[BATCH] = {3, 0, 4, 1};
     float *grad[2], x[BATCH * FEATURES];
     struct tsgd_rng rng = tsgd_rng(14, TSGD_RNG_TEST, 0, 0);
     twin_random(&rng, x, BATCH * FEATURES);
@@ -245,12 +245,12 @@ Test(net, a_last_layer_without_a_number_for_every_class_is_refused)
 enum { LOGITS = 7, SAMPLES = 21, LOSS_LD = 32 };
 
 /* Logits of very different size, one sample with all of them equal. */
-static void draw(float z[SAMPLES * LOGITS], uint8_t labels[SAMPLES], float lanes[])
+static void draw(float z[SAMPLES * LOGITS], uint16_t labels[SAMPLES], float lanes[])
 {
     struct tsgd_rng rng = tsgd_rng(9, TSGD_RNG_TEST, 0, 0);
     twin_random(&rng, z, SAMPLES * LOGITS);
     for (int s = 0; s < SAMPLES; s++) {
-        labels[s] = (uint8_t)tsgd_rng_below(&rng, LOGITS);
+        labels[s] = (uint16_t)tsgd_rng_below(&rng, LOGITS);
         for (int c = 0; c < LOGITS; c++)
             z[s * LOGITS + c] *= (float)(s * s);
     }
@@ -261,7 +261,7 @@ Test(loss, agrees_with_double)
 {
     _Alignas(64) float z[SAMPLES * LOGITS], lanes[LOSS_LD * LOGITS];
     double z2[SAMPLES * LOGITS], want = 0;
-    uint8_t labels[SAMPLES];
+    uint16_t labels[SAMPLES];
     draw(z, labels, lanes);
     twin_widen(z, SAMPLES * LOGITS, z2);
     for (int s = 0; s < SAMPLES; s++)
@@ -275,7 +275,7 @@ Test(loss, gradient_agrees_with_double_and_is_zero_past_the_batch)
 {
     _Alignas(64) float z[SAMPLES * LOGITS], lanes[LOSS_LD * LOGITS], d[LOSS_LD * LOGITS];
     double z2[SAMPLES * LOGITS], want;
-    uint8_t labels[SAMPLES];
+    uint16_t labels[SAMPLES];
     draw(z, labels, lanes);
     twin_widen(z, SAMPLES * LOGITS, z2);
     memset(d, 0xff, sizeof d);
@@ -296,7 +296,7 @@ Test(loss, gradient_agrees_with_double_and_is_zero_past_the_batch)
 Test(loss, the_first_of_equal_logits_counts)
 {
     _Alignas(64) float z[3 * 16] = {0};
-    uint8_t labels[] = {0, 0, 1, 2};
+    uint16_t labels[] = {0, 0, 1, 2};
     uint32_t correct;
     z[2 * 16 + 3] = 1;
     twin_on(NULL).kernels->cross_entropy(z, labels, 3, 4, 16, NULL, &correct);
@@ -313,7 +313,7 @@ ParameterizedTestParameters(loss, a_logit_that_is_not_finite_shows)
 ParameterizedTest(size_t *row, loss, a_logit_that_is_not_finite_shows)
 {
     _Alignas(64) float z[3 * 16] = {0};
-    uint8_t labels[] = {0, 1};
+    uint16_t labels[] = {0, 1};
     z[*row / 3 * 16 + 1] = broken[*row % 3];
     double loss = twin_on(NULL).kernels->cross_entropy(z, labels, 3, 2, 16, NULL, NULL);
     cr_assert(!isfinite(loss), "%g", loss);

@@ -20,7 +20,7 @@ static void between_walls(const struct tsgd_net *net, const float *weights, cons
     const uint8_t zeros[MOST] = {0};
     struct guard g = {.at_end = at_end};
     const float *w = guard_copy(&g, weights, net->dim * sizeof *w, 4);
-    const uint8_t *labels = guard_copy(&g, zeros, batch, 1);
+    const uint16_t *labels = guard_copy(&g, zeros, batch, 1);
     float *grad = guard_new(&g, net->dim * sizeof *grad, 4);
     float *scratch = guard_new(&g, tsgd_net_scratch(net, batch, true) * sizeof *scratch, 64);
     float *small = guard_new(&g, tsgd_net_scratch(net, batch, false) * sizeof *small, 64);

@@ -12,23 +12,23 @@
 TestSuite(partition, .timeout = 120);
 
 enum { SAMPLES = 6000, CLASSES = 10 };
-static uint8_t labels[SAMPLES];
+static uint16_t labels[SAMPLES];
 
 /* Labels in random order; not equally many of each. */
 static struct tsgd_samples random_samples(void)
 {
     struct tsgd_rng r = tsgd_rng(77, TSGD_RNG_TEST, 0, 0);
     for (int i = 0; i < SAMPLES; i++)
-        labels[i] = (uint8_t)(tsgd_rng_below(&r, CLASSES * (CLASSES + 1) / 2) % CLASSES);
-    return (struct tsgd_samples){NULL, labels, SAMPLES};
+        labels[i] = (uint16_t)(tsgd_rng_below(&r, CLASSES * (CLASSES + 1) / 2) % CLASSES);
+    return (struct tsgd_samples){.labels = labels, .count = SAMPLES};
 }
 
 /* Equally many of each label. */
 static struct tsgd_samples even_samples(void)
 {
     for (int i = 0; i < SAMPLES; i++)
-        labels[i] = (uint8_t)(i % CLASSES);
-    return (struct tsgd_samples){NULL, labels, SAMPLES};
+        labels[i] = (uint16_t)(i % CLASSES);
+    return (struct tsgd_samples){.labels = labels, .count = SAMPLES};
 }
 
 static struct tsgd_split draw(const char *rule, uint32_t nodes, struct tsgd_samples train,

@@ -326,7 +326,7 @@ Test(run, with_validation_the_test_samples_are_looked_at_once_at_the_end, .timeo
         }
         tsgd_run_free(run);
     }
-    cr_assert(tsgd_evaluate_file(path, "digits", NULL, 0, &found, NULL) == TSGD_OK);
+    cr_assert(tsgd_evaluate_file(path, s, &found, NULL) == TSGD_OK);
     unlink(path);
     cr_expect(end[0].test_loss == found.test_loss && end[0].test_accuracy == found.test_accuracy);
     cr_expect(isnan(end[0].last.test_loss) && end[0].last.validation_accuracy > 0);
@@ -593,7 +593,11 @@ Test(run, a_file_that_names_a_large_model_costs_no_memory_for_it, .timeout = 60)
     FILE *f = fdopen(mkstemp(path), "wb");
     cr_assert(f && fwrite(&length, sizeof length, 1, f) == 1 && fputs(header, f) >= 0);
     cr_assert(fclose(f) == 0 && setrlimit(RLIMIT_AS, &limit) == 0);
-    enum tsgd_status st = tsgd_evaluate_file(path, "blobs:100,4,2", NULL, 0, &e, &err);
+    struct tsgd_settings *s;
+    cr_assert(tsgd_settings_create(&s, NULL) == TSGD_OK);
+    cr_assert(tsgd_settings_set(s, "data", "blobs:100,4,2", NULL) == TSGD_OK);
+    enum tsgd_status st = tsgd_evaluate_file(path, s, &e, &err);
+    tsgd_settings_free(s);
     unlink(path);
     cr_expect(st == TSGD_EFORMAT && strstr(err.text, "is missing"), "%s", err.text);
 }

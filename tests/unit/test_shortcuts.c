@@ -50,7 +50,7 @@ static const size_t batches[] = {1, 5, 16, 17, MOST};
 struct fixture {
     struct tsgd_net net;
     size_t batch;
-    uint8_t labels[MOST];
+    uint16_t labels[MOST];
     float *w, *grad, x[MOST * FEATURES];
 };
 
@@ -69,7 +69,7 @@ static void setup(struct fixture *f, size_t which, size_t batch)
         f->w[j] *= 0.25f;               /* so that the sums of many paths stay small */
     twin_random(&rng, f->x, batch * FEATURES);
     for (size_t s = 0; s < batch; s++)
-        f->labels[s] = (uint8_t)tsgd_rng_below(&rng, CLASSES);
+        f->labels[s] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
 }
 
 static void teardown(struct fixture *f)

@@ -1,5 +1,6 @@
 /* telesgd split: what it counts, what follows from the counts, and the picture. */
 #include "data/dataset.h"
+#include "data/source.h"
 #include "program.h"
 #include "run/split_view.h"
 #include "sim/settings.h"
@@ -59,7 +60,7 @@ static void expect_real(const json_t *o, const char *name, double wanted)
 static void naive_counts(const char *path, const char *data, uint64_t seed, uint32_t *count)
 {
     struct tsgd_dataset d = TSGD_DATASET_INIT;
-    cr_assert(tsgd_dataset_load(&d, data, NULL, seed, NULL) == TSGD_OK);
+    cr_assert(tsgd_dataset_load(&d, data, &(struct tsgd_request){.seed = seed}, NULL) == TSGD_OK);
     char *rest = read_file(path), *line;
     uint32_t node = 0;
     memset(count, 0, MOST_COUNTS * sizeof *count);
@@ -230,7 +231,7 @@ static void write_parts(const char *path, const char *data, const struct part *p
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     bool used[3000] = {false};
     char text[512] = "";
-    cr_assert(tsgd_dataset_load(&d, data, NULL, 0, NULL) == TSGD_OK);
+    cr_assert(tsgd_dataset_load(&d, data, NULL, NULL) == TSGD_OK);
     for (size_t i = 0; i < n; i++)
         if (part[i].class < 0)
             strcat(text, "\n");

@@ -28,7 +28,7 @@ static void fill(struct tsgd_samples *s, uint32_t count, struct tsgd_rng *rng)
     cr_assert(TSGD_NEW(&s->labels, count, "test", NULL) == TSGD_OK);
     s->count = count;
     for (uint32_t i = 0; i < count; i++)
-        s->labels[i] = (uint8_t)tsgd_rng_below(rng, CLASSES);
+        s->labels[i] = (uint16_t)tsgd_rng_below(rng, CLASSES);
     for (uint32_t i = 0; i < count * FEATURES; i++)
         s->bytes[i] = (uint8_t)tsgd_rng_u32(rng);
 }
@@ -63,7 +63,7 @@ static void teardown(struct fixture *f)
 
 /* Samples into [count][features] doubles, straight from the bytes. */
 static double *numbers(const struct fixture *f, const struct tsgd_samples *from,
-                       const uint32_t *sample, uint32_t count, uint8_t *labels)
+                       const uint32_t *sample, uint32_t count, uint16_t *labels)
 {
     double *x = twin_doubles((size_t)count * FEATURES);
     for (uint32_t s = 0; s < count; s++) {
@@ -98,7 +98,7 @@ Test(supervised, a_node_without_samples_has_no_batch)
 Test(supervised, a_batch_s_loss_is_that_of_the_node_s_own_samples, .timeout = 60)
 {
     struct fixture f;
-    uint8_t labels[7];
+    uint16_t labels[7];
     setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, 7, 0, 0});
     const struct tsgd_problem *p = &f.p.problem;
     float *grad = twin_floats(p->dim);
@@ -120,7 +120,7 @@ Test(supervised, a_gradient_is_that_of_the_mean_loss, .timeout = 60)
 {
     enum { COUNT = 7 };
     struct fixture f;
-    uint8_t labels[COUNT];
+    uint16_t labels[COUNT];
     const double h = 1e-6;
     setup(&f, (struct tsgd_batcher){TSGD_ORDER_SEQUENTIAL, COUNT, 0, 0});
     const struct tsgd_problem *p = &f.p.problem;
@@ -158,10 +158,10 @@ static void expect_evaluation_of(const struct fixture *f, const struct tsgd_prob
         samples += m.samples;
     }
     for (uint32_t s = 0; s < count; s++) {
-        uint8_t label;
+        uint16_t label;
         double least = INFINITY, *x = numbers(f, from, &sample[s], 1, &label);
-        uint8_t best = 0;
-        for (uint8_t c = 0; c < CLASSES; c++) {     /* the likeliest class has the least loss */
+        uint16_t best = 0;
+        for (uint16_t c = 0; c < CLASSES; c++) {     /* the likeliest class has the least loss */
             double l = twin_loss(&f->net, w, x, &c, 1);
             want += c == label ? l : 0;
             if (l < least) {

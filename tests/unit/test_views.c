@@ -29,7 +29,7 @@ static void fill(struct tsgd_samples *s, uint32_t count)
     struct tsgd_rng rng = tsgd_rng(1, TSGD_RNG_TEST, count, 0);
     cr_assert(tsgd_samples_alloc(s, count, FEATURES, "test", NULL) == TSGD_OK);
     for (uint32_t i = 0; i < count; i++)
-        s->labels[i] = (uint8_t)tsgd_rng_below(&rng, CLASSES);
+        s->labels[i] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
     for (uint32_t i = 0; i < count * FEATURES; i++)
         s->bytes[i] = (uint8_t)tsgd_rng_u32(&rng);
 }

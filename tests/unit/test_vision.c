@@ -21,7 +21,7 @@ struct fixture {
     struct tsgd_net net;
     float *w, *grad;
     double *w2, *x2, loss;
-    uint8_t labels[BATCH];
+    uint16_t labels[BATCH];
 };
 
 /* Parameters that tell weights of a normalisation from one another, which all begin as 1 and 0. */
@@ -43,7 +43,7 @@ static void setup(struct fixture *f, const char *model)
     twin_widen(f->w, f->net.dim, f->w2);
     twin_widen(x, BATCH * FEATURES, f->x2);
     for (int s = 0; s < BATCH; s++)
-        f->labels[s] = (uint8_t)tsgd_rng_below(&rng, CLASSES);
+        f->labels[s] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
     twin_lanes(x, BATCH, FEATURES, LD, 0, scratch);
     f->loss = tsgd_net_gradient(&f->net, f->w, f->labels, BATCH, f->grad, scratch);
     free(x), free(moved), free(scratch);

@@ -61,7 +61,7 @@ void twin_layer(const struct tsgd_layer *l, const double *w, const double *x, co
 }
 
 double twin_loss(const struct tsgd_net *net, const double *w, const double *x,
-                 const uint8_t *labels, size_t count)
+                 const uint16_t *labels, size_t count)
 {
     size_t features = tsgd_shape_size(net->in);
     uint32_t n = net->n_layers;

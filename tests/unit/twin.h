@@ -22,7 +22,7 @@ void twin_layer(const struct tsgd_layer *l, const double *w, const double *x, co
 
 /* The mean loss over `count` samples x[count][features]. */
 double twin_loss(const struct tsgd_net *net, const double *w, const double *x,
-                 const uint8_t *labels, size_t count);
+                 const uint16_t *labels, size_t count);
 
 /* Uniform in [-1, 1), exactly the same numbers for both precisions. */
 void twin_random(struct tsgd_rng *rng, float *x, size_t n);

@@ -1,0 +1,14 @@
+/* data/draw_test.h: test samples for data that come without any. */
+#ifndef TSGD_DATA_DRAW_TEST_H
+#define TSGD_DATA_DRAW_TEST_H
+
+#include "data/dataset.h"
+
+/* Takes round(share * count) samples out of d->train, drawn without replacement by the seed, and
+ * makes them d->test; the rest, and those taken out, keep their order. Requires 0 < share < 1 and
+ * no test samples. On error d is as it was. TSGD_EINVAL: one of the two would be empty.
+ * TSGD_ENOMEM.                                                                                  */
+enum tsgd_status tsgd_draw_test(struct tsgd_dataset *d, double share, uint64_t seed,
+                                struct tsgd_error *err);
+
+#endif
