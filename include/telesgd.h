@@ -128,17 +128,24 @@ struct tsgd_eval {
     double train_loss;          /* mean over the samples since the last evaluation, before steps */
     double test_loss;           /* of xbar, the mean of the tokens */
     double test_accuracy;       /* share of test samples classified right, 0 to 1 */
+    double test_r2;             /* of targets that are numbers: 1 - test_loss / their variance, the
+                                 * coefficient of determination */
     double validation_loss;     /* of xbar, on the samples that "validation" holds out; then there
                                  * are no test_*, here and below */
     double validation_accuracy;
+    double validation_r2;
     double test_loss_mean;      /* mean and worst over the tokens, with eval "tokens" */
     double test_loss_worst;
     double test_accuracy_mean;
     double test_accuracy_worst;
+    double test_r2_mean;
+    double test_r2_worst;
     double validation_loss_mean;
     double validation_loss_worst;
     double validation_accuracy_mean;
     double validation_accuracy_worst;
+    double validation_r2_mean;
+    double validation_r2_worst;
     double consensus;           /* 1/k * sum of ||x_a - xbar||^2 */
     double grad_norm2;          /* ||grad f(xbar)||^2, f the mean over the nodes; of a quadratic */
     double grad_norm2_tokens;   /* the mean over the tokens of ||grad f(x_a)||^2 */
@@ -156,7 +163,8 @@ struct tsgd_traced {
 struct tsgd_summary {
     struct tsgd_eval last;      /* the last evaluation */
     double test_loss;           /* of xbar at the end, also with "validation"; NaN for quadratics */
-    double test_accuracy;
+    double test_accuracy;       /* NaN where targets are numbers */
+    double test_r2;             /* NaN where they are not */
     double wall_seconds;        /* of the whole training, also before "resume" */
     double samples_per_second;  /* of this process, over the time in which there was more than
                                  * evaluation to do */
@@ -181,8 +189,10 @@ struct tsgd_info {
     uint64_t parameters;            /* floats in a row */
     uint64_t tokens;
     uint64_t threads;               /* workers that will run */
-    uint64_t train_samples, test_samples;           /* 0, like the next four, without data */
-    uint32_t channels, height, width, classes;
+    uint64_t train_samples, test_samples;           /* 0, like the next five, without data */
+    uint32_t channels, height, width, classes;      /* of samples; classes 0: targets are numbers */
+    uint32_t targets;               /* numbers of a target; 0: there are classes */
+    const char *const *class_names; /* [classes], UTF-8, as the data call them; NULL: 0, 1, .. */
     uint64_t step_flops;            /* of one full minibatch: forward, weight and input gradients */
     uint64_t memory_bytes;          /* estimate: data, rows, mixing matrices, scratch */
     uint64_t split_hash;            /* XXH3-64, as in split files; 0 without data */
@@ -338,7 +348,8 @@ struct tsgd_tuning {
     uint64_t rounds_spent;      /* passes * T */
     uint64_t rounds_grid;       /* candidates * T: what trying one after the other takes */
     uint64_t gradients_spent;
-    double test_loss, test_accuracy;        /* of the winner's parameters; NaN for quadratics */
+    double test_loss, test_accuracy;        /* of the winner's parameters; NaN as in summaries */
+    double test_r2;
     double wall_seconds;
     bool interrupted;
 };
@@ -397,7 +408,7 @@ void tsgd_tune_free(struct tsgd_tune *t);
 struct tsgd_evaluated {
     char model[64];
     uint64_t parameters, test_samples;
-    double test_loss, test_accuracy;
+    double test_loss, test_accuracy, test_r2;   /* NaN as in summaries */
 };
 enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings *settings,
                                     struct tsgd_evaluated *out, struct tsgd_error *err);

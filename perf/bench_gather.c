@@ -77,7 +77,7 @@ static bool is_right(const struct gather *g)
                         b = d->train.bytes[sample[s] * tsgd_shape_size(shape) +
                                            (size_t)((c * shape.height + i) * shape.width + j)];
                     float want = d->value[b];
-                    if (d->norm.channels)
+                    if (d->norm.parts)
                         want = (want - d->norm.mean[c]) * (1 / d->norm.deviation[c]);
                     if (g->x[f * g->batcher.size + s] != want)
                         return false;
@@ -103,11 +103,9 @@ static bool bench(const struct tsgd_kernels *k, struct tsgd_shape shape, uint32_
     }
     for (int b = 0; b < 256; b++)
         g.data.value[b] = (float)b / 255;
-    for (uint32_t c = 0; normalise && c < shape.channels; c++) {
-        g.data.norm.mean[c] = 0.4f + (float)c / 20;
-        g.data.norm.deviation[c] = 0.25f;
-        g.data.norm.channels = c + 1;
-    }
+    float mean[] = {0.4f, 0.45f, 0.5f}, deviation[] = {0.25f, 0.25f, 0.25f};
+    if (normalise)
+        g.data.norm = (struct tsgd_norm){shape.channels, mean, deviation};
     g.batcher = (struct tsgd_batcher){.size = BATCH, .augment = augment};
     tsgd_decoder_init(&g.decoder, &g.data, augment != 0, k);
     g.floats = features * BATCH;

@@ -24,8 +24,11 @@ static void print_text(const char *data, const struct tsgd_evaluated *e)
     printf("%s, %s parameters, on %s test samples of %s\n", e->model,
            tsgd_human_count(e->parameters, parameters), tsgd_human_count(e->test_samples, samples),
            data);
-    printf("  test accuracy  %.2f %%\n  test loss      %.6g\n", 100 * e->test_accuracy,
-           e->test_loss);
+    if (isfinite(e->test_accuracy))
+        printf("  test accuracy  %.2f %%\n", 100 * e->test_accuracy);
+    if (isfinite(e->test_r2))
+        printf("  test R2        %.4f\n", e->test_r2);
+    printf("  test loss      %.6g\n", e->test_loss);
 }
 
 /* A number that is not finite is left out: JSON has no word for it. */
@@ -36,7 +39,9 @@ static enum tsgd_status print_json(const struct tsgd_evaluated *e, struct tsgd_e
     bool bad = !o || (isfinite(e->test_loss) &&
                       json_object_set_new(o, "test_loss", json_real(e->test_loss)) != 0) ||
                (isfinite(e->test_accuracy) &&
-                json_object_set_new(o, "test_accuracy", json_real(e->test_accuracy)) != 0);
+                json_object_set_new(o, "test_accuracy", json_real(e->test_accuracy)) != 0) ||
+               (isfinite(e->test_r2) &&
+                json_object_set_new(o, "test_r2", json_real(e->test_r2)) != 0);
     char *text = bad ? NULL : tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(o);
     if (!text)

@@ -111,8 +111,11 @@ static enum tsgd_status report(void *what, FILE *out, struct tsgd_error *err)
         fprintf(out, "%-15s %.6g\n", measure_of(w), t->chosen->score);
     }
     if (t->test_accuracy == t->test_accuracy)
-        fprintf(out, "test accuracy   %.2f %%\ntest loss       %.6g\n", 100 * t->test_accuracy,
-                t->test_loss);
+        fprintf(out, "test accuracy   %.2f %%\n", 100 * t->test_accuracy);
+    if (t->test_r2 == t->test_r2)
+        fprintf(out, "test R2         %.4f\n", t->test_r2);
+    if (t->test_loss == t->test_loss)
+        fprintf(out, "test loss       %.6g\n", t->test_loss);
     fprintf(out, "spent           %s rounds in %llu pass%s, %s gradients, %s\n",
             tsgd_human_count(t->rounds_spent, spent), (unsigned long long)t->passes,
             t->passes == 1 ? "" : "es", tsgd_human_count(t->gradients_spent, gradients),

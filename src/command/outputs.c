@@ -169,8 +169,10 @@ static bool is_trace(const char *path) { return !tsgd_is_foreign(path, TSGD_TRAC
 
 static bool is_saved(const char *path)
 {
-    struct tsgd_saved saved;
-    return tsgd_safetensors_identify(path, &saved, NULL) == TSGD_OK && *saved.model;
+    struct tsgd_saved saved = {.model = ""};
+    bool is = tsgd_safetensors_identify(path, &saved, NULL) == TSGD_OK && *saved.model;
+    tsgd_saved_release(&saved);
+    return is;
 }
 
 /* A checkpoint of a run that has not been gone on with is hours of work. */

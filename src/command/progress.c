@@ -33,6 +33,11 @@ static void describe_eval(char line[LINE], const struct tsgd_progress *p, const 
         add(line, "/%" PRIu64, p->rounds);
     if (e->test_accuracy == e->test_accuracy)
         add(line, "  accuracy %.2f %%  test loss %.4f", 100 * e->test_accuracy, e->test_loss);
+    if (e->test_r2 == e->test_r2)
+        add(line, "  R2 %.4f  test loss %.4g", e->test_r2, e->test_loss);
+    if (e->validation_r2 == e->validation_r2)
+        add(line, "  validation R2 %.4f  validation loss %.4g", e->validation_r2,
+            e->validation_loss);
     if (e->validation_accuracy == e->validation_accuracy)
         add(line, "  validation accuracy %.2f %%  validation loss %.4f",
             100 * e->validation_accuracy, e->validation_loss);
@@ -75,9 +80,13 @@ static void describe_state(char line[LINE], const struct tsgd_progress *p, int w
             tsgd_human_short(p->per_second * (double)p->gradients_per_round, text));
         add(line, "  %s left", tsgd_human_time((double)(total - done) / p->per_second, text));
     }
-    if (p->has_last && p->last.test_loss == p->last.test_loss)
+    if (p->has_last && p->last.test_r2 == p->last.test_r2)
+        add(line, "  loss %.4g  R2 %.4f", p->last.test_loss, p->last.test_r2);
+    if (p->has_last && p->last.validation_r2 == p->last.validation_r2)
+        add(line, "  val loss %.4g  R2 %.4f", p->last.validation_loss, p->last.validation_r2);
+    if (p->has_last && p->last.test_accuracy == p->last.test_accuracy)
         add(line, "  loss %.4f  acc %.2f %%", p->last.test_loss, 100 * p->last.test_accuracy);
-    if (p->has_last && p->last.validation_loss == p->last.validation_loss)
+    if (p->has_last && p->last.validation_accuracy == p->last.validation_accuracy)
         add(line, "  val loss %.4f  acc %.2f %%", p->last.validation_loss,
             100 * p->last.validation_accuracy);
     if (p->has_last && p->last.grad_norm2 == p->last.grad_norm2)

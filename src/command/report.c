@@ -46,10 +46,12 @@ void tsgd_report_plan(FILE *out, struct tsgd_run *run)
     fprintf(out, "#\n# %s tokens of %s parameters", tsgd_human_count(info->tokens, a),
             tsgd_human_count(info->parameters, b));
     if (info->train_samples > 0)
-        fprintf(out, ", %u x %u x %u inputs, %u classes\n# %s training and %s test samples, split "
-                     "%016" PRIx64, info->channels, info->height, info->width, info->classes,
+        fprintf(out, ", %u x %u x %u inputs, %u %s\n# %s training and %s test samples%s, split "
+                     "%016" PRIx64, info->channels, info->height, info->width,
+                info->classes ? info->classes : info->targets,
+                info->classes ? "classes" : info->targets > 1 ? "targets" : "target",
                 tsgd_human_count(info->train_samples, a), tsgd_human_count(info->test_samples, b),
-                info->split_hash);
+                TSGD_HAS(info->resolved, test_share) ? " (drawn)" : "", info->split_hash);
     fputc('\n', out);
     if (done) {
         fprintf(out, "# goes on from round %" PRIu64 " of ", done);
@@ -137,6 +139,13 @@ static void print_quality(FILE *out, const struct tsgd_summary *s)
     if (s->test_accuracy == s->test_accuracy)
         fprintf(out, "test accuracy   %.2f %%\n", 100 * s->test_accuracy);
     print_tokens(out, e->test_accuracy_mean, e->test_accuracy_worst);
+    if (e->validation_r2 == e->validation_r2)
+        fprintf(out, "validation      R2 %.4f, loss %.6g\n", e->validation_r2, e->validation_loss);
+    if (s->test_r2 == s->test_r2)
+        fprintf(out, "test R2         %.4f\n", s->test_r2);
+    if (e->test_r2_mean == e->test_r2_mean)
+        fprintf(out, "of the tokens   %.4f on average, %.4f the worst\n", e->test_r2_mean,
+                e->test_r2_worst);
     if (s->test_loss == s->test_loss)
         fprintf(out, "test loss       %.6g\n", s->test_loss);
     if (e->grad_norm2 == e->grad_norm2)

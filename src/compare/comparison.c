@@ -8,7 +8,8 @@
 #include <string.h>
 
 /* Metrics of which some are shown when none is asked for. */
-static const char *const usual[] = {"test_accuracy", "validation_accuracy", "grad_norm2"};
+static const char *const usual[] = {"test_accuracy", "validation_accuracy", "test_r2",
+                                    "validation_r2", "grad_norm2"};
 enum { USUAL = sizeof usual / sizeof *usual };
 
 static void release_curves(struct tsgd_comparison *c)
@@ -100,8 +101,8 @@ static enum tsgd_status tell_kinds(struct tsgd_comparison *c, struct tsgd_error 
         for (size_t i = 0; i < c->groups.group[g].n; i++) {
             const struct tsgd_runlog *log = &c->set.log[c->groups.group[g].run[i]];
             c->quadratic[g] |= tsgd_runlog_has(log, tsgd_metric_number("grad_norm2"));
-            c->network[g] |= tsgd_runlog_has(log, tsgd_metric_number("test_accuracy")) ||
-                             tsgd_runlog_has(log, tsgd_metric_number("validation_accuracy"));
+            c->network[g] |= tsgd_runlog_has(log, tsgd_metric_number("test_loss")) ||
+                             tsgd_runlog_has(log, tsgd_metric_number("validation_loss"));
         }
 done:
     return st;

@@ -53,7 +53,7 @@ struct tsgd_measure tsgd_measure_of(size_t metric)
         m.unit = TSGD_SECONDS;
     else if (tsgd_metrics[metric].type == TSGD_METRIC_U64)
         m.unit = TSGD_COUNT;
-    m.more_is_better = m.unit != TSGD_REAL;
+    m.more_is_better = m.unit != TSGD_REAL || strstr(name, "_r2");
     snprintf(m.title, sizeof m.title, "%s", name);
     for (char *c = m.title; *c && !norm; c++)
         if (*c == '_')

@@ -130,7 +130,7 @@ static const struct measure {
     bool more_is_better;
 } measures[] = {
     {"validation_loss_mean", false}, {"validation_loss", false}, {"validation_accuracy_mean", true},
-    {"validation_accuracy", true}, {"grad_norm2", false},
+    {"validation_accuracy", true}, {"validation_r2", true}, {"grad_norm2", false},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
 

@@ -116,3 +116,16 @@ void tsgd_augment_plane(struct tsgd_view v, const uint8_t *from, size_t height, 
     for (size_t y = 0; v.flip && y < height; y++)
         flip_row(to + y * width, width);
 }
+
+void tsgd_augment_floats(struct tsgd_view v, const float *from, size_t height, size_t width,
+                         float *to)
+{
+    for (size_t y = 0; y < height; y++)
+        for (size_t x = 0; x < width; x++) {
+            ptrdiff_t row = (ptrdiff_t)y + v.down;
+            ptrdiff_t column = (ptrdiff_t)(v.flip ? width - 1 - x : x) + v.right;
+            bool inside = row >= 0 && row < (ptrdiff_t)height && column >= 0 &&
+                          column < (ptrdiff_t)width;
+            to[y * width + x] = inside ? from[row * (ptrdiff_t)width + column] : 0;
+        }
+}

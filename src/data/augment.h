@@ -39,4 +39,8 @@ void tsgd_augment_draw(const struct tsgd_batcher *m, uint32_t node, uint64_t b, 
 void tsgd_augment_plane(struct tsgd_view v, const uint8_t *from, size_t height, size_t width,
                         uint8_t *to);
 
+/* The same of numbers that are floats, with 0 around them. */
+void tsgd_augment_floats(struct tsgd_view v, const float *from, size_t height, size_t width,
+                         float *to);
+
 #endif

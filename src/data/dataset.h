@@ -2,7 +2,7 @@
  * A sample is `features` = channels * height * width numbers, channel-major (C, H, W), kept as its
  * source has them: as bytes, as floats, or as those that are not 0.
  * A byte b stands for the number value[b]: pixels are b / 255. Once the data set is normalised
- * (data/normalize.h), a number v stands for (v - mean) / deviation of its channel. All nodes read
+ * (data/normalize.h), a number v stands for (v - mean) / deviation of its part. All nodes read
  * the one copy; a shard is a list of sample indices (data/partition.h).
  * Ownership: whoever loads it releases it. Threads: read-only after load.                       */
 #ifndef TSGD_DATA_DATASET_H
@@ -41,11 +41,11 @@ struct tsgd_samples {
     float *targets;             /* [count][outputs] */
 };
 
-/* What numbers are normalised by: one mean and one deviation, above 0, for each channel. */
-#define TSGD_NORM_CHANNELS 16
+/* What numbers are normalised by: a mean and a deviation, above 0, for each part of a sample. Parts
+ * are the channels, or in a table every feature.                                                */
 struct tsgd_norm {
-    uint32_t channels;          /* 0: numbers are not normalised */
-    float mean[TSGD_NORM_CHANNELS], deviation[TSGD_NORM_CHANNELS];
+    uint32_t parts;             /* 0: numbers are not normalised */
+    float *mean, *deviation;    /* [parts]; see tsgd_norm_release */
 };
 
 #define TSGD_MOST_CLASSES 65536
@@ -59,7 +59,7 @@ struct tsgd_dataset {
     char **class_name;          /* [classes], UTF-8; NULL: they are called 0, 1, .. */
     float value[256];           /* of bytes */
     double test_share;          /* the test samples are this share, drawn; 0: the source has some */
-    struct tsgd_norm norm;      /* none after load */
+    struct tsgd_norm norm;      /* none after load; not the data set's to release */
     struct tsgd_samples train, test;
 };
 #define TSGD_DATASET_INIT {.shape = {0, 0, 0}}

@@ -1,8 +1,9 @@
-/* data/decode.h: from the bytes of samples to the numbers that a network reads.
- *     number = (value[byte] - mean) * scale        mean, scale = 1 / deviation: of its channel
- * in single precision, each operation rounded; without normalisation mean is 0 and scale 1, which
- * change nothing. A worker decodes each batch for itself, straight from the one copy of the
- * samples: 16 of them at a time, transposed in registers, since models want samples innermost.
+/* data/decode.h: from samples as they are kept to the numbers that a network reads.
+ *     number = (v - mean) * scale                  mean, scale = 1 / deviation: of its part
+ * in single precision, each operation rounded; v is value[byte], or a float. Without normalisation
+ * mean is 0 and scale 1, which change nothing. A worker decodes each batch for itself, straight
+ * from the one copy of the samples: bytes of 16 at a time, transposed in registers, since models
+ * want samples innermost. Sparse samples are not normalised.
  * Ownership: borrows data set and kernels. Threads: read-only after init.                       */
 #ifndef TSGD_DATA_DECODE_H
 #define TSGD_DATA_DECODE_H
@@ -15,12 +16,12 @@ struct tsgd_decoder {
     const struct tsgd_dataset *data;
     const struct tsgd_kernels *kernels;
     uint32_t planes;            /* parts of a sample: its channels where they need telling apart */
-    size_t plane;               /* bytes in a part */
-    /* How each part's bytes become numbers. Where the 256 numbers of the table lie on a line, as
-     * those of pixels do, computing them takes half the time of looking them up. high has so few
-     * bits that byte * high is exact, and low is the rest of the slope: the sum is rounded once, as
-     * the table's number was.                                                                   */
-    struct tsgd_line line[TSGD_NORM_CHANNELS];
+    size_t plane;               /* numbers in a part */
+    /* How bytes become numbers, but for the normalisation. Where the 256 numbers of the table lie
+     * on a line, as those of pixels do, computing them takes half the time of looking them up. high
+     * has so few bits that byte * high is exact, and low is the rest of the slope: the sum is
+     * rounded once, as the table's number was.                                                  */
+    struct tsgd_line line;
     bool straight;              /* the line gives all 256 to the bit */
 };
 
@@ -31,7 +32,7 @@ void tsgd_decoder_init(struct tsgd_decoder *out, const struct tsgd_dataset *data
 /* Bytes of scratch that views need. */
 size_t tsgd_decoder_scratch(const struct tsgd_decoder *d);
 
-/* x[f * ld + s] = the number of byte f of sample[s] of `from`, s < count; 0 for count <= s < ld.
+/* x[f * ld + s] = the number of feature f of sample[s] of `from`, s < count; 0 for count <= s < ld.
  * That is the layout of models: features first, samples innermost (model/layer.h). view[s] says how
  * sample s is cropped and flipped; NULL: not at all, and then scratch may be NULL.              */
 void tsgd_decode(const struct tsgd_decoder *d, const struct tsgd_samples *from,

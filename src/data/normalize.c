@@ -1,6 +1,7 @@
 #include "data/normalize.h"
 
 #include "base/format.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -9,12 +10,40 @@
 /* Bounds on means and deviations: within them single precision holds every normalised number. */
 static const double MOST = 1e6, LEAST_DEVIATION = 1e-9;
 
-static enum tsgd_status check_channels(uint32_t channels, const char *where, struct tsgd_error *err)
+uint32_t tsgd_norm_parts(const struct tsgd_dataset *d)
 {
-    if (channels <= TSGD_NORM_CHANNELS)
-        return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "%s: found samples of %u channels, want at most %d to "
-                     "normalise", where, channels, TSGD_NORM_CHANNELS);
+    size_t features = tsgd_shape_size(d->shape);
+    if (!d->table)
+        return d->shape.channels;
+    return features < UINT32_MAX ? (uint32_t)features : UINT32_MAX;
+}
+
+static enum tsgd_status make(struct tsgd_norm *out, uint32_t parts, const char *where,
+                             struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_norm norm = {.parts = parts};
+    if (parts > TSGD_NORM_MOST)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "%s: found samples of %u parts, want at most %d to "
+                      "normalise", where, parts, TSGD_NORM_MOST));
+    TRY(TSGD_NEW(&norm.mean, (size_t)2 * parts, "means and deviations", err));
+    norm.deviation = norm.mean + parts;
+    *out = norm;
+done:
+    return st;
+}
+
+void tsgd_norm_release(struct tsgd_norm *norm)
+{
+    free(norm->mean);
+    *norm = (struct tsgd_norm){.parts = 0};
+}
+
+bool tsgd_norm_equal(const struct tsgd_norm *a, const struct tsgd_norm *b)
+{
+    return a->parts == b->parts &&
+           (a->parts == 0 || (!memcmp(a->mean, b->mean, a->parts * sizeof *a->mean) &&
+                              !memcmp(a->deviation, b->deviation, a->parts * sizeof *a->mean)));
 }
 
 /* n numbers between commas, from text up to end, each of at most MOST either way. */
@@ -37,25 +66,24 @@ static bool read_numbers(const char *text, const char *end, double least, float 
     return true;
 }
 
-enum tsgd_status tsgd_norm_parse(struct tsgd_norm *out, const char *text, uint32_t channels,
+enum tsgd_status tsgd_norm_parse(struct tsgd_norm *out, const char *text, uint32_t parts,
                                  const char *where, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_norm norm = {.channels = 0};
-    const char *colon = strchr(text, ':');
+    struct tsgd_norm norm = {.parts = 0};
+    const char *colon = strchr(text, ':'), *end = text + strlen(text);
     if (strcmp(text, "none")) {
-        TRY(check_channels(channels, where, err));
-        const char *end = text + strlen(text);
-        if (!colon || !read_numbers(text, colon, -MOST, norm.mean, channels) ||
-            !read_numbers(colon + 1, end, LEAST_DEVIATION, norm.deviation, channels))
+        TRY(make(&norm, parts, where, err));
+        if (!colon || !read_numbers(text, colon, -MOST, norm.mean, parts) ||
+            !read_numbers(colon + 1, end, LEAST_DEVIATION, norm.deviation, parts))
             TRY(tsgd_fail(err, TSGD_EINVAL, "%s: found '%.80s', want none, data, or means and "
                           "deviations M1,..:S1,.. of %u channel%s, at most %g, deviations at least "
-                          "%g", where, text, channels, channels > 1 ? "s" : "", MOST,
-                          LEAST_DEVIATION));
-        norm.channels = channels;
+                          "%g", where, text, parts, parts > 1 ? "s" : "", MOST, LEAST_DEVIATION));
     }
     *out = norm;
+    norm = (struct tsgd_norm){.parts = 0};
 done:
+    tsgd_norm_release(&norm);
     return st;
 }
 
@@ -73,44 +101,92 @@ static void count_bytes(const uint8_t *bytes, size_t n, uint64_t count[256])
         count[b] += odd[b];
 }
 
+/* What a part's numbers come to. */
+struct moments {
+    double mean, variance;
+};
+
+/* Of the bytes of one part: `plane` of them in each sample, `stride` from sample to sample. */
+static struct moments of_bytes(const struct tsgd_dataset *d, const uint8_t *from, size_t plane,
+                               size_t stride)
+{
+    double n = (double)d->train.count * (double)plane;
+    struct moments m = {0, 0};
+    uint64_t count[256] = {0};
+    for (uint32_t i = 0; i < d->train.count; i++)
+        count_bytes(from + i * stride, plane, count);
+    for (int b = 0; b < 256; b++)
+        m.mean += (double)count[b] * (double)d->value[b] / n;
+    for (int b = 0; b < 256; b++) {
+        double off = (double)d->value[b] - m.mean;
+        m.variance += (double)count[b] * (off * off) / n;
+    }
+    return m;
+}
+
+/* Likewise of floats. The second pass is what makes the variance exact where the mean is large. */
+static struct moments of_floats(const struct tsgd_dataset *d, const float *from, size_t plane,
+                                size_t stride)
+{
+    double n = (double)d->train.count * (double)plane;
+    struct moments m = {0, 0};
+    for (uint32_t i = 0; i < d->train.count; i++)
+        for (size_t j = 0; j < plane; j++)
+            m.mean += (double)from[i * stride + j];
+    m.mean /= n;
+    for (uint32_t i = 0; i < d->train.count; i++)
+        for (size_t j = 0; j < plane; j++) {
+            double off = (double)from[i * stride + j] - m.mean;
+            m.variance += off * off;
+        }
+    m.variance /= n;
+    return m;
+}
+
 enum tsgd_status tsgd_norm_measure(struct tsgd_norm *out, const struct tsgd_dataset *d,
                                    struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_norm norm = {.channels = d->shape.channels};
-    size_t plane = (size_t)d->shape.height * d->shape.width;
-    double n = (double)d->train.count * (double)plane;
-    TRY(check_channels(d->shape.channels, "--normalize", err));
-    for (uint32_t c = 0; c < norm.channels; c++) {
-        uint64_t count[256] = {0};
-        double mean = 0, variance = 0;
-        for (uint32_t i = 0; i < d->train.count; i++)
-            count_bytes(d->train.bytes + ((size_t)i * norm.channels + c) * plane, plane, count);
-        for (int b = 0; b < 256; b++)
-            mean += (double)count[b] * (double)d->value[b] / n;
-        for (int b = 0; b < 256; b++) {
-            double off = (double)d->value[b] - mean;
-            variance += (double)count[b] * (off * off) / n;
-        }
-        if (!(sqrt(variance) >= LEAST_DEVIATION))
+    struct tsgd_norm norm = {.parts = 0};
+    size_t stride = tsgd_shape_size(d->shape), plane = stride / tsgd_norm_parts(d);
+    if (d->format == TSGD_FORMAT_SPARSE)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--normalize: found 'data', but the samples are sparse, "
+                      "and would not be any more; want none"));
+    TRY(make(&norm, tsgd_norm_parts(d), "--normalize", err));
+    for (uint32_t p = 0; p < norm.parts; p++) {
+        struct moments m = d->format == TSGD_FORMAT_BYTES ?
+            of_bytes(d, d->train.bytes + p * plane, plane, stride) :
+            of_floats(d, d->train.floats + p * plane, plane, stride);
+        bool varies = sqrt(m.variance) >= LEAST_DEVIATION;
+        if (!varies && !d->table)
             TRY(tsgd_fail(err, TSGD_EINVAL, "--normalize: channel %u is %g in all training "
                           "samples, which leaves no deviation to divide by; give means and "
-                          "deviations", c, mean));
-        norm.mean[c] = (float)mean;
-        norm.deviation[c] = (float)sqrt(variance);
+                          "deviations", p, m.mean));
+        if (fabs(m.mean) > MOST || sqrt(m.variance) > MOST)
+            TRY(tsgd_fail(err, TSGD_EINVAL, "--normalize: feature %u has mean %g and deviation %g, "
+                          "want at most %g; scale it", p, m.mean, sqrt(m.variance), MOST));
+        norm.mean[p] = (float)m.mean;
+        norm.deviation[p] = varies ? (float)sqrt(m.variance) : 1;
     }
     *out = norm;
+    norm = (struct tsgd_norm){.parts = 0};
 done:
+    tsgd_norm_release(&norm);
     return st;
 }
 
-void tsgd_norm_text(const struct tsgd_norm *norm, char text[TSGD_NORM_TEXT])
+char *tsgd_norm_text(const struct tsgd_norm *norm)
 {
+    enum { NUMBER = 16 };       /* characters that one takes, with what separates it */
     const float *part[] = {norm->mean, norm->deviation};
-    size_t used = 0;
+    size_t room = (size_t)2 * norm->parts * NUMBER + 8, used = 0;
+    char *text = malloc(room);
+    if (!text)
+        return NULL;
     strcpy(text, "none");
     for (size_t i = 0; i < 2; i++)
-        for (uint32_t c = 0; c < norm->channels; c++)
-            used += (size_t)tsgd_format(text + used, TSGD_NORM_TEXT - used, "%s%.9g",
-                                        c > 0 ? "," : i > 0 ? ":" : "", (double)part[i][c]);
+        for (uint32_t p = 0; p < norm->parts; p++)
+            used += (size_t)tsgd_format(text + used, room - used, "%s%.9g",
+                                        p > 0 ? "," : i > 0 ? ":" : "", (double)part[i][p]);
+    return text;
 }

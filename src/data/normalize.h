@@ -1,23 +1,37 @@
 /* data/normalize.h: means and deviations that a data set is normalised by (struct tsgd_norm in
- * data/dataset.h), from a text, from the training samples, and as a text.                       */
+ * data/dataset.h), from a text, from the training samples, and as a text.
+ * Ownership: parse and measure allocate what the caller releases.                               */
 #ifndef TSGD_DATA_NORMALIZE_H
 #define TSGD_DATA_NORMALIZE_H
 
 #include "data/dataset.h"
 
-/* "none", or "M1,M2,..:S1,S2,..", a mean and a deviation for each channel. On error *out is
- * untouched. TSGD_EINVAL: neither, or numbers out of range; `where` begins the sentence.        */
-enum tsgd_status tsgd_norm_parse(struct tsgd_norm *out, const char *text, uint32_t channels,
+/* Parts that numbers can be normalised by, at most. */
+#define TSGD_NORM_MOST 65536
+
+/* Into how many parts samples of `d` are normalised. */
+uint32_t tsgd_norm_parts(const struct tsgd_dataset *d);
+
+/* "none", or "M1,M2,..:S1,S2,..", a mean and a deviation for each part. On error *out is
+ * untouched. TSGD_EINVAL: neither, or numbers out of range; `where` begins the sentence.
+ * TSGD_ENOMEM.                                                                                  */
+enum tsgd_status tsgd_norm_parse(struct tsgd_norm *out, const char *text, uint32_t parts,
                                  const char *where, struct tsgd_error *err);
 
-/* Of each channel of all training samples. Sums run over the counts of the 256 bytes, so the order
- * of the samples cannot matter. On error *out is untouched. TSGD_EINVAL: a channel that is the same
- * number throughout has no deviation to divide by; too many channels.                           */
+/* Of each part of all training samples. Sums of bytes run over the counts of the 256, so the order
+ * of the samples cannot matter; sums of floats run over the samples in order. On error *out is
+ * untouched. TSGD_EINVAL: a channel that is the same number throughout has no deviation to divide
+ * by (a table's column of that kind gets 1); too many parts; samples that are sparse, which would
+ * not stay so. TSGD_ENOMEM.                                                                     */
 enum tsgd_status tsgd_norm_measure(struct tsgd_norm *out, const struct tsgd_dataset *d,
                                    struct tsgd_error *err);
 
-/* Writes the text from which tsgd_norm_parse makes the same numbers, to the bit. */
-#define TSGD_NORM_TEXT (2 * TSGD_NORM_CHANNELS * 16 + 8)
-void tsgd_norm_text(const struct tsgd_norm *norm, char text[TSGD_NORM_TEXT]);
+/* The text from which tsgd_norm_parse makes the same numbers, to the bit; for the caller to free.
+ * NULL: no memory.                                                                              */
+char *tsgd_norm_text(const struct tsgd_norm *norm);
+
+bool tsgd_norm_equal(const struct tsgd_norm *a, const struct tsgd_norm *b);
+
+void tsgd_norm_release(struct tsgd_norm *norm);
 
 #endif

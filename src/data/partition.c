@@ -244,6 +244,9 @@ enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *partition, 
     size_t which = 0, bytes;
     TRY(tsgd_spec_parse(&spec, partition, "--partition", err));
     TRY(find(&which, spec.name, err));
+    if (!classes && strcmp(spec.name, "iid"))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--partition: found '%s', which goes by classes, but the "
+                      "targets are numbers; want iid, or a --split", partition));
     if (!nodes)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--nodes: found 0, want at least 1"));
     if (subset > train->count)

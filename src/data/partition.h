@@ -31,6 +31,7 @@ static inline const uint32_t *tsgd_split_shard(const struct tsgd_split *s, uint3
  *   dirichlet-even:ALPHA   the same draw, concatenated in node order, cut into equal parts
  *   shards:S            samples sorted by label, cut into nodes*S shards, S drawn for each node
  *                       (McMahan et al., AISTATS 2017)
+ * classes 0: the targets are numbers, which iid alone can split.
  * subset > 0 takes the first `subset` samples of a seeded shuffle (an error if there are fewer).
  * A node without samples is an error that names the node and the remedy, unless allow_empty.
  * On error *out is untouched. TSGD_EINVAL: partition, argument, nodes or subset; TSGD_ENOMEM.   */

@@ -262,6 +262,18 @@ static json_t *machine(void)
     return o;
 }
 
+/* NULL: no memory. */
+static json_t *class_names(const struct tsgd_info *info)
+{
+    json_t *all = json_array();
+    for (uint32_t c = 0; c < info->classes; c++)
+        if (json_array_append_new(all, tsgd_log_text(info->class_names[c])) != 0) {
+            json_decref(all);
+            return NULL;
+        }
+    return all;
+}
+
 /* A run that was stopped and gone on with has the log of one that was not. */
 static bool is_of_checkpoints(size_t i)
 {
@@ -298,6 +310,8 @@ json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings
     set_count(&line, "tokens", info->tokens);
     set_count(&line, "train_samples", info->train_samples);
     set_count(&line, "test_samples", info->test_samples);
+    if (info->class_names)
+        set(&line, "class_names", class_names(info));
     set_count(&line, "step_flops", info->step_flops);
     set_count(&line, "memory_bytes", info->memory_bytes);
     set_count(&line, "threads", info->threads);      /* in its old place: those that will run */
@@ -370,6 +384,7 @@ void tsgd_log_tuning(struct tsgd_log *log, const struct tsgd_tuning *t)
     }
     set_real(&line, "test_loss", t->test_loss);
     set_real(&line, "test_accuracy", t->test_accuracy);
+    set_real(&line, "test_r2", t->test_r2);
     set_count(&line, "passes", t->passes);
     set_count(&line, "rounds_spent", t->rounds_spent);
     set_count(&line, "rounds_grid", t->rounds_grid);
@@ -409,6 +424,7 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
         set_metrics(&line, &s->last);
         set_real(&line, "test_loss", s->test_loss);      /* also after evaluations of others */
         set_real(&line, "test_accuracy", s->test_accuracy);
+        set_real(&line, "test_r2", s->test_r2);
     }
     set_real(&line, "wall_seconds", s->wall_seconds);    /* of the run, in place of the metric */
     set_real(&line, "samples_per_second", s->samples_per_second);

@@ -163,10 +163,10 @@ static uint32_t fuse(const struct tsgd_layer *layers, uint32_t n, struct tsgd_la
 }
 
 enum tsgd_status tsgd_net_init(struct tsgd_net *out, const struct tsgd_layer *layers, uint32_t n,
-                               struct tsgd_shape in, uint32_t classes, struct tsgd_error *err)
+                               struct tsgd_shape in, uint32_t outputs, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_net net = {.in = in, .classes = classes};
+    struct tsgd_net net = {.in = in, .outputs = outputs};
     uint32_t *moved = NULL;
     uint64_t input_flops = 0;           /* of the input gradients, without the first */
     bool weights = false;
@@ -199,9 +199,9 @@ enum tsgd_status tsgd_net_init(struct tsgd_net *out, const struct tsgd_layer *la
         weights = weights || l->params;
     }
     net.step_flops += input_flops;
-    if (tsgd_shape_size(in) != classes)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "the last layer gives %zu numbers, want %u classes",
-                      tsgd_shape_size(in), classes));
+    if (tsgd_shape_size(in) != outputs)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "the last layer gives %zu numbers, want %u: one for each "
+                      "class or target", tsgd_shape_size(in), outputs));
     TRY(plan(&net, err));
     *out = net;
     net = (struct tsgd_net)TSGD_NET_INIT;
@@ -286,7 +286,20 @@ static void end_slice(uint64_t begin, const struct tsgd_trace_kind *kind,
     tsgd_inner_end(begin, kind, l->name[0] ? l->name : l->ops->name, i);
 }
 
-double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint16_t *labels,
+/* The sum of the losses of outputs y; dy and correct may be NULL. */
+static double loss_of(const struct tsgd_net *net, const float *y, struct tsgd_answers want,
+                      size_t batch, float *dy, uint32_t *correct)
+{
+    const struct tsgd_kernels *k = net->on.kernels;
+    size_t ld = tsgd_net_ld(batch);
+    if (want.labels)
+        return k->cross_entropy(y, want.labels, net->outputs, batch, ld, dy, correct);
+    if (correct)
+        *correct = 0;
+    return k->squared_error(y, want.targets, net->outputs, batch, ld, dy);
+}
+
+double tsgd_net_gradient(const struct tsgd_net *net, const float *w, struct tsgd_answers want,
                          size_t batch, float *grad, float *scratch)
 {
     size_t ld = tsgd_net_ld(batch);
@@ -305,8 +318,7 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint1
             l->ops->join(l, net->on.kernels, scratch + p[i - l->skip].x * ld, y, ld);
         end_slice(begin, &forward_slice, net, i);
     }
-    double loss = net->on.kernels->cross_entropy(scratch + top->y * ld, labels, net->classes, batch,
-                                                 ld, scratch + top->dy * ld, NULL);
+    double loss = loss_of(net, scratch + top->y * ld, want, batch, scratch + top->dy * ld, NULL);
     for (uint32_t i = n; i-- > 0;) {
         const struct tsgd_layer *l = &net->layer[i];
         bool bottom = l->offset == 0;   /* nothing below has parameters */
@@ -328,7 +340,7 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint1
     return loss;
 }
 
-double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, const uint16_t *labels,
+double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, struct tsgd_answers want,
                          size_t batch, float *scratch, uint32_t *correct)
 {
     size_t ld = tsgd_net_ld(batch);
@@ -344,5 +356,5 @@ double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, const uint1
         if (l->skip)
             l->ops->join(l, net->on.kernels, scratch + p[i - l->skip].eval_x * ld, y, ld);
     }
-    return net->on.kernels->cross_entropy(y, labels, net->classes, batch, ld, NULL, correct);
+    return loss_of(net, y, want, batch, NULL, correct);
 }

@@ -1,4 +1,5 @@
-/* model/net.h: a chain of layers over one flat row of parameters, ending in softmax cross-entropy.
+/* model/net.h: a chain of layers over one flat row of parameters, ending in softmax cross-entropy
+ * or in the mean squared error.
  * A layer that joins takes the input of an earlier layer as well: a shortcut.
  * The row holds the layers' tensors one after another, unpadded, in PyTorch's order of
  * parameters().
@@ -25,7 +26,7 @@ struct tsgd_net {
     size_t eval_keep;           /* any layer's keep in an evaluation */
     uint32_t n_layers;
     struct tsgd_shape in;
-    uint32_t classes;
+    uint32_t outputs;           /* a number for each class, or those of a target */
     size_t dim;                 /* parameters */
     uint64_t step_flops;        /* for one sample: forward, weight gradient, input gradient but of
                                    the first layer with weights */
@@ -33,11 +34,11 @@ struct tsgd_net {
 #define TSGD_NET_INIT {.layer = NULL}
 
 /* Takes the layers' settings (copied), works out shapes, offsets and tensor names. The last layer
- * must give `classes` outputs. The caller fills in `on` before it asks for scratch or computes
+ * must give `outputs` numbers. The caller fills in `on` before it asks for scratch or computes
  * (tsgd_model_build does). On error *out is untouched. TSGD_EINVAL: a layer does not suit its
  * input, or joins something that is not before it. TSGD_ENOMEM.                                 */
 enum tsgd_status tsgd_net_init(struct tsgd_net *out, const struct tsgd_layer *layers, uint32_t n,
-                               struct tsgd_shape in, uint32_t classes, struct tsgd_error *err);
+                               struct tsgd_shape in, uint32_t outputs, struct tsgd_error *err);
 void tsgd_net_release(struct tsgd_net *net);
 
 /* PyTorch's defaults, from (seed, layer); x has room for dim floats. */
@@ -68,17 +69,29 @@ static inline size_t tsgd_net_ld(size_t batch)
  * already. A function of the arguments alone, not of the machine, since results depend on it.   */
 uint32_t tsgd_net_parts(const struct tsgd_net *net, size_t batch);
 
+/* What a batch should come out as; one of the two, which also says what the loss is. */
+struct tsgd_answers {
+    const uint16_t *labels;     /* [batch], below outputs: softmax cross-entropy */
+    const float *targets;       /* [outputs][ld], on a cache line, finite in all lanes: the squared
+                                 * error, the mean over the outputs                              */
+};
+
+static inline struct tsgd_answers tsgd_labelled(const uint16_t *labels)
+{
+    return (struct tsgd_answers){.labels = labels};
+}
+
 /* Both calls below take the input of a batch at the start of the scratch, [features][ld] with
  * ld = tsgd_net_ld(batch), finite in the lanes beyond it. Fill it anew before each call: the
  * layers may overwrite it.                                                                      */
 
 /* Sum of the losses, and into grad[dim] the gradient of their mean. */
-double tsgd_net_gradient(const struct tsgd_net *net, const float *w, const uint16_t *labels,
+double tsgd_net_gradient(const struct tsgd_net *net, const float *w, struct tsgd_answers want,
                          size_t batch, float *grad, float *scratch);
 
 /* Sum of the losses, and in *correct how many samples have their label's logit largest (the first
- * of equals).                                                                                   */
-double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, const uint16_t *labels,
+ * of equals); 0 where there are no labels.                                                      */
+double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, struct tsgd_answers want,
                          size_t batch, float *scratch, uint32_t *correct);
 
 #endif

@@ -48,31 +48,44 @@ done:
     return st;
 }
 
-json_t *tsgd_saved_metadata(const struct tsgd_saved *saved)
+void tsgd_saved_release(struct tsgd_saved *saved)
 {
-    char shape[40], classes[12], normalize[TSGD_NORM_TEXT];
-    const struct tsgd_shape *in = &saved->shape;
-    if (!saved->classes)
-        return json_pack("{ss ss}", "format", "pt", "telesgd.model", saved->model);
-    snprintf(shape, sizeof shape, "%ux%ux%u", in->channels, in->height, in->width);
-    snprintf(classes, sizeof classes, "%u", saved->classes);
-    tsgd_norm_text(&saved->norm, normalize);
-    return json_pack("{ss ss ss ss ss}", "format", "pt", "telesgd.model", saved->model,
-                     "telesgd.shape", shape, "telesgd.classes", classes, "telesgd.normalize",
-                     normalize);
+    tsgd_norm_release(&saved->norm);
 }
 
-enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, const char *model,
-                                        const struct tsgd_norm *norm, const float *x,
+json_t *tsgd_saved_metadata(const struct tsgd_saved *saved)
+{
+    char shape[40], classes[12], outputs[12];
+    const struct tsgd_shape *in = &saved->shape;
+    json_t *meta = json_pack("{ss ss}", "format", "pt", "telesgd.model", saved->model);
+    if (!saved->outputs)
+        return meta;
+    snprintf(shape, sizeof shape, "%ux%ux%u", in->channels, in->height, in->width);
+    snprintf(classes, sizeof classes, "%u", saved->classes);
+    snprintf(outputs, sizeof outputs, "%u", saved->outputs);
+    char *normalize = tsgd_norm_text(&saved->norm);
+    int bad = !normalize || json_object_set_new(meta, "telesgd.shape", json_string(shape)) != 0;
+    if (saved->classes)
+        bad |= json_object_set_new(meta, "telesgd.classes", json_string(classes));
+    else
+        bad |= json_object_set_new(meta, "telesgd.targets", json_string(outputs));
+    bad |= json_object_set_new(meta, "telesgd.normalize", json_string(normalize));
+    free(normalize);
+    if (!bad)
+        return meta;
+    json_decref(meta);
+    return NULL;
+}
+
+enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net,
+                                        const struct tsgd_saved *saved, const float *x,
                                         struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_tensor **tensors = NULL;
     uint32_t n;
-    struct tsgd_saved saved = {.shape = net->in, .classes = net->classes, .norm = *norm};
-    snprintf(saved.model, sizeof saved.model, "%s", model);
     TRY(tsgd_net_list_tensors(net, &tensors, &n, err));
-    TRY(write_tensors(f, tensors, n, tsgd_saved_metadata(&saved), x, err));
+    TRY(write_tensors(f, tensors, n, tsgd_saved_metadata(saved), x, err));
 done:
     free(tensors);
     return st;
@@ -146,19 +159,62 @@ void tsgd_tensor_file_close(struct tsgd_tensor_file *s)
     *s = (struct tsgd_tensor_file){.f = NULL};
 }
 
+/* "3x32x32": three extents that can be counted. */
+static bool parse_shape(const char *text, struct tsgd_shape *out)
+{
+    uint64_t extent[3] = {0};
+    char list[40] = "";
+    size_t rank = 0;
+    if (!text || strlen(text) >= sizeof list || strchr(text, ','))
+        return false;
+    strcpy(list, text);
+    for (char *p = list; *p; p++)
+        if (*p == 'x')
+            *p = ',';
+    if (!tsgd_parse_list(list, extent, 3, &rank) || rank != 3)
+        return false;
+    for (size_t i = 0; i < 3; i++)
+        if (extent[i] < 1 || extent[i] > UINT32_MAX)
+            return false;
+    *out = (struct tsgd_shape){(uint32_t)extent[0], (uint32_t)extent[1], (uint32_t)extent[2]};
+    return tsgd_mul(tsgd_mul(extent[0], extent[1]), extent[2]) <= UINT32_MAX;
+}
+
+/* A number of the metadata, from `least` to `most`. */
+static enum tsgd_status parse_count(const char *text, const char *what, uint32_t least,
+                                    uint32_t most, const char *path, uint32_t *out,
+                                    struct tsgd_error *err)
+{
+    uint64_t n;
+    if (!text || !tsgd_parse_u64(text, &n) || n < least || n > most)
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: %s is '%.40s', want %u to %u", path, what,
+                         text ? text : "", least, most);
+    *out = (uint32_t)n;
+    return TSGD_OK;
+}
+
+/* There are as many means as there are parts: the channels, or every feature of a table. */
+static uint32_t count_parts(const char *text, struct tsgd_shape shape)
+{
+    size_t n = 1, features = tsgd_shape_size(shape);
+    for (const char *p = text; *p && *p != ':'; p++)
+        n += *p == ',';
+    return n == features ? (uint32_t)features : shape.channels;
+}
+
 static enum tsgd_status identify(const json_t *meta, const char *path, struct tsgd_saved *out,
                                  struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     const char *model = json_string_value(json_object_get(meta, "telesgd.model"));
     const char *shape = json_string_value(json_object_get(meta, "telesgd.shape"));
     const char *classes = json_string_value(json_object_get(meta, "telesgd.classes"));
+    const char *targets = json_string_value(json_object_get(meta, "telesgd.targets"));
     const json_t *normalize = json_object_get(meta, "telesgd.normalize");
     const struct tsgd_model *known = NULL;
-    struct tsgd_norm norm = {.channels = 0};
+    struct tsgd_saved found = {.says_norm = normalize != NULL};
     struct tsgd_spec spec;
-    uint64_t extent[3] = {0}, n_classes = 0;
-    char list[40] = "", where[340];
-    size_t rank = 0;
+    char where[340];
     if (!model)
         return TSGD_OK;
     if (strlen(model) >= sizeof out->model)
@@ -168,34 +224,28 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
         strcpy(out->model, model);
         return TSGD_OK;
     }
-    if (shape && strlen(shape) < sizeof list && !strchr(shape, ',')) {
-        strcpy(list, shape);
-        for (char *p = list; *p; p++)
-            if (*p == 'x')
-                *p = ',';
-    }
-    bool good = tsgd_parse_list(list, extent, 3, &rank) && rank == 3;
-    for (size_t i = 0; i < 3; i++)
-        good = good && extent[i] >= 1 && extent[i] <= 65535;
-    if (!good)
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: telesgd.shape is '%.40s', want "
-                         "CHANNELSxHEIGHTxWIDTH", path, shape ? shape : "");
-    if (!classes || !tsgd_parse_u64(classes, &n_classes) || n_classes < 2 || n_classes > 256)
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: telesgd.classes is '%.40s', want 2 to 256", path,
-                         classes ? classes : "");
+    if (!parse_shape(shape, &found.shape))
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: telesgd.shape is '%.40s', want "
+                      "CHANNELSxHEIGHTxWIDTH", path, shape ? shape : ""));
+    if (targets)
+        TRY(parse_count(targets, "telesgd.targets", 1, TSGD_MOST_CLASSES, path, &found.outputs,
+                        err));
+    else
+        TRY(parse_count(classes, "telesgd.classes", 2, TSGD_MOST_CLASSES, path, &found.classes,
+                        err));
+    if (!targets)
+        found.outputs = found.classes;
     if (normalize) {
         snprintf(where, sizeof where, "%.300s: telesgd.normalize", path);
-        const char *text = json_string_value(normalize);
-        if (tsgd_norm_parse(&norm, text ? text : "", (uint32_t)extent[0], where, err) != TSGD_OK)
+        const char *text = json_string_value(normalize) ? json_string_value(normalize) : "";
+        st = tsgd_norm_parse(&found.norm, text, count_parts(text, found.shape), where, err);
+        if (st == TSGD_EINVAL)
             return err ? err->status = TSGD_EFORMAT : TSGD_EFORMAT;
     }
-    out->norm = norm;
-    out->says_norm = normalize != NULL;
-    strcpy(out->model, model);
-    out->shape = (struct tsgd_shape){(uint32_t)extent[0], (uint32_t)extent[1],
-                                     (uint32_t)extent[2]};
-    out->classes = (uint32_t)n_classes;
-    return TSGD_OK;
+    strcpy(found.model, model);
+    *out = found;
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_safetensors_identify(const char *path, struct tsgd_saved *out,
@@ -223,21 +273,25 @@ enum tsgd_status tsgd_safetensors_expect(const char *path, const char *model,
                                          const struct tsgd_norm *norm, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_saved saved;
-    char found[TSGD_NORM_TEXT], want[TSGD_NORM_TEXT];
+    struct tsgd_saved saved = {.model = ""};
+    char *found = NULL, *want = NULL;
     TRY(tsgd_safetensors_identify(path, &saved, err));
     if (*saved.model && !same_name(saved.model, model))
         TRY(tsgd_fail(err, TSGD_EINVAL, "--init: '%.200s' holds parameters of --model %s, want %s; "
                       "give that --model, or another file", path, saved.model, model));
-    if (!norm || !saved.says_norm)
-        return TSGD_OK;
-    tsgd_norm_text(&saved.norm, found);
-    tsgd_norm_text(norm, want);
-    if (strcmp(found, want))
-        st = tsgd_fail(err, TSGD_EINVAL, "--init: '%.200s' was trained on samples normalised by "
-                       "%.200s, these are by %.200s; give --normalize %.200s", path, found, want,
-                       found);
+    if (!norm || !saved.says_norm || tsgd_norm_equal(&saved.norm, norm))
+        goto done;
+    found = tsgd_norm_text(&saved.norm);
+    want = tsgd_norm_text(norm);
+    if (!found || !want)
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for means and deviations"));
+    st = tsgd_fail(err, TSGD_EINVAL, "--init: '%.200s' was trained on samples normalised by "
+                   "%.200s, these are by %.200s; give --normalize %.200s", path, found, want,
+                   found);
 done:
+    free(found);
+    free(want);
+    tsgd_saved_release(&saved);
     return st;
 }
 

@@ -14,19 +14,23 @@
 /* What the metadata say; model is "" in a file that telesgd did not write. */
 struct tsgd_saved {
     char model[TSGD_MODEL_TEXT];    /* as in --model, with its argument */
-    struct tsgd_shape shape;        /* of samples, and their classes; 0 unless it is a network */
-    uint32_t classes;
+    struct tsgd_shape shape;        /* of samples; 0 unless it is a network, like these two: */
+    uint32_t classes;               /* of samples; 0: their targets are numbers */
+    uint32_t outputs;
     struct tsgd_norm norm;          /* what its samples were normalised by, where it says that */
     bool says_norm;
 };
 
+/* Of one that tsgd_safetensors_identify filled in. */
+void tsgd_saved_release(struct tsgd_saved *saved);
+
 /* The metadata, for the caller to json_decref. NULL: no memory. */
 json_t *tsgd_saved_metadata(const struct tsgd_saved *saved);
 
-/* Writes the row x of `net`, which tsgd_model_build made from `model`, trained on samples that were
- * normalised by `norm`. TSGD_EIO is left to the caller's commit (ferror); TSGD_ENOMEM.          */
-enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net, const char *model,
-                                        const struct tsgd_norm *norm, const float *x,
+/* Writes the row x of `net`; `saved` says which network it is, and on which samples it was trained.
+ * TSGD_EIO is left to the caller's commit (ferror); TSGD_ENOMEM.                                */
+enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net,
+                                        const struct tsgd_saved *saved, const float *x,
                                         struct tsgd_error *err);
 
 /* Writes x as the one tensor t, for a model without samples. Errors as above. */
@@ -46,8 +50,8 @@ enum tsgd_status tsgd_tensor_file_open(struct tsgd_tensor_file *out, const char 
                                        struct tsgd_error *err);
 void tsgd_tensor_file_close(struct tsgd_tensor_file *s);
 
-/* Reads the metadata alone. TSGD_EIO; TSGD_EFORMAT: broken header, or metadata that contradict
- * themselves. TSGD_ENOMEM.                                                                      */
+/* Reads the metadata alone; the caller releases *out. On error *out is untouched. TSGD_EIO;
+ * TSGD_EFORMAT: broken header, or metadata that contradict themselves. TSGD_ENOMEM.             */
 enum tsgd_status tsgd_safetensors_identify(const char *path, struct tsgd_saved *out,
                                            struct tsgd_error *err);
 

@@ -6,9 +6,10 @@
  * 16 to 256 this was the fastest for LeNet; the others do not mind.                             */
 enum { EVAL_BATCH = 32 };
 
-/* A worker's scratch: the net's own, then sample numbers, labels, and what views need. */
+/* A worker's scratch: the net's own, targets or labels, sample numbers, and what views need. */
 struct areas {
     float *net;
+    float *targets;             /* [outputs][ld]; NULL where there are labels */
     uint32_t *sample;
     uint16_t *labels;
     struct tsgd_view *view;     /* NULL without augmentation */
@@ -27,24 +28,62 @@ static size_t net_floats(const struct tsgd_supervised *p)
     return train > eval ? train : eval;
 }
 
+/* Floats that hold what views need. */
+static size_t plane_floats(const struct tsgd_supervised *p)
+{
+    return (tsgd_decoder_scratch(&p->decoder) + sizeof(float) - 1) / sizeof(float);
+}
+
+static size_t target_floats(const struct tsgd_supervised *p)
+{
+    return p->data->classes ? 0 : tsgd_mul(p->data->outputs, tsgd_net_ld(largest_batch(p)));
+}
+
+/* Floats of the first two. */
+static size_t floats_before(const struct tsgd_supervised *p)
+{
+    return tsgd_add(net_floats(p), target_floats(p));
+}
+
 static struct areas cut(const struct tsgd_supervised *p, void *scratch)
 {
     struct areas a = {.net = scratch};
-    a.sample = (uint32_t *)(a.net + net_floats(p));
-    a.labels = (uint16_t *)(a.sample + largest_batch(p));
+    float *end = a.net + floats_before(p);
+    a.targets = p->data->classes ? NULL : a.net + net_floats(p);
     if (p->batcher.augment) {
-        a.view = (struct tsgd_view *)(a.labels + largest_batch(p));
-        a.planes = (uint8_t *)(a.view + p->batcher.size);
+        a.planes = (uint8_t *)end;
+        end += plane_floats(p);
     }
+    a.sample = (uint32_t *)end;
+    a.labels = (uint16_t *)(a.sample + largest_batch(p));
+    if (p->batcher.augment)
+        a.view = (struct tsgd_view *)(a.labels + largest_batch(p));
     return a;
 }
 
-static void gather(const struct tsgd_supervised *p, const struct tsgd_samples *from,
-                   const struct areas *a, uint32_t count, const struct tsgd_view *view)
+/* Targets of the samples, each output a vector of samples, with 0 in the lanes beyond them. */
+static void gather_targets(const struct tsgd_supervised *p, const struct tsgd_samples *from,
+                           const struct areas *a, uint32_t count)
 {
-    for (uint32_t s = 0; s < count; s++)
+    const uint32_t outputs = p->data->outputs;
+    const size_t ld = tsgd_net_ld(count);
+    for (uint32_t c = 0; c < outputs; c++)
+        for (size_t s = 0; s < ld; s++)
+            a->targets[c * ld + s] =
+                s < count ? from->targets[(size_t)a->sample[s] * outputs + c] : 0;
+}
+
+/* Puts the numbers of a batch into the net's scratch; what they should come out as lies beside. */
+static struct tsgd_answers gather(const struct tsgd_supervised *p, const struct tsgd_samples *from,
+                                  const struct areas *a, uint32_t count,
+                                  const struct tsgd_view *view)
+{
+    if (a->targets)
+        gather_targets(p, from, a, count);
+    for (uint32_t s = 0; !a->targets && s < count; s++)
         a->labels[s] = from->labels[a->sample[s]];
     tsgd_decode(&p->decoder, from, a->sample, count, view, a->planes, tsgd_net_ld(count), a->net);
+    return a->targets ? (struct tsgd_answers){.targets = a->targets} : tsgd_labelled(a->labels);
 }
 
 static uint32_t batch_count(const struct tsgd_problem *problem, uint32_t node, uint64_t b)
@@ -85,8 +124,9 @@ static double gradient_of(const struct tsgd_problem *problem, uint32_t node, uin
     if (a.view)
         tsgd_augment_draw(&p->batcher, node, b, to, a.view);
     a.sample += from;
-    gather(p, &p->data->train, &a, to - from, a.view ? a.view + from : NULL);
-    return tsgd_net_gradient(p->net, x, a.labels, to - from, grad, a.net);
+    struct tsgd_answers want = gather(p, &p->data->train, &a, to - from,
+                                      a.view ? a.view + from : NULL);
+    return tsgd_net_gradient(p->net, x, want, to - from, grad, a.net);
 }
 
 static double gradient(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
@@ -122,8 +162,8 @@ static void evaluate(const struct tsgd_problem *problem, uint32_t block, const f
         uint32_t count = end - first < EVAL_BATCH ? end - first : EVAL_BATCH, correct;
         for (uint32_t s = 0; s < count; s++)
             a.sample[s] = p->held ? p->held[first + s] : first + s;
-        gather(p, from, &a, count, NULL);
-        out->sum[LOSS] += tsgd_net_evaluate(p->net, x, a.labels, count, a.net, &correct);
+        struct tsgd_answers want = gather(p, from, &a, count, NULL);
+        out->sum[LOSS] += tsgd_net_evaluate(p->net, x, want, count, a.net, &correct);
         out->sum[CORRECT] += correct;
         first += count;
     }
@@ -133,23 +173,45 @@ static void evaluate(const struct tsgd_problem *problem, uint32_t block, const f
     {#name, offsetof(struct tsgd_eval, name), offsetof(struct tsgd_eval, name##_mean), \
      offsetof(struct tsgd_eval, name##_worst), more_is_better}
 
-static const struct tsgd_problem_metric metrics[] = {
-    METRIC(test_loss, false),
-    METRIC(test_accuracy, true),
+enum { METRICS = 2 };
+
+/* Of test samples and of held-out ones, with targets and with labels. */
+static const struct tsgd_problem_metric metrics[2][2][METRICS] = {
+    {{METRIC(test_loss, false), METRIC(test_r2, true)},
+     {METRIC(test_loss, false), METRIC(test_accuracy, true)}},
+    {{METRIC(validation_loss, false), METRIC(validation_r2, true)},
+     {METRIC(validation_loss, false), METRIC(validation_accuracy, true)}},
 };
 
-/* Of held-out samples. */
-static const struct tsgd_problem_metric held_metrics[sizeof metrics / sizeof *metrics] = {
-    METRIC(validation_loss, false),
-    METRIC(validation_accuracy, true),
-};
-
-static void report(const struct tsgd_problem *p, const struct tsgd_measure *sum, double consensus,
-                   double *value)
+static void report(const struct tsgd_problem *problem, const struct tsgd_measure *sum,
+                   double consensus, double *value)
 {
-    (void)p, (void)consensus;
+    const struct tsgd_supervised *p = (const struct tsgd_supervised *)problem;
+    (void)consensus;
     value[0] = sum->sum[LOSS] / (double)sum->samples;
-    value[1] = sum->sum[CORRECT] / (double)sum->samples;
+    if (p->data->classes)
+        value[1] = sum->sum[CORRECT] / (double)sum->samples;
+    else
+        value[1] = p->variance > 0 ? 1 - value[0] / p->variance : 0;
+}
+
+/* The mean over the outputs of the variance of their targets: the loss of guessing the means. */
+static double variance_of_targets(const struct tsgd_supervised *p)
+{
+    const float *targets = p->held ? p->data->train.targets : p->data->test.targets;
+    uint32_t outputs = p->data->outputs, count = eval_count(p);
+    double sum = 0;
+    for (uint32_t c = 0; c < outputs && count > 0; c++) {
+        double mean = 0, square = 0;
+        for (uint32_t s = 0; s < count; s++)
+            mean += (double)targets[(size_t)(p->held ? p->held[s] : s) * outputs + c] / count;
+        for (uint32_t s = 0; s < count; s++) {
+            double off = (double)targets[(size_t)(p->held ? p->held[s] : s) * outputs + c] - mean;
+            square += off * off / count;
+        }
+        sum += square / outputs;
+    }
+    return sum;
 }
 
 static const struct tsgd_problem_ops ops = {
@@ -170,10 +232,13 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
         .n_held = n_held,
     };
     tsgd_decoder_init(&out->decoder, data, batcher.augment != 0, net->on.kernels);
-    size_t bytes = tsgd_mul(net_floats(out), sizeof(float));
-    if (batcher.augment)
-        bytes = tsgd_add(bytes, tsgd_add(batcher.size * sizeof(struct tsgd_view),
-                                         tsgd_decoder_scratch(&out->decoder)));
+    size_t each = sizeof(uint32_t) + sizeof(uint16_t);
+    size_t bytes = tsgd_mul(floats_before(out), sizeof(float));
+    if (batcher.augment) {
+        bytes = tsgd_add(bytes, tsgd_mul(plane_floats(out), sizeof(float)));
+        each += sizeof(struct tsgd_view);
+    }
+    out->variance = data->classes ? 0 : variance_of_targets(out);
     out->problem = (struct tsgd_problem){
         .ops = &ops,
         .dim = net->dim,
@@ -181,8 +246,8 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
         .parts = 1,
         .eval_blocks = (uint32_t)(((uint64_t)eval_count(out) + TSGD_EVAL_BLOCK - 1) /
                                   TSGD_EVAL_BLOCK),
-        .scratch_bytes = tsgd_add(bytes, largest_batch(out) * (sizeof(uint32_t) + 1)),
-        .metric = held ? held_metrics : metrics,
-        .n_metrics = sizeof metrics / sizeof *metrics,
+        .scratch_bytes = tsgd_add(bytes, largest_batch(out) * each),
+        .metric = metrics[held != NULL][data->classes != 0],
+        .n_metrics = METRICS,
     };
 }

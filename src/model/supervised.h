@@ -1,6 +1,7 @@
 /* model/supervised.h: the problem of training a network on a split data set.
- * F_i is the mean cross-entropy over node i's shard; evaluation is on the test samples (test_loss,
- * test_accuracy), or on training samples that are held out (validation_loss, validation_accuracy).
+ * F_i is the mean loss over node i's shard: cross-entropy, or the squared error where the targets
+ * are numbers. Evaluation is on the test samples (test_loss, and test_accuracy or test_r2), or on
+ * training samples that are held out (validation_..).
  * Borrows everything it is given: net, data and split must outlive it.                          */
 #ifndef TSGD_MODEL_SUPERVISED_H
 #define TSGD_MODEL_SUPERVISED_H
@@ -19,6 +20,8 @@ struct tsgd_supervised {
     struct tsgd_decoder decoder;
     const uint32_t *held;       /* evaluate on these training samples; NULL: on the test samples */
     uint32_t n_held;
+    double variance;            /* of the targets that it is evaluated on; what test_r2 is 1 minus
+                                 * the loss over */
 };
 
 /* held: may be NULL. Cannot fail; problem.scratch_bytes is SIZE_MAX when a batch is too large to

@@ -6,6 +6,7 @@
 #include "model/supervised.h"
 #include "run/shelf.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Parameters and data must agree on the shape of a sample and on the number of classes. */
@@ -15,11 +16,12 @@ static enum tsgd_status check_kind(const char *path, const struct tsgd_saved *sa
 {
     const struct tsgd_shape *a = &saved->shape, *b = &d->shape;
     if (a->channels == b->channels && a->height == b->height && a->width == b->width &&
-        saved->classes == d->classes)
+        saved->outputs == d->outputs)
         return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "%s: was trained on %ux%ux%u inputs and %u classes, --data "
-                     "%s has %ux%ux%u inputs and %u classes", path, a->channels, a->height,
-                     a->width, saved->classes, data, b->channels, b->height, b->width, d->classes);
+    return tsgd_fail(err, TSGD_EINVAL, "%s: was trained on %ux%ux%u inputs and %u %s, --data %s "
+                     "has %ux%ux%u inputs and %u", path, a->channels, a->height, a->width,
+                     saved->outputs, saved->classes ? "classes" : "targets", data, b->channels,
+                     b->height, b->width, d->outputs);
 }
 
 enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings *settings,
@@ -34,7 +36,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings
     struct tsgd_net net = TSGD_NET_INIT;
     struct tsgd_backend on;
     struct tsgd_supervised s;
-    struct tsgd_saved saved;
+    struct tsgd_saved saved = {.model = ""};
     double value[TSGD_MOST_METRICS];
     const struct tsgd_model *model = NULL;
     struct tsgd_spec spec;
@@ -52,13 +54,14 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings
     if (!settings->data)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--data: must be given; see 'telesgd list data'"));
     TRY(tsgd_settings_copy(&own, settings, err));
+    TRY(TSGD_FILL(own, loss, saved.classes ? "cross-entropy" : "mse", err));
     TRY(tsgd_shelf_resolve(own, err));
     TRY(tsgd_shelf_create(&shelf, err));
     TRY(tsgd_shelf_data(shelf, own, &data, err));
     d = *data;
     TRY(check_kind(path, &saved, own->data, &d, err));
     d.norm = saved.norm;
-    TRY(tsgd_model_build(&net, saved.model, d.shape, d.classes, &on, err));
+    TRY(tsgd_model_build(&net, saved.model, d.shape, d.outputs, &on, err));
     TRY(tsgd_parameters_check(path, &net, err));
     TRY(tsgd_mem_check(tsgd_mul(net.dim, 2 * sizeof *x), path, "use a smaller model", err));
     TRY(TSGD_NEW(&x, net.dim, "parameters", err));
@@ -69,11 +72,13 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings
     memcpy(out->model, saved.model, sizeof out->model);
     out->parameters = net.dim;
     out->test_loss = value[0];
-    out->test_accuracy = value[1];
+    out->test_accuracy = saved.classes ? value[1] : NAN;
+    out->test_r2 = saved.classes ? NAN : value[1];
 done:
     free(scratch);
     free(x);
     tsgd_net_release(&net);
+    tsgd_saved_release(&saved);
     tsgd_shelf_free(shelf);
     tsgd_settings_free(own);
     return st;

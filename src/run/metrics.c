@@ -10,11 +10,12 @@ const struct tsgd_metric tsgd_metrics[] = {
 #define REAL(field) {#field, TSGD_METRIC_REAL, offsetof(struct tsgd_eval, field)}
     U64(round), U64(samples), U64(gradients), U64(bytes_gossip), U64(bytes_teleport),
     REAL(sim_seconds), REAL(wall_seconds), REAL(train_loss), REAL(test_loss), REAL(test_accuracy),
-    REAL(validation_loss), REAL(validation_accuracy),
+    REAL(test_r2), REAL(validation_loss), REAL(validation_accuracy), REAL(validation_r2),
     REAL(test_loss_mean), REAL(test_loss_worst),
-    REAL(test_accuracy_mean), REAL(test_accuracy_worst),
+    REAL(test_accuracy_mean), REAL(test_accuracy_worst), REAL(test_r2_mean), REAL(test_r2_worst),
     REAL(validation_loss_mean), REAL(validation_loss_worst),
     REAL(validation_accuracy_mean), REAL(validation_accuracy_worst),
+    REAL(validation_r2_mean), REAL(validation_r2_worst),
     REAL(consensus), REAL(grad_norm2), REAL(grad_norm2_tokens), REAL(distance2), REAL(lr),
     {"state_hash", TSGD_METRIC_HASH, offsetof(struct tsgd_eval, state_hash)},
 #undef U64

@@ -152,15 +152,12 @@ static enum tsgd_status tell_divergence(const struct tsgd_outcome *o, struct tsg
 /* The mean on the test samples: the last evaluation has it, unless that was of held-out ones. */
 static void test(const struct tsgd_run *r, const struct tsgd_outcome *o, struct tsgd_summary *out)
 {
-    if (!TSGD_HAS(r->setup.s, validation)) {
-        out->test_loss = r->last.test_loss;
-        out->test_accuracy = r->last.test_accuracy;
-    } else if (o->diverged) {
-        out->test_loss = out->test_accuracy = NAN;
-    } else {
-        tsgd_setup_test(&r->setup, tsgd_engine_mean(r->job.engine, 0), &out->test_loss,
-                        &out->test_accuracy);
-    }
+    struct tsgd_eval e = r->last;       /* of held-out samples it has no test_* */
+    if (TSGD_HAS(r->setup.s, validation) && !o->diverged)
+        tsgd_setup_test(&r->setup, tsgd_engine_mean(r->job.engine, 0), &e);
+    out->test_loss = e.test_loss;
+    out->test_accuracy = e.test_accuracy;
+    out->test_r2 = e.test_r2;
 }
 
 enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void *user,

@@ -438,6 +438,14 @@ enum tsgd_status tsgd_settings_fill_count(struct tsgd_settings *s, enum tsgd_set
     return tsgd_settings_fill(s, id, text, err);
 }
 
+enum tsgd_status tsgd_settings_fill_real(struct tsgd_settings *s, enum tsgd_setting_id id,
+                                         double value, struct tsgd_error *err)
+{
+    char text[32];
+    tsgd_format(text, sizeof text, "%.17g", value);
+    return tsgd_settings_fill(s, id, text, err);
+}
+
 bool tsgd_settings_derived(const struct tsgd_settings *s, enum tsgd_setting_id id)
 {
     const char *standard = tsgd_setting_rows[id].shown.default_text;

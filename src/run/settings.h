@@ -126,9 +126,13 @@ enum tsgd_status tsgd_settings_fill(struct tsgd_settings *s, enum tsgd_setting_i
                                     const char *text, struct tsgd_error *err);
 enum tsgd_status tsgd_settings_fill_count(struct tsgd_settings *s, enum tsgd_setting_id id,
                                           uint64_t value, struct tsgd_error *err);
+enum tsgd_status tsgd_settings_fill_real(struct tsgd_settings *s, enum tsgd_setting_id id,
+                                         double value, struct tsgd_error *err);
 #define TSGD_FILL(s, field, text, err) tsgd_settings_fill((s), TSGD_SET_##field, (text), (err))
 #define TSGD_FILL_COUNT(s, field, value, err) \
     tsgd_settings_fill_count((s), TSGD_SET_##field, (value), (err))
+#define TSGD_FILL_REAL(s, field, value, err) \
+    tsgd_settings_fill_real((s), TSGD_SET_##field, (value), (err))
 
 /* Whether the value followed from other settings: it was not given and is no default, or it is the
  * number of rounds in --epochs.                                                                 */

@@ -438,13 +438,16 @@ enum tsgd_status tsgd_setup_prepare_test(struct tsgd_setup *r, struct tsgd_error
     return p ? tsgd_alloc(&r->test_scratch, 1, p->scratch_bytes, "scratch", err) : TSGD_OK;
 }
 
-void tsgd_setup_test(const struct tsgd_setup *r, const float *x, double *loss, double *accuracy)
+void tsgd_setup_test(const struct tsgd_setup *r, const float *x, struct tsgd_eval *out)
 {
-    double value[TSGD_MOST_METRICS] = {NAN, NAN};
-    if (r->task->test)
-        (void)tsgd_problem_measure(r->task->test, x, r->test_scratch, value);
-    *loss = value[0];
-    *accuracy = value[1];
+    const struct tsgd_problem *p = r->task->test;
+    double value[TSGD_MOST_METRICS];
+    out->test_loss = out->test_accuracy = out->test_r2 = NAN;
+    if (!p)
+        return;
+    (void)tsgd_problem_measure(p, x, r->test_scratch, value);
+    for (uint32_t i = 0; i < p->n_metrics; i++)
+        memcpy((char *)out + p->metric[i].at, &value[i], sizeof value[i]);
 }
 
 /* ---- all together ---- */

@@ -55,8 +55,9 @@ enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
 /* Takes what tsgd_setup_test needs, so that it cannot fail after a long training. TSGD_ENOMEM. */
 enum tsgd_status tsgd_setup_prepare_test(struct tsgd_setup *r, struct tsgd_error *err);
 
-/* The row x on the test samples, measured in the calling thread. NaN: the task has none. */
-void tsgd_setup_test(const struct tsgd_setup *r, const float *x, double *loss, double *accuracy);
+/* The row x on the test samples, measured in the calling thread: the fields test_* of *out, where
+ * what does not apply is NaN.                                                                   */
+void tsgd_setup_test(const struct tsgd_setup *r, const float *x, struct tsgd_eval *out);
 
 /* Fills in what callers are told. engine_bytes: what tsgd_engine_bytes says. */
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,

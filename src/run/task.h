@@ -44,7 +44,7 @@ struct tsgd_task_ops {
     /* The row x, as a safetensors file. TSGD_ENOMEM. */
     enum tsgd_status (*write)(const struct tsgd_task *t, FILE *f, const float *x,
                               struct tsgd_error *err);
-    /* What a saved file says of itself. */
+    /* What a saved file says of itself; what it points to belongs to the task. */
     void (*identify)(const struct tsgd_task *t, struct tsgd_saved *out);
     /* Tensor i of a row, in the order of the row; NULL beyond the last. */
     const struct tsgd_tensor *(*tensor)(const struct tsgd_task *t, uint32_t i);

@@ -40,6 +40,7 @@ static void release(struct tsgd_task *task)
         return;
     free(t->tensor);
     tsgd_net_release(&t->net);
+    tsgd_norm_release(&t->data.norm);
     free(t->task.init);
     free(t);
 }
@@ -50,14 +51,20 @@ static enum tsgd_status normalize(struct training *t, struct tsgd_settings *s,
 {
     struct tsgd_dataset *d = &t->data;
     enum tsgd_status st = TSGD_OK;
-    char text[TSGD_NORM_TEXT];
+    char *text = NULL;
     if (!strcmp(s->normalize, "data"))
         TRY(tsgd_norm_measure(&d->norm, d, err));
     else
-        TRY(tsgd_norm_parse(&d->norm, s->normalize, d->shape.channels, "--normalize", err));
-    tsgd_norm_text(&d->norm, text);
+        TRY(tsgd_norm_parse(&d->norm, s->normalize, tsgd_norm_parts(d), "--normalize", err));
+    if (d->norm.parts && d->format == TSGD_FORMAT_SPARSE)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--normalize: found '%.80s', but the samples are sparse, "
+                      "and would not be any more; want none", s->normalize));
+    text = tsgd_norm_text(&d->norm);
+    if (!text)
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for means and deviations"));
     TRY(TSGD_FILL(s, normalize, text, err));
 done:
+    free(text);
     return st;
 }
 
@@ -75,10 +82,12 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(tsgd_augment_parse(&batcher.augment, s->augment, err));
     TRY(tsgd_shelf_data(shelf, s, &data, err));
     t->data = *data;
+    if (!TSGD_HAS(s, test_share) && t->data.test_share > 0)
+        TRY(TSGD_FILL_REAL(s, test_share, t->data.test_share, err));
     TRY(tsgd_augment_check(batcher.augment, t->data.shape, err));
     TRY(normalize(t, s, err));
     TRY(tsgd_shelf_shares(shelf, s, data, &t->shares, err));
-    TRY(tsgd_model_build(&t->net, s->model, t->data.shape, t->data.classes, on, err));
+    TRY(tsgd_model_build(&t->net, s->model, t->data.shape, t->data.outputs, on, err));
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));
     TRY(TSGD_NEW(&t->task.init, t->net.dim, "parameters", err));
@@ -114,6 +123,8 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     out->height = d->shape.height;
     out->width = d->shape.width;
     out->classes = d->classes;
+    out->targets = d->classes ? 0 : d->outputs;
+    out->class_names = (const char *const *)d->class_name;
     out->step_flops = t->net.step_flops * t->supervised.batcher.size;
     out->memory_bytes += tsgd_dataset_bytes(d) + tsgd_split_bytes(&t->shares->split) +
                          t->net.dim * sizeof *t->task.init;
@@ -125,19 +136,20 @@ static enum tsgd_status write_split(const struct tsgd_task *task, FILE *f)
     return tsgd_split_write(((const struct training *)task)->shares->whole, f);
 }
 
-static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float *x,
-                              struct tsgd_error *err)
-{
-    const struct training *t = (const struct training *)task;
-    return tsgd_safetensors_write(f, &t->net, t->model, &t->data.norm, x, err);
-}
-
 static void identify(const struct tsgd_task *task, struct tsgd_saved *out)
 {
     const struct training *t = (const struct training *)task;
-    *out = (struct tsgd_saved){.shape = t->net.in, .classes = t->net.classes,
-                               .norm = t->data.norm};
+    *out = (struct tsgd_saved){.shape = t->net.in, .classes = t->data.classes,
+                               .outputs = t->data.outputs, .norm = t->data.norm};
     snprintf(out->model, sizeof out->model, "%s", t->model);
+}
+
+static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float *x,
+                              struct tsgd_error *err)
+{
+    struct tsgd_saved saved;
+    identify(task, &saved);
+    return tsgd_safetensors_write(f, &((const struct training *)task)->net, &saved, x, err);
 }
 
 static const struct tsgd_tensor *tensor(const struct tsgd_task *task, uint32_t i)

@@ -346,7 +346,8 @@ static enum tsgd_status run(struct tsgd_tune *t, struct tsgd_tuning *out, struct
     enum tsgd_status st = TSGD_OK;
     uint64_t start = tsgd_now_ns();
     *out = (struct tsgd_tuning){.rounds_grid = t->candidates * t->setup.s->rounds,
-                                .test_loss = NAN, .test_accuracy = NAN};
+                                .test_loss = NAN, .test_accuracy = NAN, .test_r2 = NAN};
+    struct tsgd_eval test;
     double before = t->found.seconds + t->resume.seconds;
     out->passes = t->first_pass;
     out->rounds_spent = t->found.rounds;
@@ -355,8 +356,12 @@ static enum tsgd_status run(struct tsgd_tune *t, struct tsgd_tuning *out, struct
         TRY(run_pass(t, &t->pass[i], out, err));
         remember(t, out, before + (double)tsgd_ns_since(start) * 1e-9);
     }
-    if (t->chosen)      /* on the test samples, which nothing has looked at so far */
-        tsgd_setup_test(&t->setup, t->best, &out->test_loss, &out->test_accuracy);
+    if (t->chosen) {    /* on the test samples, which nothing has looked at so far */
+        tsgd_setup_test(&t->setup, t->best, &test);
+        out->test_loss = test.test_loss;
+        out->test_accuracy = test.test_accuracy;
+        out->test_r2 = test.test_r2;
+    }
     out->chosen = t->chosen;
     out->wall_seconds = before + (double)tsgd_ns_since(start) * 1e-9;
     if (!t->chosen && !out->interrupted)

@@ -115,6 +115,15 @@ KERNEL(void, transpose, (const float *x, size_t rows, size_t ld, float *t, size_
 KERNEL(double, cross_entropy, (const float *logits, const uint16_t *labels, size_t classes,
                                size_t batch, size_t ld, float *dlogits, uint32_t *correct))
 
+/* ---- squared error of outputs z [outputs][ld] against targets of that layout, which are finite in
+ * all lanes; a sample's loss is the mean over its outputs ---- */
+
+/* The sum of the losses of `batch` samples in double, samples in order. dz (may be NULL)
+ * [outputs][ld]: the gradient of the mean over the batch, zero in the other lanes. If a number is
+ * not finite, neither is the sum.                                                               */
+KERNEL(double, squared_error, (const float *z, const float *targets, size_t outputs, size_t batch,
+                               size_t ld, float *dz))
+
 /* ---- products, C = A B + beta C (linalg/gemm.h says which product goes to which of these). beta 0
  * overwrites, whatever C held. m, n, k >= 1; nothing outside the matrices is read. ---- */
 

@@ -1,4 +1,4 @@
-/* Softmax cross-entropy, a vector of samples at a time. */
+/* Softmax cross-entropy and squared error, a vector of samples at a time. */
 #include "simd/simd.h"
 
 #include <math.h>
@@ -65,5 +65,27 @@ double TSGD_FN(cross_entropy)(const float *logits, const uint16_t *labels, size_
     }
     if (correct)
         *correct = right;
+    return loss;
+}
+
+double TSGD_FN(squared_error)(const float *z, const float *targets, size_t outputs, size_t batch,
+                              size_t ld, float *dz)
+{
+    double loss = 0;
+    const float share = 2 / ((float)batch * (float)outputs);
+    for (size_t s = 0; s < ld; s += VL) {
+        size_t lanes = s >= batch ? 0 : batch - s < VL ? batch - s : VL;
+        vf sum = {0}, scale = all(share);
+        for (size_t i = lanes; i < VL; i++)
+            scale[i] = 0;
+        for (size_t c = 0; c < outputs; c++) {
+            vf off = load(z + c * ld + s) - load(targets + c * ld + s);
+            sum += off * off;
+            if (dz)
+                store(dz + c * ld + s, off * scale);
+        }
+        for (size_t i = 0; i < lanes; i++)
+            loss += (double)sum[i] / (double)outputs;
+    }
     return loss;
 }

@@ -471,6 +471,8 @@ static void tell(const struct tsgd_sweep *s, const struct tsgd_entry *e, const j
     static const struct { const char *name, *format; double factor; } shown[] = {
         {"validation_accuracy", "  validation accuracy %.2f %%", 100},
         {"test_accuracy", "  accuracy %.2f %%", 100},
+        {"validation_r2", "  validation R2 %.4f", 1},
+        {"test_r2", "  R2 %.4f", 1},
         {"grad_norm2", "  grad_norm2 %.4g", 1},
     };
     char state[LINE], time[TSGD_HUMAN];

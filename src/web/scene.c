@@ -264,6 +264,8 @@ static enum tsgd_status view_split(struct part *part, const struct tsgd_runlog *
     struct tsgd_error why;
     if (!s->data)
         st = tsgd_fail(&why, TSGD_EINVAL, "The nodes have no samples: this is no training on data");
+    else if (!strcmp(s->loss, "mse"))
+        st = tsgd_fail(&why, TSGD_EINVAL, "The samples have no classes: their targets are numbers");
     if (st == TSGD_OK)
         st = tsgd_split_view_make(&v, shelf, s, &why);
     if (st == TSGD_OK)

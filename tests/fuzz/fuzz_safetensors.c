@@ -31,17 +31,18 @@ static void identify(const char *path)
         return;
     }
     MUST(memchr(saved.model, 0, sizeof saved.model));
-    MUST(saved.norm.channels <= TSGD_NORM_CHANNELS);
-    MUST(!saved.norm.channels || saved.norm.channels == saved.shape.channels);
-    for (uint32_t c = 0; c < saved.norm.channels; c++)
+    MUST(saved.norm.parts <= TSGD_NORM_MOST);
+    MUST(!saved.norm.parts || saved.norm.parts == saved.shape.channels ||
+         saved.norm.parts == tsgd_shape_size(saved.shape));
+    for (uint32_t c = 0; c < saved.norm.parts; c++)
         MUST(saved.norm.deviation[c] > 0);
+    tsgd_saved_release(&saved);
 }
 
 /* What was read is written and read once more: the same bits. */
 static void read_network(const char *path, const struct kind *kind)
 {
     static struct tsgd_backend on;
-    static const struct tsgd_norm none = {.channels = 0};
     float x[64], y[64];
     struct tsgd_error err;
     struct tsgd_net net;
@@ -57,7 +58,9 @@ static void read_network(const char *path, const struct kind *kind)
         FILE *f = open_memstream(&text, &n);
         MUST(f);
         fuzz_look(x, net.dim * sizeof *x);
-        MUST(tsgd_safetensors_write(f, &net, kind->model, &none, x, NULL) == TSGD_OK);
+        struct tsgd_saved saved = {.shape = net.in, .classes = 2, .outputs = 2};
+        snprintf(saved.model, sizeof saved.model, "%s", kind->model);
+        MUST(tsgd_safetensors_write(f, &net, &saved, x, NULL) == TSGD_OK);
         MUST(fclose(f) == 0);
         MUST(tsgd_safetensors_read(fuzz_file(1, text, n), &net, y, NULL) == TSGD_OK);
         MUST(!memcmp(x, y, net.dim * sizeof *x));

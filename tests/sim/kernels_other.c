@@ -454,19 +454,46 @@ static bool groupnorm(const struct tsgd_kernels *k, uint32_t r, struct guard *g,
     return good;
 }
 
+static bool squared_error(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t outputs = 1 + kernels_draw(&r, 7), batch = 1 + kernels_draw(&r, 99);
+    size_t ld = (batch + 15) / 16 * 16;
+    float *z = kernels_integers(&r, outputs * ld), *t = kernels_integers(&r, outputs * ld);
+    float *d = floats(g, outputs * ld, 64);
+    double loss = 0, got, again;
+    bool good = true;
+    const float *zc = copy(g, z, outputs * ld, 64), *tc = copy(g, t, outputs * ld, 64);
+    got = k->squared_error(zc, tc, outputs, batch, ld, d);
+    again = k->squared_error(zc, tc, outputs, batch, ld, NULL);
+    for (size_t s = 0; good && s < ld; s++)
+        for (size_t c = 0; good && c < outputs; c++) {
+            double off = s < batch ? (double)z[c * ld + s] - (double)t[c * ld + s] : 0;
+            loss += off * off / (double)outputs;
+            good = close_to("dz", d[c * ld + s], 2 * off / (double)(outputs * batch),
+                            1e-6 * fabs(off), s, text);
+        }
+    good = good && close_to("loss", (float)got, loss, 1e-6 * (1 + loss), batch, text);
+    if (good && got != again) {
+        snprintf(text, KERNELS_TEXT, "losses %.17g and %.17g", got, again);
+        good = false;
+    }
+    free(z), free(t);
+    return good;
+}
+
 static bool cross_entropy(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
 {
     size_t classes = 2 + kernels_draw(&r, 15), batch = 1 + kernels_draw(&r, 257);
     size_t ld = (batch + 15) / 16 * 16;
     float *z = kernels_integers(&r, classes * ld), *d = floats(g, classes * ld, 64);
-    uint16_t *labels = kernels_zeros(batch, 1);
+    uint16_t *labels = kernels_zeros(batch, sizeof *labels);
     double *one = kernels_zeros(classes, sizeof *one), loss = 0, got, again;
     uint32_t right = 0, correct, correct_again;
     bool good = true;
     for (size_t s = 0; s < batch; s++)
-        labels[s] = (uint8_t)kernels_draw(&r, (uint32_t)classes);
+        labels[s] = (uint16_t)kernels_draw(&r, (uint32_t)classes);
     const float *zc = copy(g, z, classes * ld, 64);
-    const uint16_t *label = guard_copy(g, labels, batch, 1);
+    const uint16_t *label = guard_copy(g, labels, batch * sizeof *labels, sizeof *labels);
     got = k->cross_entropy(zc, label, classes, batch, ld, d, &correct);
     again = k->cross_entropy(zc, label, classes, batch, ld, NULL, &correct_again);
     for (size_t s = 0; good && s < ld; s++) {
@@ -500,10 +527,11 @@ static bool cross_entropy(const struct tsgd_kernels *k, uint32_t r, struct guard
     }
 CHECK(sgd) CHECK(fold) CHECK(normals) CHECK(decode) CHECK(relu) CHECK(biases) CHECK(transposed)
 CHECK(gemm) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm) CHECK(cross_entropy)
+CHECK(squared_error)
 
 #define ROW(name, trials) {#name, trials, name##_holds},
 const struct kernels_check kernels_other[] = {
     ROW(sgd, 100) ROW(fold, 100) ROW(normals, 50) ROW(decode, 100) ROW(relu, 60) ROW(biases, 100)
     ROW(transposed, 100) ROW(gemm, 200) ROW(gemm_tile, 200) ROW(gemm_pack, 200) ROW(groupnorm, 60)
-    ROW(cross_entropy, 100) {0},
+    ROW(cross_entropy, 100) ROW(squared_error, 60) {0},
 };

@@ -44,7 +44,8 @@ static void teardown(struct fixture *f)
 static double gradient(struct fixture *f, size_t from, size_t count, float *grad)
 {
     twin_lanes(f->x + from * f->features, count, f->features, tsgd_net_ld(count), 0, f->scratch);
-    return tsgd_net_gradient(&f->net, f->w, f->labels + from, count, grad, f->scratch);
+    return tsgd_net_gradient(&f->net, f->w, tsgd_labelled(f->labels + from), count, grad,
+                             f->scratch);
 }
 
 static void compare(struct fixture *f, const char *model, size_t batch)

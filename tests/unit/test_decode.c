@@ -34,10 +34,12 @@ static struct tsgd_dataset make(struct tsgd_shape shape, enum table table, bool 
                                       : (float)sqrt(b);
     for (size_t i = 0; i < n; i++)
         d.train.bytes[i] = (uint8_t)tsgd_rng_u32(&r);
+    if (normalised)
+        d.norm = (struct tsgd_norm){shape.channels, malloc(shape.channels * sizeof(float)),
+                                    malloc(shape.channels * sizeof(float))};
     for (uint32_t c = 0; normalised && c < shape.channels; c++) {
         d.norm.mean[c] = (float)tsgd_rng_unit(&r);
         d.norm.deviation[c] = 0.1f + (float)tsgd_rng_unit(&r);
-        d.norm.channels = c + 1;
     }
     return d;
 }
@@ -74,7 +76,7 @@ static void check(const struct tsgd_dataset *d, const struct tsgd_kernels *kerne
                                                sample[s] * tsgd_shape_size(d->shape);
                         struct tsgd_view v = view ? view[s] : (struct tsgd_view){.flip = false};
                         want = d->value[seen(image, d->shape, v, c, (int)i, (int)j)];
-                        if (d->norm.channels)
+                        if (d->norm.parts)
                             want = (want - d->norm.mean[c]) * (1 / d->norm.deviation[c]);
                     }
                     cr_assert(!memcmp(&x[f * ld + s], &want, sizeof want),

@@ -40,7 +40,7 @@ static void setup(struct fixture *f, const char *model, struct tsgd_shape in, ui
     for (int s = 0; s < BATCH; s++)
         f->labels[s] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
     twin_lanes(x, BATCH, features, LD, 0, scratch);
-    f->loss = tsgd_net_gradient(&f->net, f->w, f->labels, BATCH, f->grad, scratch);
+    f->loss = tsgd_net_gradient(&f->net, f->w, tsgd_labelled(f->labels), BATCH, f->grad, scratch);
     free(x);
     free(scratch);
 }

@@ -43,7 +43,7 @@ Test(net, gradient_agrees_with_central_differences, .timeout = 120)
     twin_widen(w, net.dim, w2);
     twin_widen(x, BATCH * FEATURES, x2);
     twin_lanes(x, BATCH, FEATURES, LD, 0, scratch);
-    double loss = tsgd_net_gradient(&net, w, labels, BATCH, grad, scratch);
+    double loss = tsgd_net_gradient(&net, w, tsgd_labelled(labels), BATCH, grad, scratch);
     double want = BATCH * twin_loss(&net, w2, x2, labels, BATCH);
     cr_assert(fabs(loss - want) < 1e-5 * want, "loss %.9g, want %.9g", loss, want);
     for (size_t j = 0; j < net.dim; j++) {
@@ -76,8 +76,8 @@ Test(net, evaluation_finds_the_loss_of_the_gradient, .timeout = 60)
         labels[s] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
     twin_lanes(x, BATCH, FEATURES, LD, 0, scratch);
     twin_lanes(x, BATCH, FEATURES, LD, 0, small);
-    double a = tsgd_net_gradient(&net, w, labels, BATCH, grad, scratch);
-    double b = tsgd_net_evaluate(&net, w, labels, BATCH, small, &correct);
+    double a = tsgd_net_gradient(&net, w, tsgd_labelled(labels), BATCH, grad, scratch);
+    double b = tsgd_net_evaluate(&net, w, tsgd_labelled(labels), BATCH, small, &correct);
     cr_assert(a == b, "%.17g and %.17g", a, b);
     free(w), free(grad), free(scratch), free(small);
     tsgd_net_release(&net);
@@ -101,9 +101,9 @@ Test(net, scratch_is_enough_for_every_smaller_batch, .timeout = 120)
             for (size_t j = 0; j < 64; j++)
                 scratch[n + j] = 12345;
             if (gradient)
-                tsgd_net_gradient(&net, w, labels, batch, grad, scratch);
+                tsgd_net_gradient(&net, w, tsgd_labelled(labels), batch, grad, scratch);
             else
-                tsgd_net_evaluate(&net, w, labels, batch, scratch, &correct);
+                tsgd_net_evaluate(&net, w, tsgd_labelled(labels), batch, scratch, &correct);
             for (size_t j = 0; j < 64; j++)
                 cr_assert(scratch[n + j] == 12345, "batch %zu", batch);
         }
@@ -155,7 +155,7 @@ Test(net, what_a_layer_needs_again_is_not_overwritten, .timeout = 60)
         grad[in_place] = twin_floats(net.dim);
         tsgd_net_random(&net, 1, w);
         twin_lanes(x, BATCH, FEATURES, 16, 0, scratch);
-        tsgd_net_gradient(&net, w, labels, BATCH, grad[in_place], scratch);
+        tsgd_net_gradient(&net, w, tsgd_labelled(labels), BATCH, grad[in_place], scratch);
         for (size_t j = 0; j < net.dim; j++)
             cr_assert(grad[in_place][j] == grad[0][j], "parameter %zu", j);
         free(w), free(scratch);
@@ -238,7 +238,7 @@ Test(net, a_last_layer_without_a_number_for_every_class_is_refused)
     struct tsgd_error err;
     cr_assert(tsgd_net_init(&net, chain, N_CHAIN, (struct tsgd_shape){2, 7, 6}, 6, &err) ==
               TSGD_EINVAL);
-    cr_assert(strstr(err.text, "5") && strstr(err.text, "6 classes"), "%s", err.text);
+    cr_assert(strstr(err.text, "5") && strstr(err.text, "want 6"), "%s", err.text);
     cr_assert(!net.layer);
 }
 

@@ -17,10 +17,10 @@ static const struct { const char *model; struct tsgd_shape in; } nets[MODELS] = 
 static void between_walls(const struct tsgd_net *net, const float *weights, const float *x,
                           size_t batch, bool at_end)
 {
-    const uint8_t zeros[MOST] = {0};
+    const uint16_t zeros[MOST] = {0};
     struct guard g = {.at_end = at_end};
     const float *w = guard_copy(&g, weights, net->dim * sizeof *w, 4);
-    const uint16_t *labels = guard_copy(&g, zeros, batch, 1);
+    const uint16_t *labels = guard_copy(&g, zeros, batch * sizeof *labels, sizeof *labels);
     float *grad = guard_new(&g, net->dim * sizeof *grad, 4);
     float *scratch = guard_new(&g, tsgd_net_scratch(net, batch, true) * sizeof *scratch, 64);
     float *small = guard_new(&g, tsgd_net_scratch(net, batch, false) * sizeof *small, 64);
@@ -28,8 +28,8 @@ static void between_walls(const struct tsgd_net *net, const float *weights, cons
     uint32_t correct;
     twin_lanes(x, batch, features, ld, 0, scratch);
     twin_lanes(x, batch, features, ld, 0, small);
-    double loss = tsgd_net_gradient(net, w, labels, batch, grad, scratch);
-    double again = tsgd_net_evaluate(net, w, labels, batch, small, &correct);
+    double loss = tsgd_net_gradient(net, w, tsgd_labelled(labels), batch, grad, scratch);
+    double again = tsgd_net_evaluate(net, w, tsgd_labelled(labels), batch, small, &correct);
     cr_assert(loss == again, "batch %zu: %.17g and %.17g", batch, loss, again);
     for (size_t j = 0; j < net->dim; j++)
         cr_assert(isfinite(grad[j]), "batch %zu: parameter %zu", batch, j);

@@ -30,7 +30,7 @@ Test(normalize, means_and_deviations_are_those_of_each_channel)
 {
     struct tsgd_dataset d = images();
     struct tsgd_norm norm;
-    cr_assert(tsgd_norm_measure(&norm, &d, NULL) == TSGD_OK && norm.channels == CHANNELS);
+    cr_assert(tsgd_norm_measure(&norm, &d, NULL) == TSGD_OK && norm.parts == CHANNELS);
     for (uint32_t c = 0; c < CHANNELS; c++) {
         double sum = 0, square = 0, n = COUNT * PLANE;
         for (uint32_t i = 0; i < COUNT; i++)
@@ -43,6 +43,7 @@ Test(normalize, means_and_deviations_are_those_of_each_channel)
         cr_expect(fabs((double)norm.mean[c] - mean) < 1e-6, "channel %u", c);
         cr_expect(fabs((double)norm.deviation[c] - deviation) < 1e-6, "channel %u", c);
     }
+    tsgd_norm_release(&norm);
     tsgd_dataset_release(&d);
 }
 
@@ -56,53 +57,78 @@ Test(normalize, the_order_of_the_samples_does_not_matter)
     memcpy(d.train.bytes, last, sizeof first);
     memcpy(last, first, sizeof first);
     cr_assert(tsgd_norm_measure(&b, &d, NULL) == TSGD_OK);
-    cr_expect(!memcmp(&a, &b, sizeof a));
+    cr_expect(tsgd_norm_equal(&a, &b));
+    tsgd_norm_release(&a), tsgd_norm_release(&b);
     tsgd_dataset_release(&d);
 }
 
 Test(normalize, a_channel_that_never_changes_is_refused)
 {
     struct tsgd_dataset d = images();
-    struct tsgd_norm norm = {.channels = 77};
+    struct tsgd_norm norm = {.parts = 77};
     struct tsgd_error err;
     for (uint32_t i = 0; i < COUNT; i++)
         memset(d.train.bytes + (i * CHANNELS + 1) * PLANE, 51, PLANE);
-    cr_expect(tsgd_norm_measure(&norm, &d, &err) == TSGD_EINVAL && norm.channels == 77);
+    cr_expect(tsgd_norm_measure(&norm, &d, &err) == TSGD_EINVAL && norm.parts == 77);
     cr_expect(strstr(err.text, "--normalize: channel 1 is 0.2 in all"), "%s", err.text);
     tsgd_dataset_release(&d);
 }
 
 Test(normalize, a_text_gives_the_norm_back_to_the_bit)
 {
+    enum { MOST = 40 };
     struct tsgd_rng r = tsgd_rng(5, TSGD_RNG_TEST, 0, 0);
-    for (uint32_t channels = 0; channels <= TSGD_NORM_CHANNELS; channels++) {
-        struct tsgd_norm a = {.channels = channels}, b = {.channels = 99};
-        char text[TSGD_NORM_TEXT];
-        for (uint32_t c = 0; c < channels; c++) {
-            a.mean[c] = (float)((tsgd_rng_unit(&r) - 0.5) * pow(10, tsgd_rng_below(&r, 6)));
-            a.deviation[c] = (float)(tsgd_rng_unit(&r) * pow(10, tsgd_rng_below(&r, 12) - 6.0));
+    float mean[MOST], deviation[MOST];
+    for (uint32_t parts = 0; parts <= MOST; parts++) {
+        struct tsgd_norm a = {parts, mean, deviation}, b = {.parts = 99};
+        for (uint32_t c = 0; c < parts; c++) {
+            mean[c] = (float)((tsgd_rng_unit(&r) - 0.5) * pow(10, tsgd_rng_below(&r, 6)));
+            deviation[c] = (float)(tsgd_rng_unit(&r) * pow(10, tsgd_rng_below(&r, 12) - 6.0));
         }
-        tsgd_norm_text(&a, text);
-        cr_assert(tsgd_norm_parse(&b, text, channels, "x", NULL) == TSGD_OK, "%s", text);
-        cr_expect(!memcmp(&a, &b, sizeof a), "%s", text);
+        char *text = tsgd_norm_text(&a);
+        cr_assert(tsgd_norm_parse(&b, text, parts, "x", NULL) == TSGD_OK, "%s", text);
+        cr_expect(b.parts == parts, "%s", text);
+        cr_expect(!parts || (!memcmp(mean, b.mean, parts * sizeof *mean) &&
+                             !memcmp(deviation, b.deviation, parts * sizeof *mean)), "%s", text);
+        free(text);
+        tsgd_norm_release(&b);
     }
 }
 
 /* The longest numbers there are: the text has room for them. */
 Test(normalize, the_longest_text_fits)
 {
-    struct tsgd_norm a = {.channels = TSGD_NORM_CHANNELS}, b;
-    char text[TSGD_NORM_TEXT + 1];
-    for (uint32_t c = 0; c < a.channels; c++) {
-        a.mean[c] = -1.23456788e-30f;
-        a.deviation[c] = 1.23456788e-09f;
+    enum { PARTS = 16 };
+    float mean[PARTS], deviation[PARTS];
+    struct tsgd_norm a = {PARTS, mean, deviation}, b;
+    for (uint32_t c = 0; c < PARTS; c++) {
+        mean[c] = -1.23456788e-30f;
+        deviation[c] = 1.23456788e-09f;
     }
-    text[TSGD_NORM_TEXT] = '?';
-    tsgd_norm_text(&a, text);
-    cr_expect(text[TSGD_NORM_TEXT] == '?' && strlen(text) == 16 * (15 + 1 + 14 + 1) - 1, "%zu",
-              strlen(text));
-    cr_expect(tsgd_norm_parse(&b, text, TSGD_NORM_CHANNELS, "x", NULL) == TSGD_OK);
-    cr_expect(!memcmp(&a, &b, sizeof a));
+    char *text = tsgd_norm_text(&a);
+    cr_expect(strlen(text) == PARTS * (15 + 1 + 14 + 1) - 1, "%zu", strlen(text));
+    cr_assert(tsgd_norm_parse(&b, text, PARTS, "x", NULL) == TSGD_OK);
+    cr_expect(tsgd_norm_equal(&a, &b));
+    free(text);
+    tsgd_norm_release(&b);
+}
+
+/* Columns of a table have units of their own, and one that never changes is left where it is. */
+Test(normalize, a_table_is_normalised_by_its_columns)
+{
+    enum { ROWS = 5, COLUMNS = 3 };
+    float x[ROWS][COLUMNS] = {{1, 1e5f, 7}, {2, 1e5f + 1, 7}, {3, 1e5f, 7}, {4, 1e5f + 1, 7},
+                              {5, 1e5f, 7}};
+    struct tsgd_dataset d = {.shape = {1, 1, COLUMNS}, .format = TSGD_FORMAT_FLOATS, .table = true,
+                             .train = {.count = ROWS, .floats = x[0]}};
+    struct tsgd_norm norm;
+    cr_assert(tsgd_norm_measure(&norm, &d, NULL) == TSGD_OK && norm.parts == COLUMNS);
+    cr_expect(norm.mean[0] == 3 && norm.deviation[0] == (float)sqrt(2));
+    cr_expect(norm.mean[1] == (float)(1e5 + 0.4) && norm.deviation[1] == (float)sqrt(0.24));
+    cr_expect(norm.mean[2] == 7 && norm.deviation[2] == 1);
+    tsgd_norm_release(&norm);
+    d.format = TSGD_FORMAT_SPARSE;
+    cr_expect(tsgd_norm_measure(&norm, &d, NULL) == TSGD_EINVAL);
 }
 
 static const struct { uint32_t channels; const char *text; } wrong[] = {
@@ -123,9 +149,9 @@ ParameterizedTestParameters(normalize, what_is_not_a_norm_is_refused)
 }
 ParameterizedTest(size_t *row, normalize, what_is_not_a_norm_is_refused)
 {
-    struct tsgd_norm norm = {.channels = 77};
+    struct tsgd_norm norm = {.parts = 77};
     struct tsgd_error err;
     cr_expect(tsgd_norm_parse(&norm, wrong[*row].text, wrong[*row].channels, "x", &err) ==
               TSGD_EINVAL, "'%s'", wrong[*row].text);
-    cr_expect(!strncmp(err.text, "x: found ", 9) && norm.channels == 77, "%s", err.text);
+    cr_expect(!strncmp(err.text, "x: found ", 9) && norm.parts == 77, "%s", err.text);
 }

@@ -104,7 +104,8 @@ static void check_canaries(const struct fixture *f, bool gradient, const float *
 static double gradient(struct fixture *f)
 {
     float *scratch = scratch_for(f, true);
-    double loss = tsgd_net_gradient(&f->net, f->w, f->labels, f->batch, f->grad, scratch);
+    double loss = tsgd_net_gradient(&f->net, f->w, tsgd_labelled(f->labels), f->batch, f->grad,
+                                    scratch);
     check_canaries(f, true, scratch);
     free(scratch);
     return loss;
@@ -156,7 +157,7 @@ ParameterizedTest(size_t *row, shortcuts, evaluation_finds_the_loss_of_the_gradi
     setup(&f, *row % NETS, batches[*row / NETS]);
     float *scratch = scratch_for(&f, false);
     double a = gradient(&f);
-    double b = tsgd_net_evaluate(&f.net, f.w, f.labels, f.batch, scratch, &correct);
+    double b = tsgd_net_evaluate(&f.net, f.w, tsgd_labelled(f.labels), f.batch, scratch, &correct);
     cr_assert(a == b, "net %zu: %.17g and %.17g", *row % NETS, a, b);
     check_canaries(&f, false, scratch);
     free(scratch);

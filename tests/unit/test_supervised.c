@@ -37,7 +37,8 @@ static void setup(struct fixture *f, struct tsgd_batcher batcher)
 {
     struct tsgd_rng rng = tsgd_rng(13, TSGD_RNG_TEST, 0, 0);
     uint8_t *scratch = NULL;
-    f->data = (struct tsgd_dataset){.shape = {2, 3, 4}, .classes = CLASSES};
+    f->data = (struct tsgd_dataset){.shape = {2, 3, 4}, .classes = CLASSES,
+                                    .outputs = CLASSES};
     for (int b = 0; b < 256; b++)
         f->data.value[b] = (float)(b - 100) / 64;
     for (uint32_t i = 0; i < TRAIN; i++)

@@ -38,10 +38,11 @@ static struct tsgd_dataset make_data(void)
 {
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     d.shape = (struct tsgd_shape){C, H, W};
-    d.classes = CLASSES;
+    d.classes = d.outputs = CLASSES;
     for (int b = 0; b < 256; b++)
         d.value[b] = (float)b / 255;
-    d.norm = (struct tsgd_norm){C, {0.3f, 0.6f}, {0.25f, 0.5f}};
+    static float mean[C] = {0.3f, 0.6f}, deviation[C] = {0.25f, 0.5f};
+    d.norm = (struct tsgd_norm){C, mean, deviation};
     fill(&d.train, TRAIN);
     fill(&d.test, TEST);
     return d;

@@ -76,7 +76,7 @@ double twin_loss(const struct tsgd_net *net, const double *w, const double *x,
             const struct tsgd_layer *l = &net->layer[i];
             twin_layer(l, w + l->offset, act[i], l->skip ? act[i - l->skip] : NULL, act[i + 1]);
         }
-        loss += tsgd_ref_cross_entropy(net->classes, act[n], labels[s]) / (double)count;
+        loss += tsgd_ref_cross_entropy(net->outputs, act[n], labels[s]) / (double)count;
     }
     for (uint32_t i = 0; i <= n; i++)
         free(act[i]);
