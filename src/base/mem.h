@@ -52,6 +52,12 @@ size_t tsgd_mem_available(void);
 enum tsgd_status tsgd_mem_check(size_t bytes, const char *what, const char *remedy,
                                 struct tsgd_error *err);
 
+/* Makes room for `count` items in *block, of malloc or NULL, which has room for *room of them: for
+ * twice as many as before, or more. So memory grows with what has arrived, whatever a file says is
+ * to come. What is new is not zeroed. TSGD_ENOMEM, as tsgd_mem_check says it; *block then stays. */
+enum tsgd_status tsgd_grow(void **block, size_t *room, size_t count, size_t size, const char *what,
+                           const char *remedy, struct tsgd_error *err);
+
 /* a * b, a + b; SIZE_MAX when it overflows, so that estimates can be chained and then checked. */
 static inline size_t tsgd_mul(size_t a, size_t b)
 {

@@ -3,11 +3,11 @@
 #define TSGD_BASE_NUMBER_H
 
 /* Reads the longest decimal number that begins at `text`: perhaps a sign, digits with a point among
- * them or without, perhaps an exponent. *out is the nearest double, to even where two are as near,
- * whatever the locale. Returns where the number ends. NULL, and *out is untouched: there is none, it
- * is too large for a double, or it is longer than 1,000 bytes.
- * Reads up to the first byte that does not continue the number, so there must be one: a newline, a
- * zero byte.                                                                                    */
+ * them or without, perhaps an exponent. *out is the nearest double, the even one of two that are as
+ * near, whatever the locale. Returns where the number ends. NULL, and *out is untouched: there is
+ * none, it is too large for a double, or it is longer than 1,000 bytes.
+ * Reads up to the first byte that does not continue the number, so there must be one: a newline or
+ * a zero byte.                                                                                  */
 const char *tsgd_scan_double(const char *text, double *out);
 
 #endif

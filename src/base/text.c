@@ -59,6 +59,20 @@ bool tsgd_is_utf8(const char *text)
     return n > 0;
 }
 
+const char *tsgd_show(char to[TSGD_SHOWN], const char *text, size_t n)
+{
+    size_t used = 0, at = 0, width;
+    for (; at < n && used < TSGD_SHOWN - 8; at += width) {
+        width = tsgd_utf8(text + at, n - at);
+        bool plain = width > 0 && (unsigned char)text[at] >= ' ' && text[at] != 0x7f;
+        width = width ? width : 1;
+        memcpy(to + used, plain ? text + at : "?", plain ? width : 1);
+        used += plain ? width : 1;
+    }
+    strcpy(to + used, at < n ? ".." : "");
+    return to;
+}
+
 enum tsgd_status tsgd_spec_parse(struct tsgd_spec *out, const char *text, const char *what,
                                  struct tsgd_error *err)
 {

@@ -15,6 +15,11 @@ size_t tsgd_utf8(const char *text, size_t n);
 /* Whether the whole text is UTF-8, which is what JSON can hold. */
 bool tsgd_is_utf8(const char *text);
 
+/* The n bytes of a text from a file as a sentence shows them: not too long, and without what is not
+ * UTF-8 or a terminal would obey. Returns `to`.                                                 */
+enum { TSGD_SHOWN = 64 };
+const char *tsgd_show(char to[TSGD_SHOWN], const char *text, size_t n);
+
 /* A thing chosen by name, with an optional argument after a colon: "dirichlet:0.1". */
 struct tsgd_spec {
     char name[64];

@@ -44,7 +44,7 @@ static enum tsgd_status try_open(struct reader *r, const char *dir, const char *
 {
     enum tsgd_status st = TSGD_OK;
     TRY(set_path(r, dir, name, err));
-    st = tsgd_inflate_open(&r->f, r->path, found, err);
+    st = tsgd_inflate_open(&r->f, r->path, false, found, err);
 done:
     return st;
 }

@@ -38,11 +38,11 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_inflate_open(struct tsgd_inflate *z, const char *path, bool *found,
-                                   struct tsgd_error *err)
+enum tsgd_status tsgd_inflate_open(struct tsgd_inflate *z, const char *path, bool streams,
+                                   bool *found, struct tsgd_error *err)
 {
     const char *why;
-    *z = (struct tsgd_inflate){.f = tsgd_open_input(path, false, &why), .path = path};
+    *z = (struct tsgd_inflate){.f = tsgd_open_input(path, streams, &why), .path = path};
     *found = z->f || (errno != ENOENT && errno != ENOTDIR);
     if (!*found)
         return TSGD_OK;

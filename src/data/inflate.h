@@ -18,10 +18,11 @@ struct tsgd_inflate {
 };
 #define TSGD_INFLATE_INIT {.f = NULL}
 
-/* *found: there is such a file. While it is open, *z must not be moved, nor `path` go away.
- * TSGD_EIO: it does not open or cannot be read. TSGD_ENOMEM. On error it is closed.             */
-enum tsgd_status tsgd_inflate_open(struct tsgd_inflate *z, const char *path, bool *found,
-                                   struct tsgd_error *err);
+/* streams: it may be a pipe or a device. *found: there is such a file. While it is open, *z must
+ * not be moved, nor `path` go away. TSGD_EIO: it does not open or cannot be read. TSGD_ENOMEM. On
+ * error it is closed.                                                                           */
+enum tsgd_status tsgd_inflate_open(struct tsgd_inflate *z, const char *path, bool streams,
+                                   bool *found, struct tsgd_error *err);
 
 /* The same for the n bytes of such a file that lie in memory and stay there; `path` is what
  * sentences call it. n is at least 1. TSGD_ENOMEM.                                              */

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "data/draw_test.h"
+#include "data/paths.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -85,8 +86,11 @@ bool tsgd_dataset_file(const char *data, const char *dir, size_t i, char *path, 
 {
     struct tsgd_spec spec;
     const struct tsgd_source *s = NULL;
-    if (tsgd_spec_parse(&spec, data, "", NULL) != TSGD_OK || find(&s, spec.name, NULL) != TSGD_OK ||
-        !s->files)
+    if (tsgd_spec_parse(&spec, data, "", NULL) != TSGD_OK || find(&s, spec.name, NULL) != TSGD_OK)
+        return false;
+    if (s->has_paths)
+        return spec.arg && tsgd_paths_file(spec.arg, i, path, size);
+    if (!s->files)
         return false;
     for (size_t j = 0; j <= i; j++)
         if (!s->files[j])

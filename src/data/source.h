@@ -29,6 +29,7 @@ struct tsgd_source {
     bool embedded;              /* has_files, but needs none: they are part of the library too */
     bool has_columns;           /* --label may say where labels stand */
     bool has_numbers;           /* its targets may be numbers */
+    bool has_paths;             /* its argument names files, as data/paths.h has them */
     const char *const *files;   /* what it may read there, or in the directory that arg names, and
                                  * then NULL; NULL: nothing */
     /* Reads or makes the samples. r->dir is NULL without has_files, and for the files in the
