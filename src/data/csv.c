@@ -408,8 +408,8 @@ static enum tsgd_status fail_field(const struct reader *r, size_t i, struct tsgd
     snprintf(column, sizeof column, "column %zu%s%s%s", i + 1, named ? " ('" : "",
              named ? tsgd_show(name, l->name[i], strlen(l->name[i])) : "", named ? "')" : "");
     if (f.n == 0)
-        return tsgd_fail(err, TSGD_EFORMAT, "%s:%llu: %s is empty, want a %s; put one where a value "
-                         "is missing, or leave the row out", r->path, r->rows.line, column,
+        return tsgd_fail(err, TSGD_EFORMAT, "%s:%llu: %s is empty, want a %s; put one where a "
+                         "value is missing, or leave the row out", r->path, r->rows.line, column,
                          i == l->target && !l->numbers ? "label" : "number");
     if (is_missing(f))
         want = "a number; put one where a value is missing, or leave the row out";

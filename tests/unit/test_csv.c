@@ -312,8 +312,8 @@ Test(csv, there_are_up_to_65536_classes)
             fprintf(f, "1,%d\n", 3 * i);
         cr_assert(fclose(f) == 0);
         if (extra) {
-            sources_refuse("csv:d.csv", NULL, false, TSGD_EFORMAT, "d.csv:65537: column 2: label '0' "
-                           "is the 65537th that differs, want at most 65536 classes; --loss mse");
+            sources_refuse("csv:d.csv", NULL, false, TSGD_EFORMAT, "d.csv:65537: column 2: label "
+                           "'0' is the 65537th that differs, want at most 65536 classes; --loss");
             return;
         }
         struct tsgd_dataset d = sources_load("csv:d.csv", NULL, false);
