@@ -71,7 +71,7 @@ CPP := -Iinclude -Isrc -Itests -isystem /usr/include/$(MULTI)/blis-serial -D_GNU
 # Products are contracted with sums where the code says so, and nowhere else, with any compiler.
 # A stack that ends is a crash, not wrong numbers.
 CF := -std=c11 -fno-math-errno -ffp-contract=off -fstack-clash-protection -Wall -Wextra -Wshadow -Wmissing-prototypes -Wconversion -Wundef -Wstrict-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
-LIBS := -lz -ljansson -lm
+LIBS := -lz -lzip -ljansson -lm
 REV := $(or $(shell test -e .git && git describe --always --dirty 2>/dev/null),unknown)
 
 obj = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
@@ -133,7 +133,7 @@ $(B)/revision: FORCE     # touched only when it is another one
 -include $(patsubst %.c,$(B)/%.d,$(wildcard src/*/*.c tests/*/*.c perf/*.c perf/*/*.c)) $(simd:.o=.d)
 
 # ---- what is needed, by package; the reason for each stands in the README ----
-NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev
+NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libzip-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist gnuplot-nox
 NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget locales python3-numpy
 NEED_CLANG := $(NEED_TEST) clang

@@ -1,0 +1,471 @@
+/* Arrays of NumPy's: an archive with x and y, or with x_train, y_train, x_test and y_test, or two
+ * files .npy. What x is, its shape says:
+ *     [N] or [N, F]       tables
+ *     [N, H, W]           images of one channel
+ *     [N, C, H, W]        images; or [N, H, W, C], see is_channels_last
+ * uint8 stays bytes, which stand for b / 255 as in IDX files; bool stays bytes of 0 and 1; all else
+ * becomes floats.                                                                               */
+#include "base/mem.h"
+#include "base/text.h"
+#include "data/archive.h"
+#include "data/inflate.h"
+#include "data/labels.h"
+#include "data/npy.h"
+#include "data/paths.h"
+#include "data/source.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_SIDE = 65535, MOST_FEATURES = INT32_MAX };
+
+extern const struct tsgd_source tsgd_source_npz;
+
+/* One array, from wherever it lies. */
+struct array {
+    struct tsgd_npy npy;
+    struct tsgd_member member;
+    struct tsgd_inflate file;
+};
+
+struct pair {
+    struct array x, y;
+};
+
+/* A file that --data names. */
+struct place {
+    const char *path, *second;  /* second: the labels, of a pair of .npy files; else NULL */
+    struct tsgd_archive archive;
+};
+
+/* ---- opening ---- */
+
+static enum tsgd_status read_member(void *source, void *to, size_t n, size_t *got,
+                                    struct tsgd_error *err)
+{
+    return tsgd_member_read(source, to, n, got, err);
+}
+
+static enum tsgd_status read_file(void *source, void *to, size_t n, size_t *got,
+                                  struct tsgd_error *err)
+{
+    return tsgd_inflate_read(source, to, n, got, err);
+}
+
+static enum tsgd_status open_member(struct array *a, const struct tsgd_archive *from,
+                                    const char *name, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    snprintf(a->npy.name, sizeof a->npy.name, "%.300s: %s", from->path, name);
+    TRY(tsgd_member_open(&a->member, from, name, err));
+    a->npy.read = read_member;
+    a->npy.source = &a->member;
+    TRY(tsgd_npy_open(&a->npy, err));
+done:
+    return st;
+}
+
+static enum tsgd_status open_file(struct array *a, const char *path, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    bool found;
+    snprintf(a->npy.name, sizeof a->npy.name, "%.300s", path);
+    TRY(tsgd_inflate_open(&a->file, path, true, &found, err));
+    if (!found)
+        TRY(tsgd_fail(err, TSGD_EIO, "%s: there is no such file", path));
+    a->npy.read = read_file;
+    a->npy.source = &a->file;
+    TRY(tsgd_npy_open(&a->npy, err));
+done:
+    return st;
+}
+
+static void close_pair(struct pair *p)
+{
+    tsgd_member_close(&p->x.member);
+    tsgd_member_close(&p->y.member);
+    tsgd_inflate_close(&p->x.file);
+    tsgd_inflate_close(&p->y.file);
+}
+
+/* What x and y are called: of training, of a file for the test alone, and of a test beside the
+ * training in one file.                                                                         */
+static const char *const train_names[][2] = {
+    {"x.npy", "y.npy"}, {"X.npy", "y.npy"},
+    {"x_train.npy", "y_train.npy"}, {"X_train.npy", "y_train.npy"}, {NULL, NULL},
+};
+static const char *const test_names[][2] = {
+    {"x.npy", "y.npy"}, {"X.npy", "y.npy"},
+    {"x_test.npy", "y_test.npy"}, {"X_test.npy", "y_test.npy"}, {NULL, NULL},
+};
+static const char *const beside_names[][2] = {
+    {"x_test.npy", "y_test.npy"}, {"X_test.npy", "y_test.npy"}, {NULL, NULL},
+};
+
+/* *found: there are such arrays, and they are open. */
+static enum tsgd_status open_pair(struct pair *p, const struct place *from,
+                                  const char *const names[][2], bool *found,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    *found = true;
+    if (from->second) {
+        TRY(open_file(&p->x, from->path, err));
+        TRY(open_file(&p->y, from->second, err));
+        return TSGD_OK;
+    }
+    for (; **names; names++)
+        if (tsgd_archive_has(&from->archive, names[0][0]) &&
+            tsgd_archive_has(&from->archive, names[0][1])) {
+            TRY(open_member(&p->x, &from->archive, names[0][0], err));
+            TRY(open_member(&p->y, &from->archive, names[0][1], err));
+            return TSGD_OK;
+        }
+    *found = false;
+done:
+    return st;
+}
+
+static enum tsgd_status open_place(struct place *out, char *path, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    size_t n = strlen(path);
+    *out = (struct place){.second = tsgd_paths_cut(path), .path = path};
+    if (!out->second && n > 4 && !strcmp(path + n - 4, ".npy"))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--data npz: found '%s', want X.npy+Y.npy, samples and "
+                      "labels", path));
+    if (out->second && !*out->second)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--data npz: found '%s+', want X.npy+Y.npy, samples and "
+                      "labels", path));
+    if (!out->second)
+        TRY(tsgd_archive_open(&out->archive, path, err));
+done:
+    return st;
+}
+
+static enum tsgd_status fail_names(const struct place *from, const char *want,
+                                   struct tsgd_error *err)
+{
+    char shown[TSGD_MEMBERS_SHOWN];
+    return tsgd_fail(err, TSGD_EFORMAT, "%s: holds %s, want %s", from->path,
+                     tsgd_archive_show(&from->archive, shown), want);
+}
+
+/* ---- shapes ---- */
+
+/* "60000 x 28 x 28" */
+struct shown { char text[100]; };
+
+static const char *show_shape(struct shown *to, const struct tsgd_npy *a)
+{
+    size_t used = 0;
+    for (uint32_t i = 0; i < a->rank; i++)
+        used += (size_t)snprintf(to->text + used, sizeof to->text - used, "%s%llu",
+                                 i ? " x " : "", (unsigned long long)a->shape[i]);
+    return to->text;
+}
+
+static bool is_colour(uint64_t size) { return size == 1 || size == 3; }
+
+/* 28 x 28 x 1 and 48 x 64 x 3, but not 3 x 32 x 3, nor what a network makes of images, such as
+ * 64 x 3 x 3 or 512 x 1 x 1.                                                                    */
+static bool is_channels_last(const struct tsgd_npy *x)
+{
+    const uint64_t *n = x->shape;
+    return x->rank == 4 && is_colour(n[3]) && !is_colour(n[1]) && n[2] != n[3];
+}
+
+static bool is_bytes(const struct tsgd_npy *x)
+{
+    return x->kind == TSGD_NPY_BOOL || (x->kind == TSGD_NPY_UINT && x->item == 1);
+}
+
+static enum tsgd_status set_shape(struct tsgd_shape *out, const struct tsgd_npy *x,
+                                  struct tsgd_error *err)
+{
+    const uint64_t *n = x->shape;
+    struct shown shown;
+    uint64_t side[3] = {1, 1, 1}, most = x->rank > 2 ? MOST_SIDE : MOST_FEATURES;
+    if (x->kind == TSGD_NPY_UNICODE || x->kind == TSGD_NPY_BYTES)
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: samples of texts, want numbers", x->name);
+    if (x->rank == 2 || x->rank == 3)
+        memcpy(side + 4 - x->rank, n + 1, (x->rank - 1) * sizeof *side);
+    if (x->rank == 4)
+        memcpy(side, is_channels_last(x) ? (uint64_t[]){n[3], n[1], n[2]} : n + 1, sizeof side);
+    for (int i = 0; i < 3; i++)
+        if (side[i] > most)
+            return tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want sides up to %llu", x->name,
+                             show_shape(&shown, x), (unsigned long long)most);
+    if (n[0] > UINT32_MAX || side[0] * side[1] * side[2] > MOST_FEATURES)
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want up to %u samples of up to %d "
+                         "numbers", x->name, show_shape(&shown, x), UINT32_MAX, MOST_FEATURES);
+    *out = (struct tsgd_shape){(uint32_t)side[0], (uint32_t)side[1], (uint32_t)side[2]};
+    return TSGD_OK;
+}
+
+/* y has a label, or `outputs` numbers, for each sample. */
+static enum tsgd_status check_targets(const struct pair *p, bool numbers, uint32_t *outputs,
+                                      struct tsgd_error *err)
+{
+    const struct tsgd_npy *y = &p->y.npy;
+    struct shown shown;
+    uint64_t width = y->rank == 2 ? y->shape[1] : 1;
+    if (y->shape[0] != p->x.npy.shape[0])
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: %llu labels, want %llu, one for each sample of %s",
+                         y->name, (unsigned long long)y->shape[0],
+                         (unsigned long long)p->x.npy.shape[0], p->x.npy.name);
+    if (y->rank > 2 || width > (numbers ? TSGD_MOST_CLASSES : 1))
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want %s", y->name,
+                         show_shape(&shown, y), numbers ? "a row of numbers for each sample" :
+                         "one label for each sample; y.argmax(1) makes them of rows with a 1");
+    if (numbers && (y->kind == TSGD_NPY_UNICODE || y->kind == TSGD_NPY_BYTES))
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: texts, want numbers, since --loss mse takes no "
+                         "classes", y->name);
+    *outputs = (uint32_t)width;
+    return TSGD_OK;
+}
+
+/* ---- another order ---- */
+
+/* Where each number of a sample, as the file has it, belongs: place[features]. */
+static void find_places(const struct tsgd_npy *a, struct tsgd_shape shape, uint32_t *place)
+{
+    uint64_t at[TSGD_NPY_RANK] = {0};   /* its indices; at[0] is the sample's and stays 0 */
+    size_t features = tsgd_shape_size(shape);
+    for (size_t f = 0; f < features; f++) {
+        size_t to = 0;
+        for (uint32_t i = 1; i < a->rank; i++)
+            to = to * a->shape[i] + at[i];
+        if (is_channels_last(a))
+            to = (at[3] * shape.height + at[1]) * shape.width + at[2];
+        place[f] = (uint32_t)to;
+        for (uint32_t step = 1; step < a->rank; step++) {
+            uint32_t i = a->fortran ? step : a->rank - step;
+            if (++at[i] < a->shape[i])
+                break;
+            at[i] = 0;
+        }
+    }
+}
+
+/* to[s][place[f]] = from[s][f], or from[f][s] in Fortran's order, for all samples s; items of
+ * `width` bytes.                                                                                */
+static inline __attribute__((always_inline))
+void move(unsigned char *to, const unsigned char *from, size_t samples, size_t features,
+          const uint32_t *place, bool fortran, size_t width)
+{
+    enum { TILE = 64 };
+    size_t tall = fortran ? 1 : features, wide = fortran ? samples : 1;
+    for (size_t first = 0; first < samples; first += TILE)
+        for (size_t f = 0; f < features; f++)
+            for (size_t s = first; s < samples && s < first + TILE; s++)
+                memcpy(to + (s * features + place[f]) * width, from + (s * tall + f * wide) * width,
+                       width);
+}
+
+/* Brings what was read into the order of data sets; *items is replaced. */
+static enum tsgd_status reorder(const struct tsgd_npy *a, struct tsgd_shape shape, void **items,
+                                size_t width, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    size_t features = tsgd_shape_size(shape), samples = a->shape[0];
+    uint32_t *place = NULL;
+    void *to = NULL;
+    if (!is_channels_last(a) && (!a->fortran || a->rank == 1))
+        return TSGD_OK;
+    TRY(tsgd_mem_check(samples * features * width, a->name, "use fewer samples", err));
+    TRY(TSGD_NEW(&place, features, a->name, err));
+    TRY(tsgd_alloc(&to, samples * features, width, a->name, err));
+    find_places(a, shape, place);
+    if (width == 1)
+        move(to, *items, samples, features, place, a->fortran, 1);
+    else
+        move(to, *items, samples, features, place, a->fortran, sizeof(float));
+    free(*items);
+    *items = to;
+done:
+    free(place);
+    return st;
+}
+
+/* ---- samples and targets ---- */
+
+static enum tsgd_status check_finite(const struct tsgd_npy *a, const float *v, size_t width,
+                                     struct tsgd_error *err)
+{
+    for (size_t i = 0; i < a->items; i++)
+        if (!isfinite(v[i]))
+            return tsgd_fail(err, TSGD_EFORMAT, "%s: sample %zu holds %s at %zu, want a number "
+                             "that single precision can hold; put one where a value is missing, "
+                             "or leave the sample out", a->name, i / width,
+                             isnan(v[i]) ? "nan" : v[i] > 0 ? "inf" : "-inf", i % width);
+    return TSGD_OK;
+}
+
+static enum tsgd_status read_numbers(struct tsgd_npy *a, struct tsgd_shape shape, float **out,
+                                     struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_npy_floats(a, out, err));
+    TRY(reorder(a, shape, (void **)out, sizeof **out, err));
+    TRY(check_finite(a, *out, tsgd_shape_size(shape), err));
+done:
+    return st;
+}
+
+struct intake {
+    struct tsgd_labels *labels; /* already sorted where the test is read */
+    uint16_t *out;
+    size_t room;
+    const char *name;
+};
+
+static enum tsgd_status take_label(void *to, const char *text, size_t n, uint64_t i,
+                                   struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct intake *in = to;
+    TRY(tsgd_grow((void **)&in->out, &in->room, i + 1, sizeof *in->out, in->name,
+                  "use fewer samples", err));
+    if (n == 0)
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: sample %llu has no label, want a name or a number",
+                      in->name, (unsigned long long)i));
+    if (in->labels->classes)
+        TRY(tsgd_labels_find(in->labels, text, n, i, &in->out[i], err));
+    else
+        TRY(tsgd_labels_add(in->labels, text, n, i, &in->out[i], err));
+done:
+    return st;
+}
+
+/* labels: NULL where targets are numbers. What *out has got is the caller's to free, whatever comes
+ * back.                                                                                         */
+static enum tsgd_status read_samples(struct tsgd_dataset *d, struct pair *p,
+                                     struct tsgd_labels *labels, struct tsgd_samples *out,
+                                     struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_npy *x = &p->x.npy, *y = &p->y.npy;
+    struct intake in = {.labels = labels, .name = y->name};
+    if (is_bytes(x)) {
+        TRY(tsgd_npy_bytes(x, &out->bytes, err));
+        TRY(reorder(x, d->shape, (void **)&out->bytes, 1, err));
+    } else {
+        TRY(read_numbers(x, d->shape, &out->floats, err));
+    }
+    if (!labels) {
+        TRY(read_numbers(y, (struct tsgd_shape){1, 1, d->outputs}, &out->targets, err));
+    } else {
+        labels->path = y->name;
+        st = tsgd_npy_texts(y, take_label, &in, err);
+        out->labels = in.out;
+    }
+    out->count = (uint32_t)x->shape[0];
+done:
+    return st;
+}
+
+/* The first arrays say what the data set is. */
+static enum tsgd_status read_train(struct tsgd_dataset *d, struct pair *p, bool numbers,
+                                   struct tsgd_labels *labels, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_npy *x = &p->x.npy;
+    TRY(set_shape(&d->shape, x, err));
+    TRY(check_targets(p, numbers, &d->outputs, err));
+    d->format = is_bytes(x) ? TSGD_FORMAT_BYTES : TSGD_FORMAT_FLOATS;
+    d->table = !is_bytes(x) && x->rank < 3;
+    for (int b = 0; b < 256; b++)
+        d->value[b] = x->kind == TSGD_NPY_BOOL ? (float)(b != 0) : (float)b / 255;
+    TRY(read_samples(d, p, numbers ? NULL : labels, &d->train, err));
+    if (!numbers) {
+        TRY(tsgd_labels_sort(labels, d->train.labels, d->train.count, err));
+        TRY(tsgd_labels_name(labels, d, err));
+    }
+done:
+    return st;
+}
+
+static enum tsgd_status read_test(struct tsgd_dataset *d, struct pair *p,
+                                  const struct tsgd_npy *train_x, bool numbers,
+                                  struct tsgd_labels *labels, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_npy *x = &p->x.npy;
+    struct tsgd_shape shape;
+    struct shown found, want;
+    uint32_t outputs;
+    TRY(set_shape(&shape, x, err));
+    TRY(check_targets(p, numbers, &outputs, err));
+    if (memcmp(&shape, &d->shape, sizeof shape) != 0 || (numbers && outputs != d->outputs)) {
+        bool of_x = memcmp(&shape, &d->shape, sizeof shape) != 0;
+        const struct tsgd_npy *a = of_x ? x : &p->y.npy;
+        if (of_x)
+            TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want samples as in %s, whose shape is "
+                          "%s", a->name, show_shape(&found, a), train_x->name,
+                          show_shape(&want, train_x)));
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %u numbers a sample, want %u as in training",
+                      a->name, outputs, d->outputs));
+    }
+    if (is_bytes(x) != is_bytes(train_x) || (is_bytes(x) && x->kind != train_x->kind))
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: items of type '%s', want '%s' as in %s, since uint8 "
+                      "stands for b / 255 and bool for 0 and 1", x->name, x->type, train_x->type,
+                      train_x->name));
+    TRY(read_samples(d, p, numbers ? NULL : labels, &d->test, err));
+done:
+    return st;
+}
+
+#define PAIR_INIT {.x = {.member = TSGD_MEMBER_INIT}, .y = {.member = TSGD_MEMBER_INIT}}
+
+static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *out,
+                             struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_dataset d = TSGD_DATASET_INIT;
+    struct tsgd_labels labels = TSGD_LABELS_INIT;
+    struct tsgd_paths paths = {NULL, NULL};
+    struct place train = {.archive = TSGD_ARCHIVE_INIT}, test = {.archive = TSGD_ARCHIVE_INIT};
+    struct pair first = PAIR_INIT, second = PAIR_INIT;
+    bool found;
+    TRY(tsgd_paths_init(&paths, r->arg, tsgd_source_npz.usage, err));
+    TRY(open_place(&train, paths.train, err));
+    TRY(open_pair(&first, &train, train_names, &found, err));
+    if (!found)
+        TRY(fail_names(&train, "arrays x and y, or x_train, y_train, x_test and y_test", err));
+    TRY(read_train(&d, &first, r->numbers, &labels, err));
+    if (paths.test) {
+        TRY(open_place(&test, paths.test, err));
+        TRY(open_pair(&second, &test, test_names, &found, err));
+        if (!found)
+            TRY(fail_names(&test, "arrays x and y, or x_test and y_test", err));
+    } else if (!train.second) {
+        TRY(open_pair(&second, &train, beside_names, &found, err));
+    } else {
+        found = false;
+    }
+    if (found)
+        TRY(read_test(&d, &second, &first.x.npy, r->numbers, &labels, err));
+    *out = d;
+    d = (struct tsgd_dataset)TSGD_DATASET_INIT;
+done:
+    tsgd_dataset_release(&d);
+    tsgd_labels_release(&labels);
+    close_pair(&first);
+    close_pair(&second);
+    tsgd_archive_close(&train.archive);
+    tsgd_archive_close(&test.archive);
+    free(paths.train);
+    return st;
+}
+
+const struct tsgd_source tsgd_source_npz = {
+    .name = "npz",
+    .usage = "npz:TRAIN[,TEST]",
+    .summary = "NumPy's arrays x and y in an .npz, or X.npy+Y.npy in place of TRAIN and TEST",
+    .has_numbers = true,
+    .has_paths = true,
+    .load = load,
+};
