@@ -23,6 +23,44 @@ static const uint64_t five[FIVES + 1] = {
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+/* How many of the eight bytes at p are digits before the first that is none, and their number;
+ * without a branch, for the lengths of numbers in a file are hard to predict. The first byte is the
+ * lowest of the word, and the digits are moved up until zeros stand before them; then neighbours
+ * are joined to numbers below 100, below 10^4 and below 10^8.                                   */
+static size_t take_digits(const char *p, uint64_t *out)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+        w = __builtin_bswap64(w);
+    /* A byte is a digit if its upper half is 3, also with 6 added. A carry of this sum can only
+     * touch bytes behind one that is no digit.                                                  */
+    uint64_t high = 0xf0f0f0f0f0f0f0f0, three = 0x3030303030303030, six = 0x0606060606060606;
+    uint64_t other = ((w & high) ^ three) | (((w + six) & high) ^ three);
+    size_t n = other ? (size_t)__builtin_ctzll(other) / 8 : 8;
+    w = n ? (w & 0x0f0f0f0f0f0f0f0f) << (64 - 8 * n) : 0;
+    w = 10 * w + (w >> 8);
+    uint64_t pairs = 0x000000ff000000ff;
+    w = (w & pairs) * (100 + (1000000ull << 32)) + (w >> 16 & pairs) * (1 + (10000ull << 32));
+    *out = w >> 32;
+    return n;
+}
+
+/* The digits at p, put behind those of *m, whose number may become too large for it; where they
+ * end.                                                                                          */
+static inline const char *take_run(const char *p, uint64_t *m)
+{
+    static const uint64_t power[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    size_t n;
+    do {
+        uint64_t value;
+        n = take_digits(p, &value);
+        *m = *m * power[n] + value;
+        p += n;
+    } while (n == 8);
+    return p;
+}
+
 /* 2^e for -1022 <= e <= 1023. */
 static double two_to(int e)
 {
@@ -30,6 +68,16 @@ static double two_to(int e)
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+/* -v or v, for v >= 0. */
+static double with_sign(double v, bool minus)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    bits |= (uint64_t)minus << 63;
+    memcpy(&v, &bits, sizeof v);
+    return v;
 }
 
 /* Of (q + a fraction) * 2^e, q > 0: `more` says that the fraction is not 0. Requires a result that
@@ -93,15 +141,13 @@ const char *tsgd_scan_double(const char *text, double *out)
     bool minus = *p == '-';
     uint64_t m = 0;
     int e = 0;
-    p += minus || *p == '+';
+    p += minus | (*p == '+');           /* signs are hard to predict, so without branches */
     const char *first = p;
-    for (; is_digit(*p); p++)
-        m = 10 * m + (uint64_t)(*p - '0');
+    p = take_run(p, &m);
     size_t digits = (size_t)(p - first);
     if (*p == '.') {
-        const char *point = p++;
-        for (; is_digit(*p); p++)
-            m = 10 * m + (uint64_t)(*p - '0');
+        const char *point = p;
+        p = take_run(p + 1, &m);
         digits += (size_t)(p - point - 1);
         if (p - point > MOST)
             return NULL;
@@ -121,6 +167,6 @@ const char *tsgd_scan_double(const char *text, double *out)
         value = e < 0 ? (double)m / ten[-e] : (double)m * ten[e];
     else if (m > 0)
         value = scaled(m, e);
-    *out = minus ? -value : value;
+    *out = with_sign(value, minus);
     return p;
 }

@@ -86,8 +86,9 @@ static enum tsgd_status split(struct reader *r, struct tsgd_error *err)
     enum tsgd_status st = TSGD_OK;
     const char *p = r->rows.row, *end = p + r->rows.length;
     r->fields = 0;
-    TRY(tsgd_grow((void **)&r->copy, &r->copy_room, r->rows.length + 1, 1, r->path,
-                  "use shorter rows", err));
+    TRY(tsgd_grow((void **)&r->copy, &r->copy_room, r->rows.length + 1 + TSGD_NUMBER_SLACK, 1,
+                  r->path, "use shorter rows", err));
+    memset(r->copy, 0, r->rows.length + 1 + TSGD_NUMBER_SLACK);
     for (char *to = r->copy;; p++) {
         struct field f;
         p = skip_blanks(r->layout, p, end);

@@ -208,12 +208,11 @@ enum tsgd_status tsgd_labels_find(const struct tsgd_labels *l, const char *text,
                                   uint64_t place, uint16_t *out, struct tsgd_error *err)
 {
     struct place where;
-    char copy[TSGD_MOST_LABEL + 1], shown[TSGD_SHOWN];
+    char copy[TSGD_MOST_LABEL + 1 + TSGD_NUMBER_SLACK] = "", shown[TSGD_SHOWN];
     uint32_t class = l->classes;
     assert(n > 0 && l->classes);
     if (n <= TSGD_MOST_LABEL) {
         memcpy(copy, text, n);
-        copy[n] = 0;
         uint32_t slot = *find_slot(l, text, n, tsgd_hash(text, n));
         class = slot ? l->label[slot - 1].class :
                 l->numbers && !isnan(number_of(copy)) ? class_of(l, number_of(copy)) : class;

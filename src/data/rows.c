@@ -1,10 +1,12 @@
 #include "data/rows.h"
 
 #include "base/mem.h"
+#include "base/number.h"
 
 #include <string.h>
 
-enum { BLOCK = 1 << 20 };
+/* BEHIND: bytes behind the text, of which the first is for a newline that the end lacks. */
+enum { BLOCK = 1 << 20, BEHIND = 1 + TSGD_NUMBER_SLACK };
 
 static const char mark[] = "\xef\xbb\xbf";      /* of UTF-8, at the beginning of a file */
 
@@ -21,12 +23,13 @@ static enum tsgd_status read_more(struct tsgd_rows *r, struct tsgd_error *err)
     if (kept > TSGD_MOST_ROW)
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s:%llu: a row of more than %d bytes, want a shorter one",
                       r->path, r->line, TSGD_MOST_ROW));
-    if (r->room - r->end < BLOCK / 2 + 1)       /* 1: for a newline that the end lacks */
+    if (r->room - r->end < BLOCK / 2 + BEHIND)
         TRY(tsgd_grow((void **)&r->text, &r->room, r->end + BLOCK, 1, r->path, "use shorter rows",
                       err));
-    TRY(tsgd_inflate_read(&r->file, r->text + r->end, r->room - r->end - 1, &got, err));
-    r->ended = got < r->room - r->end - 1;
+    TRY(tsgd_inflate_read(&r->file, r->text + r->end, r->room - r->end - BEHIND, &got, err));
+    r->ended = got < r->room - r->end - BEHIND;
     r->end += got;
+    memset(r->text + r->end, 0, BEHIND);
 done:
     return st;
 }

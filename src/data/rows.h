@@ -15,8 +15,8 @@ struct tsgd_rows {
     const char *path;           /* borrowed, for sentences */
     bool quotes;                /* newlines in "..." do not end a row */
 
-    const char *row;            /* until the next call; row[length] is a byte after it that is part
-                                 * of no number: '\r' or '\n' */
+    const char *row;            /* until the next call; row[length] is part of no number: '\r' or
+                                 * '\n', and TSGD_NUMBER_SLACK bytes from there can be read */
     size_t length;
     unsigned long long line;    /* on which the row begins, from 1 */
 
