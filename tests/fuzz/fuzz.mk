@@ -3,7 +3,7 @@
 # them, with another name for its main.
 comma := ,
 LIBFUZZER := $(filter fuzz msan,$(VARIANT))
-FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(if $(filter msan,$(VARIANT)),$(B)/tests/fuzz/msan.o) $(filter-out %/main.o,$(call obj,$(PROGRAM:%=src/%/*.c))) $(B)/src/command/main_part.o $(B)/libtelesgd.a
+FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(B)/tests/fuzz/sources.o $(if $(filter msan,$(VARIANT)),$(B)/tests/fuzz/msan.o) $(filter-out %/main.o,$(call obj,$(PROGRAM:%=src/%/*.c))) $(B)/src/command/main_part.o $(B)/libtelesgd.a
 FUZZ_WRAP := $(addprefix -Wl$(comma)--wrap=,tsgd_mem_check $(if $(filter msan,$(VARIANT)),inflate inflateInit2_ inflateReset deflate deflateInit2_ json_loadb ini_parse_stream))
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS) ; $(call link,-linih -fsanitize=fuzzer $(FUZZ_WRAP))
 $(B)/replay: $(B)/tests/fuzz/replay.o $(call obj,tests/fuzz/fuzz_*.c) $(FUZZ_PARTS) ; $(call link,-linih $(FUZZ_WRAP))

@@ -1,6 +1,9 @@
 /* tests/fuzz/list.h: the targets; each is a file fuzz_NAME.c with a folder corpus/NAME. */
 TARGET(idx)
 TARGET(cifar10)
+TARGET(npz)
+TARGET(csv)
+TARGET(libsvm)
 TARGET(safetensors)
 TARGET(checkpoint)
 TARGET(graph)

@@ -5,7 +5,7 @@ set -euo pipefail
 program=$(realpath "$1")
 out=$2
 mkdir -p "$out" && cd "$out"
-mkdir -p idx cifar10 safetensors checkpoint page graph split availability settings log sweep cli train
+mkdir -p idx cifar10 npz csv libsvm safetensors checkpoint page graph split availability settings log sweep cli train
 seeds=$(mktemp -d) && trap 'rm -rf "$seeds"' EXIT
 
 exec >/dev/null
@@ -25,6 +25,51 @@ labels() { printf '\0\0\10\1\0\0\0\2\1\2'; }
 printf '\0\1\14\3' > cifar10/one
 printf '\5\2\30\3\7\11' > cifar10/two
 printf '\3\1\14\12' > cifar10/label
+
+printf '\0a,b,c\n1,2,x\n3.5,-4e1,y\n1,2,x\n5,6,y\n7,8,x\n' > csv/names
+printf '\21;1,5\n1;2\n' > csv/decimal-comma
+printf '\1\357\273\277"a";"b";"c"\r\n1;2;"3"\r\n4;5;6\r\n7;8;9\r\n' > csv/quoted
+printf '\16a\tb\n1\tx\n2\ty\n\0a\tb\n3\tx\n' > csv/test
+printf '\20"a ""b""",1\nx,2\n' > csv/quotes
+printf '\0010.1,12345678901234567890,1e-30\n9007199254740993,1e22,1e-400\n' > csv/numbers
+printf '\00,1,2,3\n5,6,7,0\n5,6,7,1\n1,NA,3,1\n' > csv/counts-up
+printf '\0+1 1:0.5 3:2 # one\n-1\n+1 2:1e-3\n-1 2147483647:1\n' > libsvm/binary
+printf '\0061 1:1 2:.5\n2 3:7\n3\n1\n2\n\0002 9:1\n' > libsvm/test
+printf '\1001.5 1:1\n-2 qid:3 2:1\n' > libsvm/query
+python3 - <<'PY'
+import struct
+def npy(descr, shape, data, order=False, version=1):
+    text = str({"descr": descr, "fortran_order": order, "shape": shape}).encode()
+    text += b" " * (-(len(text) + len(data) + 11 + 2 * (version > 1)) % 4) + b"\n"
+    size = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + size + text + data
+def pair(name, how, x, y):              # the length of x is a multiple of 4
+    open("npz/" + name, "wb").write(bytes([how, len(x) // 4]) + x + y)
+two = npy("<i8", (2,), struct.pack("<2q", 0, 1))
+four = npy("|S2", (4, 1), b"a\0bba\0bb")
+floats = struct.pack("<6f", 1, 2, 3, 4, 5, 6)
+pair("table", 1, npy("<f4", (2, 3), floats), two)
+pair("test", 9, npy("<f4", (2, 3), floats, True), two)
+pair("stored", 2, npy(">f8", (4, 1), struct.pack(">4d", 1, 2, 3, 1e300)), four)
+pair("compressed", 11, npy("|u1", (4, 2, 3, 1), bytes(range(24))), four)
+pair("numbers", 7, npy("<f2", (4,), struct.pack("<4e", 1, 2, 3, 4)),
+     npy("<f4", (4, 2), struct.pack("<8f", *range(8)), True, 2))
+pair("names", 3, npy("|b1", (4,), b"\1\0\1\0"),
+     npy("<U1", (4,), "a\u00e9ab".encode("utf-32-le"), False, 3))
+PY
+(cd "$seeds" && python3 - <<'PY'
+import struct, zipfile
+def npy(descr, shape, data):
+    text = str({"descr": descr, "fortran_order": False, "shape": shape}).encode() + b"\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + data
+for name, method in (("stored.npz", 0), ("deflated.npz", 8)):
+    with zipfile.ZipFile(name, "w", method) as z:
+        for part in ("train", "test"):
+            z.writestr("x_%s.npy" % part, npy("|u1", (2, 2), bytes(4)))
+            z.writestr("y_%s.npy" % part, npy("|u1", (2,), b"\0\1"))
+PY
+)
+for archive in stored deflated; do { printf '\0'; cat "$seeds/$archive.npz"; } > npz/whole-$archive; done
 
 # ---- parameters: the header up to a zero byte, then the data ----
 safetensors() {         # KIND FILE
