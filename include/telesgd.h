@@ -406,7 +406,7 @@ void tsgd_tune_free(struct tsgd_tune *t);
  * checkpoint of a search. TSGD_EIO, TSGD_EFORMAT: the file or the data, named. TSGD_ENOMEM. On
  * error *out is not to be used.                                                                 */
 struct tsgd_evaluated {
-    char model[64];
+    char model[64];             /* a longer one is cut and ends in ".." */
     uint64_t parameters, test_samples;
     double test_loss, test_accuracy, test_r2;   /* NaN as in summaries */
 };

@@ -170,9 +170,9 @@ static bool is_trace(const char *path) { return !tsgd_is_foreign(path, TSGD_TRAC
 static bool is_saved(const char *path)
 {
     struct tsgd_saved saved = {.model = ""};
-    bool is = tsgd_safetensors_identify(path, &saved, NULL) == TSGD_OK && *saved.model;
+    bool own = tsgd_safetensors_identify(path, &saved, NULL) == TSGD_OK && *saved.model;
     tsgd_saved_release(&saved);
-    return is;
+    return own;
 }
 
 /* A checkpoint of a run that has not been gone on with is hours of work. */

@@ -79,8 +79,20 @@ static void join_back(const struct tsgd_layer *l, const struct tsgd_kernels *k, 
                 k->add(dy + (i * width + j) * ld, dfrom + meets(l, i, j) * ld, ld);
 }
 
+static void pytorch(const struct tsgd_layer *l, const char *from, FILE *out)
+{
+    uint32_t zeros = (l->in.channels - l->from.channels) / 2;
+    const char *every = halves(l) ? "[:, :, ::2, ::2]" : "";
+    if (zeros)
+        fprintf(out, "x + F.pad(%s%s, (0, 0, 0, 0, %u, %u))", from, every, zeros, zeros);
+    else
+        fprintf(out, "x + %s%s", from, every);
+}
+
+/* A text writes it as `residual { .. }` around the layers that are passed by. */
 const struct tsgd_layer_ops tsgd_layer_add = {
     .name = "add",
+    .pytorch = pytorch,
     .in_place = true,
     .shape = shape,
     .forward = forward,

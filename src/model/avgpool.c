@@ -34,8 +34,17 @@ static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c
                 c->dx[(m * area + p) * ld + s] = c->dy[m * ld + s] / (float)area;
 }
 
+static void pytorch(const struct tsgd_layer *l, const char *from, FILE *out)
+{
+    (void)l, (void)from;
+    fprintf(out, "x.mean((2, 3), keepdim=True)");
+}
+
 const struct tsgd_layer_ops tsgd_layer_avgpool = {
     .name = "avgpool",
+    .summary = "the mean of all pixels of each channel",
+    .takes = TSGD_TAKES_PIXELS,
+    .pytorch = pytorch,
     .shape = shape,
     .forward = forward,
     .backward = backward,

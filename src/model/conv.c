@@ -101,8 +101,33 @@ static uint64_t flops(const struct tsgd_layer *l)
     return 2 * (uint64_t)l->in.channels * l->window * l->window * unpooled(l);
 }
 
+static void pytorch(const struct tsgd_layer *l, const char *from, FILE *out)
+{
+    (void)from;
+    fprintf(out, "nn.Conv2d(%u, %u, %u", l->in.channels, l->units, l->window);
+    if (l->stride > 1)
+        fprintf(out, ", stride=%u", l->stride);
+    if (l->pad)
+        fprintf(out, ", padding=%u", l->pad);
+    fprintf(out, "%s)", l->no_bias ? ", bias=False" : "");
+}
+
+static const struct tsgd_layer_arg args[] = {
+    TSGD_PLACE(units, "CHANNELS", 1, 65536),
+    TSGD_PLACE(window, "SIZE", 1, TSGD_MAX_WINDOW),
+    TSGD_WORD(1, stride, "stride", 1, 65535),
+    TSGD_WORD(0, pad, "pad", 0, TSGD_MAX_WINDOW - 1),
+    TSGD_FLAG(no_bias, "nobias"),
+    TSGD_ARGS_END,
+};
+
 const struct tsgd_layer_ops tsgd_layer_conv = {
     .name = "conv",
+    .summary = "convolution with kernels of SIZE x SIZE",
+    .prefix = "conv",
+    .args = args,
+    .takes = TSGD_TAKES_PIXELS,
+    .pytorch = pytorch,
     .takes_pool = true,
     .shape = shape,
     .init = init,

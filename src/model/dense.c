@@ -72,8 +72,24 @@ static uint64_t flops(const struct tsgd_layer *l)
     return 2 * (uint64_t)tsgd_shape_size(l->in) * l->units;
 }
 
+static void pytorch(const struct tsgd_layer *l, const char *from, FILE *out)
+{
+    (void)from;
+    fprintf(out, "nn.Linear(%zu, %u)", tsgd_shape_size(l->in), l->units);
+}
+
+static const struct tsgd_layer_arg args[] = {
+    TSGD_OUTPUTS(units, "OUTPUTS", 1, 1000000),
+    TSGD_ARGS_END,
+};
+
 const struct tsgd_layer_ops tsgd_layer_dense = {
     .name = "dense",
+    .summary = "every output from all inputs; the last one may leave OUTPUTS out",
+    .prefix = "fc",
+    .args = args,
+    .takes = TSGD_TAKES_FLAT,
+    .pytorch = pytorch,
     .takes_relu = true,
     .reads_y = true,
     .shape = shape,

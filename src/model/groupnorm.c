@@ -46,8 +46,23 @@ static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c
                                        c->dw + l->in.channels, c->dx);
 }
 
+static void pytorch(const struct tsgd_layer *l, const char *from, FILE *out)
+{
+    (void)from;
+    fprintf(out, "nn.GroupNorm(%u, %u)", l->groups, l->in.channels);
+}
+
+static const struct tsgd_layer_arg args[] = {
+    TSGD_PLACE(groups, "GROUPS", 1, 65536),
+    TSGD_ARGS_END,
+};
+
 const struct tsgd_layer_ops tsgd_layer_groupnorm = {
     .name = "groupnorm",
+    .summary = "mean 0 and variance 1 over the channels of each of GROUPS groups",
+    .prefix = "gn",
+    .args = args,
+    .pytorch = pytorch,
     .takes_relu = true,
     .shape = shape,
     .init = init,

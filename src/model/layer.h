@@ -14,6 +14,9 @@
 #include "data/dataset.h"
 #include "linalg/backend.h"
 
+#include <stddef.h>
+#include <stdio.h>
+
 #define TSGD_LANES 16
 
 /* A named parameter, as PyTorch has it. */
@@ -40,8 +43,51 @@ struct tsgd_layer_call {
     float *scratch;
 };
 
+/* A part of a layer as it is written in a text (model/netspec.h), and the setting that it fills. A
+ * layer lists those that have a place first, and what may be left out last among them.          */
+enum tsgd_layer_part {
+    TSGD_PART_END,              /* closes the list */
+    TSGD_PART_PLACE,            /* a number, known by its place: the 16 of `conv 16 3` */
+    TSGD_PART_OUTPUTS,          /* so, or the word `classes`, which makes the setting 0 until the
+                                 * classes are known; the last layer of a text may leave it out */
+    TSGD_PART_WORD,             /* a word and a number: `pad 1` */
+    TSGD_PART_FLAG              /* a word alone: `nobias` */
+};
+struct tsgd_layer_arg {
+    enum tsgd_layer_part part;
+    const char *name;           /* the word; of a place what help calls it: "SIZE" */
+    size_t at;                  /* the setting in struct tsgd_layer: uint32_t, or bool of a flag */
+    uint32_t least, most;       /* of a number */
+    bool optional;              /* of a place: it may be left out, as words and flags always */
+    uint32_t standard;          /* what it is then */
+};
+#define TSGD_PLACE(field, name, least, most) \
+    {TSGD_PART_PLACE, (name), offsetof(struct tsgd_layer, field), (least), (most), false, 0}
+#define TSGD_PLACE_OR(standard, field, name, least, most) \
+    {TSGD_PART_PLACE, (name), offsetof(struct tsgd_layer, field), (least), (most), true, (standard)}
+#define TSGD_OUTPUTS(field, name, least, most) \
+    {TSGD_PART_OUTPUTS, (name), offsetof(struct tsgd_layer, field), (least), (most), false, 0}
+#define TSGD_WORD(standard, field, word, least, most) \
+    {TSGD_PART_WORD, (word), offsetof(struct tsgd_layer, field), (least), (most), true, (standard)}
+#define TSGD_FLAG(field, word) \
+    {TSGD_PART_FLAG, (word), offsetof(struct tsgd_layer, field), 0, 1, true, 0}
+#define TSGD_ARGS_END {TSGD_PART_END, NULL, 0, 0, 0, false, 0}
+
+/* What a layer's module in PyTorch takes: activations with pixels are [N, C, H, W] there, those
+ * behind a dense layer [N, C].                                                                  */
+enum tsgd_layer_takes { TSGD_TAKES_EITHER, TSGD_TAKES_FLAT, TSGD_TAKES_PIXELS };
+
 struct tsgd_layer_ops {
-    const char *name;           /* "dense", "conv", .. */
+    const char *name;           /* "dense", "conv", ..: also the word for it in a text */
+    const char *summary;        /* for help; NULL: a text has another way to say it */
+    const char *prefix;         /* "fc" of fc1, fc2, ..: what its tensors are called where the text
+                                 * gives no name; NULL: it has none */
+    const struct tsgd_layer_arg *args;  /* closed by TSGD_ARGS_END; NULL: none */
+    enum tsgd_layer_takes takes;
+    /* Prints it as PyTorch, `nn` and `F` imported: of a layer with a prefix the module,
+     * "nn.Linear(256, 120)", else an expression of x, "F.relu(x)", and of `from`, the name of what
+     * a layer joins. The shapes are known.                                                      */
+    void (*pytorch)(const struct tsgd_layer *l, const char *from, FILE *out);
     bool in_place;              /* y may be x, and dx may be dy: backward looks at y, not x */
     bool takes_relu;            /* it can apply a ReLU that follows it */
     bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, if it has no padding */

@@ -31,8 +31,23 @@ static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c
         c->on->kernels->maxpool_gradient(&d, c->x, c->y, c->dy, c->dx);
 }
 
+static void pytorch(const struct tsgd_layer *l, const char *from, FILE *out)
+{
+    (void)from;
+    fprintf(out, "F.max_pool2d(x, %u)", l->window);
+}
+
+static const struct tsgd_layer_arg args[] = {
+    TSGD_PLACE(window, "SIZE", 1, 65535),
+    TSGD_ARGS_END,
+};
+
 const struct tsgd_layer_ops tsgd_layer_maxpool = {
     .name = "maxpool",
+    .summary = "the largest of every SIZE x SIZE pixels",
+    .args = args,
+    .takes = TSGD_TAKES_PIXELS,
+    .pytorch = pytorch,
     .reads_y = true,
     .shape = shape,
     .forward = forward,

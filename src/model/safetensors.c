@@ -48,11 +48,6 @@ done:
     return st;
 }
 
-void tsgd_saved_release(struct tsgd_saved *saved)
-{
-    tsgd_norm_release(&saved->norm);
-}
-
 json_t *tsgd_saved_metadata(const struct tsgd_saved *saved)
 {
     char shape[40], classes[12], outputs[12];
@@ -94,8 +89,7 @@ done:
 enum tsgd_status tsgd_safetensors_write_one(FILE *f, const struct tsgd_tensor *t, const char *model,
                                             const float *x, struct tsgd_error *err)
 {
-    struct tsgd_saved saved = {.classes = 0};
-    snprintf(saved.model, sizeof saved.model, "%s", model);
+    struct tsgd_saved saved = {.model = model};
     return write_tensors(f, &t, 1, tsgd_saved_metadata(&saved), x, err);
 }
 
@@ -212,18 +206,18 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
     const char *targets = json_string_value(json_object_get(meta, "telesgd.targets"));
     const json_t *normalize = json_object_get(meta, "telesgd.normalize");
     const struct tsgd_model *known = NULL;
-    struct tsgd_saved found = {.says_norm = normalize != NULL};
+    struct tsgd_saved found = {.model = model, .says_norm = normalize != NULL};
     struct tsgd_spec spec;
     char where[340];
     if (!model)
         return TSGD_OK;
-    if (strlen(model) >= sizeof out->model)
+    if (strlen(model) >= TSGD_MODEL_TEXT)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: telesgd.model has %zu characters, want at most "
-                         "%zu", path, strlen(model), sizeof out->model - 1);
-    if (tsgd_model_find(&known, &spec, model, NULL) == TSGD_OK && !known->build) {
-        strcpy(out->model, model);
+                         "%d", path, strlen(model), TSGD_MODEL_TEXT - 1);
+    out->model = model;
+    if (tsgd_model_find(&known, &spec, model, NULL) == TSGD_OK &&
+        known->kind != TSGD_MODEL_NETWORK)
         return TSGD_OK;
-    }
     if (!parse_shape(shape, &found.shape))
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: telesgd.shape is '%.40s', want "
                       "CHANNELSxHEIGHTxWIDTH", path, shape ? shape : ""));
@@ -242,7 +236,6 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
         if (st == TSGD_EINVAL)
             return err ? err->status = TSGD_EFORMAT : TSGD_EFORMAT;
     }
-    strcpy(found.model, model);
     *out = found;
 done:
     return st;
@@ -253,20 +246,24 @@ enum tsgd_status tsgd_safetensors_identify(const char *path, struct tsgd_saved *
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_tensor_file s = {0};
-    struct tsgd_saved saved = {0};
+    struct tsgd_saved saved = {.model = ""};
     TRY(tsgd_tensor_file_open(&s, path, err));
     TRY(identify(json_object_get(s.header, "__metadata__"), path, &saved, err));
+    TRY(TSGD_NEW(&saved.text, strlen(saved.model) + 1, path, err));
+    saved.model = strcpy(saved.text, saved.model);
     *out = saved;
+    saved = (struct tsgd_saved){.model = ""};
 done:
+    tsgd_saved_release(&saved);
     tsgd_tensor_file_close(&s);
     return st;
 }
 
-/* Arguments of models are sizes, which the shapes of the tensors tell. */
-static bool same_name(const char *a, const char *b)
+void tsgd_saved_release(struct tsgd_saved *saved)
 {
-    size_t n = strcspn(a, ":");
-    return n == strcspn(b, ":") && !strncmp(a, b, n);
+    free(saved->text);
+    tsgd_norm_release(&saved->norm);
+    *saved = (struct tsgd_saved){.model = ""};
 }
 
 enum tsgd_status tsgd_safetensors_expect(const char *path, const char *model,
@@ -275,10 +272,13 @@ enum tsgd_status tsgd_safetensors_expect(const char *path, const char *model,
     enum tsgd_status st = TSGD_OK;
     struct tsgd_saved saved = {.model = ""};
     char *found = NULL, *want = NULL;
+    bool alike = true;
     TRY(tsgd_safetensors_identify(path, &saved, err));
-    if (*saved.model && !same_name(saved.model, model))
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--init: '%.200s' holds parameters of --model %s, want %s; "
-                      "give that --model, or another file", path, saved.model, model));
+    if (*saved.model)
+        TRY(tsgd_model_alike(&alike, saved.model, model, err));
+    if (!alike)
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--init: '%.200s' holds parameters of --model %.200s, want "
+                      "%.200s; give that --model, or another file", path, saved.model, model));
     if (!norm || !saved.says_norm || tsgd_norm_equal(&saved.norm, norm))
         goto done;
     found = tsgd_norm_text(&saved.norm);

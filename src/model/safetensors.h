@@ -11,13 +11,15 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* What the metadata say; model is "" in a file that telesgd did not write. */
+/* What the metadata say. */
 struct tsgd_saved {
-    char model[TSGD_MODEL_TEXT];    /* as in --model, with its argument */
-    struct tsgd_shape shape;        /* of samples; 0 unless it is a network, like these two: */
-    uint32_t classes;               /* of samples; 0: their targets are numbers */
+    const char *model;          /* as in --model, with its argument, a network of one's own with all
+                                 * its layers; "" in a file that telesgd did not write */
+    char *text;                 /* where the model stands, if it was read */
+    struct tsgd_shape shape;    /* of samples; 0 unless it is a network, like these two: */
+    uint32_t classes;           /* of samples; 0: their targets are numbers */
     uint32_t outputs;
-    struct tsgd_norm norm;          /* what its samples were normalised by, where it says that */
+    struct tsgd_norm norm;      /* what its samples were normalised by, where it says that */
     bool says_norm;
 };
 

@@ -48,7 +48,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: does not say which model it holds, want a file that "
                       "telesgd saved", path));
     TRY(tsgd_model_find(&model, &spec, saved.model, err));
-    if (!model->build)
+    if (model->kind != TSGD_MODEL_NETWORK)
         TRY(tsgd_fail(err, TSGD_EINVAL, "%s: holds parameters of model %s, which has no data to be "
                       "evaluated on; want those of a network", path, saved.model));
     if (!settings->data)
@@ -69,7 +69,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings
     tsgd_supervised_init(&s, &net, &d, &none, (struct tsgd_batcher){.size = 1}, NULL, 0);
     TRY(tsgd_alloc(&scratch, 1, s.problem.scratch_bytes, "scratch", err));
     out->test_samples = tsgd_problem_measure(&s.problem, x, scratch, value);
-    memcpy(out->model, saved.model, sizeof out->model);
+    tsgd_model_short(saved.model, out->model, sizeof out->model);
     out->parameters = net.dim;
     out->test_loss = value[0];
     out->test_accuracy = saved.classes ? value[1] : NAN;
@@ -81,5 +81,6 @@ done:
     tsgd_saved_release(&saved);
     tsgd_shelf_free(shelf);
     tsgd_settings_free(own);
+    tsgd_saved_release(&saved);
     return st;
 }

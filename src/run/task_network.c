@@ -68,6 +68,23 @@ done:
     return st;
 }
 
+/* A network of one's own that stands in a file becomes its layers. */
+static enum tsgd_status make_net(struct training *t, struct tsgd_settings *s,
+                                 const struct tsgd_backend *on, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_netspec layers = TSGD_NETSPEC_INIT;
+    char *model = NULL;
+    TRY(tsgd_model_read(&layers, s->model, &model, err));
+    TRY(tsgd_model_make(&t->net, &layers, s->model, t->data.shape, t->data.outputs, on, err));
+    TRY(TSGD_FILL(s, model, model, err));
+    t->model = s->model;
+done:
+    tsgd_netspec_release(&layers);
+    free(model);
+    return st;
+}
+
 static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
                                const struct tsgd_backend *on, struct tsgd_shelf *shelf,
                                struct tsgd_error *err)
@@ -77,7 +94,6 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     const struct tsgd_dataset *data = NULL;
     struct tsgd_batcher batcher = {.size = (uint32_t)s->batch, .seed = s->seed};
     TRY(TSGD_NEW(&t, 1, "training", err));
-    t->model = s->model;
     TRY(tsgd_order_parse(&batcher.order, s->order, err));
     TRY(tsgd_augment_parse(&batcher.augment, s->augment, err));
     TRY(tsgd_shelf_data(shelf, s, &data, err));
@@ -87,7 +103,7 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(tsgd_augment_check(batcher.augment, t->data.shape, err));
     TRY(normalize(t, s, err));
     TRY(tsgd_shelf_shares(shelf, s, data, &t->shares, err));
-    TRY(tsgd_model_build(&t->net, s->model, t->data.shape, t->data.outputs, on, err));
+    TRY(make_net(t, s, on, err));
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));
     TRY(TSGD_NEW(&t->task.init, t->net.dim, "parameters", err));
@@ -139,9 +155,9 @@ static enum tsgd_status write_split(const struct tsgd_task *task, FILE *f)
 static void identify(const struct tsgd_task *task, struct tsgd_saved *out)
 {
     const struct training *t = (const struct training *)task;
-    *out = (struct tsgd_saved){.shape = t->net.in, .classes = t->data.classes,
-                               .outputs = t->data.outputs, .norm = t->data.norm};
-    snprintf(out->model, sizeof out->model, "%s", t->model);
+    *out = (struct tsgd_saved){.model = t->model, .shape = t->net.in,
+                               .classes = t->data.classes, .outputs = t->data.outputs,
+                               .norm = t->data.norm};
 }
 
 static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float *x,

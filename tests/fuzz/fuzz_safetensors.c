@@ -58,8 +58,8 @@ static void read_network(const char *path, const struct kind *kind)
         FILE *f = open_memstream(&text, &n);
         MUST(f);
         fuzz_look(x, net.dim * sizeof *x);
-        struct tsgd_saved saved = {.shape = net.in, .classes = 2, .outputs = 2};
-        snprintf(saved.model, sizeof saved.model, "%s", kind->model);
+        struct tsgd_saved saved = {.model = kind->model, .shape = net.in, .classes = 2,
+                                   .outputs = 2};
         MUST(tsgd_safetensors_write(f, &net, &saved, x, NULL) == TSGD_OK);
         MUST(fclose(f) == 0);
         MUST(tsgd_safetensors_read(fuzz_file(1, text, n), &net, y, NULL) == TSGD_OK);

@@ -238,7 +238,7 @@ static const struct {
     {"logistic:1", "':1'", {1, 28, 28}},
     {"lenett", "'lenet'", {1, 28, 28}},
     {"", "--model", {1, 28, 28}},
-    {"mlp:1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000", "68", {1, 28, 28}},
+    {"net:dense 7; relu", "line 1, column 10: the last layer gives 7 numbers", {1, 28, 28}},
 };
 
 ParameterizedTestParameters(models, what_cannot_be_built_is_refused)
