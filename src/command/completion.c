@@ -76,6 +76,10 @@ static void put_bash_words(FILE *out, const struct tsgd_command *command)
     if (!strcmp(command->name, "help"))
         for (size_t i = 0; i < tsgd_n_commands; i++)
             fprintf(out, " %s", tsgd_commands[i]->name);
+    if (!strcmp(command->name, "model")) {
+        fputc(' ', out);
+        (void)put_values(out, &tsgd_setting_rows[TSGD_SET_model].shown);
+    }
     fputs("' ;;\n", out);
 }
 
@@ -155,6 +159,10 @@ static void put_zsh_command(FILE *out, const struct tsgd_command *command)
         fputs("            '1:command:(", out);
         for (size_t i = 0; i < tsgd_n_commands; i++)
             fprintf(out, "%s%s", i ? " " : "", tsgd_commands[i]->name);
+        fputs(")' \\\n", out);
+    } else if (!strcmp(command->name, "model")) {
+        fputs("            '1:network:(", out);
+        (void)put_values(out, &tsgd_setting_rows[TSGD_SET_model].shown);
         fputs(")' \\\n", out);
     } else if (!strcmp(command->name, "compare")) {
         fputs("            '*:log:_files' \\\n", out);

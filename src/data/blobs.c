@@ -30,34 +30,6 @@ static double normal(struct tsgd_rng *r)
     return (sum - 4 * 255) / sd;
 }
 
-/* "64" is 1x1x64, "3x32x32" is itself. */
-static bool parse_shape(const char *text, struct tsgd_shape *out)
-{
-    uint64_t extent[3] = {1, 1, 1};
-    char item[16];
-    size_t n = 0;
-    for (;; text++) {
-        size_t length = strcspn(text, "x");
-        if (length >= sizeof item || n == 3)
-            return false;
-        memcpy(item, text, length);
-        item[length] = 0;
-        if (!tsgd_parse_u64(item, &extent[n]) || extent[n] < 1 || extent[n] > UINT32_MAX)
-            return false;
-        n++;
-        text += length;
-        if (!*text)
-            break;
-    }
-    if (n == 2 || tsgd_mul(tsgd_mul(extent[0], extent[1]), extent[2]) > UINT32_MAX)
-        return false;
-    if (n == 1)
-        *out = (struct tsgd_shape){1, 1, (uint32_t)extent[0]};
-    else
-        *out = (struct tsgd_shape){(uint32_t)extent[0], (uint32_t)extent[1], (uint32_t)extent[2]};
-    return true;
-}
-
 static enum tsgd_status parse(const char *arg, struct recipe *out, struct tsgd_error *err)
 {
     char text[96], *field[3] = {NULL, NULL, NULL}, *rest = text;
@@ -74,7 +46,7 @@ static enum tsgd_status parse(const char *arg, struct recipe *out, struct tsgd_e
     if (!tsgd_parse_u64(field[0], &out->samples) || !out->samples || out->samples > UINT32_MAX)
         return tsgd_fail(err, TSGD_EINVAL, "--data blobs: SAMPLES is '%s', want 1 to %u", field[0],
                          UINT32_MAX);
-    if (field[1] && !parse_shape(field[1], &out->shape))
+    if (field[1] && !tsgd_shape_parse(field[1], &out->shape))
         return tsgd_fail(err, TSGD_EINVAL, "--data blobs: DIM is '%s', want a number or CxHxW, "
                          "1 to %u features in all", field[1], UINT32_MAX);
     if (field[2] && (!tsgd_parse_u64(field[2], &out->classes) || out->classes < 2 ||

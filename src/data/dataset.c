@@ -1,6 +1,36 @@
 #include "data/dataset.h"
 
 #include "base/mem.h"
+#include "base/text.h"
+
+#include <string.h>
+
+bool tsgd_shape_parse(const char *text, struct tsgd_shape *out)
+{
+    uint64_t extent[3] = {1, 1, 1};
+    char item[16];
+    size_t n = 0;
+    for (;; text++) {
+        size_t length = strcspn(text, "x");
+        if (length >= sizeof item || n == 3)
+            return false;
+        memcpy(item, text, length);
+        item[length] = 0;
+        if (!tsgd_parse_u64(item, &extent[n]) || extent[n] < 1 || extent[n] > UINT32_MAX)
+            return false;
+        n++;
+        text += length;
+        if (!*text)
+            break;
+    }
+    if (n == 2 || tsgd_mul(tsgd_mul(extent[0], extent[1]), extent[2]) > UINT32_MAX)
+        return false;
+    if (n == 1)
+        *out = (struct tsgd_shape){1, 1, (uint32_t)extent[0]};
+    else
+        *out = (struct tsgd_shape){(uint32_t)extent[0], (uint32_t)extent[1], (uint32_t)extent[2]};
+    return true;
+}
 
 enum tsgd_status tsgd_samples_alloc(struct tsgd_samples *out, uint32_t count, size_t features,
                                     const char *what, struct tsgd_error *err)

@@ -20,6 +20,10 @@ static inline size_t tsgd_shape_size(struct tsgd_shape s)
     return (size_t)s.channels * s.height * s.width;
 }
 
+/* From "3x32x32"; "64" is 1x1x64. False: it is none, or of more numbers than 32 bits count; then
+ * *out is untouched.                                                                            */
+bool tsgd_shape_parse(const char *text, struct tsgd_shape *out);
+
 /* How the numbers of samples are kept. */
 enum tsgd_format { TSGD_FORMAT_BYTES, TSGD_FORMAT_FLOATS, TSGD_FORMAT_SPARSE };
 

@@ -472,7 +472,7 @@ void tsgd_netspec_usage(const struct tsgd_layer_ops *ops, char *text, size_t siz
                                  a->part == TSGD_PART_WORD ? " [%s N]" : " [%s]", a->name);
 }
 
-static void print_layer(FILE *f, const struct tsgd_netspec *s, uint32_t i)
+void tsgd_netspec_print_layer(const struct tsgd_netspec *s, uint32_t i, FILE *f)
 {
     struct tsgd_layer l = s->layer[i];
     fprintf(f, "%s", l.ops->name);
@@ -500,7 +500,7 @@ static void print_name(FILE *f, const struct tsgd_netspec_place *p)
 static void print_begins(FILE *f, const struct tsgd_netspec *s, uint32_t i)
 {
     for (uint32_t j = s->n; j-- > i + 1;)
-        if (s->layer[j].ops->join && tsgd_netspec_begin(s, j) == i) {
+        if (tsgd_netspec_ends(s, j) && tsgd_netspec_begin(s, j) == i) {
             print_name(f, &s->place[j]);
             fprintf(f, "%s { ", residual);
         }
@@ -512,14 +512,14 @@ enum tsgd_status tsgd_netspec_text(const struct tsgd_netspec *s, char **out, str
     size_t bytes;
     FILE *f = open_memstream(&text, &bytes);
     for (uint32_t i = 0; f && i < s->n; i++) {
-        if (s->layer[i].ops->join) {
+        if (tsgd_netspec_ends(s, i)) {
             fprintf(f, " }");
             continue;
         }
         fprintf(f, "%s", i ? "; " : "");
         print_begins(f, s, i);
         print_name(f, &s->place[i]);
-        print_layer(f, s, i);
+        tsgd_netspec_print_layer(s, i, f);
     }
     if (!tsgd_memstream_close(f, &text))
         return tsgd_fail(err, TSGD_ENOMEM, "no memory for the text of a network");

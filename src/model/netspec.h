@@ -49,6 +49,9 @@ void tsgd_netspec_release(struct tsgd_netspec *s);
 enum tsgd_status tsgd_netspec_text(const struct tsgd_netspec *s, char **out,
                                    struct tsgd_error *err);
 
+/* One layer of it, without its name: "conv 16 3 pad 1". */
+void tsgd_netspec_print_layer(const struct tsgd_netspec *s, uint32_t i, FILE *f);
+
 /* Works out the shapes and tensors of all layers for such samples. TSGD_EINVAL: a layer does not
  * suit its input, with its line and column.                                                     */
 enum tsgd_status tsgd_netspec_shape(struct tsgd_netspec *s, struct tsgd_shape in, uint32_t classes,
@@ -63,7 +66,12 @@ enum tsgd_status tsgd_netspec_build(struct tsgd_netspec *s, struct tsgd_net *out
 /* How a layer is written, "conv CHANNELS SIZE [stride N] [pad N] [nobias]", into text[size]. */
 void tsgd_netspec_usage(const struct tsgd_layer_ops *ops, char *text, size_t size);
 
-/* The first layer of the residual that the `add` at i ends. */
+/* Whether layer i is the `add` that ends a residual, and the residual's first layer. */
+static inline bool tsgd_netspec_ends(const struct tsgd_netspec *s, uint32_t i)
+{
+    return s->layer[i].ops->join;
+}
+
 static inline uint32_t tsgd_netspec_begin(const struct tsgd_netspec *s, uint32_t i)
 {
     return i - s->layer[i].skip;

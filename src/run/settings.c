@@ -79,6 +79,7 @@ static const char *const needs[TSGD_OWNERS] = {
 #define COMPARE TSGD_FOR_COMPARE
 #define REPORT TSGD_FOR_REPORT
 #define SPLIT TSGD_FOR_SPLIT
+#define MODEL TSGD_FOR_MODEL
 #define COMMON TSGD_FOR_MOST
 
 const struct tsgd_setting_row tsgd_setting_rows[TSGD_SETTINGS] = {

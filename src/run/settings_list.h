@@ -19,13 +19,13 @@
  * HELP      one or two sentences, without the default                                           */
 
 SETTING(data, "data", TEXT, "DATA", ANYTHING, UNSET("must be given"), ABOUT_DATA, DATA, RESULT,
-        TRAIN | TUNE | EVAL | SPLIT | COMMON,
+        TRAIN | TUNE | EVAL | SPLIT | MODEL | COMMON,
         "what to learn from; see 'telesgd list data'. Not for --model quadratic")
 SETTING(data_dir, "data-dir", TEXT, "DIR", ANYTHING, UNSET("the usual place of the data set"),
-        ABOUT_DATA, DATA, RESULT, TRAIN | TUNE | EVAL | SPLIT,
+        ABOUT_DATA, DATA, RESULT, TRAIN | TUNE | EVAL | SPLIT | MODEL,
         "folder with the files of the data set")
 SETTING(label, "label", TEXT, "COLUMN", ANYTHING, UNSET("the last"), ABOUT_DATA, DATA, RESULT,
-        TRAIN | TUNE | EVAL | SPLIT,
+        TRAIN | TUNE | EVAL | SPLIT | MODEL,
         "the column of the labels or targets, by its name or its number from 1")
 SETTING(test_share, "test-share", REAL, "P", ABOVE_BELOW(0, 1),
         UNSET("0.2 of data that have no test samples"), ABOUT_DATA, DATA, RESULT,
@@ -64,13 +64,19 @@ SETTING(model, "model", TEXT, "MODEL", ANYTHING, UNSET("must be given"), ABOUT_M
         TRAIN | TUNE | COMMON,
         "what to train; see 'telesgd list models'")
 SETTING(loss, "loss", CHOICE, "LOSS", ONE_OF("cross-entropy|mse"), IS("cross-entropy"),
-        ABOUT_MODEL, DATA, RESULT, TRAIN | TUNE,
+        ABOUT_MODEL, DATA, RESULT, TRAIN | TUNE | MODEL,
         "what a network is trained to make small: the cross-entropy of the classes that labels "
         "name; or mse, the mean squared error of targets that are numbers")
 SETTING(init, "init", TEXT, "FILE", ANYTHING, UNSET("random, by --seed"), ABOUT_MODEL, RUN, RESULT,
         TRAIN | TUNE | EVAL,
         "start from the parameters in this safetensors file; the model and the normalisation that "
         "it names must be those of the run")
+SETTING(input, "input", TEXT, "CxHxW", ANYTHING, UNSET("as --data has it"), ABOUT_MODEL, PROGRAM,
+        OUTPUT, MODEL,
+        "the shape of a sample: channels, height and width, as 3x32x32; or a number of features")
+SETTING(classes, "classes", COUNT, "N", RANGE(1, 65536), IS("10"), ABOUT_MODEL, PROGRAM, OUTPUT,
+        MODEL,
+        "how many numbers a network gives for a sample of --input")
 
 SETTING(dim, "dim", COUNT, "D", RANGE(1, 1 << 30), IS("50"), ABOUT_QUADRATIC, QUADRATIC, RESULT,
         TRAIN | TUNE,
@@ -149,7 +155,7 @@ SETTING(compute_seconds, "compute-seconds", TEXT, "S", ANYTHING, UNSET("0"), ABO
         "with z standard normal, so that some are stragglers")
 
 SETTING(batch, "batch", COUNT, "N", RANGE(1, 1 << 20), IS("32"), ABOUT_STEP, RUN, RESULT,
-        TRAIN | TUNE,
+        TRAIN | TUNE | MODEL,
         "samples in a minibatch; always 1 with --model quadratic")
 SETTING(lr, "lr", REAL, "RATE", SINGLE ABOVE(0), IS("0.1"), ABOUT_STEP, RUN, RESULT,
         TRAIN | TUNE | COMMON,
@@ -263,8 +269,10 @@ SETTING(matrix, "matrix", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGR
         TOPOLOGY,
         "print the weights of a period instead: lines 'round row column weight'")
 SETTING(json, "json", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        EVAL | TOPOLOGY | SPLIT,
+        EVAL | TOPOLOGY | SPLIT | MODEL,
         "print one JSON object instead of text")
+SETTING(pytorch, "pytorch", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, MODEL,
+        "print the module of PyTorch instead that loads what 'telesgd train --save' writes")
 SETTING(by, "by", TEXT, "S1,S2,..", ANYTHING, UNSET("every setting but the seed"), ABOUT_OUTPUT,
         PROGRAM, OUTPUT, COMPARE,
         "a row for the runs that agree in these settings, whatever else they differ in")
@@ -313,7 +321,7 @@ SETTING(resume, "resume", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_CHECKPOIN
         "the result is as it was and need not be given again; --log continues the log there")
 
 SETTING(seed, "seed", COUNT, "N", ANYTHING, IS("0"), ABOUT_MACHINE, RUN, RESULT,
-        TRAIN | TUNE | EVAL | TOPOLOGY | SPLIT,
+        TRAIN | TUNE | EVAL | TOPOLOGY | SPLIT | MODEL,
         "of all randomness; same seed, same bits, for any number of threads")
 SETTING(threads, "threads", COUNT, "N", RANGE(1, 65536),
         UNSET("the CPUs that this process may use"), ABOUT_MACHINE, RUN, MACHINE, TRAIN | TUNE,

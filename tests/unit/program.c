@@ -42,6 +42,8 @@ void use_program(const char *name)
     cr_assert(access(program, X_OK) == 0, "%s is not built", program);
 }
 
+void program_path(char path[PATH_MAX]) { strcpy(path, program); }
+
 static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)
 {
     (void)s, (void)type, (void)at;

@@ -5,6 +5,7 @@
 #define TESTS_UNIT_PROGRAM_H
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -21,6 +22,8 @@ void leave_folder(void);
 
 /* From now on it is the program of this name, which lies beside it. */
 void use_program(const char *name);
+
+void program_path(char path[PATH_MAX]);
 
 struct result {
     int code;                   /* -1: killed by a signal */
