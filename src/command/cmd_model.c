@@ -178,7 +178,7 @@ static enum tsgd_status print_text(const struct network *n, struct tsgd_error *e
 {
     char a[TSGD_HUMAN], b[TSGD_HUMAN];
     const struct tsgd_net *net = &n->net;
-    char title[100];
+    char title[TSGD_MODEL_SHORT];
     tsgd_model_short(n->model, title, sizeof title);
     printf("%s, for samples of %ux%ux%u, %u outputs\n\n", title, net->in.channels, net->in.height,
            net->in.width, net->classes);

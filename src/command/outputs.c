@@ -91,6 +91,12 @@ static const char *graph_file(const struct tsgd_settings *s)
     return s->topology && !strncmp(s->topology, "file:", 5) ? s->topology + 5 : NULL;
 }
 
+/* The file of --model net:@FILE, or NULL. */
+static const char *layers_file(const struct tsgd_settings *s)
+{
+    return s->model && !strncmp(s->model, "net:@", 5) ? s->model + 5 : NULL;
+}
+
 enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct tsgd_error *err)
 {
     enum { OUTPUTS = 5 };
@@ -100,6 +106,7 @@ enum tsgd_status tsgd_outputs_check_names(const struct tsgd_settings *s, struct 
         {"--config", s->config}, {"--resume", s->resume}, {"--split", s->split},
         {"--init", s->init},
         {"--availability-trace", s->availability_trace}, {"--topology", graph_file(s)},
+        {"--model", layers_file(s)},
     };
     for (size_t i = 0; i < OUTPUTS; i++)
         if (check_data(&file[i], s, err))

@@ -1,6 +1,7 @@
 #include "command/report.h"
 
 #include "cli/human.h"
+#include "model/model.h"
 #include "run/run.h"
 
 #include <inttypes.h>
@@ -107,14 +108,15 @@ void tsgd_report_placement(FILE *out, const char *start, const struct tsgd_run *
 static void print_method(FILE *out, const struct tsgd_info *info)
 {
     const struct tsgd_settings *s = info->resolved;
-    char a[TSGD_HUMAN], b[TSGD_HUMAN];
+    char a[TSGD_HUMAN], b[TSGD_HUMAN], model[TSGD_MODEL_SHORT];
     fprintf(out, "%s: %s of %s nodes active", s->method, tsgd_human_count(info->tokens, a),
             tsgd_human_count(s->nodes, b));
     if (s->topology) {
         fputs(", topology ", out);
         tsgd_human_print(out, s->topology);
     }
-    fprintf(out, "; %s", s->model);
+    tsgd_model_short(s->model, model, sizeof model);
+    fprintf(out, "; %s", model);
     if (s->data) {
         fputs(" on ", out);
         tsgd_human_print(out, s->data);

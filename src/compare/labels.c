@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/memstream.h"
+#include "model/model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +48,15 @@ struct writing {
     bool begun;
 };
 
+/* A value as titles have it: a network of one's own not with all its layers. */
+static const char *short_text(size_t field, const char *text, char room[TSGD_MODEL_SHORT])
+{
+    if (field != TSGD_SET_model)
+        return text;
+    tsgd_model_short(text, room, TSGD_MODEL_SHORT);
+    return room;
+}
+
 static FILE *next_part(struct writing *w)
 {
     if (w->begun)
@@ -84,13 +94,13 @@ static void write_beginning(struct writing *w, const struct tsgd_values *v,
 static void write_setting(struct writing *w, const struct tsgd_values *v,
                           const struct tsgd_labels *how, size_t run, size_t field)
 {
-    char room[TSGD_VALUE_ROOM];
+    char room[TSGD_VALUE_ROOM], cut[TSGD_MODEL_SHORT];
     const char *text = tsgd_value_text(v, run, field, room);
     bool is_flag = field < TSGD_SETTINGS && tsgd_setting_rows[field].type == TSGD_TYPE_FLAG;
     if (is_flag && *text)
         fputs(tsgd_field_name(field), next_part(w));
     else if (*text)
-        fprintf(next_part(w), "%s %s", tsgd_field_name(field), text);
+        fprintf(next_part(w), "%s %s", tsgd_field_name(field), short_text(field, text, cut));
     else if (how->form == TSGD_LABEL_SAID)
         fprintf(next_part(w), "no %s", tsgd_field_name(field));
 }
@@ -169,7 +179,7 @@ enum tsgd_status tsgd_labels_common(char **out, const struct tsgd_values *v, con
     static const unsigned char field[] = {TSGD_SET_model, TSGD_SET_data, TSGD_SET_partition,
                                           TSGD_SET_method, TSGD_SET_nodes, TSGD_SET_topology};
     static const char *const form[] = {"%s", "on %s", "%s", "%s", "%s nodes", "%s"};
-    char room[TSGD_VALUE_ROOM];
+    char room[TSGD_VALUE_ROOM], cut[TSGD_MODEL_SHORT];
     size_t bytes;
     *out = NULL;
     FILE *f = open_memstream(out, &bytes);
@@ -178,7 +188,7 @@ enum tsgd_status tsgd_labels_common(char **out, const struct tsgd_values *v, con
             continue;
         if (ftell(f) > 0)
             fputs(field[i] == TSGD_SET_data ? " " : ", ", f);
-        fprintf(f, form[i], tsgd_value_text(v, run[0], field[i], room));
+        fprintf(f, form[i], short_text(field[i], tsgd_value_text(v, run[0], field[i], room), cut));
     }
     if (tsgd_memstream_close(f, out))
         return TSGD_OK;

@@ -218,10 +218,10 @@ static json_t *asked_otherwise(const struct tsgd_settings *asked, const struct t
                                const struct tsgd_command *command)
 {
     json_t *texts = json_object();
-    for (size_t i = 0; i < TSGD_SETTINGS; i++) {
+    for (enum tsgd_setting_id i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
         if ((row->commands & command->options) && row->shown.changes_result && asked->given[i] &&
-            s->text[i] && strcmp(asked->text[i], s->text[i]))
+            tsgd_settings_ask_again(i) && s->text[i] && strcmp(asked->text[i], s->text[i]))
             set(&texts, row->shown.name, json_string(asked->text[i]));
     }
     return texts;

@@ -30,8 +30,9 @@ static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
     uint32_t height = l->in.height + 2 * l->pad, width = l->in.width + 2 * l->pad;
     if (k == 0 || k > TSGD_MAX_WINDOW || l->units == 0 || c == 0 || height < k || width < k)
         return tsgd_fail(err, TSGD_EINVAL, "%s: %u kernels of %ux%u do not fit an input of "
-                         "%ux%ux%u, padded by %u (kernels are at most %dx%d)", l->name, l->units, k,
-                         k, c, l->in.height, l->in.width, l->pad, TSGD_MAX_WINDOW, TSGD_MAX_WINDOW);
+                         "%ux%ux%u, padded by %u; want a pad of %u, or smaller kernels (at most "
+                         "%dx%d)", l->name, l->units, k, k, c, l->in.height, l->in.width, l->pad,
+                         k / 2, TSGD_MAX_WINDOW, TSGD_MAX_WINDOW);
     if (l->stride == 0)
         l->stride = 1;
     struct tsgd_conv d = dims(l, 1);

@@ -5,10 +5,12 @@
 
 static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
-    uint32_t c = l->in.channels;
+    uint32_t c = l->in.channels, fits = l->groups < c ? l->groups : c;
+    while (fits > 1 && c % fits)
+        fits--;
     if (l->groups == 0 || c == 0 || c % l->groups)
-        return tsgd_fail(err, TSGD_EINVAL, "%s: %u channels cannot be cut into %u equal groups",
-                         l->name, c, l->groups);
+        return tsgd_fail(err, TSGD_EINVAL, "%s: %u channels cannot be cut into %u equal groups, "
+                         "but into %u", l->name, c, l->groups, fits);
     l->out = l->in;
     l->keep = (size_t)2 * l->groups;
     tsgd_layer_tensor(l, "weight", 1, &c);

@@ -7,8 +7,9 @@ static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
     uint32_t k = l->window;
     if (k == 0 || l->in.height < k || l->in.width < k)
-        return tsgd_fail(err, TSGD_EINVAL, "maxpool: window %u does not fit an input of %ux%u", k,
-                         l->in.height, l->in.width);
+        return tsgd_fail(err, TSGD_EINVAL, "maxpool: window %u does not fit an input of %ux%u, "
+                         "want at most %u", k, l->in.height, l->in.width,
+                         l->in.height < l->in.width ? l->in.height : l->in.width);
     l->out = (struct tsgd_shape){l->in.channels, l->in.height / k, l->in.width / k};
     return TSGD_OK;
 }

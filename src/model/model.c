@@ -121,6 +121,19 @@ done:
     return st;
 }
 
+enum tsgd_status tsgd_model_text(char **out, const char *model, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_netspec layers = TSGD_NETSPEC_INIT;
+    if (!strncmp(model, "net:", 4))
+        TRY(tsgd_model_read(&layers, model, out, err));
+    else
+        TRY(full_text(out, model, NULL, NULL, err));
+done:
+    tsgd_netspec_release(&layers);
+    return st;
+}
+
 void tsgd_model_short(const char *model, char *text, size_t size)
 {
     if (strlen(model) < size)

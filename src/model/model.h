@@ -53,7 +53,12 @@ enum tsgd_status tsgd_model_build(struct tsgd_net *out, const char *model, struc
                                   uint32_t classes, const struct tsgd_backend *on,
                                   struct tsgd_error *err);
 
+/* The model as files carry it, for the caller to free: a network of one's own with its layers, as
+ * tsgd_model_read gives it, any other as it is. Errors as tsgd_model_read.                      */
+enum tsgd_status tsgd_model_text(char **out, const char *model, struct tsgd_error *err);
+
 /* The model, or so much of it as fits in text[size], with .. at its end. */
+#define TSGD_MODEL_SHORT 64     /* room for what titles show */
 void tsgd_model_short(const char *model, char *text, size_t size);
 
 /* Whether parameters of model `a` are for `b` too, if their tensors have the same shapes: the name

@@ -147,7 +147,8 @@ enum tsgd_status tsgd_pytorch_print(const struct tsgd_netspec *s, const char *mo
         if (s->layer[i].ops->prefix)
             TRY(check_name(s->layer[i].name, err));
     const struct tsgd_shape in = s->layer[0].in, end = s->layer[s->n - 1].out;
-    fprintf(out, "# %s\n# for samples of %ux%ux%u, %zu outputs; written by telesgd model --pytorch\n"
+    fprintf(out, "# %s\n"
+            "# for samples of %ux%ux%u, %zu outputs; written by telesgd model --pytorch\n"
             "import torch.nn as nn\nimport torch.nn.functional as F\n\n\n"
             "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n",
             model, in.channels, in.height, in.width, tsgd_shape_size(end));

@@ -151,6 +151,25 @@ static bool set(json_t *meta, const char *key, json_t *value)
     return json_object_set_new(meta, key, value) == 0;
 }
 
+/* What was asked for, of which the run has made something else where it is not asked again. */
+static json_t *asked_now(const struct tsgd_keeper *k)
+{
+    json_t *asked = json_copy(k->asked);
+    const char *name;
+    json_t *value;
+    bool good = asked;
+    json_object_foreach(k->asked, name, value) {
+        const struct tsgd_setting_row *row = tsgd_setting_find(name, ~0u);
+        enum tsgd_setting_id i = (enum tsgd_setting_id)(row - tsgd_setting_rows);
+        if (!tsgd_settings_ask_again(i))
+            good = good && set(asked, name, json_string(k->setup->s->text[i]));
+    }
+    if (good)
+        return asked;
+    json_decref(asked);
+    return NULL;
+}
+
 static json_t *dump(const json_t *value)
 {
     char *text = value ? tsgd_json_text(value, JSON_COMPACT) : NULL;
@@ -164,7 +183,7 @@ static json_t *describe(const struct tsgd_snapshot *x, const struct tsgd_keeper 
 {
     struct tsgd_info found = {.split_hash = 0};
     struct tsgd_saved saved;
-    json_t *settings = list_settings(k->setup->s, false);
+    json_t *settings = list_settings(k->setup->s, false), *asked = asked_now(k);
     k->setup->kind->describe(k->setup->task, &found);
     k->setup->kind->identify(k->setup->task, &saved);
     json_t *meta = tsgd_saved_metadata(&saved);
@@ -177,9 +196,10 @@ static json_t *describe(const struct tsgd_snapshot *x, const struct tsgd_keeper 
               set(meta, "telesgd.split_hash", json_sprintf("%016" PRIx64, found.split_hash)) &&
               set(meta, "telesgd.init_hash",
                   json_sprintf("%016" PRIx64, tsgd_setup_init_hash(k->setup))) &&
-              set(meta, "telesgd.asked", dump(k->asked)) &&
+              set(meta, "telesgd.asked", dump(asked)) &&
               set(meta, "telesgd.settings", dump(settings));
     json_decref(settings);
+    json_decref(asked);
     if (ok)
         return meta;
     json_decref(meta);

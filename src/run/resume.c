@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "model/model.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -97,9 +98,17 @@ struct differences {
 
 static void differ(struct differences *d, const char *name, const char *then, const char *now)
 {
+    enum { SHOWN = 50, BEFORE = 10 };
     char one[160];
-    int n = snprintf(one, sizeof one, "%s %s %.50s (found %.50s)", d->any ? "," : "", name,
-                     then ? then : "none", now ? now : "none");
+    size_t same = 0;
+    then = then ? then : "none";
+    now = now ? now : "none";
+    while (then[same] && then[same] == now[same])
+        same++;
+    bool late = same + BEFORE > SHOWN;  /* long texts are shown from where they differ */
+    size_t skip = late ? same - BEFORE : 0;
+    int n = snprintf(one, sizeof one, "%s %s %s%.*s (found %s%.*s)", d->any ? "," : "", name,
+                     late ? ".." : "", SHOWN, then + skip, late ? ".." : "", SHOWN, now + skip);
     d->any = true;
     if (n < 0 || d->used + (size_t)n + 5 > sizeof d->text) {
         if (d->used + 5 <= sizeof d->text && (d->used < 2 || d->text[d->used - 1] != '.'))
@@ -125,6 +134,21 @@ static const char *text_of(const json_t *settings, size_t i)
 }
 
 static bool same(const char *a, const char *b) { return a && b ? !strcmp(a, b) : a == b; }
+
+/* A network of one's own may be given by its file again: it becomes its layers, as the checkpoint
+ * has them.                                                                                     */
+static enum tsgd_status spell_model(struct tsgd_settings *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    char *text = NULL;
+    if (!s->model || strncmp(s->model, "net:", 4))
+        return TSGD_OK;
+    TRY(tsgd_model_text(&text, s->model, err));
+    TRY(TSGD_FILL(s, model, text, err));
+done:
+    free(text);
+    return st;
+}
 
 static enum tsgd_status give(const struct tsgd_resume *r, struct tsgd_settings *s,
                              struct tsgd_error *err)
@@ -160,6 +184,7 @@ enum tsgd_status tsgd_resume_settings(struct tsgd_settings **out, struct tsgd_re
     TRY(tsgd_settings_copy(&s, settings, err));
     if (s->resume) {
         TRY(open_file(file, s->resume, command, err));
+        TRY(spell_model(s, err));
         TRY(give(file, s, err));
         if (!s->checkpoint)
             TRY(TSGD_FILL(s, checkpoint, s->resume, err));

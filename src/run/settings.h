@@ -139,6 +139,14 @@ enum tsgd_status tsgd_settings_fill_real(struct tsgd_settings *s, enum tsgd_sett
  * number of rounds in --epochs.                                                                 */
 bool tsgd_settings_derived(const struct tsgd_settings *s, enum tsgd_setting_id id);
 
+/* Whether a run that is repeated takes the value as it was asked for, not what became of it: with
+ * other data, --normalize data stands for other numbers. Not the model, which may have stood in a
+ * file that is no more, or has changed.                                                         */
+static inline bool tsgd_settings_ask_again(enum tsgd_setting_id id)
+{
+    return id != TSGD_SET_model;
+}
+
 /* Refuses what was given although its owner is not among `owners` (bits, 1 << TSGD_OWNER_..) or the
  * command (a bit: a run or a search) does not take it, and takes away the defaults of such
  * settings. A flag that is false asks for nothing. TSGD_EINVAL.                                 */

@@ -491,6 +491,6 @@ ParameterizedTest(size_t *row, layers, shapes_that_cannot_be_added_are_refused)
     struct tsgd_layer l = {.ops = &tsgd_layer_add, .skip = 1, .in = apart[*row].in, .from = f};
     char text[32];
     cr_assert(l.ops->shape(&l, &err) == TSGD_EINVAL, "%zu", *row);
-    snprintf(text, sizeof text, "%ux%ux%u cannot", f.channels, f.height, f.width);
+    snprintf(text, sizeof text, "%ux%ux%u, cannot", f.channels, f.height, f.width);
     cr_assert(strstr(err.text, text), "%s", err.text);
 }

@@ -67,6 +67,11 @@ static const struct {
     {"logistic", {1, 28, 28}}, {"mlp", {1, 28, 28}}, {"mlp:7", {3, 5, 4}}, {"mlp:9,1,8", {2, 3, 4}},
     {"lenet", {1, 28, 28}}, {"lenet", {3, 32, 32}}, {"lenet", {2, 16, 19}},
     {"resnet20", {3, 8, 8}}, {"resnet20", {1, 9, 11}},
+    {"net:conv 4 3 pad 3 stride 2; relu; maxpool 3; dense", {2, 9, 8}},
+    {"net:conv 4 1 pad 2; groupnorm 2; residual { conv 4 5 pad 2; residual { relu } }; dense",
+     {1, 6, 7}},
+    {"net:residual { residual { conv 2 3 pad 1 }; relu }; dense 12; residual { relu; dense 14 };"
+     "groupnorm 7; conv 6 1; residual { maxpool 1; groupnorm 1 }; dense", {2, 6, 6}},
 };
 
 ParameterizedTestParameters(models, gradients_agree_with_central_differences)
