@@ -107,6 +107,129 @@ struct tsgd_setting {
 size_t tsgd_setting_count(void);
 const struct tsgd_setting *tsgd_setting_at(size_t i);
 
+/* ---- an objective of your own ----
+ *
+ * In place of a model from the table: n functions of one row of floats, one for each node, written
+ * in the program that calls the library. All methods, topologies, searches, checkpoints and the
+ * rest take it as they take a network.
+ *
+ *     static double gradient(const struct tsgd_call *c, const float *x, float *grad, void *user);
+ *     struct tsgd_objective o = {.size = sizeof o, .name = "mine", .dim = 10, .nodes = 100,
+ *                                .gradient = gradient, .user = &data};
+ *     tsgd_settings_set_objective(s, &o, &err);
+ *
+ * Threads: the callbacks are called by any number of threads at the same time, in the threads of
+ * every run that was given the objective, but `init`, which the creating thread calls. They may
+ * read what `user` leads to, and write only what they are handed; whatever else they write is
+ * theirs to lock, and must not change what they return. They have 512 KiB of stack.
+ * Same bits: a callback must return the same for the same call (node, visit or block, x, random):
+ * it may be asked again, in another order, and after a resume. Then results are the same for any
+ * number of threads, as with any other model.
+ * Errors: a callback cannot fail. It must return, by neither longjmp nor a C++ exception; what can
+ * go wrong belongs before the training. A loss or a metric that is not finite ends the training as
+ * diverged.                                                                                     */
+
+/* A stream of random numbers: a function of what it was made of and of how much has been drawn from
+ * it. The stream that a callback is handed is that of (seed, node, visit), or of (seed, block), so
+ * no two visits share their draws, whichever thread makes them. A value, on the stack: a copy goes
+ * on by itself, and nothing is freed. What is in it is the library's own.
+ * Threads: one at a time for each stream.                                                       */
+struct tsgd_random {
+    uint64_t own[8];
+};
+
+/* A stream of your own, for data and the like, of a number: none that callbacks are handed. */
+void tsgd_random_init(struct tsgd_random *out, uint64_t seed, uint64_t number);
+
+/* The next number of the stream. */
+uint64_t tsgd_random_u64(struct tsgd_random *r);                /* 64 random bits */
+uint32_t tsgd_random_below(struct tsgd_random *r, uint32_t n);  /* 0 to n - 1, n > 0; no bias */
+double tsgd_random_uniform(struct tsgd_random *r);              /* in [0, 1), of 53 bits */
+double tsgd_random_normal(struct tsgd_random *r);               /* standard normal */
+
+/* The next n standard normals, into out[n], in single precision and within 6.66; for rows, several
+ * times as fast as the one above. n is at most 2^32.                                            */
+void tsgd_random_normals(struct tsgd_random *r, float *out, size_t n);
+
+/* What a call of a callback is about. The library makes it; later versions may have more members,
+ * at the end.                                                                                   */
+struct tsgd_call {
+    uint32_t node;              /* of a gradient: whose, 0 to nodes - 1 */
+    uint32_t block;             /* of an evaluation: 0 to blocks - 1 */
+    uint64_t visit;             /* of a gradient: which of the node's, from 0 on */
+    struct tsgd_random *random; /* the call's own, at its start; valid during the call */
+    void *scratch;              /* scratch_bytes that no other thread uses meanwhile, on a cache
+                                 * line (64 bytes), with any contents; NULL: none were asked for */
+};
+
+/* A number that evaluations report. */
+#define TSGD_MOST_METRICS 8
+struct tsgd_objective_metric {
+    const char *name;           /* for "until"; letters, digits, '_', '-', '.' */
+    bool more_is_better;
+};
+
+/* A piece of the row, for files: its name, as PyTorch has it, and its shape, in row-major order. */
+struct tsgd_objective_tensor {
+    const char *name;           /* 1 to 40 letters, digits, '_', '-', '.' */
+    uint32_t rank;              /* 0 to 4; 0: one float */
+    uint32_t extent[4];
+};
+
+/* Members that are 0 or NULL ask for what stands beside them, so an initializer names what it
+ * needs. Later versions add members at the end, of which 0 means what holds today: `size` tells
+ * which ones the caller knows.
+ * Ownership: the struct is copied by tsgd_settings_set_objective; what it points to, `user` too, is
+ * borrowed until those settings, their copies and all runs and searches made of them are freed. */
+struct tsgd_objective {
+    size_t size;                /* sizeof (struct tsgd_objective) */
+    const char *name;           /* 1 to 30 letters, digits, '_', '-', '.': what files call it. A
+                                 * checkpoint goes on only with the same name, dim and nodes */
+    size_t dim;                 /* floats in a row, 1 to 2^30 */
+    uint32_t nodes;             /* functions; 0: as many as the setting "nodes" says */
+    uint32_t blocks;            /* of an evaluation, up to 2^16; 0: 1 */
+    size_t scratch_bytes;       /* that each thread needs */
+    void *user;                 /* handed to every callback */
+
+    /* Gradient at x[dim] of the loss of call->node that its visit number call->visit sees: the mean
+     * over a minibatch, a simulated episode, the whole function. Into grad[dim], which is all 0
+     * before. Returns that loss.                                                                */
+    double (*gradient)(const struct tsgd_call *call, const float *x, float *grad, void *user);
+
+    /* How many samples that visit uses, for counts ("samples"): fast, in constant time. 0: the node
+     * has nothing to learn from; a token there takes no step but gossips, and gradient is not
+     * called. NULL: 1.                                                                          */
+    uint32_t (*samples)(uint32_t node, uint64_t visit, void *user);
+
+    /* Where all tokens start, into x[dim], which is all 0 before; once for each run. With the
+     * setting "init" it is not called. NULL: at 0.                                              */
+    void (*init)(struct tsgd_random *random, float *x, void *user);
+
+    /* Measures x[dim] into value[n_metrics], which is all 0 before. With more than one block each
+     * call measures its own (call->block) share, so that threads can take one each: a metric is
+     * then the sum of its values over the blocks, in order. NULL: nothing is measured but the
+     * training loss, and there can be no search. The mean of the tokens is measured, with "eval"
+     * "tokens" each of them too.                                                                */
+    void (*evaluate)(const struct tsgd_call *call, const float *x, double *value, void *user);
+    const struct tsgd_objective_metric *metrics;    /* [n_metrics]; a search judges by the first */
+
+    /* What the row is made of, in its order; their sizes sum to dim. NULL: one tensor `x`. */
+    const struct tsgd_objective_tensor *tensors;    /* [n_tensors] */
+    uint32_t n_metrics;         /* 1 to TSGD_MOST_METRICS with evaluate, else 0 */
+    uint32_t n_tensors;         /* up to 4096 */
+};
+
+/* Trains `objective` in place of a model; "model" becomes "objective:NAME", and must not be set to
+ * anything else. NULL takes it back, and "model" to its default. Settings that belong to networks,
+ * data or the quadratic are refused, as is a "batch" above 1. TSGD_EINVAL: `size` is of no version,
+ * or of a newer one that asks for what this one does not know; a member is out of its range; there
+ * is no gradient; metrics without evaluate, or evaluate without metrics; tensors that do not sum to
+ * dim. "nodes" and "dim" that were set and differ are refused by create. TSGD_ENOMEM. On error
+ * nothing changes.                                                                              */
+enum tsgd_status tsgd_settings_set_objective(struct tsgd_settings *s,
+                                             const struct tsgd_objective *objective,
+                                             struct tsgd_error *err);
+
 /* ---- a run ----
  *
  * A run is created, trained once, asked for its results, and freed. A call that comes out of this
@@ -152,6 +275,11 @@ struct tsgd_eval {
     double distance2;           /* ||xbar - x*||^2, x* the optimum of f */
     double lr;                  /* step size of the last completed round */
     uint64_t state_hash;        /* XXH3-64 over the tokens' own XXH3-64 hashes, in token order */
+    /* The metrics of an objective, in its order: of xbar, and with eval "tokens" the mean and the
+     * worst over the tokens.                                                                    */
+    double metric[TSGD_MOST_METRICS];
+    double metric_mean[TSGD_MOST_METRICS];
+    double metric_worst[TSGD_MOST_METRICS];
 };
 
 /* A trace that was written. */
@@ -328,9 +456,10 @@ void tsgd_run_free(struct tsgd_run *run);
  *
  * Populations of k = 1, 2, 4, .., 2^(q-1) tokens, q = floor(log2(n + 1)), train side by side for T
  * rounds on disjoint sets of active nodes, then k = 2^q alone if there are as many nodes. The least
- * loss on samples held out from training (quadratics: grad_norm2) wins; its parameters are trained
- * already. With step sizes to choose from, every pair (k, step size) is a population; as many as
- * have room among the n nodes train side by side, the largest first.                            */
+ * loss on samples held out from training wins (of quadratics grad_norm2, of an objective its first
+ * metric); its parameters are trained already. With step sizes to choose from, every pair (k, step
+ * size) is a population; as many as have room among the n nodes train side by side, the largest
+ * first.                                                                                        */
 
 /* One population. */
 struct tsgd_candidate {
@@ -338,7 +467,8 @@ struct tsgd_candidate {
     double lr;
     uint64_t pass;              /* trained in this one of `passes`, from 1 */
     struct tsgd_eval last;      /* its last evaluation; test_* do not apply */
-    double score;               /* what it is judged by: less is better; NaN: not yet evaluated */
+    double score;               /* what it is judged by: less is better, unless an objective's
+                                 * first metric says more; NaN: not yet evaluated */
     bool diverged;              /* it produced a number that is not finite, and cannot win */
 };
 

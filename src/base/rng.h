@@ -24,7 +24,8 @@ enum tsgd_purpose {
     TSGD_RNG_ER = 10,           /* a = draw */
     TSGD_RNG_SPECTRUM = 11,     /* where an iteration starts; no training depends on it */
     TSGD_RNG_TARGET = 12,       /* a = node: b_i of a quadratic */
-    TSGD_RNG_NOISE = 13,        /* a = node, b = gradient: what a quadratic adds to it */
+    TSGD_RNG_NOISE = 13,        /* a = node, b = gradient: what a quadratic adds to it, and what an
+                                 * objective draws for it */
     TSGD_RNG_AVAILABLE = 14,    /* a = round, b = node */
     TSGD_RNG_SLOW_LINK = 15,    /* a, b = the nodes, a < b */
     TSGD_RNG_SLOW_NODE = 16,    /* a = node */
@@ -32,6 +33,8 @@ enum tsgd_purpose {
     TSGD_RNG_VALIDATION = 18,   /* a = node: which of its samples are held out */
     TSGD_RNG_AUGMENT = 19,      /* a = node, b = batch: crops and flips; a block a position */
     TSGD_RNG_TEST_SHARE = 20,   /* which samples become test samples */
+    TSGD_RNG_MEASURE = 21,      /* a = block: what the evaluation of an objective draws */
+    TSGD_RNG_CALLER = 22,       /* a, b = halves of a number: what callers draw for themselves */
     TSGD_RNG_TEST = 1000        /* anything a test or benchmark likes */
 };
 

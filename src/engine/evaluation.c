@@ -254,6 +254,8 @@ static struct tsgd_eval report(const struct evaluation *e, uint32_t q, uint64_t 
         .lr = (double)r->due.eta,
         .state_hash = p->state_hash[i & 1],
     };
+    for (int m = 0; m < TSGD_MOST_METRICS; m++)
+        out.metric[m] = out.metric_mean[m] = out.metric_worst[m] = NAN;
     *finite = isfinite(out.consensus);
     if (e->s->c.problem->eval_blocks) {
         *finite &= report_mean(e, q, &out);

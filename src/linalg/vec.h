@@ -47,7 +47,18 @@ static inline void tsgd_rng_normals(const struct tsgd_kernels *k, uint64_t seed,
                                     enum tsgd_purpose purpose, uint32_t a, uint64_t b, float *out,
                                     size_t n)
 {
-    k->normals(seed, tsgd_rng_tag(purpose, b), a, (uint32_t)b, out, n);
+    k->normals(seed, tsgd_rng_tag(purpose, b), a, (uint32_t)b, 0, out, n);
+}
+
+/* The same from where the stream r stands, in whole blocks: what is left of the current one is
+ * passed over, and r then stands behind the 16 that the last of out[n] came from.               */
+static inline void tsgd_rng_next_normals(const struct tsgd_kernels *k, struct tsgd_rng *r,
+                                         float *out, size_t n)
+{
+    k->normals(r->key[0] | (uint64_t)r->key[1] << 32, r->counter[3], r->counter[1], r->counter[2],
+               r->counter[0], out, n);
+    r->counter[0] += (uint32_t)((n + 63) / 64 * 16);
+    r->used = 4;
 }
 
 #endif

@@ -34,3 +34,4 @@ NETWORK(resnet20, 8, "ResNet-20 with group normalisation, for samples of 8x8 or 
 #undef BLOCK
 MODEL(net)
 MODEL(quadratic)
+MODEL(objective)

@@ -9,6 +9,7 @@
 enum tsgd_model_kind {
     TSGD_MODEL_NETWORK,         /* layers, on data that are split among the nodes */
     TSGD_MODEL_QUADRATIC,       /* model/quadratic.h: no data */
+    TSGD_MODEL_OBJECTIVE,       /* model/objective.h: a function of the caller's */
     TSGD_MODEL_KINDS
 };
 

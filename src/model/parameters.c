@@ -130,11 +130,13 @@ enum tsgd_status tsgd_parameters_check(const char *path, const struct tsgd_net *
                                          tsgd_safetensors_check(path, net, err);
 }
 
-enum tsgd_status tsgd_parameters_read_one(const char *path, const struct tsgd_tensor *t, float *x,
-                                          struct tsgd_error *err)
+enum tsgd_status tsgd_parameters_read_list(const char *path,
+                                           const struct tsgd_tensor *const *tensors, uint32_t n,
+                                           float *x, struct tsgd_error *err)
 {
     bool tokens;
     enum tsgd_status st = is_checkpoint(path, &tokens, err);
-    return st != TSGD_OK ? st : tokens ? read_tokens(path, &t, 1, x, err) :
-                                         tsgd_safetensors_read_one(path, t, x, err);
+    if (st != TSGD_OK)
+        return st;
+    return (tokens ? read_tokens : tsgd_safetensors_read_list)(path, tensors, n, x, err);
 }

@@ -9,15 +9,14 @@
 
 /* What one block of an evaluation found: numbers that are added up over the blocks, in order. What
  * they mean is the problem's own affair (see `report`).                                         */
-#define TSGD_MEASURE_SUMS 4
+#define TSGD_MEASURE_SUMS TSGD_MOST_METRICS
 struct tsgd_measure {
     uint64_t samples;
     double sum[TSGD_MEASURE_SUMS];
 };
 
-/* A number that a problem reports of an evaluation: a field of struct tsgd_eval. A problem lists
- * them, and the first is what a search judges by: less is better.                                */
-#define TSGD_MOST_METRICS 8
+/* A number that a problem reports of an evaluation: a double in struct tsgd_eval. A problem lists
+ * them, and the first is what a search judges by.                                                */
 struct tsgd_problem_metric {
     const char *name;
     size_t at;                  /* its place in struct tsgd_eval */

@@ -86,11 +86,12 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_safetensors_write_one(FILE *f, const struct tsgd_tensor *t, const char *model,
-                                            const float *x, struct tsgd_error *err)
+enum tsgd_status tsgd_safetensors_write_list(FILE *f, const struct tsgd_tensor *const *tensors,
+                                             uint32_t n, const char *model, const float *x,
+                                             struct tsgd_error *err)
 {
     struct tsgd_saved saved = {.model = model};
-    return write_tensors(f, &t, 1, tsgd_saved_metadata(&saved), x, err);
+    return write_tensors(f, tensors, n, tsgd_saved_metadata(&saved), x, err);
 }
 
 static enum tsgd_status short_file(const char *path, struct tsgd_tensor_file *s,
@@ -455,8 +456,9 @@ enum tsgd_status tsgd_safetensors_check(const char *path, const struct tsgd_net 
     return tsgd_safetensors_read(path, net, NULL, err);
 }
 
-enum tsgd_status tsgd_safetensors_read_one(const char *path, const struct tsgd_tensor *t, float *x,
-                                           struct tsgd_error *err)
+enum tsgd_status tsgd_safetensors_read_list(const char *path,
+                                            const struct tsgd_tensor *const *tensors, uint32_t n,
+                                            float *x, struct tsgd_error *err)
 {
-    return read_tensors(path, &t, 1, x, err);
+    return read_tensors(path, tensors, n, x, err);
 }

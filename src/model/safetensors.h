@@ -35,9 +35,10 @@ enum tsgd_status tsgd_safetensors_write(FILE *f, const struct tsgd_net *net,
                                         const struct tsgd_saved *saved, const float *x,
                                         struct tsgd_error *err);
 
-/* Writes x as the one tensor t, for a model without samples. Errors as above. */
-enum tsgd_status tsgd_safetensors_write_one(FILE *f, const struct tsgd_tensor *t, const char *model,
-                                            const float *x, struct tsgd_error *err);
+/* Writes the row x of these tensors, for a model without samples. Errors as above. */
+enum tsgd_status tsgd_safetensors_write_list(FILE *f, const struct tsgd_tensor *const *tensors,
+                                             uint32_t n, const char *model, const float *x,
+                                             struct tsgd_error *err);
 
 /* A file whose header has been read; the data begin at `start` and have `size` bytes. */
 struct tsgd_tensor_file {
@@ -75,8 +76,9 @@ enum tsgd_status tsgd_safetensors_read(const char *path, const struct tsgd_net *
 enum tsgd_status tsgd_safetensors_check(const char *path, const struct tsgd_net *net,
                                         struct tsgd_error *err);
 
-/* As tsgd_safetensors_read, of the one tensor t. */
-enum tsgd_status tsgd_safetensors_read_one(const char *path, const struct tsgd_tensor *t, float *x,
-                                           struct tsgd_error *err);
+/* As tsgd_safetensors_read, of these tensors. */
+enum tsgd_status tsgd_safetensors_read_list(const char *path,
+                                            const struct tsgd_tensor *const *tensors, uint32_t n,
+                                            float *x, struct tsgd_error *err);
 
 #endif

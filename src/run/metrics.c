@@ -1,6 +1,7 @@
 #include "run/metrics.h"
 
 #include "base/text.h"
+#include "model/objective.h"
 
 #include <math.h>
 #include <string.h>
@@ -53,8 +54,11 @@ enum tsgd_status tsgd_metric_find(const struct tsgd_metric **out, const char *na
     return tsgd_unknown_name(where, name, names, known, err);
 }
 
-enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text, struct tsgd_error *err)
+enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text,
+                                  const struct tsgd_objective *objective, struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_metric *known = NULL;
     char name[64];
     struct tsgd_until u = {0};
     size_t n = strcspn(text, "<>");
@@ -65,14 +69,21 @@ enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text, stru
     memcpy(name, text, n);
     name[n] = 0;
     u.at_least = *op == '>';
-    enum tsgd_status st = tsgd_metric_find(&u.metric, name, "--until", err);
-    if (st == TSGD_OK)
-        *out = u;
+    int own = tsgd_objective_metric_find(objective, name);
+    if (own >= 0) {
+        u.metric = (struct tsgd_metric){NULL, TSGD_METRIC_REAL, offsetof(struct tsgd_eval, metric) +
+                                                                (size_t)own * sizeof (double)};
+    } else {
+        TRY(tsgd_metric_find(&known, name, "--until", err));
+        u.metric = *known;
+    }
+    *out = u;
+done:
     return st;
 }
 
 bool tsgd_until_met(const struct tsgd_until *u, const struct tsgd_eval *e)
 {
-    double v = tsgd_metric_value(u->metric, e);
+    double v = tsgd_metric_value(&u->metric, e);
     return u->at_least ? v >= u->value : v <= u->value;     /* false for NaN */
 }

@@ -25,13 +25,15 @@ enum tsgd_status tsgd_metric_find(const struct tsgd_metric **out, const char *na
 
 /* "test_accuracy>=0.8": when to stop. */
 struct tsgd_until {
-    const struct tsgd_metric *metric;
+    struct tsgd_metric metric;  /* its name is not kept */
     bool at_least;
     double value;
 };
 
-/* TSGD_EINVAL: no such metric (suggests the nearest), no comparison, no number. */
-enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text, struct tsgd_error *err);
+/* A metric of the objective comes before one of struct tsgd_eval with its name; size 0: there is no
+ * objective. TSGD_EINVAL: no such metric (suggests the nearest), no comparison, no number.      */
+enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text,
+                                  const struct tsgd_objective *objective, struct tsgd_error *err);
 
 /* False when the metric does not apply. */
 bool tsgd_until_met(const struct tsgd_until *u, const struct tsgd_eval *e);

@@ -72,7 +72,7 @@ enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings
     struct tsgd_settings *s = r->setup.s;
     TRY(tsgd_keeper_init(&r->keeper, &r->setup, "train", whole, err));
     if (s->until)
-        TRY(tsgd_until_parse(&r->until, s->until, err));
+        TRY(tsgd_until_parse(&r->until, s->until, &s->objective, err));
     TRY(tsgd_setup_make(&r->setup, shelf, err));
     if (s->resume)
         TRY(tsgd_resume_check(&r->resume, &r->setup, err));
@@ -286,8 +286,9 @@ double tsgd_run_step_seconds(struct tsgd_run *r)
     uint32_t node = 0;
     if (!tsgd_life_is_new(&r->life))
         return NAN;
-    while (p->ops->batch_count(p, node, 0) == 0 && node + 1 < p->nodes)
-        node++;
+    while (p->ops->batch_count(p, node, 0) == 0)
+        if (++node == p->nodes)
+            return NAN;         /* an objective may leave every node without samples */
     if (TSGD_NEW(&grad, p->dim, "gradient", NULL) == TSGD_OK &&
         tsgd_alloc(&scratch, 1, p->scratch_bytes, "scratch", NULL) == TSGD_OK) {
         p->ops->gradient(p, node, 0, r->setup.task->init, grad, scratch);       /* warm up */

@@ -3,6 +3,8 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "model/model.h"
+#include "model/objective.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -23,6 +25,7 @@ enum { REAL_TEXT = 40 };
 #define WORDS_RUN "every run"
 #define WORDS_DATA "models that learn from data"
 #define WORDS_QUADRATIC "--model quadratic"
+#define WORDS_DIM WORDS_QUADRATIC       /* where there are no callers with objectives */
 #define WORDS_METHOD "methods that take it"
 #define WORDS_CHURN "runs with nodes that can be away"
 #define WORDS_CLOCK "runs with a simulated network"
@@ -371,6 +374,7 @@ enum tsgd_status tsgd_settings_copy(struct tsgd_settings **out, const struct tsg
         TRY(put(s, &tsgd_setting_rows[i], from->text[i], tsgd_setting_rows[i].shown.name, err));
         s->given[i] = from->given[i];
     }
+    s->objective = from->objective;
     s->expected = from->expected;
     *out = s;
     s = NULL;
@@ -414,6 +418,23 @@ enum tsgd_status tsgd_settings_set(struct tsgd_settings *s, const char *name, co
                          "it out", name, row->shown.owner);
     snprintf(where, sizeof where, "--%s", name);
     return tsgd_settings_give(s, row, value, where, err);
+}
+
+enum tsgd_status tsgd_settings_set_objective(struct tsgd_settings *s,
+                                             const struct tsgd_objective *objective,
+                                             struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_objective o = {.size = 0};
+    char model[TSGD_MODEL_TEXT];
+    if (objective)
+        TRY(tsgd_objective_take(&o, objective, err));
+    snprintf(model, sizeof model, "objective:%s", objective ? o.name : "");
+    TRY(tsgd_settings_give(s, &tsgd_setting_rows[TSGD_SET_model], objective ? model : NULL,
+                           "--model", err));
+    s->objective = o;
+done:
+    return st;
 }
 
 const char *tsgd_settings_get(const struct tsgd_settings *s, const char *name)

@@ -45,6 +45,7 @@ struct tsgd_settings {
 #undef SETTING
     char *text[TSGD_SETTINGS];  /* as it is printed, and can be read back; NULL: none */
     bool given[TSGD_SETTINGS];  /* by the caller, not by default */
+    struct tsgd_objective objective;    /* what "model" names; size 0: none was set */
     struct tsgd_expected expected;
 };
 
@@ -66,6 +67,7 @@ enum tsgd_owner {
     TSGD_OWNER_RUN,             /* every run */
     TSGD_OWNER_DATA,            /* a model that learns from data */
     TSGD_OWNER_QUADRATIC,
+    TSGD_OWNER_DIM,             /* a model whose size is one number: the quadratic, an objective */
     TSGD_OWNER_METHOD,          /* some methods; method/method.c says which */
     TSGD_OWNER_CHURN,           /* nodes that can be away */
     TSGD_OWNER_CLOCK,           /* a simulated network */

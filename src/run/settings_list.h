@@ -78,7 +78,7 @@ SETTING(classes, "classes", COUNT, "N", RANGE(1, 65536), IS("10"), ABOUT_MODEL, 
         MODEL,
         "how many numbers a network gives for a sample of --input")
 
-SETTING(dim, "dim", COUNT, "D", RANGE(1, 1 << 30), IS("50"), ABOUT_QUADRATIC, QUADRATIC, RESULT,
+SETTING(dim, "dim", COUNT, "D", RANGE(1, 1 << 30), IS("50"), ABOUT_QUADRATIC, DIM, RESULT,
         TRAIN | TUNE,
         "parameters")
 SETTING(zeta2, "zeta2", REAL, "Z", RANGE(0, FLT_MAX), IS("1"), ABOUT_QUADRATIC, QUADRATIC, RESULT,

@@ -51,6 +51,23 @@ static unsigned owners_of(const struct tsgd_settings *s, const struct tsgd_task_
     return owners;
 }
 
+/* An objective is what "model" names, or there is none. */
+static enum tsgd_status check_objective(const struct tsgd_settings *s,
+                                        const struct tsgd_model *model, const char *arg,
+                                        struct tsgd_error *err)
+{
+    const char *set = s->objective.size ? s->objective.name : NULL;
+    bool wanted = model->kind == TSGD_MODEL_OBJECTIVE;
+    if (set && (!wanted || !arg || strcmp(arg, set)))
+        return tsgd_fail(err, TSGD_EINVAL, "--model: found '%s', but the objective '%s' was set; "
+                         "leave one of them out", s->model, set);
+    if (wanted && !set)
+        return tsgd_fail(err, TSGD_EINVAL, "--model: found '%s', a function that a program in C "
+                         "hands over by tsgd_settings_set_objective, and none was; want another "
+                         "model", s->model);
+    return TSGD_OK;
+}
+
 static enum tsgd_status resolve_model(struct tsgd_setup *r, unsigned command,
                                       struct tsgd_error *err)
 {
@@ -60,6 +77,7 @@ static enum tsgd_status resolve_model(struct tsgd_setup *r, unsigned command,
     if (!r->s->model)
         return check_missing(r->s, true, err);
     TRY(tsgd_model_find(&model, &spec, r->s->model, err));
+    TRY(check_objective(r->s, model, spec.arg, err));
     r->kind = tsgd_task_kind(model->kind);
     r->owners = owners_of(r->s, r->kind);
     TRY(tsgd_settings_settle(r->s, r->owners, command, err));

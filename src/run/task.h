@@ -1,6 +1,7 @@
 /* run/task.h: what a run trains, ready to be trained: a problem with all that it stands on (data,
- * split and network, or the constants of a quadratic), where the tokens start, and how the result
- * is written. There is one for each kind of model, so that the rest of a run need not know them.
+ * split and network, the constants of a quadratic, or what the caller handed over), where the
+ * tokens start, and how the result is written. There is one for each kind of model, so that the
+ * rest of a run need not know them.
  * Ownership: whoever creates a task frees it, after the engine that uses its problem.
  * Threads: create, write and free alone; the problem as model/problem.h says.                   */
 #ifndef TSGD_RUN_TASK_H
@@ -51,7 +52,7 @@ struct tsgd_task_ops {
     void (*free)(struct tsgd_task *t);
 };
 
-extern const struct tsgd_task_ops tsgd_task_network, tsgd_task_quadratic;
+extern const struct tsgd_task_ops tsgd_task_network, tsgd_task_quadratic, tsgd_task_objective;
 
 /* How models of this kind are trained. */
 const struct tsgd_task_ops *tsgd_task_kind(enum tsgd_model_kind kind);

@@ -81,7 +81,8 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     TRY(TSGD_NEW(&t->task.init, s->dim, "parameters", err));
     if (s->init) {
         TRY(tsgd_safetensors_expect(s->init, "quadratic", NULL, err));
-        TRY(tsgd_parameters_read_one(s->init, &t->x, t->task.init, err));
+        TRY(tsgd_parameters_read_list(s->init, &(const struct tsgd_tensor *){&t->x}, 1,
+                                      t->task.init, err));
     }
     for (size_t j = 0; !s->init && j < s->dim; j++)
         t->task.init[j] = (float)s->x0;
@@ -110,7 +111,8 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
 static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float *x,
                               struct tsgd_error *err)
 {
-    return tsgd_safetensors_write_one(f, &((const struct synthetic *)task)->x, "quadratic", x, err);
+    const struct tsgd_tensor *t = &((const struct synthetic *)task)->x;
+    return tsgd_safetensors_write_list(f, &t, 1, "quadratic", x, err);
 }
 
 static void identify(const struct tsgd_task *task, struct tsgd_saved *out)
@@ -125,7 +127,7 @@ static const struct tsgd_tensor *tensor(const struct tsgd_task *task, uint32_t i
 }
 
 const struct tsgd_task_ops tsgd_task_quadratic = {
-    .owners = 1u << TSGD_OWNER_QUADRATIC,
+    .owners = 1u << TSGD_OWNER_QUADRATIC | 1u << TSGD_OWNER_DIM,
     .resolve = resolve,
     .create = create,
     .prepare = prepare,

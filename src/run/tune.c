@@ -29,7 +29,8 @@ struct found {
     double *score;
     uint64_t *diverged;
 };
-enum { FOUND = 8 };             /* tensors of it, with the best parameters */
+enum { FOUND = 9 };             /* tensors of it, with the best parameters; the last is there for
+                                 * objectives alone */
 
 struct tsgd_tune {
     struct tsgd_setup setup;
@@ -64,6 +65,9 @@ static enum tsgd_status check(const struct tsgd_setup *r, struct tsgd_error *err
     if (!strcmp(s->momentum_home, "node") && s->momentum > 0)
         return tsgd_fail(err, TSGD_EINVAL, "--momentum-home: found node, but the candidates of a "
                          "search would share the nodes' momentum; leave it out");
+    if (s->objective.size && !s->objective.n_metrics)
+        return tsgd_fail(err, TSGD_EINVAL, "objective: '%s' has no metrics, and a search judges by "
+                         "the first one; give it evaluate and metrics", s->objective.name);
     if (!r->method->teleports && !r->method->may_teleport)
         return tsgd_fail(err, TSGD_EINVAL, "--method: found %s, where all nodes are active; a "
                          "search for k wants one that teleports", s->method);
@@ -161,6 +165,16 @@ static void store(struct tsgd_tune *t, size_t i, const char *name, const char *d
     snprintf(t->stored[i].name, sizeof t->stored[i].name, "telesgd.search.%s", name);
 }
 
+/* The numbers from .. to - 1 (bytes) of all candidates' last evaluations, a row for each. */
+static void store_evals(struct tsgd_tune *t, size_t i, const char *name, const char *dtype,
+                        size_t from, size_t to)
+{
+    store(t, i, name, dtype, (char *)t->found.last + from, t->candidates, (to - from) / 8,
+          to - from);
+    t->stored[i].blocks = t->candidates;
+    t->stored[i].stride_bytes = sizeof *t->found.last;
+}
+
 static enum tsgd_status init_found(struct tsgd_tune *t, const struct tsgd_settings *asked,
                                    struct tsgd_error *err)
 {
@@ -174,13 +188,14 @@ static enum tsgd_status init_found(struct tsgd_tune *t, const struct tsgd_settin
     store(t, 1, "gradients", "I64", &f->gradients, 1, 0, sizeof f->gradients);
     store(t, 2, "chosen", "I64", &f->chosen, 1, 0, sizeof f->chosen);
     store(t, 3, "seconds", "F64", &f->seconds, 1, 0, sizeof f->seconds);
-    store(t, 4, "last", "I64", f->last, c, sizeof *f->last / 8, c * sizeof *f->last);
+    store_evals(t, 4, "last", "I64", 0, offsetof(struct tsgd_eval, metric));
     store(t, 5, "score", "F64", f->score, c, 0, c * sizeof *f->score);
     store(t, 6, "diverged", "I64", f->diverged, c, 0, c * sizeof *f->diverged);
     store(t, 7, "best", "F32", t->best, dim, 0, dim * sizeof *t->best);
+    store_evals(t, 8, "metric", "F64", offsetof(struct tsgd_eval, metric), sizeof *f->last);
     TRY(tsgd_keeper_init(&t->keeper, &t->setup, "tune", asked, err));
     t->keeper.extra = t->stored;
-    t->keeper.n_extra = FOUND;
+    t->keeper.n_extra = t->setup.s->objective.size ? FOUND : FOUND - 1;
     t->first_pass = t->resume.path ? (size_t)t->resume.pass - 1 : 0;
     t->keeper.pass = t->first_pass + 1;
 done:
@@ -309,12 +324,19 @@ static enum tsgd_verdict judge(uint32_t population, const struct tsgd_eval *eval
     return stop ? TSGD_STOP_SOON : TSGD_GO_ON;
 }
 
+/* .. than the chosen one's. */
+static bool better(const struct tsgd_tune *t, double score)
+{
+    bool more = t->setup.task->problem->metric[0].more_is_better;
+    return more ? score > t->chosen->score : score < t->chosen->score;
+}
+
 static void choose(struct tsgd_tune *t, const struct pass *p)
 {
     for (uint32_t q = 0; q < p->job.n; q++) {
         struct tsgd_candidate *c = p->candidate[q];
         c->diverged = tsgd_engine_diverged(p->job.engine, q);
-        if (c->diverged || isnan(c->score) || (t->chosen && !(c->score < t->chosen->score)))
+        if (c->diverged || isnan(c->score) || (t->chosen && !better(t, c->score)))
             continue;
         t->chosen = c;
         memcpy(t->best, tsgd_engine_mean(p->job.engine, q), t->info.parameters * sizeof *t->best);

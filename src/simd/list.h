@@ -11,8 +11,8 @@ KERNEL(double, fold, (double *restrict sum, const float *restrict x, const float
                       size_t dim))
 KERNEL(double, fold_finish, (float *restrict mean, const double *restrict sum,
                              const float *restrict ref, size_t dim, double count))
-KERNEL(void, normals, (uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, float *out,
-                       size_t n))
+KERNEL(void, normals, (uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, uint32_t first,
+                       float *out, size_t n))
 
 /* ---- samples (data/decode.h) ---- */
 /* x[f * ld + s] = the number of from[s][f] on the line, f < n, s < 16; n >= 64. The same bits on

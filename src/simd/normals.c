@@ -112,13 +112,14 @@ static inline void box_muller(uint32_t radius, uint32_t angle, float *first, flo
     *second = as_float(as_bits(sine) ^ differ);
 }
 
-void TSGD_FN(normals)(uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, float *out, size_t n)
+void TSGD_FN(normals)(uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b, uint32_t first,
+                      float *out, size_t n)
 {
     uint32_t word[4][LANES];
     float rest[BLOCK];
     for (size_t done = 0; done < n; done += BLOCK) {
         float *z = n - done >= BLOCK ? out + done : rest;
-        philox(word, seed, (uint32_t)(done / 4), a, b, purpose);
+        philox(word, seed, first + (uint32_t)(done / 4), a, b, purpose);
         for (int l = 0; l < LANES; l++)
             box_muller(word[0][l], word[1][l], &z[l], &z[LANES + l]);
         for (int l = 0; l < LANES; l++)

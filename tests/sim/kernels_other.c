@@ -162,8 +162,8 @@ static bool normals(const struct tsgd_kernels *k, uint32_t r, struct guard *g, c
     size_t n = 1 + kernels_draw(&r, NORMALS);
     float *all = floats(g, NORMALS, 4), *some = floats(g, n, 4);
     uint64_t hash = 0xcbf29ce484222325u;
-    k->normals(7, 3, 5, 9, all, NORMALS);
-    k->normals(7, 3, 5, 9, some, n);
+    k->normals(7, 3, 5, 9, 0, all, NORMALS);
+    k->normals(7, 3, 5, 9, 0, some, n);
     for (size_t i = 0; i < NORMALS; i++) {
         uint32_t bits;
         memcpy(&bits, &all[i], sizeof bits);

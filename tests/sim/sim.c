@@ -350,6 +350,8 @@ static struct tsgd_eval evaluate(const struct sim *s, struct tally *y, const flo
         .consensus = spread < 0 ? 0 : spread, .lr = (double)eta,
         .state_hash = tsgd_hash(hash, k * sizeof *hash),
     };
+    for (int i = 0; i < TSGD_MOST_METRICS; i++)
+        e.metric[i] = e.metric_mean[i] = e.metric_worst[i] = NAN;
     if (s->c->problem->eval_blocks) {
         double value[TSGD_MOST_METRICS];
         struct tsgd_measure m = measure(s, mean);

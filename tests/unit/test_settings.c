@@ -211,7 +211,8 @@ Test(settings, what_has_no_owner_in_the_run_is_refused)
             struct tsgd_error err = {TSGD_OK, ""};
             char change[64], name[40];
             bool owned = row->owner == TSGD_OWNER_RUN || row->owner == TSGD_OWNER_METHOD ||
-                         row->owner == (m ? TSGD_OWNER_DATA : TSGD_OWNER_QUADRATIC);
+                         row->owner == (m ? TSGD_OWNER_DATA : TSGD_OWNER_QUADRATIC) ||
+                         (!m && row->owner == TSGD_OWNER_DIM);
             bool taken = row->commands & TSGD_FOR_TRAIN;
             if (row->shown.of_program || (owned && taken))
                 continue;
