@@ -86,6 +86,10 @@ $(B)/telesgd: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/libtelesgd.a ; $(call link
 $(B)/libtelesgd.a: $(filter-out $(PROGRAM:%=$(B)/src/%/%) $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
 	$(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
+# Programs of callers, against the public header alone.
+EXAMPLES := $(patsubst tests/examples/%.c,$(B)/example_%,$(wildcard tests/examples/*.c))
+$(B)/tests/examples/%.o: private CPP := -Iinclude -MMD -MP
+$(B)/example_%: $(B)/tests/examples/%.o $(B)/libtelesgd.a ; $(call link)
 $(B)/stress_%: $(B)/tests/stress/stress_%.o $(call obj,tests/sim/*.c) $(B)/libtelesgd.a ; $(call link)
 # Programs that watch telesgd while its calls fail, while the power goes, or while it is killed.
 $(B)/faults: $(call obj,$(patsubst %,tests/faults/%.c,faults tree watch))
@@ -201,8 +205,8 @@ check-clang: deps-clang
 
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
-unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
-everything: $(B)/telesgd $(B)/unit $(B)/replay $(if $(filter x86_64,$(MACHINE)),$(B)/faults $(B)/power $(B)/kills $(B)/shim.so) $(call prog,tests/stress/stress_*.c perf/bench_*.c)
+unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(EXAMPLES) replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
+everything: $(B)/telesgd $(B)/unit $(EXAMPLES) $(B)/replay $(if $(filter x86_64,$(MACHINE)),$(B)/faults $(B)/power $(B)/kills $(B)/shim.so) $(call prog,tests/stress/stress_*.c perf/bench_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
 bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^
@@ -251,7 +255,7 @@ fanalyzer: $(FANALYZE:%.c=$(B)/%.analyzed)
 cppcheck: ; cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,performance,portability -j2 -Iinclude -Isrc -D_GNU_SOURCE -D__x86_64__ -DTSGD_ISA=avx2 --suppressions-list=.ci/cppcheck --library=posix,gnu src
 tidy: $(TIDY)
 coverage: deps-coverage ; @$(MAKE) --no-print-directory VARIANT=coverage counted
-counted: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping ; tests/coverage.sh $(B)
+counted: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(EXAMPLES) ; tests/coverage.sh $(B)
 analyze: deps-analyze ; @$(MAKE) --no-print-directory cppcheck tidy fanalyzer
 
 # What was built is looked at, not the flags.
