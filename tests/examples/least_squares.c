@@ -9,6 +9,21 @@ struct data {
     double a[NODES][ROWS][DIM], b[NODES][ROWS];
 };
 
+/* b = 1 a_0 + 2 a_1 + 3 a_2 + 4 a_3 and noise; the nodes do not quite agree on the 1. */
+static void make(struct data *d)
+{
+    struct tsgd_random random;
+    tsgd_random_init(&random, 1, 0);
+    for (uint32_t i = 0; i < NODES * ROWS; i++) {
+        double *a = d->a[i / ROWS][i % ROWS], *b = &d->b[i / ROWS][i % ROWS];
+        for (int j = 0; j < DIM; j++) {
+            a[j] = tsgd_random_normal(&random);
+            *b += (j + 1) * a[j];
+        }
+        *b += 0.01 * (i / ROWS) * a[0] + 0.1 * tsgd_random_normal(&random);
+    }
+}
+
 static double residual(const struct data *d, uint32_t node, uint32_t row, const float *x)
 {
     double r = -d->b[node][row];
@@ -34,21 +49,6 @@ static void evaluate(const struct tsgd_call *call, const float *x, double *value
     for (uint32_t i = 0; i < NODES * ROWS; i++) {
         double r = residual(user, i / ROWS, i % ROWS, x);
         value[0] += r * r / 2 / (NODES * ROWS);
-    }
-}
-
-/* b = 1 a_0 + 2 a_1 + 3 a_2 + 4 a_3 and noise; the nodes do not quite agree on the 1. */
-static void make(struct data *d)
-{
-    struct tsgd_random random;
-    tsgd_random_init(&random, 1, 0);
-    for (uint32_t i = 0; i < NODES * ROWS; i++) {
-        double *a = d->a[i / ROWS][i % ROWS], *b = &d->b[i / ROWS][i % ROWS];
-        for (int j = 0; j < DIM; j++) {
-            a[j] = tsgd_random_normal(&random);
-            *b += (j + 1) * a[j];
-        }
-        *b += 0.01 * (i / ROWS) * a[0] + 0.1 * tsgd_random_normal(&random);
     }
 }
 

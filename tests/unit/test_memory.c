@@ -148,6 +148,21 @@ Test(memory, each_allocation_of_a_network_may_fail, .timeout = 240)
     every_allocation_fails(life_of_run, settings_of(SMALL "model=lenet data=blobs:200,1x16x16,10"));
 }
 
+static double one(const struct tsgd_call *call, const float *x, float *grad, void *user)
+{
+    (void)call, (void)x, (void)grad, (void)user;
+    return 1;
+}
+
+Test(memory, each_allocation_of_an_objective_may_fail, .timeout = 240)
+{
+    const struct tsgd_objective o = {.size = sizeof o, .name = "one", .dim = 2, .nodes = 4,
+                                     .gradient = one};
+    struct tsgd_settings *s = settings_of("active=2 rounds=2 threads=2");
+    cr_assert(tsgd_settings_set_objective(s, &o, NULL) == TSGD_OK);
+    every_allocation_fails(life_of_run, s);
+}
+
 Test(memory, each_allocation_of_a_view_of_a_split_may_fail, .timeout = 240)
 {
     every_allocation_fails(life_of_view,

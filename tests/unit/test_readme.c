@@ -77,6 +77,17 @@ Test(readme, the_lines_that_load_parameters_give_the_accuracy_of_the_run)
     cr_expect(accuracy > 0.5, "it has learnt nothing");
 }
 
+/* The end of a program that the tests build and run: suite examples. */
+Test(readme, the_objective_is_that_of_an_example)
+{
+    const char *shown = block_with("static double gradient(const struct tsgd_call");
+    const char *whole = tree_file("tests/examples/least_squares.c");
+    size_t n = strlen(shown), all = strlen(whole);
+    cr_assert(n > 1000 && n < all);
+    cr_expect(!strcmp(whole + all - n, shown), "README.md and the example differ");
+    cr_expect(strstr(shown, "int main(void)"));
+}
+
 /* The text between the first `before` and the next `after`, without braces. */
 static char *between(const char *text, const char *before, char after)
 {
