@@ -364,7 +364,7 @@ typedef bool tsgd_checkpoint_fn(const struct tsgd_checkpoint *c, void *user);
 /* Checks the settings, reads the data, draws the split, allocates everything. All that can fail,
  * fails here, also threads that cannot be had. On error *out is NULL and `err` says why. save-split
  * is the one file it writes, at the very end, so an error leaves none. What it needs of `settings`
- * is copied: they may be changed or freed right away.                                           */
+ * is copied: they may be changed or freed right away, but for what an objective points to.      */
 enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
                                  struct tsgd_error *err);
 

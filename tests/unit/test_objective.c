@@ -349,7 +349,7 @@ static double watch_gradient(const struct tsgd_call *c, const float *x, float *g
         w->dirty += grad[j] != 0;
     use_scratch(c, w);
     for (int j = 0; j < DIM; j++)
-        grad[j] = x[j];
+        grad[j] = 1 + x[j];
     return 1;
 }
 
@@ -746,6 +746,23 @@ Test(objective_files, its_tensors_are_saved_under_their_names_and_read_again)
     tsgd_run_free(run);
     o.name = "cup";
     expect_refused(s, &o, "--init: 'x' holds parameters of objective:bowl, want objective:cup");
+}
+
+Test(objective_files, a_trace_has_a_step_for_each_gradient)
+{
+    struct bowl bowl;
+    struct course c;
+    struct tsgd_error err;
+    struct tsgd_objective o = bowl_objective(&bowl);
+    struct tsgd_settings *s = settings_of(QUADRATIC " trace=t");
+    size_t steps = 0;
+    give(s, &o);
+    struct tsgd_run *trained = train(s, &c);
+    cr_assert(tsgd_run_save_trace(trained, NULL, &err) == TSGD_OK, "%s", err.text);
+    tsgd_run_free(trained);
+    for (const char *at = read_file("t"); (at = strstr(at, "\"name\":\"step\"")) != NULL; at++)
+        steps++;
+    cr_expect(steps == 23 * 4, "%zu", steps);
 }
 
 Test(objective_files, what_it_saved_is_no_network_to_evaluate)
