@@ -18,6 +18,7 @@
 #                   TARGETS="log cli": only these
 #   make lint       columns of C, and who includes whom
 #   make hardened   the built program has its guards of memory
+#   make library    the shared library shows what its header declares, and is a guest: .ci/library
 #   make analyze    clang-tidy and cppcheck; ends with no finding
 #   make coverage   which lines and branches of src the tests reach: build/coverage/coverage.html
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
@@ -25,8 +26,8 @@
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
 #   make picture    the README's picture: the same two runs, evaluated more often
 #   make paper      experiments of the paper and their page, in minutes; FULL=1: in full, in hours
-#   make install    program, manual pages, completion, header, archive, pkg-config file (prefix,
-#                   libdir, DESTDIR)
+#   make install    program, manual pages, completion, header, library (shared, and an archive),
+#                   pkg-config file (prefix, libdir, DESTDIR)
 # Nothing is written outside build/ but by `make install`, and perf/paper/ by `make paper`.
 
 ifeq ($(MAKELEVEL),0)
@@ -72,6 +73,8 @@ CPP := -Iinclude -Isrc -Itests -isystem /usr/include/$(MULTI)/blis-serial -D_GNU
 # A stack that ends is a crash, not wrong numbers.
 CF := -std=c11 -fno-math-errno -ffp-contract=off -fstack-clash-protection -Wall -Wextra -Wshadow -Wmissing-prototypes -Wconversion -Wundef -Wstrict-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
 LIBS := -lz -lzip -ljansson -lm
+# The number of the shared library: another one for a version that programs linked before cannot use.
+SO := 0
 REV := $(or $(shell test -e .git && git describe --always --dirty 2>/dev/null),unknown)
 
 obj = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
@@ -83,8 +86,16 @@ link = $(call say,link      )$(CC) $(CF) $(LDHARDEN_$(VARIANT)) $(LDFLAGS) $(fil
 # The program's own folders; all else is the library.
 PROGRAM := command sweep web compare log cli
 $(B)/telesgd: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/libtelesgd.a ; $(call link,-linih)
-$(B)/libtelesgd.a: $(filter-out $(PROGRAM:%=$(B)/src/%/%) $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
-	$(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
+LIBRARY := $(filter-out $(PROGRAM:%=$(B)/src/%/%) $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
+$(B)/libtelesgd.a: $(LIBRARY) ; $(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
+# One set of objects for both: code that may lie anywhere costs nothing here, and others may make a
+# library of their own of the archive. telesgd.h says what is visible from outside. What is taken of
+# BLIS stays inside, so that a process may load another one.
+$(LIBRARY): private CF += $(FOR_LIBRARY)
+FOR_LIBRARY := -fPIC -fvisibility=hidden
+$(B)/libtelesgd.so.$(SO): $(LIBRARY) src/telesgd.map
+	$(call say,link      )$(CC) $(CF) -shared -Wl,-soname,$(@F) -Wl,--version-script=src/telesgd.map -Wl,--exclude-libs,ALL \
+	    -Wl,-Bsymbolic-functions -Wl,-z,defs -Wl,-z,relro,-z,now $(LDFLAGS) $(LIBRARY) $(BLIS) $(LIBS) -o $@
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
 # Programs of callers, against the public header alone.
 EXAMPLES := $(patsubst tests/examples/%.c,$(B)/example_%,$(wildcard tests/examples/*.c))
@@ -129,7 +140,7 @@ endef
 $(foreach i,$(ISAS),$(eval $(call SIMD,$(i))))
 $(B)/flags: FORCE        # touched only when the compiler or its flags differ from last time
 	@test -e $(BLIS) || { echo "$(strip $(BLIS)) is missing; 'make run' installs what telesgd needs: $(NEED_BUILD)"; exit 1; }
-	@mkdir -p $(@D); echo '$(CC) $(CPP) $(CF)' | cmp -s - $@ || echo '$(CC) $(CPP) $(CF)' > $@
+	@mkdir -p $(@D); echo '$(CC) $(CPP) $(CF) $(FOR_LIBRARY)' | cmp -s - $@ || echo '$(CC) $(CPP) $(CF) $(FOR_LIBRARY)' > $@
 $(B)/revision: FORCE     # touched only when it is another one
 	@mkdir -p $(@D); echo '$(REV)' | cmp -s - $@ || echo '$(REV)' > $@
 .SECONDARY:
@@ -144,6 +155,7 @@ NEED_CLANG := $(NEED_TEST) clang
 NEED_PAGE := $(NEED_BUILD) chromium nodejs
 NEED_MODEL := gcc libc6-dev spin
 NEED_ANALYZE := $(NEED_BUILD) clang-tidy cppcheck
+NEED_LIBRARY := $(NEED_BUILD) g++ clang pkgconf
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -169,6 +181,7 @@ deps-page: ; $(call install,$(NEED_PAGE),to look at the page of telesgd report)
 deps-model: ; $(call install,$(NEED_MODEL),to check the models of the protocol)
 deps-coverage: ; $(call install,$(NEED_TEST) gcovr,to count what the tests of telesgd reach)
 deps-analyze: ; $(call install,$(NEED_ANALYZE),to look for bugs in the source of telesgd)
+deps-library: ; $(call install,$(NEED_LIBRARY),to look at the shared library of telesgd)
 deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 
 
@@ -261,6 +274,9 @@ analyze: deps-analyze ; @$(MAKE) --no-print-directory cppcheck tidy fanalyzer
 # What was built is looked at, not the flags.
 hardened: $(B)/telesgd $(B)/libtelesgd.a ; CC='$(CC)' .ci/hardened $^
 
+# The shared library: what it shows, what it calls, what it keeps; and the header by itself.
+library: ; @$(MAKE) --no-print-directory install prefix=$(CURDIR)/build/library >/dev/null && CC='$(CC)' .ci/library build/library
+
 # ---- the demonstration: equal gradient evaluations for both methods ----
 R := build/run
 COMMON := --data fashion-mnist --model lenet --nodes 100 --partition dirichlet-even:0.1 --topology ring --lr 0.05 --momentum 0.9
@@ -302,13 +318,17 @@ Name: telesgd
 Description: Decentralized SGD with TELEPORTATION on one many-core machine
 Version: $(VERSION)
 Cflags: -I$${includedir}
-Libs: -L$${libdir} -ltelesgd $(strip $(BLIS)) $(LIBS) -pthread
+Libs: -L$${libdir} -ltelesgd
+Libs.private: $(strip $(BLIS)) $(LIBS) -pthread
 endef
 export PC
-install: $(B)/telesgd $(B)/libtelesgd.a
+install: $(B)/telesgd $(B)/libtelesgd.a $(B)/libtelesgd.so.$(SO)
 	install -D $(B)/telesgd $(DESTDIR)$(prefix)/bin/telesgd
 	install -D -m 644 include/telesgd.h $(DESTDIR)$(prefix)/include/telesgd.h
 	install -D -m 644 $(B)/libtelesgd.a $(DESTDIR)$(libdir)/libtelesgd.a
+	install -m 644 $(B)/libtelesgd.so.$(SO) $(DESTDIR)$(libdir)/libtelesgd.so.$(VERSION)
+	ln -sf libtelesgd.so.$(VERSION) $(DESTDIR)$(libdir)/libtelesgd.so.$(SO)
+	ln -sf libtelesgd.so.$(SO) $(DESTDIR)$(libdir)/libtelesgd.so
 	install -d $(DESTDIR)$(libdir)/pkgconfig
 	echo "$$PC" > $(DESTDIR)$(libdir)/pkgconfig/telesgd.pc
 	install -d $(DESTDIR)$(share)/man/man1 $(DESTDIR)$(share)/bash-completion/completions $(DESTDIR)$(share)/zsh/site-functions
@@ -318,4 +338,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean
+.PHONY: FORCE deps-library deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint hardened library mutants demo picture curves paper paper-page install clean

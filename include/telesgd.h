@@ -33,8 +33,15 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+/* What stands in this header is all that the shared library shows. */
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define TELESGD_VERSION "0.1.0"
+
+/* The version of the library that the program runs with: the TELESGD_VERSION of its own build. */
+const char *tsgd_version(void);
 
 /* Every function that can fail returns one of these; the text of the error is one sentence that
  * names the file or setting, the value found and the value wanted. Code, name, meaning.         */
@@ -543,6 +550,9 @@ struct tsgd_evaluated {
 enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings *settings,
                                     struct tsgd_evaluated *out, struct tsgd_error *err);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -12,8 +12,11 @@ bool bench_print(const char *name, struct bench_time t, double flops, bool ok, c
     static bool begun;
     const char *rev = getenv("REV");
     va_list args;
-    if (!begun)
-        printf("# cpu: %s\n# isa: %s\n", tsgd_cpu_name(), bench_widest_isa());
+    if (!begun) {
+        char cpu[TSGD_CPU_NAME];
+        tsgd_cpu_name(cpu);
+        printf("# cpu: %s\n# isa: %s\n", cpu, bench_widest_isa());
+    }
     begun = true;
     va_start(args, format);
     printf("bench=%s ", name);

@@ -60,16 +60,16 @@ int tsgd_cpu_pin(pthread_attr_t *attr, uint32_t os)
     return why;
 }
 
-const char *tsgd_cpu_name(void)
+void tsgd_cpu_name(char out[TSGD_CPU_NAME])
 {
-    static char name[128];
     char line[256];
-    FILE *f = name[0] ? NULL : fopen("/proc/cpuinfo", "r");
-    while (f && fgets(line, sizeof line, f) && !name[0])
-        if (!strncmp(line, "model name", 10) && strchr(line, ':'))
-            snprintf(name, sizeof name, "%.*s", (int)strcspn(strchr(line, ':') + 2, "\n"),
-                     strchr(line, ':') + 2);
+    bool found = false;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    snprintf(out, TSGD_CPU_NAME, "unknown");
+    while (f && !found && fgets(line, sizeof line, f)) {
+        const char *colon = strncmp(line, "model name", 10) ? NULL : strchr(line, ':');
+        found = colon && sscanf(colon, ": %127[^\n]", out) == 1;
+    }
     if (f)
         fclose(f);
-    return name[0] ? name : "unknown";
 }

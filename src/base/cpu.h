@@ -26,8 +26,8 @@ struct tsgd_cpu_mask {
 bool tsgd_cpu_mask_take(struct tsgd_cpu_mask *out);     /* false: no memory; *out is untouched */
 void tsgd_cpu_mask_restore(struct tsgd_cpu_mask *m);    /* and releases it */
 
-/* "AMD EPYC 7B13"; "unknown" where the system does not say. Valid for ever. Any thread may call,
- * but the first call must be over before the next begins.                                       */
-const char *tsgd_cpu_name(void);
+/* "AMD EPYC 7B13"; "unknown" where the system does not say. */
+enum { TSGD_CPU_NAME = 128 };
+void tsgd_cpu_name(char out[TSGD_CPU_NAME]);
 
 #endif

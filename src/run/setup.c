@@ -1,7 +1,6 @@
 /* run/setup.c: from settings to what a training is made of. */
 #include "run/setup.h"
 
-#include "base/cpu.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -271,6 +270,7 @@ enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_setti
     TRY(resolve_length(&r, err));
     TRY(resolve_step_size(&r, err));
     r.gossip = gossip_of(r.s->gossip);
+    tsgd_cpu_name(r.cpu);
     *out = r;
     r.s = NULL;
 done:
@@ -500,7 +500,7 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     r->kind->describe(r->task, out);
     if (r->test_scratch)
         out->memory_bytes = tsgd_add(out->memory_bytes, r->task->test->scratch_bytes);
-    out->cpu = tsgd_cpu_name();
+    out->cpu = r->cpu;
     out->kernels = tsgd_backend_name(&r->on);
 }
 

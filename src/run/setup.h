@@ -5,6 +5,7 @@
 #ifndef TSGD_RUN_SETUP_H
 #define TSGD_RUN_SETUP_H
 
+#include "base/cpu.h"
 #include "engine/engine.h"
 #include "linalg/backend.h"
 #include "method/method.h"
@@ -30,6 +31,7 @@ struct tsgd_setup {
     struct tsgd_mixing_for *mixing; /* a list, by the number of tokens */
     struct tsgd_trace *trace;   /* NULL: not asked for */
     void *test_scratch;         /* NULL: tsgd_setup_test is not needed */
+    char cpu[TSGD_CPU_NAME];    /* the processor's name */
 };
 
 /* Copies, checks and resolves, but for what only the data tell; reads nothing. command:
