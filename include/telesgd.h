@@ -21,8 +21,14 @@
  *
  * Calls need 64 KiB of the calling thread's stack, and what on_eval takes of it; the threads that a
  * run starts have 1 MiB each. Any number of runs may exist and train at the same time, each with an
- * isa of its own. A lack of memory is an error of create, never the end of the process. No pointer
- * may be NULL unless its call says so; `err` and `user` always may.                             */
+ * isa of its own. A lack of memory is an error of create, never the end of the process.
+ *
+ * NULL: `err` and `user` may always be NULL, and so may an argument of which its call says it. Any
+ * other pointer that is NULL is refused, and nothing else is done: a call that returns a status
+ * returns TSGD_EINVAL with a sentence that names the call and the argument, one that returns a
+ * pointer NULL, a count 0, a time NaN; one that returns nothing does nothing.
+ * Threads: each group of calls says who may make them. What is said to be safe from any thread may
+ * be called at any time between create and free, by many threads at once.                       */
 #ifndef TELESGD_H
 #define TELESGD_H
 
@@ -40,7 +46,8 @@ extern "C" {
 
 #define TELESGD_VERSION "0.1.0"
 
-/* The version of the library that the program runs with: the TELESGD_VERSION of its own build. */
+/* The version of the library that the program runs with: the TELESGD_VERSION of its own build. From
+ * any thread.                                                                                   */
 const char *tsgd_version(void);
 
 /* Every function that can fail returns one of these; the text of the error is one sentence that
@@ -70,7 +77,8 @@ struct tsgd_error {
  * Settings are named texts, the options of `telesgd train` and `telesgd tune` without the dashes:
  * "lr" = "0.05", "nesterov" = "true". A number has a decimal point whatever the locale. What is not
  * set has its default, or what follows from the rest; `telesgd train --help-all` lists them all.
- * Threads: settings are used by one thread at a time; any number may read what nobody changes.  */
+ * Threads: settings are changed (set, free) by one thread at a time, while no other uses them; any
+ * number may read them (get, copy, the create of runs and searches) while nobody changes them.  */
 struct tsgd_settings;
 
 /* All defaults. The caller frees it. On error *out is NULL. TSGD_ENOMEM. */
@@ -110,7 +118,7 @@ struct tsgd_setting {
 };
 
 /* The setting number i, 0 <= i < count; NULL beyond. Later versions may have more, and in another
- * order.                                                                                        */
+ * order. From any thread.                                                                       */
 size_t tsgd_setting_count(void);
 const struct tsgd_setting *tsgd_setting_at(size_t i);
 
@@ -243,7 +251,9 @@ enum tsgd_status tsgd_settings_set_objective(struct tsgd_settings *s,
  * order does nothing and returns TSGD_EINVAL with a sentence, or NULL where it returns a pointer.
  * Its threads exist from create on, in the process that created it: after a fork the child may only
  * free it, and is told so if it trains.
- * Threads: one at a time, any one; tsgd_run_stop and tsgd_run_progress also during the training. */
+ * Threads: one at a time, any one, but tsgd_run_stop, _progress, _checkpoint, _info and _tensor,
+ * which are safe from any thread, also during the training. Between tsgd_run_train and
+ * tsgd_run_free any number of threads may read results (_token, _mean, _place, _worker_shares).  */
 
 /* One evaluation, of x^t after gossip. A metric that does not apply is NaN. */
 struct tsgd_eval {
@@ -322,6 +332,7 @@ struct tsgd_summary {
 struct tsgd_info {
     const struct tsgd_settings *resolved;   /* every default filled in; they belong to the run */
     uint64_t parameters;            /* floats in a row */
+    uint64_t tensors;               /* that a row is made of */
     uint64_t tokens;
     uint64_t threads;               /* workers that will run */
     uint64_t train_samples, test_samples;           /* 0, like the next five, without data */
@@ -389,18 +400,20 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *run, tsgd_eval_fn *on_eval, voi
  * still.                                                                                        */
 typedef void tsgd_stall_fn(const char *text, void *user);
 
-/* Before tsgd_run_train. NULL, and what holds without this call: nobody is told. */
+/* Before tsgd_run_train; after that it does nothing. on_stall may be NULL, which is what holds
+ * without this call: nobody is told.                                                            */
 void tsgd_run_on_stall(struct tsgd_run *run, tsgd_stall_fn *on_stall, void *user);
 
-/* Has `tell` called with checkpoints; NULL: nobody. Before the training. */
+/* Has `tell` called with checkpoints; NULL: nobody. Before the training; after that it does
+ * nothing.                                                                                      */
 void tsgd_run_on_checkpoint(struct tsgd_run *run, tsgd_checkpoint_fn *tell, void *user);
 
 /* Asks for a checkpoint soon, if the setting "checkpoint" is set; from any thread or a signal
- * handler.                                                                                      */
+ * handler. NULL is fine.                                                                        */
 void tsgd_run_checkpoint(struct tsgd_run *run);
 
 /* Asks a training to end early, also before it begins; from any thread or a signal handler. With
- * the setting "checkpoint" it ends with a checkpoint of its last round.                         */
+ * the setting "checkpoint" it ends with a checkpoint of its last round. NULL is fine.           */
 void tsgd_run_stop(struct tsgd_run *run);
 
 /* Rounds planned so far: how far the training has come; from any thread. */
@@ -410,8 +423,22 @@ uint64_t tsgd_run_progress(const struct tsgd_run *run);
  * or NaN without memory for it. Only before tsgd_run_train: NaN during and after it.            */
 double tsgd_run_step_seconds(struct tsgd_run *run);
 
-/* What create has found out. */
+/* What create has found out. From any thread. */
 const struct tsgd_info *tsgd_run_info(const struct tsgd_run *run);
+
+/* A tensor of the parameters: the floats from `offset` on of every row, a token's or the mean, in
+ * row-major order. Names and shapes are those that tsgd_run_save writes.                        */
+struct tsgd_tensor_info {
+    const char *name;                   /* "conv1.weight"; belongs to the run, or the search */
+    uint64_t offset, count;             /* floats within a row */
+    uint32_t rank;
+    uint32_t shape[4];                  /* [rank], the rest is 0; their product is count */
+};
+
+/* Tensor i, 0 to info->tensors - 1, in the order of a row: they fill it without a gap. From any
+ * thread. TSGD_EINVAL: there is no such tensor.                                                 */
+enum tsgd_status tsgd_run_tensor(const struct tsgd_run *run, uint64_t i,
+                                 struct tsgd_tensor_info *out, struct tsgd_error *err);
 
 /* Where a worker runs, and the tokens whose rows it keeps near. */
 struct tsgd_placement {
@@ -456,7 +483,7 @@ enum tsgd_status tsgd_run_save(const struct tsgd_run *run, const char *path,
 enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *run, struct tsgd_traced *out,
                                      struct tsgd_error *err);
 
-/* NULL is fine. */
+/* NULL is fine. Not while it is being trained: then it does nothing. */
 void tsgd_run_free(struct tsgd_run *run);
 
 /* ---- the search for k (the paper's Algorithm 2): within 2 T rounds ----
@@ -491,6 +518,7 @@ struct tsgd_tuning {
     bool interrupted;
 };
 
+/* Threads: as for a run. */
 struct tsgd_tune;
 
 /* As tsgd_eval_fn; of candidate `c`. In round order for each candidate, one call at a time; which
@@ -508,13 +536,16 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
 enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void *user,
                                struct tsgd_tuning *out, struct tsgd_error *err);
 
-/* All candidates, in order of k, then of the step sizes as given, and their number. They belong to
- * the search.                                                                                   */
+/* All candidates, in order of k, then of the step sizes as given, and their number (n may be NULL).
+ * They belong to the search, and change while it runs: during that, on_eval alone may look, at the
+ * one that it is told of.                                                                       */
 const struct tsgd_candidate *tsgd_tune_candidates(const struct tsgd_tune *t, size_t *n);
 
-/* As for a run: of its largest pass; ends the search early; who is told when it stands still;
- * rounds of all passes so far.                                                                  */
+/* As for a run: of its largest pass; its tensors; ends the search early; who is told when it stands
+ * still; rounds of all passes so far.                                                           */
 const struct tsgd_info *tsgd_tune_info(const struct tsgd_tune *t);
+enum tsgd_status tsgd_tune_tensor(const struct tsgd_tune *t, uint64_t i,
+                                  struct tsgd_tensor_info *out, struct tsgd_error *err);
 void tsgd_tune_stop(struct tsgd_tune *t);
 void tsgd_tune_on_stall(struct tsgd_tune *t, tsgd_stall_fn *on_stall, void *user);
 uint64_t tsgd_tune_progress(const struct tsgd_tune *t);
@@ -522,6 +553,10 @@ uint64_t tsgd_tune_progress(const struct tsgd_tune *t);
 /* As for a run. */
 void tsgd_tune_on_checkpoint(struct tsgd_tune *t, tsgd_checkpoint_fn *tell, void *user);
 void tsgd_tune_checkpoint(struct tsgd_tune *t);
+
+/* After the search: the winner's parameters; info->parameters floats, which belong to the search.
+ * NULL: none was chosen, or nothing has run.                                                    */
+const float *tsgd_tune_mean(const struct tsgd_tune *t);
 
 /* Writes the winner's parameters, as tsgd_run_save does. TSGD_EINVAL: none was chosen, or nothing
  * has run. TSGD_EIO.                                                                            */
@@ -532,7 +567,7 @@ enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path,
 enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_traced *out,
                                       struct tsgd_error *err);
 
-/* NULL is fine. */
+/* NULL is fine. Not while it runs: then it does nothing. */
 void tsgd_tune_free(struct tsgd_tune *t);
 
 /* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote, or of the

@@ -15,3 +15,9 @@ enum tsgd_status tsgd_fail(struct tsgd_error *err, enum tsgd_status status, cons
     }
     return status;
 }
+
+enum tsgd_status tsgd_given(const void *argument, const char *name, const char *call,
+                            struct tsgd_error *err)
+{
+    return argument ? TSGD_OK : tsgd_fail(err, TSGD_EINVAL, "%s: %s is NULL", call, name);
+}

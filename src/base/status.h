@@ -14,6 +14,11 @@ enum tsgd_status tsgd_fail(struct tsgd_error *err, enum tsgd_status status, cons
 #define tsgd_fail(err, status, ...) (tsgd_fail((err), (status), __VA_ARGS__), (status))
 #endif
 
+/* What a public call wants of its caller: that an argument, `name` in telesgd.h, is not NULL.
+ * TSGD_EINVAL, with the names of both.                                                          */
+enum tsgd_status tsgd_given(const void *argument, const char *name, const char *call,
+                            struct tsgd_error *err);
+
 /* Goes to the label `done`, which releases what was taken, if the call fails; its status is then in
  * the local `st`.                                                                               */
 #define TRY(call)            \

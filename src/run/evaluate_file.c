@@ -42,6 +42,9 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings
     struct tsgd_spec spec;
     float *x = NULL;
     void *scratch = NULL;
+    TRY(tsgd_given(path, "path", __func__, err));
+    TRY(tsgd_given(settings, "settings", __func__, err));
+    TRY(tsgd_given(out, "out", __func__, err));
     TRY(tsgd_backend_init(&on, NULL, err));
     TRY(tsgd_safetensors_identify(path, &saved, err));
     if (!saved.model[0])

@@ -47,6 +47,11 @@ bool tsgd_life_is_new(const struct tsgd_life *life)
     return atomic_load(&life->stage) == CREATED;
 }
 
+bool tsgd_life_is_training(const struct tsgd_life *life)
+{
+    return atomic_load(&life->stage) == TRAINING && getpid() == life->process;
+}
+
 bool tsgd_life_has_result(const struct tsgd_life *life)
 {
     return atomic_load(&life->stage) == TRAINED;

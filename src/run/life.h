@@ -30,6 +30,9 @@ enum tsgd_status tsgd_life_ended(const struct tsgd_life *life, bool wants_result
 /* Whether the training has not begun. */
 bool tsgd_life_is_new(const struct tsgd_life *life);
 
+/* Whether it is under way, in this process. */
+bool tsgd_life_is_training(const struct tsgd_life *life);
+
 /* Whether it has ended with a result. */
 bool tsgd_life_has_result(const struct tsgd_life *life);
 

@@ -128,13 +128,17 @@ uint64_t tsgd_expected_rounds(const struct tsgd_info *info)
 enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
                                  struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_run_plan(out, settings, NULL, NULL, err);
-    if (st == TSGD_OK)
-        st = tsgd_run_start(*out, err);
-    if (st != TSGD_OK) {
-        tsgd_run_free(*out);
-        *out = NULL;
-    }
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_run *r = NULL;
+    TRY(tsgd_given(out, "out", __func__, err));
+    *out = NULL;
+    TRY(tsgd_given(settings, "settings", __func__, err));
+    TRY(tsgd_run_plan(&r, settings, NULL, NULL, err));
+    TRY(tsgd_run_start(r, err));
+    *out = r;
+    r = NULL;
+done:
+    tsgd_run_free(r);
     return st;
 }
 
@@ -165,7 +169,9 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
 {
     struct tsgd_outcome o;
     struct tsgd_error last;
-    enum tsgd_status st = tsgd_life_begin(&r->life, "tsgd_run_train", err);
+    enum tsgd_status st = tsgd_given(r, "run", __func__, err);
+    if (st == TSGD_OK)
+        st = tsgd_life_begin(&r->life, __func__, err);
     if (st != TSGD_OK)
         return st;
     r->on_eval = on_eval;
@@ -197,24 +203,36 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
 
 void tsgd_run_on_checkpoint(struct tsgd_run *r, tsgd_checkpoint_fn *tell, void *user)
 {
+    if (!r || !tsgd_life_is_new(&r->life))
+        return;
     r->keeper.tell = tell;
     r->keeper.user = user;
 }
 
 void tsgd_run_checkpoint(struct tsgd_run *r)
 {
-    atomic_store_explicit(&r->keeper.ask, true, memory_order_relaxed);
+    if (r)
+        atomic_store_explicit(&r->keeper.ask, true, memory_order_relaxed);
 }
 
 void tsgd_run_on_stall(struct tsgd_run *r, tsgd_stall_fn *on_stall, void *user)
 {
+    if (!r || !tsgd_life_is_new(&r->life))
+        return;
     r->on_stall = on_stall;
     r->stall_user = user;
 }
 
-void tsgd_run_stop(struct tsgd_run *r) { tsgd_engine_stop(r->job.engine); }
+void tsgd_run_stop(struct tsgd_run *r)
+{
+    if (r)
+        tsgd_engine_stop(r->job.engine);
+}
 
-uint64_t tsgd_run_progress(const struct tsgd_run *r) { return tsgd_engine_progress(r->job.engine); }
+uint64_t tsgd_run_progress(const struct tsgd_run *r)
+{
+    return r ? tsgd_engine_progress(r->job.engine) : 0;
+}
 
 static enum tsgd_status check_worker(const struct tsgd_run *r, uint64_t worker, const char *call,
                                      struct tsgd_error *err)
@@ -228,11 +246,13 @@ static enum tsgd_status check_worker(const struct tsgd_run *r, uint64_t worker, 
 enum tsgd_status tsgd_run_place(const struct tsgd_run *r, uint64_t worker,
                                 struct tsgd_placement *out, struct tsgd_error *err)
 {
-    enum tsgd_status st = check_worker(r, worker, "tsgd_run_place", err);
-    if (st != TSGD_OK)
-        return st;
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_given(r, "run", __func__, err));
+    TRY(tsgd_given(out, "out", __func__, err));
+    TRY(check_worker(r, worker, __func__, err));
     tsgd_engine_place(r->job.engine, (uint32_t)worker, out);
-    return TSGD_OK;
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_run_worker_shares(const struct tsgd_run *r, uint64_t worker,
@@ -240,8 +260,10 @@ enum tsgd_status tsgd_run_worker_shares(const struct tsgd_run *r, uint64_t worke
 {
     enum tsgd_status st = TSGD_OK;
     double share[5];
-    TRY(tsgd_life_ended(&r->life, false, "tsgd_run_worker_shares", err));
-    TRY(check_worker(r, worker, "tsgd_run_worker_shares", err));
+    TRY(tsgd_given(r, "run", __func__, err));
+    TRY(tsgd_given(out, "out", __func__, err));
+    TRY(tsgd_life_ended(&r->life, false, __func__, err));
+    TRY(check_worker(r, worker, __func__, err));
     tsgd_engine_shares(r->job.engine, (uint32_t)worker, share);
     *out = (struct tsgd_worker_shares){.step = share[0], .mix = share[1], .eval = share[2],
                                 .wait = share[3], .other = share[4]};
@@ -249,42 +271,61 @@ done:
     return st;
 }
 
-const struct tsgd_info *tsgd_run_info(const struct tsgd_run *r) { return &r->info; }
+const struct tsgd_info *tsgd_run_info(const struct tsgd_run *r) { return r ? &r->info : NULL; }
+
+enum tsgd_status tsgd_run_tensor(const struct tsgd_run *r, uint64_t i, struct tsgd_tensor_info *out,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_given(r, "run", __func__, err));
+    TRY(tsgd_given(out, "out", __func__, err));
+    TRY(tsgd_setup_tensor(&r->setup, i, __func__, out, err));
+done:
+    return st;
+}
 
 const float *tsgd_run_token(const struct tsgd_run *r, uint64_t a)
 {
-    if (a >= r->info.tokens || !tsgd_life_has_result(&r->life))
+    if (!r || a >= r->info.tokens || !tsgd_life_has_result(&r->life))
         return NULL;
     return tsgd_engine_row(r->job.engine, (uint32_t)a, 0);
 }
 
 const float *tsgd_run_mean(const struct tsgd_run *r)
 {
-    return tsgd_life_has_result(&r->life) ? tsgd_engine_mean(r->job.engine, 0) : NULL;
+    return r && tsgd_life_has_result(&r->life) ? tsgd_engine_mean(r->job.engine, 0) : NULL;
 }
 
 enum tsgd_status tsgd_run_save(const struct tsgd_run *r, const char *path, struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_life_ended(&r->life, true, "tsgd_run_save", err);
-    return st != TSGD_OK ? st :
-           tsgd_setup_save(&r->setup, tsgd_engine_mean(r->job.engine, 0), path, err);
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_given(r, "run", __func__, err));
+    TRY(tsgd_given(path, "path", __func__, err));
+    TRY(tsgd_life_ended(&r->life, true, __func__, err));
+    TRY(tsgd_setup_save(&r->setup, tsgd_engine_mean(r->job.engine, 0), path, err));
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *r, struct tsgd_traced *out,
                                      struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_life_ended(&r->life, false, "tsgd_run_save_trace", err);
-    return st != TSGD_OK ? st : tsgd_setup_save_trace(&r->setup, out, err);
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_given(r, "run", __func__, err));
+    TRY(tsgd_life_ended(&r->life, false, __func__, err));
+    TRY(tsgd_setup_save_trace(&r->setup, out, err));
+done:
+    return st;
 }
 
 double tsgd_run_step_seconds(struct tsgd_run *r)
 {
-    const struct tsgd_problem *p = r->setup.task->problem;
+    const struct tsgd_problem *p = r ? r->setup.task->problem : NULL;
     float *grad = NULL;
     void *scratch = NULL;
     uint64_t steps = 0, start = 0, now = 0;
     uint32_t node = 0;
-    if (!tsgd_life_is_new(&r->life))
+    if (!r || !tsgd_life_is_new(&r->life))
         return NAN;
     while (p->ops->batch_count(p, node, 0) == 0)
         if (++node == p->nodes)
@@ -303,7 +344,7 @@ double tsgd_run_step_seconds(struct tsgd_run *r)
 
 void tsgd_run_free(struct tsgd_run *r)
 {
-    if (!r)
+    if (!r || tsgd_life_is_training(&r->life))
         return;
     tsgd_job_release(&r->job);
     tsgd_resume_close(&r->resume);

@@ -351,6 +351,7 @@ enum tsgd_status tsgd_settings_create(struct tsgd_settings **out, struct tsgd_er
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_settings *s = NULL;
+    TRY(tsgd_given(out, "out", __func__, err));
     *out = NULL;
     TRY(TSGD_NEW(&s, 1, "settings", err));
     for (size_t i = 0; i < TSGD_SETTINGS; i++)
@@ -368,7 +369,9 @@ enum tsgd_status tsgd_settings_copy(struct tsgd_settings **out, const struct tsg
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_settings *s = NULL;
+    TRY(tsgd_given(out, "out", __func__, err));
     *out = NULL;
+    TRY(tsgd_given(from, "from", __func__, err));
     TRY(TSGD_NEW(&s, 1, "settings", err));
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         TRY(put(s, &tsgd_setting_rows[i], from->text[i], tsgd_setting_rows[i].shown.name, err));
@@ -405,7 +408,10 @@ done:
 enum tsgd_status tsgd_settings_set(struct tsgd_settings *s, const char *name, const char *value,
                                    struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     char where[72];
+    TRY(tsgd_given(s, "s", __func__, err));
+    TRY(tsgd_given(name, "name", __func__, err));
     const struct tsgd_setting_row *row = tsgd_setting_find(name, ~0u);
     const char *near = row ? NULL : tsgd_setting_nearest(name, ~0u);
     if (near)
@@ -417,7 +423,9 @@ enum tsgd_status tsgd_settings_set(struct tsgd_settings *s, const char *name, co
         return tsgd_fail(err, TSGD_EINVAL, "--%s: belongs to %s alone, not to its library; leave "
                          "it out", name, row->shown.owner);
     snprintf(where, sizeof where, "--%s", name);
-    return tsgd_settings_give(s, row, value, where, err);
+    st = tsgd_settings_give(s, row, value, where, err);
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_settings_set_objective(struct tsgd_settings *s,
@@ -439,7 +447,7 @@ done:
 
 const char *tsgd_settings_get(const struct tsgd_settings *s, const char *name)
 {
-    const struct tsgd_setting_row *row = tsgd_setting_find(name, ~0u);
+    const struct tsgd_setting_row *row = s && name ? tsgd_setting_find(name, ~0u) : NULL;
     return row ? s->text[row - tsgd_setting_rows] : NULL;
 }
 

@@ -488,12 +488,34 @@ static void release_mixing(struct tsgd_setup *r)
     }
 }
 
+static uint32_t tensors(const struct tsgd_setup *r)
+{
+    uint32_t n = 0;
+    while (r->kind->tensor(r->task, n))
+        n++;
+    return n;
+}
+
+enum tsgd_status tsgd_setup_tensor(const struct tsgd_setup *r, uint64_t i, const char *call,
+                                   struct tsgd_tensor_info *out, struct tsgd_error *err)
+{
+    const struct tsgd_tensor *t = i < UINT32_MAX ? r->kind->tensor(r->task, (uint32_t)i) : NULL;
+    if (!t)
+        return tsgd_fail(err, TSGD_EINVAL, "%s: found tensor %llu, want 0 to %u", call,
+                         (unsigned long long)i, tensors(r) - 1);
+    *out = (struct tsgd_tensor_info){.name = t->name, .offset = t->offset, .count = t->count,
+                                     .rank = t->rank};
+    memcpy(out->shape, t->extent, t->rank * sizeof *t->extent);
+    return TSGD_OK;
+}
+
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out)
 {
     *out = (struct tsgd_info){.memory_bytes = tsgd_add(engine_bytes, mixing_bytes(r))};
     out->resolved = r->s;
     out->parameters = r->task->problem->dim;
+    out->tensors = tensors(r);
     out->tokens = tokens;
     out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s->threads);
     out->init_hash = tsgd_setup_init_hash(r);

@@ -61,6 +61,11 @@ enum tsgd_status tsgd_setup_prepare_test(struct tsgd_setup *r, struct tsgd_error
  * what does not apply is NaN.                                                                   */
 void tsgd_setup_test(const struct tsgd_setup *r, const float *x, struct tsgd_eval *out);
 
+/* Tensor i of a row, for `call`, a public one; the name belongs to the setup. TSGD_EINVAL: there is
+ * none.                                                                                         */
+enum tsgd_status tsgd_setup_tensor(const struct tsgd_setup *r, uint64_t i, const char *call,
+                                   struct tsgd_tensor_info *out, struct tsgd_error *err);
+
 /* Fills in what callers are told. engine_bytes: what tsgd_engine_bytes says. */
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out);

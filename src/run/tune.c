@@ -277,7 +277,9 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
     enum tsgd_status st = TSGD_OK;
     struct tsgd_tune *t = NULL;
     struct tsgd_settings *whole = NULL;
+    TRY(tsgd_given(out, "out", __func__, err));
     *out = NULL;
+    TRY(tsgd_given(settings, "settings", __func__, err));
     TRY(TSGD_NEW(&t, 1, "search", err));
     tsgd_life_create(&t->life);
     pthread_mutex_init(&t->telling, NULL);
@@ -397,7 +399,9 @@ enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void 
                                struct tsgd_tuning *out, struct tsgd_error *err)
 {
     struct tsgd_tuning ignored;
-    enum tsgd_status st = tsgd_life_begin(&t->life, "tsgd_tune_run", err);
+    enum tsgd_status st = tsgd_given(t, "t", __func__, err);
+    if (st == TSGD_OK)
+        st = tsgd_life_begin(&t->life, __func__, err);
     if (st != TSGD_OK)
         return st;
     t->on_eval = on_eval;
@@ -409,55 +413,87 @@ enum tsgd_status tsgd_tune_run(struct tsgd_tune *t, tsgd_tune_fn *on_eval, void 
 
 const struct tsgd_candidate *tsgd_tune_candidates(const struct tsgd_tune *t, size_t *n)
 {
-    *n = t->candidates;
-    return t->candidate;
+    if (n)
+        *n = t ? t->candidates : 0;
+    return t ? t->candidate : NULL;
 }
 
-const struct tsgd_info *tsgd_tune_info(const struct tsgd_tune *t) { return &t->info; }
+const struct tsgd_info *tsgd_tune_info(const struct tsgd_tune *t) { return t ? &t->info : NULL; }
+
+enum tsgd_status tsgd_tune_tensor(const struct tsgd_tune *t, uint64_t i,
+                                  struct tsgd_tensor_info *out, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_given(t, "t", __func__, err));
+    TRY(tsgd_given(out, "out", __func__, err));
+    TRY(tsgd_setup_tensor(&t->setup, i, __func__, out, err));
+done:
+    return st;
+}
+
+const float *tsgd_tune_mean(const struct tsgd_tune *t)
+{
+    return t && tsgd_life_has_result(&t->life) ? t->best : NULL;
+}
 
 void tsgd_tune_on_stall(struct tsgd_tune *t, tsgd_stall_fn *on_stall, void *user)
 {
+    if (!t || !tsgd_life_is_new(&t->life))
+        return;
     t->on_stall = on_stall;
     t->stall_user = user;
 }
 
 void tsgd_tune_on_checkpoint(struct tsgd_tune *t, tsgd_checkpoint_fn *tell, void *user)
 {
+    if (!t || !tsgd_life_is_new(&t->life))
+        return;
     t->keeper.tell = tell;
     t->keeper.user = user;
 }
 
 void tsgd_tune_checkpoint(struct tsgd_tune *t)
 {
-    atomic_store_explicit(&t->keeper.ask, true, memory_order_relaxed);
+    if (t)
+        atomic_store_explicit(&t->keeper.ask, true, memory_order_relaxed);
 }
 
 void tsgd_tune_stop(struct tsgd_tune *t)
 {
-    atomic_store_explicit(&t->stopped, true, memory_order_relaxed);
+    if (t)
+        atomic_store_explicit(&t->stopped, true, memory_order_relaxed);
 }
 
 uint64_t tsgd_tune_progress(const struct tsgd_tune *t)
 {
-    return atomic_load_explicit(&t->rounds, memory_order_relaxed);
+    return t ? atomic_load_explicit(&t->rounds, memory_order_relaxed) : 0;
 }
 
 enum tsgd_status tsgd_tune_save(const struct tsgd_tune *t, const char *path, struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_life_ended(&t->life, true, "tsgd_tune_save", err);
-    return st != TSGD_OK ? st : tsgd_setup_save(&t->setup, t->best, path, err);
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_given(t, "t", __func__, err));
+    TRY(tsgd_given(path, "path", __func__, err));
+    TRY(tsgd_life_ended(&t->life, true, __func__, err));
+    TRY(tsgd_setup_save(&t->setup, t->best, path, err));
+done:
+    return st;
 }
 
 enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_traced *out,
                                       struct tsgd_error *err)
 {
-    enum tsgd_status st = tsgd_life_ended(&t->life, false, "tsgd_tune_save_trace", err);
-    return st != TSGD_OK ? st : tsgd_setup_save_trace(&t->setup, out, err);
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_given(t, "t", __func__, err));
+    TRY(tsgd_life_ended(&t->life, false, __func__, err));
+    TRY(tsgd_setup_save_trace(&t->setup, out, err));
+done:
+    return st;
 }
 
 void tsgd_tune_free(struct tsgd_tune *t)
 {
-    if (!t)
+    if (!t || tsgd_life_is_training(&t->life))
         return;
     for (size_t i = 0; i < t->passes; i++) {
         tsgd_job_release(&t->pass[i].job);
