@@ -19,6 +19,8 @@
 #   make lint       columns of C, and who includes whom
 #   make hardened   the built program has its guards of memory
 #   make library    the shared library shows what its header declares, and is a guest: .ci/library
+#   make abi        telesgd.h has the functions and types that .ci/telesgd.abi says; make abi-update
+#                   writes that anew
 #   make analyze    clang-tidy and cppcheck; ends with no finding
 #   make coverage   which lines and branches of src the tests reach: build/coverage/coverage.html
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
@@ -155,7 +157,7 @@ NEED_CLANG := $(NEED_TEST) clang
 NEED_PAGE := $(NEED_BUILD) chromium nodejs
 NEED_MODEL := gcc libc6-dev spin
 NEED_ANALYZE := $(NEED_BUILD) clang-tidy cppcheck
-NEED_LIBRARY := $(NEED_BUILD) g++ clang pkgconf
+NEED_LIBRARY := $(NEED_BUILD) g++ clang pkgconf abigail-tools
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -277,6 +279,11 @@ hardened: $(B)/telesgd $(B)/libtelesgd.a ; CC='$(CC)' .ci/hardened $^
 # The shared library: what it shows, what it calls, what it keeps; and the header by itself.
 library: ; @$(MAKE) --no-print-directory install prefix=$(CURDIR)/build/library >/dev/null && CC='$(CC)' .ci/library build/library
 
+# Its functions and types, beside those that were agreed to.
+abi: ; @CC='$(CC)' .ci/abi compare
+abi-update: ; @CC='$(CC)' .ci/abi update
+.PHONY: library abi abi-update
+
 # ---- the demonstration: equal gradient evaluations for both methods ----
 R := build/run
 COMMON := --data fashion-mnist --model lenet --nodes 100 --partition dirichlet-even:0.1 --topology ring --lr 0.05 --momentum 0.9
@@ -338,4 +345,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a $(B)/libtelesgd.so.$(SO)
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-library deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint hardened library mutants demo picture curves paper paper-page install clean
+.PHONY: FORCE deps-library deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean
