@@ -289,7 +289,13 @@ struct tsgd_eval {
     double consensus;           /* 1/k * sum of ||x_a - xbar||^2 */
     double grad_norm2;          /* ||grad f(xbar)||^2, f the mean over the nodes; of a quadratic */
     double grad_norm2_tokens;   /* the mean over the tokens of ||grad f(x_a)||^2 */
-    double distance2;           /* ||xbar - x*||^2, x* the optimum of f */
+    double objective;           /* f(xbar), with "optimum": the training loss of all nodes and the
+                                 * weight decay's term, in double precision */
+    double suboptimality;       /* f(xbar) - f*; rounding may leave it slightly below 0 */
+    double suboptimality_mean;  /* mean and worst over the tokens, with eval "tokens" */
+    double suboptimality_worst;
+    double distance2;           /* ||xbar - x*||^2, x* the optimum of f; with "optimum", and of a
+                                 * quadratic */
     double lr;                  /* step size of the last completed round */
     uint64_t state_hash;        /* XXH3-64 over the tokens' own XXH3-64 hashes, in token order */
     /* The metrics of an objective, in its order: of xbar, and with eval "tokens" the mean and the
@@ -328,6 +334,14 @@ struct tsgd_summary {
     uint32_t diverged_token;    /* UINT32_MAX: the evaluation of that round */
 };
 
+/* The minimum of f that "optimum" asks for. */
+struct tsgd_minimum {
+    double value;               /* f*; NaN: it was not asked for, or the run is only planned */
+    double gap;                 /* f* is at most so far above the true minimum: proven */
+    uint64_t steps, products;   /* of Newton's method; with the Hessian, in all of them */
+    double seconds;             /* that create took to find it */
+};
+
 /* What a run is made of, for logs and reports. Valid as long as the run. */
 struct tsgd_info {
     const struct tsgd_settings *resolved;   /* every default filled in; they belong to the run */
@@ -347,6 +361,7 @@ struct tsgd_info {
     uint64_t resumed_pass;          /* of a search: the pass that it is of; of a run 1 */
     const char *cpu;                /* the processor's name */
     const char *kernels;            /* BLIS's kernel set */
+    struct tsgd_minimum minimum;
 };
 
 struct tsgd_run;

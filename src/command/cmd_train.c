@@ -137,6 +137,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     if (tsgd_session_tells(&t.session)) {
         tsgd_report_defaults(stderr, asked, info);
         tell_idle_threads(info);
+        tsgd_report_minimum(stderr, "telesgd: ", info);
     }
     if (asked->show_placement)
         tsgd_report_placement(stderr, "", t.run);

@@ -186,8 +186,10 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     TRY(tsgd_tune_create(&w.tune, cli->settings, &err));
     w.candidate = tsgd_tune_candidates(w.tune, &w.candidates);
     TRY(TSGD_NEW(&w.curve, w.candidates, "curves", &err));
-    if (tsgd_session_tells(&w.session))
+    if (tsgd_session_tells(&w.session)) {
         tsgd_report_defaults(stderr, cli->settings, tsgd_tune_info(w.tune));
+        tsgd_report_minimum(stderr, "telesgd: ", tsgd_tune_info(w.tune));
+    }
     code = tsgd_session_run(&w.session, &(struct tsgd_trainee){
         .what = &w, .info = tsgd_tune_info(w.tune), .stop = stop,
         .ask_checkpoint = ask_checkpoint, .train = train, .log = log_end,

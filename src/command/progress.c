@@ -43,6 +43,8 @@ static void describe_eval(char line[LINE], const struct tsgd_progress *p, const 
             100 * e->validation_accuracy, e->validation_loss);
     if (e->grad_norm2 == e->grad_norm2)
         add(line, "  grad_norm2 %.4g (tokens %.4g)", e->grad_norm2, e->grad_norm2_tokens);
+    if (e->suboptimality == e->suboptimality)
+        add(line, "  f - f* %.4g", e->suboptimality);
     if (e->train_loss == e->train_loss)
         add(line, "  train loss %.4f", e->train_loss);
     add(line, "  %s", tsgd_human_time(e->wall_seconds, time));
@@ -91,6 +93,8 @@ static void describe_state(char line[LINE], const struct tsgd_progress *p, int w
             100 * p->last.validation_accuracy);
     if (p->has_last && p->last.grad_norm2 == p->last.grad_norm2)
         add(line, "  grad_norm2 %.4g", p->last.grad_norm2);
+    if (p->has_last && p->last.suboptimality == p->last.suboptimality)
+        add(line, "  f - f* %.4g", p->last.suboptimality);
 }
 
 static void draw(const struct tsgd_progress *p)

@@ -71,6 +71,16 @@ void tsgd_report_plan(FILE *out, struct tsgd_run *run)
                 threads_word(info));
 }
 
+void tsgd_report_minimum(FILE *out, const char *start, const struct tsgd_info *info)
+{
+    const struct tsgd_minimum *m = &info->minimum;
+    char time[TSGD_HUMAN];
+    if (m->value == m->value)
+        fprintf(out, "%sf* %.9g (within %.1g), by %" PRIu64 " Newton steps with %" PRIu64
+                     " Hessian products in %s\n", start, m->value, m->gap, m->steps, m->products,
+                tsgd_human_time(m->seconds, time));
+}
+
 /* The system's numbers, or that it chooses. */
 static void print_place(FILE *out, const char *start, uint64_t worker,
                         const struct tsgd_placement *p)
@@ -151,9 +161,18 @@ static void print_quality(FILE *out, const struct tsgd_summary *s)
     if (s->test_loss == s->test_loss)
         fprintf(out, "test loss       %.6g\n", s->test_loss);
     if (e->grad_norm2 == e->grad_norm2)
-        fprintf(out, "grad_norm2      %.4g of the mean, %.4g on average over the tokens\n"
-                     "distance2       %.4g (squared distance of the mean from the optimum)\n",
-                e->grad_norm2, e->grad_norm2_tokens, e->distance2);
+        fprintf(out, "grad_norm2      %.4g of the mean, %.4g on average over the tokens\n",
+                e->grad_norm2, e->grad_norm2_tokens);
+    if (e->suboptimality == e->suboptimality)
+        fprintf(out, "f - f*          %.4g of the mean", e->suboptimality);
+    if (e->suboptimality_mean == e->suboptimality_mean)
+        fprintf(out, ", %.4g on average over the tokens, %.4g the worst", e->suboptimality_mean,
+                e->suboptimality_worst);
+    if (e->suboptimality == e->suboptimality)
+        fputc('\n', out);
+    if (e->distance2 == e->distance2)
+        fprintf(out, "distance2       %.4g (squared distance of the mean from the optimum)\n",
+                e->distance2);
     if (e->consensus == e->consensus)
         fprintf(out, "consensus       %.4g (mean squared distance of the tokens from their mean)\n",
                 e->consensus);
@@ -189,6 +208,7 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
                 tsgd_human_count(e->round, a), tsgd_human_count(e->gradients, b),
                 tsgd_human_count(e->samples, c));
         print_quality(out, s);
+        tsgd_report_minimum(out, "optimum         ", info);
         fprintf(out, "network         %s gossiped, %s teleported\n",
                 tsgd_human_bytes((double)e->bytes_gossip, a),
                 tsgd_human_bytes((double)e->bytes_teleport, b));

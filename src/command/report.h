@@ -14,6 +14,9 @@ void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
 /* Size, memory and expected time, as comments of a settings file. */
 void tsgd_report_plan(FILE *out, struct tsgd_run *run);
 
+/* The minimum of f, where --optimum asked for it, in a line that begins with `start`. */
+void tsgd_report_minimum(FILE *out, const char *start, const struct tsgd_info *info);
+
 /* A line for each worker: its CPU, what that shares, its home tokens. `start` begins each line. */
 void tsgd_report_placement(FILE *out, const char *start, const struct tsgd_run *run);
 

@@ -28,6 +28,7 @@ static const struct {
     {"validation loss", "validation_loss", MEASURED},
     {"grad_norm2", "grad_norm2", QUADRATIC},
     {"of tokens", "grad_norm2_tokens", QUADRATIC},
+    {"suboptimality", "suboptimality", MEASURED},
     {"consensus", "consensus", EVERY},
     {"gossiped", "bytes_gossip", EVERY},
     {"teleported", "bytes_teleport", EVERY},

@@ -44,7 +44,7 @@ struct tsgd_measure tsgd_measure_of(size_t metric)
     const char *name = tsgd_metrics[metric].name;
     bool norm = begins_with(name, "grad_norm2") || begins_with(name, "distance2");
     struct tsgd_measure m = {.metric = metric, .name = name, .unit = TSGD_REAL,
-                             .logarithmic = norm};
+                             .logarithmic = norm || begins_with(name, "suboptimality")};
     if (strstr(name, "accuracy"))
         m.unit = TSGD_PERCENT;
     else if (begins_with(name, "bytes"))

@@ -251,6 +251,8 @@ static struct tsgd_eval report(const struct evaluation *e, uint32_t q, uint64_t 
         .validation_r2_mean = NAN, .validation_r2_worst = NAN,
         .consensus = r->square,
         .grad_norm2 = NAN, .grad_norm2_tokens = NAN, .distance2 = NAN,
+        .objective = NAN, .suboptimality = NAN,
+        .suboptimality_mean = NAN, .suboptimality_worst = NAN,
         .lr = (double)r->due.eta,
         .state_hash = p->state_hash[i & 1],
     };

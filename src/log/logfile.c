@@ -314,6 +314,13 @@ json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings
         set(&line, "class_names", class_names(info));
     set_count(&line, "step_flops", info->step_flops);
     set_count(&line, "memory_bytes", info->memory_bytes);
+    set_real(&line, "optimum_value", info->minimum.value);
+    if (info->minimum.value == info->minimum.value) {
+        set_real(&line, "optimum_gap", info->minimum.gap);
+        set_count(&line, "optimum_steps", info->minimum.steps);
+        set_count(&line, "optimum_products", info->minimum.products);
+        set_real(&line, "optimum_seconds", info->minimum.seconds);
+    }
     set_count(&line, "threads", info->threads);      /* in its old place: those that will run */
     return line;
 }

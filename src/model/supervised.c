@@ -147,12 +147,46 @@ static uint32_t eval_count(const struct tsgd_supervised *p)
 }
 
 /* What an evaluation adds up. */
-enum { LOSS, CORRECT };
+enum { LOSS, CORRECT, ABOVE, DISTANCE2 };
+
+static uint32_t eval_blocks(const struct tsgd_supervised *p)
+{
+    return (uint32_t)(((uint64_t)eval_count(p) + TSGD_EVAL_BLOCK - 1) / TSGD_EVAL_BLOCK);
+}
+
+/* f(x) - f* is summed block by block, and ||x||^2 - ||x*||^2 coordinate by coordinate, so that it
+ * has the precision of numbers of its own size. Near x* that goes far below what single precision
+ * can tell apart: when x* itself is rounded to it, f rises by about
+ *     2^-49 ||x*||^2 / 3 * (curvature of f)
+ * and no row of floats comes much closer.                                                       */
+static void compare(const struct tsgd_supervised *p, uint32_t block, const float *x, void *scratch,
+                    struct tsgd_measure *out)
+{
+    const double *best = p->optimum->x;
+    double *at = scratch, norms = 0;
+    for (size_t j = 0; j < p->problem.dim; j++)
+        at[j] = (double)x[j];
+    *out = (struct tsgd_measure){.samples = 0};
+    double loss = tsgd_risk_loss(p->risk, block, at, at + tsgd_round_up(p->problem.dim, 16));
+    out->sum[ABOVE] = loss - p->optimum->loss[block];
+    if (block > 0)
+        return;
+    for (size_t j = 0; j < p->problem.dim; j++) {
+        double way = at[j] - best[j];
+        norms += way * (at[j] + best[j]);
+        out->sum[DISTANCE2] += way * way;
+    }
+    out->sum[ABOVE] += p->risk->decay / 2 * norms;
+}
 
 static void evaluate(const struct tsgd_problem *problem, uint32_t block, const float *x,
                      void *scratch, struct tsgd_measure *out)
 {
     const struct tsgd_supervised *p = (const struct tsgd_supervised *)problem;
+    if (block >= eval_blocks(p)) {
+        compare(p, block - eval_blocks(p), x, scratch, out);
+        return;
+    }
     struct areas a = cut(p, scratch);
     const struct tsgd_samples *from = p->held ? &p->data->train : &p->data->test;
     uint32_t first = block * TSGD_EVAL_BLOCK, left = eval_count(p) - first;
@@ -173,16 +207,20 @@ static void evaluate(const struct tsgd_problem *problem, uint32_t block, const f
     {#name, offsetof(struct tsgd_eval, name), offsetof(struct tsgd_eval, name##_mean), \
      offsetof(struct tsgd_eval, name##_worst), more_is_better}
 
-enum { METRICS = 2 };
+/* Of the tokens themselves, f is told as suboptimality alone. */
+#define OF_OPTIMUM                                                     \
+    {"objective", offsetof(struct tsgd_eval, objective), 0, 0, false}, \
+    METRIC(suboptimality, false),                                      \
+    {"distance2", offsetof(struct tsgd_eval, distance2), 0, 0, false}
+enum { METRICS = 5, WITHOUT_OPTIMUM = 2 };
 
 /* Of test samples and of held-out ones, with targets and with labels. */
 static const struct tsgd_problem_metric metrics[2][2][METRICS] = {
-    {{METRIC(test_loss, false), METRIC(test_r2, true)},
-     {METRIC(test_loss, false), METRIC(test_accuracy, true)}},
-    {{METRIC(validation_loss, false), METRIC(validation_r2, true)},
-     {METRIC(validation_loss, false), METRIC(validation_accuracy, true)}},
+    {{METRIC(test_loss, false), METRIC(test_r2, true), OF_OPTIMUM},
+     {METRIC(test_loss, false), METRIC(test_accuracy, true), OF_OPTIMUM}},
+    {{METRIC(validation_loss, false), METRIC(validation_r2, true), OF_OPTIMUM},
+     {METRIC(validation_loss, false), METRIC(validation_accuracy, true), OF_OPTIMUM}},
 };
-
 static void report(const struct tsgd_problem *problem, const struct tsgd_measure *sum,
                    double consensus, double *value)
 {
@@ -193,6 +231,11 @@ static void report(const struct tsgd_problem *problem, const struct tsgd_measure
         value[1] = sum->sum[CORRECT] / (double)sum->samples;
     else
         value[1] = p->variance > 0 ? 1 - value[0] / p->variance : 0;
+    if (!p->optimum)
+        return;
+    value[2] = p->optimum->value + sum->sum[ABOVE];
+    value[3] = sum->sum[ABOVE];
+    value[4] = sum->sum[DISTANCE2];
 }
 
 /* The mean over the outputs of the variance of their targets: the loss of guessing the means. */
@@ -244,10 +287,22 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
         .dim = net->dim,
         .nodes = split->nodes,
         .parts = 1,
-        .eval_blocks = (uint32_t)(((uint64_t)eval_count(out) + TSGD_EVAL_BLOCK - 1) /
-                                  TSGD_EVAL_BLOCK),
+        .eval_blocks = eval_blocks(out),
         .scratch_bytes = tsgd_add(bytes, largest_batch(out) * each),
         .metric = metrics[held != NULL][data->classes != 0],
-        .n_metrics = METRICS,
+        .n_metrics = WITHOUT_OPTIMUM,
     };
+}
+
+void tsgd_supervised_set_optimum(struct tsgd_supervised *p, const struct tsgd_risk *risk,
+                                 const struct tsgd_optimum *optimum)
+{
+    size_t bytes = tsgd_mul(tsgd_round_up(p->problem.dim, 16), sizeof(double));
+    bytes = tsgd_add(bytes, tsgd_risk_scratch(risk));
+    p->risk = risk;
+    p->optimum = optimum;
+    p->problem.eval_blocks += risk->blocks;
+    p->problem.n_metrics = METRICS;
+    if (p->problem.scratch_bytes < bytes)
+        p->problem.scratch_bytes = bytes;
 }

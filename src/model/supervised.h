@@ -1,7 +1,8 @@
 /* model/supervised.h: the problem of training a network on a split data set.
  * F_i is the mean loss over node i's shard: cross-entropy, or the squared error where the targets
  * are numbers. Evaluation is on the test samples (test_loss, and test_accuracy or test_r2), or on
- * training samples that are held out (validation_..).
+ * training samples that are held out (validation_..); where the minimum of f is asked for, on all
+ * training samples too (objective, suboptimality, distance2).
  * Borrows everything it is given: net, data and split must outlive it.                          */
 #ifndef TSGD_MODEL_SUPERVISED_H
 #define TSGD_MODEL_SUPERVISED_H
@@ -9,6 +10,7 @@
 #include "data/decode.h"
 #include "data/partition.h"
 #include "model/net.h"
+#include "model/optimum.h"
 #include "model/problem.h"
 
 struct tsgd_supervised {
@@ -22,6 +24,8 @@ struct tsgd_supervised {
     uint32_t n_held;
     double variance;            /* of the targets that it is evaluated on; what test_r2 is 1 minus
                                  * the loss over */
+    const struct tsgd_risk *risk;       /* f; NULL: its minimum is not known */
+    const struct tsgd_optimum *optimum;
 };
 
 /* held: may be NULL. Cannot fail; problem.scratch_bytes is SIZE_MAX when a batch is too large to
@@ -32,5 +36,10 @@ struct tsgd_supervised {
 void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *net,
                           const struct tsgd_dataset *data, const struct tsgd_split *split,
                           struct tsgd_batcher batcher, const uint32_t *held, uint32_t n_held);
+
+/* Has evaluations measure f too, and how far it is above `optimum`, which need not be found before
+ * the first of them. After init; borrows both.                                                  */
+void tsgd_supervised_set_optimum(struct tsgd_supervised *p, const struct tsgd_risk *risk,
+                                 const struct tsgd_optimum *optimum);
 
 #endif

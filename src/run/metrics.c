@@ -17,7 +17,9 @@ const struct tsgd_metric tsgd_metrics[] = {
     REAL(validation_loss_mean), REAL(validation_loss_worst),
     REAL(validation_accuracy_mean), REAL(validation_accuracy_worst),
     REAL(validation_r2_mean), REAL(validation_r2_worst),
-    REAL(consensus), REAL(grad_norm2), REAL(grad_norm2_tokens), REAL(distance2), REAL(lr),
+    REAL(consensus), REAL(grad_norm2), REAL(grad_norm2_tokens),
+    REAL(objective), REAL(suboptimality), REAL(suboptimality_mean), REAL(suboptimality_worst),
+    REAL(distance2), REAL(lr),
     {"state_hash", TSGD_METRIC_HASH, offsetof(struct tsgd_eval, state_hash)},
 #undef U64
 #undef REAL

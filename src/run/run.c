@@ -101,6 +101,7 @@ enum tsgd_status tsgd_run_start(struct tsgd_run *r, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_job_start(&r->job, err));
+    r->info.minimum = tsgd_setup_minimum(&r->setup);
     r->samples_before = tsgd_engine_samples(r->job.engine, 0);
     TRY(tsgd_keeper_check(r->setup.s, err));
     TRY(tsgd_setup_write_split(&r->setup, err));

@@ -509,6 +509,11 @@ enum tsgd_status tsgd_setup_tensor(const struct tsgd_setup *r, uint64_t i, const
     return TSGD_OK;
 }
 
+struct tsgd_minimum tsgd_setup_minimum(const struct tsgd_setup *r)
+{
+    return r->task->minimum ? *r->task->minimum : (struct tsgd_minimum){.value = NAN};
+}
+
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out)
 {
@@ -519,6 +524,7 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     out->tokens = tokens;
     out->threads = tsgd_engine_workers(r->task->problem, tokens, r->s->threads);
     out->init_hash = tsgd_setup_init_hash(r);
+    out->minimum = tsgd_setup_minimum(r);
     r->kind->describe(r->task, out);
     if (r->test_scratch)
         out->memory_bytes = tsgd_add(out->memory_bytes, r->task->test->scratch_bytes);

@@ -70,6 +70,10 @@ enum tsgd_status tsgd_setup_tensor(const struct tsgd_setup *r, uint64_t i, const
 void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t engine_bytes,
                          struct tsgd_info *out);
 
+/* The minimum that --optimum asks for, once the first job has started; its value is NaN before, and
+ * without.                                                                                      */
+struct tsgd_minimum tsgd_setup_minimum(const struct tsgd_setup *r);
+
 /* XXH3-64 of the floats that --init gave; 0 without it. */
 uint64_t tsgd_setup_init_hash(const struct tsgd_setup *r);
 

@@ -20,6 +20,7 @@ struct tsgd_task {
     const struct tsgd_problem *problem;
     const struct tsgd_problem *test;    /* the same, evaluated on test samples; NULL: none */
     float *init;                /* x^0 of every token, problem->dim floats */
+    const struct tsgd_minimum *minimum; /* that prepare has found; NULL: none was asked for */
 };
 
 struct tsgd_task_ops {

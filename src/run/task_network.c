@@ -17,13 +17,37 @@ struct training {
     const struct tsgd_tensor **tensor;  /* [tensors] of the net */
     uint32_t tensors;
     struct tsgd_supervised supervised, test;
+    struct tsgd_risk risk;      /* with --optimum, like the next two */
+    struct tsgd_optimum optimum;
+    struct tsgd_minimum minimum;
+    uint64_t threads;
 };
+
+/* What f must be for its minimum to be found: a strongly convex function. */
+static enum tsgd_status check_optimum(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (!s->optimum)
+        return TSGD_OK;
+    if (strcmp(s->model, "logistic"))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--optimum: found --model %.80s, of which no minimum can "
+                      "be proven; want logistic", s->model));
+    if (!((float)s->weight_decay > 0))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--optimum: found --weight-decay %g, want one above 0: "
+                      "without it there is no proof that a minimum is near", s->weight_decay));
+    if (strcmp(s->augment, "none"))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--optimum: cannot go with --augment %s, which changes the "
+                      "samples each time they are drawn; leave one out", s->augment));
+done:
+    return st;
+}
 
 static enum tsgd_status resolve(struct tsgd_settings *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     unsigned long long groups = (s->batch - 1) / TSGD_LANES + 1;
     TRY(tsgd_shelf_resolve(s, err));
+    TRY(check_optimum(s, err));
     if (s->step_parts > groups)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--step-parts: found %llu, want at most %llu: parts are of "
                       "whole groups of %d samples, and --batch is %llu",
@@ -41,6 +65,7 @@ static void release(struct tsgd_task *task)
     free(t->tensor);
     tsgd_net_release(&t->net);
     tsgd_norm_release(&t->data.norm);
+    tsgd_optimum_release(&t->optimum);
     free(t->task.init);
     free(t);
 }
@@ -120,6 +145,12 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     if (!s->step_parts)
         TRY(TSGD_FILL_COUNT(s, step_parts, tsgd_net_parts(&t->net, batcher.size), err));
     t->supervised.problem.parts = (uint32_t)s->step_parts;
+    if (s->optimum) {
+        t->threads = s->threads;
+        tsgd_risk_init(&t->risk, &t->data, &t->shares->split, &t->supervised.decoder,
+                       (double)(float)s->weight_decay);     /* as steps take it */
+        tsgd_supervised_set_optimum(&t->supervised, &t->risk, &t->optimum);
+    }
     t->task.problem = &t->supervised.problem;
     t->task.test = &t->test.problem;
     *out = &t->task;
@@ -127,6 +158,23 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
 done:
     release((struct tsgd_task *)t);
     return st;
+}
+
+static enum tsgd_status prepare(struct tsgd_task *task, struct tsgd_error *err)
+{
+    struct training *t = (struct training *)task;
+    const struct tsgd_optimum *o = &t->optimum;
+    if (!t->supervised.optimum || t->task.minimum)
+        return TSGD_OK;
+    enum tsgd_status st = tsgd_optimum_find(&t->optimum, &t->risk, t->threads, err);
+    if (st != TSGD_OK)
+        return st;
+    t->minimum = (struct tsgd_minimum){
+        .value = o->value, .gap = o->gap, .steps = o->steps, .products = o->products,
+        .seconds = o->seconds,
+    };
+    t->task.minimum = &t->minimum;
+    return TSGD_OK;
 }
 
 static void describe(const struct tsgd_task *task, struct tsgd_info *out)
@@ -144,6 +192,8 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     out->step_flops = t->net.step_flops * t->supervised.batcher.size;
     out->memory_bytes += tsgd_dataset_bytes(d) + tsgd_split_bytes(&t->shares->split) +
                          t->net.dim * sizeof *t->task.init;
+    if (t->supervised.optimum)
+        out->memory_bytes += (t->risk.dim + t->risk.blocks) * sizeof(double);
     out->split_hash = t->shares->whole->hash;
 }
 
@@ -179,6 +229,7 @@ const struct tsgd_task_ops tsgd_task_network = {
     .has_layers = true,
     .resolve = resolve,
     .create = create,
+    .prepare = prepare,
     .describe = describe,
     .write_split = write_split,
     .write = write,

@@ -300,6 +300,7 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
     TRY(tsgd_keeper_check(s, err));
     /* What cannot run is told before it begins. */
     TRY(tsgd_job_start(&t->pass[t->first_pass].job, err));
+    t->info.minimum = tsgd_setup_minimum(&t->setup);
     if (s->resume)
         TRY(recall(t, err));
     *out = t;

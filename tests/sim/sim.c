@@ -342,6 +342,8 @@ static struct tsgd_eval evaluate(const struct sim *s, struct tally *y, const flo
         .train_loss = fresh ? loss / (double)fresh : NAN,
         .test_loss = NAN, .test_accuracy = NAN,
         .grad_norm2 = NAN, .grad_norm2_tokens = NAN, .distance2 = NAN,
+        .objective = NAN, .suboptimality = NAN,
+        .suboptimality_mean = NAN, .suboptimality_worst = NAN,
         .validation_loss = NAN, .validation_accuracy = NAN,
         .validation_loss_mean = NAN, .validation_loss_worst = NAN,
         .validation_accuracy_mean = NAN, .validation_accuracy_worst = NAN,

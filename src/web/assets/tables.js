@@ -28,6 +28,9 @@ function drawSummary() {
     "validation_loss",
     "grad_norm2",
     "grad_norm2_tokens",
+    "suboptimality",
+    "suboptimality_mean",
+    "suboptimality_worst",
     "distance2",
     "consensus",
     "bytes_gossip",
@@ -51,6 +54,8 @@ function drawSummary() {
     validation_r2_worst: "worst token",
     grad_norm2: "grad_norm2",
     grad_norm2_tokens: "of tokens",
+    suboptimality_mean: "of tokens",
+    suboptimality_worst: "worst token",
     distance2: "distance²",
     consensus: "consensus",
   };
