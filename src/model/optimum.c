@@ -13,7 +13,7 @@
 enum { PARTS = 16 };
 
 static const double GAP = 1e-10;        /* what is promised */
-static const double AIM = 1e-18;        /* where it stops, if rounding has not stopped it before */
+static const double AIM = 1e-16;        /* where it stops, if rounding has not stopped it before */
 
 /* Multiply-adds in a sum over the samples below which other threads are not worth their start. */
 static const double WORTH_THREADS = 2e6;

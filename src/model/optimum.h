@@ -4,7 +4,7 @@
  * risk alone, to the bit, whatever the number of threads.
  *
  * With decay > 0, f(x) - min f <= ||grad f(x)||^2 / (2 decay): that is the certificate, `gap`. What
- * is found has gap <= 1e-10; the method goes on to 1e-18 where rounding lets it, so that f(x) minus
+ * is found has gap <= 1e-10; the method goes on to 1e-16 where rounding lets it, so that f(x) minus
  * this minimum means something far below 1e-10. Also ||x - x*|| <= ||grad f(x)|| / decay.
  * Ownership: whoever finds it releases it; borrows nothing. Threads: read-only once found.      */
 #ifndef TSGD_MODEL_OPTIMUM_H

@@ -5,15 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Samples that are worked on at once: innermost in every array, so that the compiler makes vectors
- * of them and each sum over features or samples keeps its order.                                */
-enum { TILE = 64, LANES = 8, ROWS = 4 };
+enum { TILE = 64 };             /* samples that the kernels take at once */
 
 /* One tile of a block, and what a scratch holds of it. */
 struct tile {
     float *x;                   /* [features][TILE] */
     double *z;                  /* [outputs][TILE] */
-    double (*row)[TILE];        /* [ROWS], of x */
     double *weight;             /* [TILE]: of a sample's loss in f; 0 beyond `count` */
     uint32_t *sample;           /* [TILE] */
     uint32_t count;
@@ -25,7 +22,7 @@ void tsgd_risk_init(struct tsgd_risk *out, const struct tsgd_dataset *data,
 {
     *out = (struct tsgd_risk){
         .data = data, .split = split, .decoder = decoder, .decay = decay,
-        .outputs = data->classes, .features = tsgd_shape_size(data->shape),
+        .outputs = data->outputs, .features = tsgd_shape_size(data->shape),
     };
     out->dim = (out->features + 1) * out->outputs;
     out->blocks = (uint32_t)(((uint64_t)split->start[split->nodes] + TSGD_RISK_BLOCK - 1) /
@@ -36,7 +33,7 @@ void tsgd_risk_init(struct tsgd_risk *out, const struct tsgd_dataset *data,
 
 size_t tsgd_risk_scratch(const struct tsgd_risk *r)
 {
-    size_t doubles = tsgd_mul(r->outputs + ROWS + 1, TILE * sizeof(double));
+    size_t doubles = tsgd_mul((size_t)r->outputs + 1, TILE * sizeof(double));
     size_t rest = tsgd_mul(r->features + 1, TILE * sizeof(float));
     return tsgd_add(doubles, rest);
 }
@@ -49,8 +46,7 @@ size_t tsgd_risk_kept(const struct tsgd_risk *r)
 static struct tile cut(const struct tsgd_risk *r, void *scratch)
 {
     struct tile t = {.z = scratch};
-    t.row = (double (*)[TILE])(void *)(t.z + (size_t)r->outputs * TILE);
-    t.weight = (double *)(t.row + ROWS);
+    t.weight = t.z + (size_t)r->outputs * TILE;
     t.sample = (uint32_t *)(t.weight + TILE);
     t.x = (float *)(t.sample + TILE);
     return t;
@@ -90,66 +86,18 @@ static bool read_tile(const struct tsgd_risk *r, uint32_t block, uint32_t tile, 
     return true;
 }
 
-static void widen(const float *x, double out[TILE])
-{
-    for (int i = 0; i < TILE; i++)
-        out[i] = (double)x[i];
-}
-
 /* z = W x + b */
 static void score(const struct tsgd_risk *r, const double *w, const struct tile *t)
 {
-    const double *bias = w + r->features * r->outputs;
-    double (*const row)[TILE] = t->row;
-    size_t f = 0;
-    for (size_t o = 0; o < r->outputs; o++)
-        for (size_t i = 0; i < TILE; i++)
-            t->z[o * TILE + i] = bias[o];
-    for (; f + ROWS <= r->features; f += ROWS) {
-        for (size_t k = 0; k < ROWS; k++)
-            widen(t->x + (f + k) * TILE, row[k]);
-        for (size_t o = 0; o < r->outputs; o++) {
-            const double *a = w + o * r->features + f;
-            double *restrict z = t->z + o * TILE;
-            for (int i = 0; i < TILE; i++)
-                z[i] += (a[0] * row[0][i] + a[1] * row[1][i]) +
-                        (a[2] * row[2][i] + a[3] * row[3][i]);
-        }
-    }
-    for (; f < r->features; f++) {
-        widen(t->x + f * TILE, row[0]);
-        for (size_t o = 0; o < r->outputs; o++)
-            for (size_t i = 0; i < TILE; i++)
-                t->z[o * TILE + i] += w[o * r->features + f] * row[0][i];
-    }
+    r->decoder->kernels->scores(w, w + r->features * r->outputs, r->outputs, r->features, t->x,
+                                t->z);
 }
 
-static double dot(const double *restrict a, const double *restrict b)
-{
-    double lane[LANES] = {0};
-    for (int i = 0; i < TILE; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] += a[i + l] * b[i + l];
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
-}
-
-/* out[o][f] += sum over the samples of z[o] * x[f], or of z[o] * x[f]^2; biases are of x = 1. */
+/* out[o][f] += the sum of z[o] * x[f], or with squares of z[o] * x[f]^2; biases are of x = 1. */
 static void gather(const struct tsgd_risk *r, const struct tile *t, bool squares, double *out)
 {
-    double *const row = t->row[0];
-    for (size_t f = 0; f <= r->features; f++) {
-        size_t stride = f < r->features ? r->features : 1;
-        for (int i = 0; i < TILE; i++)
-            row[i] = f < r->features ? (double)t->x[f * TILE + (size_t)i] : 1;
-        for (int i = 0; squares && i < TILE; i++)
-            row[i] *= row[i];
-        double *to = out + (f < r->features ? f : r->features * r->outputs);
-        for (size_t o = 0; o < r->outputs; o++)
-            to[o * stride] += dot(t->z + o * TILE, row);
-    }
+    r->decoder->kernels->score_sums(t->z, r->outputs, r->features, t->x, squares, out,
+                                    out + r->features * r->outputs);
 }
 
 /* z becomes softmax z; returns the weighted sum of the losses. */

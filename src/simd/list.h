@@ -124,6 +124,17 @@ KERNEL(double, cross_entropy, (const float *logits, const uint16_t *labels, size
 KERNEL(double, squared_error, (const float *z, const float *targets, size_t outputs, size_t batch,
                                size_t ld, float *dz))
 
+/* ---- a linear model in double precision (model/risk.h): 64 samples, innermost in every array, and
+ * weights [outputs][features]; the same bits on every instruction set ---- */
+
+/* z [outputs][64] = w x + bias */
+KERNEL(void, scores, (const double *w, const double *bias, size_t outputs, size_t features,
+                      const float *x, double *z))
+/* sums[o][f] += the sum over the samples of z[o] * x[f], or with squares of z[o] * x[f]^2; bias[o]
+ * += that of z[o].                                                                              */
+KERNEL(void, score_sums, (const double *z, size_t outputs, size_t features, const float *x,
+                          bool squares, double *sums, double *bias))
+
 /* ---- products, C = A B + beta C (linalg/gemm.h says which product goes to which of these). beta 0
  * overwrites, whatever C held. m, n, k >= 1; nothing outside the matrices is read. ---- */
 

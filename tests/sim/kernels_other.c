@@ -520,6 +520,64 @@ static bool cross_entropy(const struct tsgd_kernels *k, uint32_t r, struct guard
     return good;
 }
 
+/* ---- a linear model in double: small integers, so that sums are exact ---- */
+
+static bool same_doubles(const char *what, const double *got, const double *want, size_t n,
+                         char *text)
+{
+    for (size_t i = 0; i < n; i++)
+        if (got[i] != want[i]) {
+            snprintf(text, KERNELS_TEXT, "%s %zu: %.17g, want %.17g", what, i, got[i], want[i]);
+            return false;
+        }
+    return true;
+}
+
+static double *widened(const float *x, size_t n)
+{
+    double *out = kernels_zeros(n, sizeof *out);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (double)x[i];
+    return out;
+}
+
+static bool scores(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    enum { N = 64 };
+    size_t outputs = 1 + kernels_draw(&r, 12), features = 1 + kernels_draw(&r, 30);
+    size_t weights = outputs * features;
+    bool squares = kernels_draw(&r, 2);
+    float *w0 = kernels_integers(&r, weights + outputs), *x = kernels_integers(&r, features * N);
+    double *w = widened(w0, weights + outputs), *want = kernels_zeros(outputs * N, sizeof *want);
+    double *sums = kernels_zeros(weights + outputs, sizeof *sums);
+    double *z = guard_new(g, outputs * N * sizeof *z, 8);
+    double *got = guard_new(g, weights * sizeof *got, 8);
+    double *bias = guard_new(g, outputs * sizeof *bias, 8);
+    for (size_t o = 0; o < outputs; o++)
+        for (size_t s = 0; s < N; s++) {
+            want[o * N + s] = w[weights + o];
+            for (size_t f = 0; f < features; f++)
+                want[o * N + s] += w[o * features + f] * (double)x[f * N + s];
+            for (size_t f = 0; f < features; f++)
+                sums[o * features + f] += want[o * N + s] * (double)x[f * N + s] *
+                                          (squares ? (double)x[f * N + s] : 1);
+            sums[weights + o] += want[o * N + s];
+        }
+    for (size_t i = 0; i < weights + outputs; i++)
+        sums[i] += w[i];
+    memcpy(got, w, weights * sizeof *got);
+    memcpy(bias, w + weights, outputs * sizeof *bias);
+    const double *row = guard_copy(g, w, weights * sizeof *w, 8);
+    const float *samples = copy(g, x, features * N, 64);
+    k->scores(row, guard_copy(g, bias, outputs * sizeof *bias, 8), outputs, features, samples, z);
+    k->score_sums(z, outputs, features, samples, squares, got, bias);
+    bool good = same_doubles("score", z, want, outputs * N, text) &&
+                same_doubles("sum", got, sums, weights, text) &&
+                same_doubles("sum of a bias", bias, sums + weights, outputs, text);
+    free(w0), free(x), free(w), free(want), free(sums);
+    return good;
+}
+
 #define CHECK(name)                                                                              \
     static bool name##_holds(uint32_t trial, char text[KERNELS_TEXT])                            \
     {                                                                                            \
@@ -527,11 +585,11 @@ static bool cross_entropy(const struct tsgd_kernels *k, uint32_t r, struct guard
     }
 CHECK(sgd) CHECK(fold) CHECK(normals) CHECK(decode) CHECK(relu) CHECK(biases) CHECK(transposed)
 CHECK(gemm) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm) CHECK(cross_entropy)
-CHECK(squared_error)
+CHECK(squared_error) CHECK(scores)
 
 #define ROW(name, trials) {#name, trials, name##_holds},
 const struct kernels_check kernels_other[] = {
     ROW(sgd, 100) ROW(fold, 100) ROW(normals, 50) ROW(decode, 100) ROW(relu, 60) ROW(biases, 100)
     ROW(transposed, 100) ROW(gemm, 200) ROW(gemm_tile, 200) ROW(gemm_pack, 200) ROW(groupnorm, 60)
-    ROW(cross_entropy, 100) ROW(squared_error, 60) {0},
+    ROW(cross_entropy, 100) ROW(squared_error, 60) ROW(scores, 100) {0},
 };
