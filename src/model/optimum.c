@@ -228,10 +228,13 @@ static enum tsgd_status take(struct solver *s, struct tsgd_holding *h, const str
     enum tsgd_status st = TSGD_OK;
     double **vector[] = {&s->x, &s->g, &s->to, &s->to_g, &s->d, &s->left, &s->along, &s->curved,
                          &s->scale};
-    double samples = (double)r->split->start[r->split->nodes];
+    const struct tsgd_sparse *sparse = &r->data->train.sparse;
+    double numbers = (double)r->split->start[r->split->nodes] * (double)r->features;
+    if (r->data->format == TSGD_FORMAT_SPARSE)
+        numbers = (double)sparse->start[r->data->train.count];
     *s = (struct solver){.r = r, .dim = r->dim};
-    s->threads = samples * (double)r->dim < WORTH_THREADS ? 1 : threads < PARTS ?
-                 (uint32_t)threads : PARTS;
+    s->threads = numbers * r->outputs < WORTH_THREADS ? 1 : threads < PARTS ? (uint32_t)threads :
+                 PARTS;
     s->scratch_bytes = tsgd_round_up(tsgd_risk_scratch(r), 128);
     for (size_t i = 0; i < sizeof vector / sizeof *vector; i++)
         TRY(TSGD_HOLD(h, vector[i], s->dim, "the optimum", err));

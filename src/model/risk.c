@@ -9,12 +9,19 @@ enum { TILE = 64 };             /* samples that the kernels take at once */
 
 /* One tile of a block, and what a scratch holds of it. */
 struct tile {
-    float *x;                   /* [features][TILE] */
+    float *x;                   /* [features][TILE], unless samples are sparse */
     double *z;                  /* [outputs][TILE] */
     double *weight;             /* [TILE]: of a sample's loss in f; 0 beyond `count` */
     uint32_t *sample;           /* [TILE] */
     uint32_t count;
 };
+
+static bool is_sparse(const struct tsgd_risk *r)
+{
+    return r->data->format == TSGD_FORMAT_SPARSE;
+}
+
+static bool has_classes(const struct tsgd_risk *r) { return r->data->classes > 0; }
 
 void tsgd_risk_init(struct tsgd_risk *out, const struct tsgd_dataset *data,
                     const struct tsgd_split *split, const struct tsgd_decoder *decoder,
@@ -34,13 +41,13 @@ void tsgd_risk_init(struct tsgd_risk *out, const struct tsgd_dataset *data,
 size_t tsgd_risk_scratch(const struct tsgd_risk *r)
 {
     size_t doubles = tsgd_mul((size_t)r->outputs + 1, TILE * sizeof(double));
-    size_t rest = tsgd_mul(r->features + 1, TILE * sizeof(float));
+    size_t rest = tsgd_mul(is_sparse(r) ? 1 : r->features + 1, TILE * sizeof(float));
     return tsgd_add(doubles, rest);
 }
 
 size_t tsgd_risk_kept(const struct tsgd_risk *r)
 {
-    return tsgd_mul(r->blocks, tsgd_mul(r->outputs, TSGD_RISK_BLOCK));
+    return has_classes(r) ? tsgd_mul(r->blocks, tsgd_mul(r->outputs, TSGD_RISK_BLOCK)) : 1;
 }
 
 static struct tile cut(const struct tsgd_risk *r, void *scratch)
@@ -82,64 +89,151 @@ static bool read_tile(const struct tsgd_risk *r, uint32_t block, uint32_t tile, 
         t->weight[i] = 1 / ((double)r->holders * (double)(s->start[node + 1] - s->start[node]));
     }
     memset(t->weight + t->count, 0, (TILE - t->count) * sizeof *t->weight);
-    tsgd_decode(r->decoder, &r->data->train, t->sample, t->count, NULL, NULL, TILE, t->x);
+    if (!is_sparse(r))
+        tsgd_decode(r->decoder, &r->data->train, t->sample, t->count, NULL, NULL, TILE, t->x);
     return true;
+}
+
+/* Of sparse samples, one after the other: z = W x + b. */
+static void score_sparse(const struct tsgd_risk *r, const double *w, const struct tile *t)
+{
+    const struct tsgd_sparse *x = &r->data->train.sparse;
+    const double *bias = w + r->features * r->outputs;
+    for (size_t o = 0; o < r->outputs; o++, w += r->features)
+        for (uint32_t i = 0; i < TILE; i++) {
+            double sum = bias[o];
+            uint32_t s = i < t->count ? t->sample[i] : 0;
+            for (uint64_t j = x->start[s]; i < t->count && j < x->start[s + 1]; j++)
+                sum += w[x->column[j]] * (double)x->value[j];
+            t->z[o * TILE + i] = sum;
+        }
+}
+
+/* And out[o][f] += the sum of z[o] * x[f], or of z[o] * x[f]^2. */
+static void gather_sparse(const struct tsgd_risk *r, const struct tile *t, bool squares,
+                          double *out)
+{
+    const struct tsgd_sparse *x = &r->data->train.sparse;
+    double *bias = out + r->features * r->outputs;
+    for (size_t o = 0; o < r->outputs; o++, out += r->features)
+        for (uint32_t i = 0; i < t->count; i++) {
+            double z = t->z[o * TILE + i];
+            uint32_t s = t->sample[i];
+            for (uint64_t j = x->start[s]; j < x->start[s + 1]; j++) {
+                double v = (double)x->value[j];
+                out[x->column[j]] += z * (squares ? v * v : v);
+            }
+            bias[o] += z;
+        }
 }
 
 /* z = W x + b */
 static void score(const struct tsgd_risk *r, const double *w, const struct tile *t)
 {
-    r->decoder->kernels->scores(w, w + r->features * r->outputs, r->outputs, r->features, t->x,
-                                t->z);
+    if (is_sparse(r))
+        score_sparse(r, w, t);
+    else
+        r->decoder->kernels->scores(w, w + r->features * r->outputs, r->outputs, r->features, t->x,
+                                    t->z);
 }
 
 /* out[o][f] += the sum of z[o] * x[f], or with squares of z[o] * x[f]^2; biases are of x = 1. */
 static void gather(const struct tsgd_risk *r, const struct tile *t, bool squares, double *out)
 {
-    r->decoder->kernels->score_sums(t->z, r->outputs, r->features, t->x, squares, out,
-                                    out + r->features * r->outputs);
+    if (is_sparse(r))
+        gather_sparse(r, t, squares, out);
+    else
+        r->decoder->kernels->score_sums(t->z, r->outputs, r->features, t->x, squares, out,
+                                        out + r->features * r->outputs);
 }
 
-/* z becomes softmax z; returns the weighted sum of the losses. */
-static double losses(const struct tsgd_risk *r, const struct tile *t)
+/* ---- cross-entropy ---- */
+
+/* The weighted sum of the losses; z becomes softmax z, which also goes to `kept` unless that is
+ * NULL, and then the slope of each loss.                                                        */
+static double cross_entropy(const struct tsgd_risk *r, const struct tile *t, double *kept)
 {
-    double sum[TILE], best[TILE], own[TILE], all = 0;
-    memcpy(best, t->z, sizeof best);
+    const uint16_t *labels = r->data->train.labels;
+    double sum[TILE] = {0}, best[TILE], own[TILE], all = 0, *z = t->z;
+    memcpy(best, z, sizeof best);
     for (size_t o = 1; o < r->outputs; o++)
         for (size_t i = 0; i < TILE; i++)
-            best[i] = t->z[o * TILE + i] > best[i] ? t->z[o * TILE + i] : best[i];
+            best[i] = z[o * TILE + i] > best[i] ? z[o * TILE + i] : best[i];
     for (size_t i = 0; i < t->count; i++)
-        own[i] = t->z[r->data->train.labels[t->sample[i]] * (size_t)TILE + i];
-    memset(sum, 0, sizeof sum);
+        own[i] = z[labels[t->sample[i]] * (size_t)TILE + i];
     for (size_t o = 0; o < r->outputs; o++)
         for (size_t i = 0; i < TILE; i++) {
-            double e = exp(t->z[o * TILE + i] - best[i]);
+            double e = exp(z[o * TILE + i] - best[i]);
             sum[i] += e;
-            t->z[o * TILE + i] = e;
+            z[o * TILE + i] = e;
         }
     for (size_t o = 0; o < r->outputs; o++)
         for (size_t i = 0; i < TILE; i++)
-            t->z[o * TILE + i] /= sum[i];
+            z[o * TILE + i] /= sum[i];
     for (size_t i = 0; i < t->count; i++)
         all += t->weight[i] * (log(sum[i]) - (own[i] - best[i]));
+    if (kept)
+        memcpy(kept, z, (size_t)r->outputs * TILE * sizeof *kept);
+    for (size_t i = 0; i < t->count; i++)
+        z[labels[t->sample[i]] * (size_t)TILE + i] -= 1;
     return all;
+}
+
+/* z becomes (diag p - p p^T) z, sample by sample. */
+static void bend_cross_entropy(const struct tsgd_risk *r, const double *p, double *z)
+{
+    double mean[TILE] = {0};
+    for (size_t k = 0; k < (size_t)r->outputs * TILE; k++)
+        mean[k % TILE] += p[k] * z[k];
+    for (size_t k = 0; k < (size_t)r->outputs * TILE; k++)
+        z[k] = p[k] * (z[k] - mean[k % TILE]);
+}
+
+/* ---- squared error, the mean over the outputs ---- */
+
+static double squared_error(const struct tsgd_risk *r, const struct tile *t)
+{
+    double all = 0, outputs = (double)r->outputs;
+    for (size_t o = 0; o < r->outputs; o++)
+        for (size_t i = 0; i < t->count; i++) {
+            float target = r->data->train.targets[t->sample[i] * (size_t)r->outputs + o];
+            double *z = &t->z[o * TILE + i], error = *z - (double)target;
+            all += t->weight[i] * error * error / outputs;
+            *z = 2 / outputs * error;
+        }
+    return all;
+}
+
+/* ---- sums over a block ---- */
+
+static void weigh(const struct tsgd_risk *r, const struct tile *t)
+{
+    for (size_t k = 0; k < (size_t)r->outputs * TILE; k++)
+        t->z[k] *= t->weight[k % TILE];
+}
+
+/* The weighted sum of the losses at x; z becomes the slope of each. */
+static double measure(const struct tsgd_risk *r, const double *x, const struct tile *t,
+                      double *kept)
+{
+    score(r, x, t);
+    return has_classes(r) ? cross_entropy(r, t, kept) : squared_error(r, t);
 }
 
 double tsgd_risk_loss(const struct tsgd_risk *r, uint32_t block, const double *x, void *scratch)
 {
     struct tile t = cut(r, scratch);
     double sum = 0;
-    for (uint32_t i = 0; read_tile(r, block, i, &t); i++) {
-        score(r, x, &t);
-        sum += losses(r, &t);
-    }
+    for (uint32_t i = 0; read_tile(r, block, i, &t); i++)
+        sum += measure(r, x, &t, NULL);
     return sum;
 }
 
 /* Where a tile's own numbers stand. */
 static size_t kept_at(const struct tsgd_risk *r, uint32_t block, uint32_t tile)
 {
-    return ((size_t)block * TSGD_RISK_BLOCK + (size_t)tile * TILE) * r->outputs;
+    return has_classes(r) ?
+        ((size_t)block * TSGD_RISK_BLOCK + (size_t)tile * TILE) * r->outputs : 0;
 }
 
 double tsgd_risk_gradient(const struct tsgd_risk *r, uint32_t block, const double *x, double *kept,
@@ -148,14 +242,8 @@ double tsgd_risk_gradient(const struct tsgd_risk *r, uint32_t block, const doubl
     struct tile t = cut(r, scratch);
     double sum = 0;
     for (uint32_t i = 0; read_tile(r, block, i, &t); i++) {
-        score(r, x, &t);
-        sum += losses(r, &t);
-        memcpy(kept + kept_at(r, block, i), t.z, (size_t)r->outputs * TILE * sizeof *kept);
-        for (size_t s = 0; s < t.count; s++)
-            t.z[r->data->train.labels[t.sample[s]] * (size_t)TILE + s] -= 1;
-        for (size_t o = 0; o < r->outputs; o++)
-            for (size_t s = 0; s < TILE; s++)
-                t.z[o * TILE + s] *= t.weight[s];
+        sum += measure(r, x, &t, kept + kept_at(r, block, i));
+        weigh(r, &t);
         gather(r, &t, false, grad);
     }
     return sum;
@@ -166,15 +254,12 @@ void tsgd_risk_product(const struct tsgd_risk *r, uint32_t block, const double *
 {
     struct tile t = cut(r, scratch);
     for (uint32_t i = 0; read_tile(r, block, i, &t); i++) {
-        const double *p = kept + kept_at(r, block, i);
-        double mean[TILE] = {0};
         score(r, v, &t);
-        for (size_t o = 0; o < r->outputs; o++)
-            for (size_t s = 0; s < TILE; s++)
-                mean[s] += p[o * TILE + s] * t.z[o * TILE + s];
-        for (size_t o = 0; o < r->outputs; o++)
-            for (size_t s = 0; s < TILE; s++)
-                t.z[o * TILE + s] = t.weight[s] * p[o * TILE + s] * (t.z[o * TILE + s] - mean[s]);
+        if (has_classes(r))
+            bend_cross_entropy(r, kept + kept_at(r, block, i), t.z);
+        for (size_t k = 0; !has_classes(r) && k < (size_t)r->outputs * TILE; k++)
+            t.z[k] *= 2 / (double)r->outputs;
+        weigh(r, &t);
         gather(r, &t, false, out);
     }
 }
@@ -185,9 +270,9 @@ void tsgd_risk_diagonal(const struct tsgd_risk *r, uint32_t block, const double 
     struct tile t = cut(r, scratch);
     for (uint32_t i = 0; read_tile(r, block, i, &t); i++) {
         const double *p = kept + kept_at(r, block, i);
-        for (size_t o = 0; o < r->outputs; o++)
-            for (size_t s = 0; s < TILE; s++)
-                t.z[o * TILE + s] = t.weight[s] * p[o * TILE + s] * (1 - p[o * TILE + s]);
+        for (size_t k = 0; k < (size_t)r->outputs * TILE; k++)
+            t.z[k] = has_classes(r) ? p[k] * (1 - p[k]) : 2 / (double)r->outputs;
+        weigh(r, &t);
         gather(r, &t, true, out);
     }
 }

@@ -2,7 +2,8 @@
  *     f(x) = 1/m sum over the m nodes with samples of F_i(x) + decay/2 ||x||^2
  *     F_i(x) = 1/n_i sum over node i's n_i samples of the loss
  * x is the row of the model `logistic`: [outputs][features] weights, then [outputs] biases. The
- * loss is cross-entropy after softmax. f is convex, and with decay > 0 strongly convex:
+ * loss is cross-entropy after softmax, or where targets are numbers the squared error, the mean
+ * over the outputs. f is convex, and with decay > 0 strongly convex:
  *     f(x) - min f <= ||grad f(x)||^2 / (2 decay)
  *
  * The first term is a sum over blocks of TSGD_RISK_BLOCK samples, in the order of the split. Each

@@ -22,8 +22,12 @@ TestSuite(optimum, .init = enter_folder, .fini = leave_folder, .timeout = 120);
 
 enum { COUNT = 331, FEATURES = 7, CLASSES = 3, NODES = 3, DIM = (FEATURES + 1) * CLASSES };
 
+/* What samples are: bytes with classes, sparse with classes, bytes with numbers as targets. */
+enum kind { BYTES, SPARSE, NUMBERS, KINDS };
+
 struct fixture {
     struct tsgd_dataset data;
+    float x[COUNT][FEATURES];
     struct tsgd_decoder decoder;
     struct tsgd_risk risk;
     void *scratch;
@@ -32,21 +36,60 @@ struct fixture {
 static uint32_t owned[COUNT], begin[NODES + 1] = {0, 200, 200, COUNT};
 static const struct tsgd_split split = {owned, begin, NODES, 0};
 
-static void setup(struct fixture *f, double decay)
+/* The numbers that are not 0, row by row. */
+static void make_sparse(struct fixture *f)
+{
+    struct tsgd_sparse *s = &f->data.train.sparse;
+    cr_assert(TSGD_NEW(&s->start, COUNT + 1, "test", NULL) == TSGD_OK);
+    cr_assert(TSGD_NEW(&s->column, COUNT * FEATURES, "test", NULL) == TSGD_OK);
+    cr_assert(TSGD_NEW(&s->value, COUNT * FEATURES, "test", NULL) == TSGD_OK);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        s->start[i + 1] = s->start[i];
+        for (uint32_t j = 0; j < FEATURES; j++)
+            if (f->x[i][j] != 0) {
+                s->column[s->start[i + 1]] = j;
+                s->value[s->start[i + 1]++] = f->x[i][j];
+            }
+    }
+    free(f->data.train.bytes);
+    f->data.train.bytes = NULL;
+    f->data.format = TSGD_FORMAT_SPARSE;
+}
+
+static void make_numbers(struct fixture *f, struct tsgd_rng *rng)
+{
+    cr_assert(TSGD_NEW(&f->data.train.targets, COUNT * CLASSES, "test", NULL) == TSGD_OK);
+    for (uint32_t i = 0; i < COUNT * CLASSES; i++)
+        f->data.train.targets[i] = (float)tsgd_rng_below(rng, 1000) / 500 - 1;
+    free(f->data.train.labels);
+    f->data.train.labels = NULL;
+    f->data.classes = 0;
+}
+
+static void setup(struct fixture *f, enum kind kind, double decay)
 {
     struct tsgd_rng rng = tsgd_rng(31, TSGD_RNG_TEST, 0, 0);
     f->data = (struct tsgd_dataset){.shape = {1, 1, FEATURES}, .classes = CLASSES,
                                     .outputs = CLASSES};
+    struct tsgd_samples *train = &f->data.train;
     for (int b = 0; b < 256; b++)
         f->data.value[b] = (float)(b - 100) / 64;
-    cr_assert(tsgd_samples_alloc(&f->data.train, COUNT, FEATURES, "test", NULL) == TSGD_OK);
+    cr_assert(tsgd_samples_alloc(train, COUNT, FEATURES, "test", NULL) == TSGD_OK);
     for (uint32_t i = 0; i < COUNT; i++) {
         owned[i] = COUNT - 1 - i;
-        f->data.train.labels[i] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
-        for (uint32_t j = 0; j < FEATURES; j++)
-            f->data.train.bytes[i * FEATURES + j] =
-                (uint8_t)(tsgd_rng_below(&rng, 200) + (j == f->data.train.labels[i] ? 25 : 0));
+        train->labels[i] = (uint16_t)tsgd_rng_below(&rng, CLASSES);
+        for (uint32_t j = 0; j < FEATURES; j++) {
+            uint32_t byte = tsgd_rng_below(&rng, 200) + (j == train->labels[i] ? 25 : 0);
+            if (kind == SPARSE && tsgd_rng_below(&rng, 5) > 1)
+                byte = 100;     /* stands for 0 */
+            train->bytes[i * FEATURES + j] = (uint8_t)byte;
+            f->x[i][j] = f->data.value[byte];
+        }
     }
+    if (kind == SPARSE)
+        make_sparse(f);
+    if (kind == NUMBERS)
+        make_numbers(f, &rng);
     tsgd_decoder_init(&f->decoder, &f->data, false, tsgd_isa_table(0));
     tsgd_risk_init(&f->risk, &f->data, &split, &f->decoder, decay);
     cr_assert(f->risk.dim == DIM && f->risk.blocks == 2 && f->risk.holders == 2);
@@ -91,6 +134,34 @@ static void point(double *x)
 
 /* ---- the same in long double, from the definition ---- */
 
+/* Of a sample with inputs in[] and scores z[]: the loss, its slopes and its curvatures. */
+static long double naive_loss(const struct fixture *f, uint32_t s, const long double *z,
+                              long double slope[CLASSES], long double curve[CLASSES][CLASSES])
+{
+    long double total = 0, sum = 0, p[CLASSES];
+    if (f->data.train.targets) {
+        for (int c = 0; c < CLASSES; c++) {
+            float target = f->data.train.targets[s * CLASSES + (uint32_t)c];
+            long double error = z[c] - (long double)target;
+            sum += error * error / CLASSES;
+            slope[c] = 2 * error / CLASSES;
+            for (int d = 0; d < CLASSES; d++)
+                curve[c][d] = c == d ? 2.0L / CLASSES : 0;
+        }
+        return sum;
+    }
+    for (int c = 0; c < CLASSES; c++)
+        total += expl(z[c]);
+    for (int c = 0; c < CLASSES; c++)
+        p[c] = expl(z[c]) / total;
+    for (int c = 0; c < CLASSES; c++) {
+        slope[c] = p[c] - (c == f->data.train.labels[s]);
+        for (int d = 0; d < CLASSES; d++)
+            curve[c][d] = p[c] * ((c == d) - p[d]);
+    }
+    return -logl(p[f->data.train.labels[s]]);
+}
+
 /* f, its gradient g[DIM] and its Hessian h[DIM][DIM]. */
 static long double naive(const struct fixture *f, const long double *x, long double *g,
                          long double (*h)[DIM])
@@ -104,31 +175,27 @@ static long double naive(const struct fixture *f, const long double *x, long dou
     }
     for (uint32_t i = 0; i < COUNT; i++) {
         uint32_t s = owned[i];
-        long double weight = 1.0L / (2 * (i < 200 ? 200 : COUNT - 200)), total = 0;
-        long double in[FEATURES + 1], p[CLASSES];
+        long double weight = 1.0L / (2 * (i < 200 ? 200 : COUNT - 200)), in[FEATURES + 1] = {0};
+        long double z[CLASSES], slope[CLASSES], curve[CLASSES][CLASSES];
         for (int j = 0; j < FEATURES; j++)
-            in[j] = (long double)f->data.value[f->data.train.bytes[s * FEATURES + (uint32_t)j]];
+            in[j] = (long double)f->x[s][j];
         in[FEATURES] = 1;
         for (int c = 0; c < CLASSES; c++) {
-            long double z = x[FEATURES * CLASSES + c];
+            z[c] = x[FEATURES * CLASSES + c];
             for (int j = 0; j < FEATURES; j++)
-                z += x[c * FEATURES + j] * in[j];
-            total += p[c] = expl(z);
+                z[c] += x[c * FEATURES + j] * in[j];
         }
-        for (int c = 0; c < CLASSES; c++)
-            p[c] /= total;
-        int label = f->data.train.labels[s];
-        sum -= weight * logl(p[label]);
-        for (int c = 0; c < CLASSES; c++)
-            for (int j = 0; j <= FEATURES; j++) {
-                int at = j < FEATURES ? c * FEATURES + j : FEATURES * CLASSES + c;
-                g[at] += weight * (p[c] - (c == label)) * in[j];
-                for (int d = 0; d < CLASSES; d++)
-                    for (int k = 0; k <= FEATURES; k++) {
-                        int to = k < FEATURES ? d * FEATURES + k : FEATURES * CLASSES + d;
-                        h[at][to] += weight * p[c] * ((c == d) - p[d]) * in[j] * in[k];
-                    }
+        sum += weight * naive_loss(f, s, z, slope, curve);
+        for (int a = 0; a < DIM; a++) {
+            int c = a < FEATURES * CLASSES ? a / FEATURES : a - FEATURES * CLASSES;
+            int j = a < FEATURES * CLASSES ? a % FEATURES : FEATURES;
+            g[a] += weight * slope[c] * in[j];
+            for (int b = 0; b < DIM; b++) {
+                int d = b < FEATURES * CLASSES ? b / FEATURES : b - FEATURES * CLASSES;
+                int k = b < FEATURES * CLASSES ? b % FEATURES : FEATURES;
+                h[a][b] += weight * curve[c][d] * in[j] * in[k];
             }
+        }
     }
     return sum;
 }
@@ -172,12 +239,12 @@ static long double naive_minimum(const struct fixture *f, long double *x)
 
 /* ---- f and its derivatives ---- */
 
-Test(optimum, f_and_its_derivatives_are_those_of_the_definition)
+static void expect_derivatives(enum kind kind)
 {
     struct fixture f;
     double x[DIM], g[DIM], v[DIM], hv[DIM] = {0}, diagonal[DIM] = {0};
     long double at[DIM], want_g[DIM], want_h[DIM][DIM];
-    setup(&f, 0.125);
+    setup(&f, kind, 0.125);
     double *kept = calloc(tsgd_risk_kept(&f.risk), sizeof *kept);
     cr_assert(kept != NULL);
     point(x);
@@ -208,12 +275,18 @@ Test(optimum, f_and_its_derivatives_are_those_of_the_definition)
     teardown(&f);
 }
 
+Test(optimum, f_and_its_derivatives_are_those_of_the_definition)
+{
+    for (enum kind kind = 0; kind < KINDS; kind++)
+        expect_derivatives(kind);
+}
+
 Test(optimum, the_gradient_is_the_slope_of_f)
 {
     struct fixture f;
     double x[DIM], g[DIM];
     const double step = 1e-4;
-    setup(&f, 0.01);
+    setup(&f, BYTES, 0.01);
     double *kept = calloc(tsgd_risk_kept(&f.risk), sizeof *kept);
     cr_assert(kept != NULL);
     point(x);
@@ -237,12 +310,13 @@ Test(optimum, the_gradient_is_the_slope_of_f)
 Test(optimum, it_is_that_of_a_dense_newton_method_in_long_double)
 {
     static const double decay[] = {1, 1e-2, 1e-4, 1e-7};
-    for (size_t i = 0; i < sizeof decay / sizeof *decay; i++) {
+    for (size_t n = 0; n < KINDS * sizeof decay / sizeof *decay; n++) {
+        size_t i = n / KINDS;
         struct fixture f;
         struct tsgd_optimum o;
         long double x[DIM];
         double way = 0;
-        setup(&f, decay[i]);
+        setup(&f, (enum kind)(n % KINDS), decay[i]);
         long double want = naive_minimum(&f, x);
         cr_assert(tsgd_optimum_find(&o, &f.risk, 1, NULL) == TSGD_OK);
         for (int j = 0; j < DIM; j++)
@@ -325,7 +399,7 @@ Test(optimum, what_rounding_keeps_from_being_proven_is_refused)
     struct fixture f;
     struct tsgd_error err;
     struct tsgd_optimum o;
-    setup(&f, 1e-30);
+    setup(&f, BYTES, 1e-30);
     cr_expect(tsgd_optimum_find(&o, &f.risk, 1, &err) == TSGD_EINVAL);
     cr_expect(strstr(err.text, "want 1e-10; use a larger --weight-decay than 1e-30"), "%s",
               err.text);
