@@ -18,7 +18,8 @@ static const double AIM = 1e-16;        /* where it stops, if rounding has not s
 /* Multiply-adds in a sum over the samples below which other threads are not worth their start. */
 static const double WORTH_THREADS = 2e6;
 
-enum { MOST_STEPS = 200, MOST_HALVINGS = 40, MOST_PRODUCTS = 20000 };
+/* More than 100 times what usual decays take. */
+enum { MOST_PRODUCTS = 20000, MOST_STEPS = 1000, MOST_HALVINGS = 40 };
 
 struct solver {
     const struct tsgd_risk *r;
@@ -149,7 +150,7 @@ static void find_direction(struct solver *s, double least)
     precondition(s, z);
     memcpy(s->along, z, n * sizeof *z);
     double size = dot(s->left, z, n);
-    for (int i = 0; i < MOST_PRODUCTS && size > 0; i++) {
+    while (s->products < MOST_PRODUCTS && size > 0) {
         multiply(s, s->along, s->curved);
         double curvature = dot(s->along, s->curved, n), a = size / curvature;
         if (!(curvature > 0))
@@ -209,7 +210,7 @@ static void minimise(struct solver *s)
 {
     s->f = evaluate(s, s->x, s->g);
     double first = sqrt(dot(s->g, s->g, s->dim)), aim = sqrt(2 * s->r->decay * AIM);
-    for (int i = 0; i < MOST_STEPS; i++) {
+    for (int i = 0; i < MOST_STEPS && s->products < MOST_PRODUCTS; i++) {
         double size = sqrt(dot(s->g, s->g, s->dim)), share = sqrt(size / first);
         if (!(size > aim))
             return;
@@ -262,8 +263,8 @@ static enum tsgd_status keep(struct tsgd_optimum *out, const struct solver *s,
     struct tsgd_optimum o = {.gap = gap(s), .steps = s->steps, .products = s->products};
     const struct tsgd_risk *r = s->r;
     if (!(o.gap <= GAP))
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--optimum: rounding ends the search for it at f - f* <= "
-                      "%.2g, want %.0g; use a larger --weight-decay than %g", o.gap, GAP,
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--optimum: the search for it ends with f - f* proven to "
+                      "be at most %.2g, want %.0g; use a larger --weight-decay than %g", o.gap, GAP,
                       r->decay));
     TRY(TSGD_NEW(&o.x, r->dim, "the optimum", err));
     TRY(TSGD_NEW(&o.loss, r->blocks, "the optimum", err));

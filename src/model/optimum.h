@@ -24,8 +24,8 @@ struct tsgd_optimum {
 #define TSGD_OPTIMUM_INIT {.x = NULL}
 
 /* Requires decay > 0. The calling thread and up to threads - 1 more share the sums. On error *out
- * is untouched. TSGD_ENOMEM; TSGD_EINVAL: the decay is so small that rounding ends the method
- * before the gap is 1e-10.                                                                      */
+ * is untouched. TSGD_ENOMEM; TSGD_EINVAL: the decay is so small that rounding, or a limit
+ * of its work, ends the method before the gap is 1e-10.                                         */
 enum tsgd_status tsgd_optimum_find(struct tsgd_optimum *out, const struct tsgd_risk *r,
                                    uint64_t threads, struct tsgd_error *err);
 

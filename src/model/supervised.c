@@ -154,10 +154,10 @@ static uint32_t eval_blocks(const struct tsgd_supervised *p)
     return (uint32_t)(((uint64_t)eval_count(p) + TSGD_EVAL_BLOCK - 1) / TSGD_EVAL_BLOCK);
 }
 
-/* f(x) - f* is summed block by block, and ||x||^2 - ||x*||^2 coordinate by coordinate, so that it
- * has the precision of numbers of its own size. Near x* that goes far below what single precision
- * can tell apart: when x* itself is rounded to it, f rises by about
- *     2^-49 ||x*||^2 / 3 * (curvature of f)
+/* Of f(x) - f* each block finds its own part, and ||x||^2 - ||x*||^2 is a sum over coordinates, so
+ * that no large sums are subtracted. What is left of rounding is below what single precision can
+ * tell apart: when x* itself is rounded to it, f rises by about
+ *     2^-52 ||x*||^2 * (curvature of f)
  * and no row of floats comes much closer.                                                       */
 static void compare(const struct tsgd_supervised *p, uint32_t block, const float *x, void *scratch,
                     struct tsgd_measure *out)

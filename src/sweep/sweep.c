@@ -271,8 +271,14 @@ static enum tsgd_status check_by(const struct tsgd_sweep *s, const struct tsgd_e
         wants = "eval = tokens";
     else if (!strcmp(by, "sim_seconds") && !TSGD_HAS(resolved, link_seconds))
         wants = "a clock, such as link-seconds = 1";
-    else if ((!strncmp(by, "grad_norm2", 10) || !strcmp(by, "distance2")) && resolved->data)
+    else if (!strncmp(by, "grad_norm2", 10) && resolved->data)
         wants = "model = quadratic";
+    else if (!strcmp(by, "distance2") && resolved->data && !resolved->optimum)
+        wants = "model = quadratic, or optimum = true";
+    else if ((!strcmp(by, "objective") || !strncmp(by, "suboptimality", 13)) && !resolved->optimum)
+        wants = "optimum = true";
+    else if (!strncmp(by, "suboptimality_", 14) && !tokens)
+        wants = "eval = tokens";
     if (!wants)
         return TSGD_OK;
     return tsgd_fail(err, TSGD_EINVAL, "by: %s asks for %s", by, wants);
@@ -474,6 +480,7 @@ static void tell(const struct tsgd_sweep *s, const struct tsgd_entry *e, const j
         {"validation_r2", "  validation R2 %.4f", 1},
         {"test_r2", "  R2 %.4f", 1},
         {"grad_norm2", "  grad_norm2 %.4g", 1},
+        {"suboptimality", "  f - f* %.4g", 1},
     };
     char state[LINE], time[TSGD_HUMAN];
     if (s->quiet)
