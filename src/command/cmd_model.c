@@ -181,7 +181,7 @@ static enum tsgd_status print_text(const struct network *n, struct tsgd_error *e
     char title[TSGD_MODEL_SHORT];
     tsgd_model_short(n->model, title, sizeof title);
     printf("%s, for samples of %ux%ux%u, %u outputs\n\n", title, net->in.channels, net->in.height,
-           net->in.width, net->classes);
+           net->in.width, net->outputs);
     enum tsgd_status st = print_layers(n, err);
     if (st != TSGD_OK)
         return st;
@@ -252,7 +252,7 @@ static enum tsgd_status print_json(const struct network *n, struct tsgd_error *e
         good = !json_array_append_new(layers, layer_of(&n->spec, i));
     json_t *o = good ? json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O}",
                                  "model", n->model, "input", shape_of(n->net.in),
-                                 "outputs", (json_int_t)n->net.classes,
+                                 "outputs", (json_int_t)n->net.outputs,
                                  "parameters", (json_int_t)n->net.dim,
                                  "forward_flops", (json_int_t)all_flops(n),
                                  "step_flops", (json_int_t)n->net.step_flops,

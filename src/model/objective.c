@@ -10,7 +10,7 @@
 /* ---- what a caller hands over ---- */
 
 enum {
-    MOST_NAME = 30,             /* of an objective */
+    MOST_NAME = 30,             /* of an objective; see TSGD_OBJECTIVE_TEXT */
     MOST_TENSOR_NAME = 40,      /* and of what it has; files hold them */
     MOST_TENSORS = 4096,
     MOST_BLOCKS = 1 << 16,

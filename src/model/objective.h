@@ -21,6 +21,9 @@ struct tsgd_own_problem {
 enum tsgd_status tsgd_objective_take(struct tsgd_objective *out, const struct tsgd_objective *from,
                                      struct tsgd_error *err);
 
+/* The --model of an objective, "objective:NAME", has at most this many characters with its 0. */
+#define TSGD_OBJECTIVE_TEXT 48
+
 /* Which of the objective's metrics is called this; -1: none. */
 int tsgd_objective_metric_find(const struct tsgd_objective *o, const char *name);
 

@@ -13,7 +13,7 @@ struct minimising {
     struct tsgd_tensor *tensor;             /* [tensors] */
     const struct tsgd_tensor **tensor_at;   /* [tensors] where they are, as writers want them */
     uint32_t tensors;
-    char model[TSGD_MODEL_TEXT];
+    char model[TSGD_OBJECTIVE_TEXT];
 };
 
 /* What both the objective and a setting say. */
@@ -137,8 +137,7 @@ static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float
 
 static void identify(const struct tsgd_task *task, struct tsgd_saved *out)
 {
-    *out = (struct tsgd_saved){.classes = 0};
-    snprintf(out->model, sizeof out->model, "%s", ((const struct minimising *)task)->model);
+    *out = (struct tsgd_saved){.model = ((const struct minimising *)task)->model};
 }
 
 static const struct tsgd_tensor *tensor(const struct tsgd_task *task, uint32_t i)
