@@ -6,45 +6,27 @@
 
 #include "base/mem.h"
 
-static struct tsgd_conv dims(const struct tsgd_layer *l, size_t ld)
-{
-    size_t window = l->window, stride = l->stride, pad = l->pad;
-    return (struct tsgd_conv){
-        .in_c = l->in.channels, .in_h = l->in.height, .in_w = l->in.width,
-        .out_c = l->units, .out_h = (l->in.height + 2 * pad - window) / stride + 1,
-        .out_w = (l->in.width + 2 * pad - window) / stride + 1,
-        .window = window, .stride = stride, .pad = pad, .ld = ld,
-    };
-}
-
 /* Floats a lane of the output before pooling. */
 static size_t unpooled(const struct tsgd_layer *l)
 {
-    struct tsgd_conv d = dims(l, 1);
+    struct tsgd_conv d = tsgd_layer_conv_dims(l, 1);
     return tsgd_mul(tsgd_mul(d.out_c, d.out_h), d.out_w);
 }
 
 static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
-    uint32_t k = l->window, c = l->in.channels;
-    uint32_t height = l->in.height + 2 * l->pad, width = l->in.width + 2 * l->pad;
-    if (k == 0 || k > TSGD_MAX_WINDOW || l->units == 0 || c == 0 || height < k || width < k)
-        return tsgd_fail(err, TSGD_EINVAL, "%s: %u kernels of %ux%u do not fit an input of "
-                         "%ux%ux%u, padded by %u; want a pad of %u, or smaller kernels (at most "
-                         "%dx%d)", l->name, l->units, k, k, c, l->in.height, l->in.width, l->pad,
-                         k / 2, TSGD_MAX_WINDOW, TSGD_MAX_WINDOW);
-    if (l->stride == 0)
-        l->stride = 1;
-    struct tsgd_conv d = dims(l, 1);
-    l->out = (struct tsgd_shape){l->units, (uint32_t)d.out_h, (uint32_t)d.out_w};
+    enum tsgd_status st = TSGD_OK;
+    uint32_t k = l->window;
+    TRY(tsgd_layer_windows(l, err));
     if (l->pool)
         l->out = (struct tsgd_shape){l->units, l->out.height / 2, l->out.width / 2};
     /* 8 bytes for every 4 lanes of the narrowest vectors */
     l->keep = l->pool ? (tsgd_shape_size(l->out) + 1) / 2 : 0;
-    tsgd_layer_tensor(l, "weight", 4, (uint32_t[]){l->units, c, k, k});
+    tsgd_layer_tensor(l, "weight", 4, (uint32_t[]){l->units, l->in.channels, k, k});
     if (!l->no_bias)
         tsgd_layer_tensor(l, "bias", 1, &l->units);
-    return TSGD_OK;
+done:
+    return st;
 }
 
 static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
@@ -56,7 +38,7 @@ static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
 /* The gradient before pooling, and what the kernel wants. */
 static size_t scratch_floats(const struct tsgd_layer *l, const struct tsgd_backend *on, size_t ld)
 {
-    struct tsgd_conv d = dims(l, ld);
+    struct tsgd_conv d = tsgd_layer_conv_dims(l, ld);
     size_t one = on->kernels->conv_weight_scratch(&d), other = on->kernels->conv_scratch(&d);
     return tsgd_add(l->pool ? tsgd_mul(unpooled(l), ld) : 0, one > other ? one : other);
 }
@@ -68,7 +50,7 @@ static size_t weights(const struct tsgd_layer *l)
 
 static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
-    struct tsgd_conv d = dims(l, c->ld);
+    struct tsgd_conv d = tsgd_layer_conv_dims(l, c->ld);
     const float *bias = l->no_bias ? NULL : c->w + weights(l);
     if (l->pool)
         c->on->kernels->conv_relu_pool(&d, c->w, bias, c->x, c->y, (uint16_t *)c->keep);
@@ -79,7 +61,7 @@ static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
     const struct tsgd_kernels *k = c->on->kernels;
-    struct tsgd_conv d = dims(l, c->ld);
+    struct tsgd_conv d = tsgd_layer_conv_dims(l, c->ld);
     const uint16_t *won = (const uint16_t *)c->keep;
     const float *dy = c->dy;
     float *dbias = l->no_bias ? NULL : c->dw + weights(l), *scratch = c->scratch;
@@ -105,12 +87,8 @@ static uint64_t flops(const struct tsgd_layer *l)
 static void pytorch(const struct tsgd_layer *l, const char *from, FILE *out)
 {
     (void)from;
-    fprintf(out, "nn.Conv2d(%u, %u, %u", l->in.channels, l->units, l->window);
-    if (l->stride > 1)
-        fprintf(out, ", stride=%u", l->stride);
-    if (l->pad)
-        fprintf(out, ", padding=%u", l->pad);
-    fprintf(out, "%s)", l->no_bias ? ", bias=False" : "");
+    tsgd_layer_print_conv(l, out);
+    fputc(')', out);
 }
 
 static const struct tsgd_layer_arg args[] = {

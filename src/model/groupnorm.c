@@ -18,15 +18,6 @@ static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
     return TSGD_OK;
 }
 
-static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
-{
-    (void)rng;
-    for (size_t c = 0; c < l->in.channels; c++) {
-        w[c] = 1;
-        w[l->in.channels + c] = 0;
-    }
-}
-
 static struct tsgd_groupnorm dims(const struct tsgd_layer *l, size_t ld)
 {
     return (struct tsgd_groupnorm){
@@ -67,7 +58,7 @@ const struct tsgd_layer_ops tsgd_layer_groupnorm = {
     .pytorch = pytorch,
     .takes_relu = true,
     .shape = shape,
-    .init = init,
+    .init = tsgd_layer_identity,
     .forward = forward,
     .backward = backward,
 };

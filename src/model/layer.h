@@ -74,8 +74,8 @@ struct tsgd_layer_arg {
 #define TSGD_ARGS_END {TSGD_PART_END, NULL, 0, 0, 0, false, 0}
 
 /* What a layer's module in PyTorch takes: activations with pixels are [N, C, H, W] there, those
- * behind a dense layer [N, C].                                                                  */
-enum tsgd_layer_takes { TSGD_TAKES_EITHER, TSGD_TAKES_FLAT, TSGD_TAKES_PIXELS };
+ * behind a dense layer [N, C]. SHAPE: flat where a channel has one pixel.                       */
+enum tsgd_layer_takes { TSGD_TAKES_EITHER, TSGD_TAKES_FLAT, TSGD_TAKES_PIXELS, TSGD_TAKES_SHAPE };
 
 struct tsgd_layer_ops {
     const char *name;           /* "dense", "conv", ..: also the word for it in a text */
@@ -88,7 +88,7 @@ struct tsgd_layer_ops {
      * "nn.Linear(256, 120)", else an expression of x, "F.relu(x)", and of `from`, the name of what
      * a layer joins. The shapes are known.                                                      */
     void (*pytorch)(const struct tsgd_layer *l, const char *from, FILE *out);
-    bool in_place;              /* y may be x, and dx may be dy: backward looks at y, not x */
+    bool in_place;              /* y may be x, and dx may be dy: backward does not look at x */
     bool takes_relu;            /* it can apply a ReLU that follows it */
     bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, if it has no padding */
     bool reads_y;               /* backward looks at y: the next layer may not write there */
@@ -120,7 +120,8 @@ struct tsgd_layer {
     const struct tsgd_layer_ops *ops;
     char name[32];              /* prefix of its tensors: "conv1"; "" without parameters */
     uint32_t units;             /* outputs of dense, output channels of conv */
-    uint32_t window;            /* side of a convolution kernel or pooling window */
+    uint32_t window;            /* side of a convolution kernel or pooling window; 0: avgpool
+                                   takes the mean over all pixels */
     uint32_t pad;               /* of a convolution: zeros around every side of the input */
     uint32_t stride;            /* of a convolution: from window to window; 0: shape() makes it 1 */
     bool no_bias;               /* of a convolution */
@@ -147,6 +148,16 @@ extern const size_t tsgd_n_layers;
  * the product of the extents fits.                                                              */
 void tsgd_layer_tensor(struct tsgd_layer *l, const char *what, uint32_t rank,
                        const uint32_t extent[]);
+
+/* For convolutions, with l->units output channels: checks that the windows suit the input, makes a
+ * stride of 0 one of 1, sets l->out; TSGD_EINVAL. The extents for kernels. PyTorch's module, its
+ * parenthesis not closed.                                                                       */
+enum tsgd_status tsgd_layer_windows(struct tsgd_layer *l, struct tsgd_error *err);
+struct tsgd_conv tsgd_layer_conv_dims(const struct tsgd_layer *l, size_t ld);
+void tsgd_layer_print_conv(const struct tsgd_layer *l, FILE *out);
+
+/* For normalisations: weights of 1, then as many biases of 0. */
+void tsgd_layer_identity(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng);
 
 /* For layers: uniform in +-1/sqrt(fan_in), PyTorch's default for weights and biases. */
 void tsgd_layer_uniform(float *w, size_t count, size_t fan_in, struct tsgd_rng *rng);

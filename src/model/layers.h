@@ -2,8 +2,11 @@
  * model/NAME.c.                                                                                 */
 LAYER(dense)
 LAYER(conv)
+LAYER(dwconv)
 LAYER(relu)
+LAYER(gelu)
 LAYER(maxpool)
 LAYER(groupnorm)
+LAYER(layernorm)
 LAYER(add)
 LAYER(avgpool)

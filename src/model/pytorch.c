@@ -122,9 +122,12 @@ static bool print_end(const struct tsgd_layer *l, bool flat, struct passed *p, F
 /* Returns whether x is [N, numbers] after the layer. */
 static bool print_layer(const struct tsgd_layer *l, bool flat, FILE *out)
 {
-    if (l->ops->takes == TSGD_TAKES_FLAT && !flat)
+    enum tsgd_layer_takes takes = l->ops->takes;
+    if (takes == TSGD_TAKES_SHAPE)
+        takes = l->in.height == 1 && l->in.width == 1 ? TSGD_TAKES_FLAT : TSGD_TAKES_PIXELS;
+    if (takes == TSGD_TAKES_FLAT && !flat)
         fputs("        x = x.flatten(1)\n", out);
-    if (l->ops->takes == TSGD_TAKES_PIXELS && flat)
+    if (takes == TSGD_TAKES_PIXELS && flat)
         print_pixels("x", l->in, out);
     fputs("        x = ", out);
     if (l->ops->prefix) {
@@ -134,7 +137,7 @@ static bool print_layer(const struct tsgd_layer *l, bool flat, FILE *out)
         l->ops->pytorch(l, NULL, out);
     }
     fputc('\n', out);
-    return l->ops->takes == TSGD_TAKES_EITHER ? flat : l->ops->takes == TSGD_TAKES_FLAT;
+    return takes == TSGD_TAKES_EITHER ? flat : takes == TSGD_TAKES_FLAT;
 }
 
 enum tsgd_status tsgd_pytorch_print(const struct tsgd_netspec *s, const char *model, FILE *out,

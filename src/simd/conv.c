@@ -3,13 +3,9 @@
  * stays in the registers while all input channels and taps pass by. Neither pass has a tap that
  * meets only padding: the taps of a pixel are listed for its row and its column.                */
 #include "simd/conv.h"
+#include "simd/taps.h"
 
 #include <string.h>
-
-/* What a tap adds to an address in the source and in the weights. */
-struct tap {
-    size_t x, w;
-};
 
 /* A run of tiles with the same taps, for a few rows of the result: rows of the result are
  * channels.                                                                                     */
@@ -155,47 +151,6 @@ static void run_rows(const struct run *whole, size_t rows, run_fn *const *fn, si
     }
 }
 
-/* One axis of a pass: where the taps of a pixel of the result lie in the source. Forward they are
- * stride * pixel - pad + tap; backward (pixel + pad - tap) / stride, where that is whole.        */
-struct axis {
-    size_t source, result;      /* pixels */
-    size_t window, stride, pad;
-    bool back;
-};
-
-struct reach {
-    size_t n;
-    size_t tap[TSGD_MAX_WINDOW], pixel[TSGD_MAX_WINDOW];
-};
-
-static void reach(const struct axis *a, size_t at, struct reach *out)
-{
-    out->n = 0;
-    for (size_t k = 0; k < a->window; k++) {
-        size_t p = (a->back ? at + a->pad - k : at * a->stride + k - a->pad), rest = 0;
-        if (a->back && a->stride > 1 && at + a->pad >= k) {
-            rest = p % a->stride;
-            p /= a->stride;
-        }
-        if (p >= a->source || rest)     /* in the padding, on either side, or between two windows */
-            continue;
-        out->tap[out->n] = k;
-        out->pixel[out->n++] = p;
-    }
-}
-
-static bool same_taps(const struct reach *a, const struct reach *b)
-{
-    return a->n == b->n && (a->n == 0 || a->tap[0] == b->tap[0]);
-}
-
-/* Source [depth][..][ld], result [rows][..][ld]. */
-struct pass {
-    struct axis across, down;
-    size_t ld, depth, rows;
-    size_t w_row, w_depth;      /* in the weights, from one row or channel to the next */
-};
-
 /* Pixels of one row of the result that follow one another, there and in the source: one run of
  * vectors.                                                                                      */
 static void run_line(struct run *r, size_t rows, size_t vectors)
@@ -228,39 +183,6 @@ static void run_pixels(struct run *r, size_t rows, size_t lanes, size_t count, s
             r->x_at[i] = r->y_at[i] = (v + i) * VL;
         run_rows(r, rows, plain[n], most[n]);
     }
-}
-
-/* Pixels of a row of the result whose taps have the same columns: from `first`, `count` of them. */
-struct segment {
-    size_t first, count;
-    struct reach columns;
-};
-
-/* The segments from *at on, at most `room`; *at moves on. The pixels of a segment are `every`
- * apart.                                                                                        */
-static size_t segments(const struct axis *a, size_t every, size_t room, size_t *phase, size_t *at,
-                       struct segment *out)
-{
-    size_t n = 0;
-    while (n < room && *phase < every) {
-        struct segment *s = &out[n];
-        if (*at >= a->result) {
-            *at = ++*phase;
-            continue;
-        }
-        struct reach next;
-        s->first = *at;
-        s->count = 0;
-        reach(a, *at, &s->columns);
-        do {
-            s->count++;
-            *at += every;
-            if (*at < a->result)
-                reach(a, *at, &next);
-        } while (*at < a->result && same_taps(&s->columns, &next));
-        n++;
-    }
-    return n;
 }
 
 /* The last `window` rows of the source, copied so that the planes of its channels do not fall into
@@ -308,20 +230,6 @@ static bool wants_ring(const struct pass *p)
     return plane % ALIAS == 0 && p->depth * plane * sizeof(float) > SOURCE_STAYS;
 }
 
-/* All pairs of taps, from the first row on; returns how many. */
-static size_t list(const struct pass *p, const struct reach *rows, const struct reach *columns,
-                   bool ring, struct tap *taps)
-{
-    size_t n = 0, window = p->across.window, line = p->across.source * p->ld;
-    for (size_t a = 0; a < rows->n; a++) {
-        size_t x = (ring ? rows->pixel[a] % window : rows->pixel[a]) * line;
-        for (size_t b = 0; b < columns->n; b++)
-            taps[n++] = (struct tap){x + columns->pixel[b] * p->ld,
-                                     rows->tap[a] * window + columns->tap[b]};
-    }
-    return n;
-}
-
 /* The gradient of the input reads weights in another order than they stand in: a tile of rows
  * needs a short piece here and there. Where weights are many, they are copied in the order of
  * their use, CHUNK rows at a time: panel [depth][rows][area].                                   */
@@ -351,7 +259,7 @@ static void run_row(const struct pass *p, const struct segment *segment, size_t 
         struct tap taps[TSGD_MAX_WINDOW * TSGD_MAX_WINDOW];
         struct run r = run;
         r.taps = taps;
-        r.n_taps = list(p, rows, &s->columns, ring, taps);
+        r.n_taps = list(p, rows, &s->reach, ring, taps);
         r.depth = r.n_taps ? p->depth : 0;
         r.y = y + ((m * p->down.result + i) * p->across.result + s->first) * p->ld;
         if (stride == 1)
@@ -397,26 +305,6 @@ static void run_pass(const struct pass *p, const float *w, const float *bias, co
             run_row(p, segment, n_segments, &rows, i, m, some, r, copy, y);
         }
     }
-}
-
-static struct pass forward(const struct tsgd_conv *d)
-{
-    return (struct pass){
-        .across = {d->in_w, d->out_w, d->window, d->stride, d->pad, false},
-        .down = {d->in_h, d->out_h, d->window, d->stride, d->pad, false},
-        .ld = d->ld, .depth = d->in_c, .rows = d->out_c,
-        .w_row = d->in_c * d->window * d->window, .w_depth = d->window * d->window,
-    };
-}
-
-static struct pass backward(const struct tsgd_conv *d)
-{
-    return (struct pass){
-        .across = {d->out_w, d->in_w, d->window, d->stride, d->pad, true},
-        .down = {d->out_h, d->in_h, d->window, d->stride, d->pad, true},
-        .ld = d->ld, .depth = d->out_c, .rows = d->in_c,
-        .w_row = d->window * d->window, .w_depth = d->in_c * d->window * d->window,
-    };
 }
 
 /* Counts a ring also where this ld needs none, because a smaller one may need it; and the

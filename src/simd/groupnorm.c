@@ -1,45 +1,6 @@
 /* Group normalisation, one vector of samples after another: a group of a small image then stays in
- * the first-level cache from pass to pass. Sums run in CHAINS chains, because an addition has to
- * wait for the one before it.                                                                    */
-#include "simd/simd.h"
-
-#include <math.h>
-
-enum { CHAINS = 4 };
-static const float epsilon = 1e-5f;
-
-INLINE vf chains(const vf s[CHAINS]) { return (s[0] + s[1]) + (s[2] + s[3]); }
-
-static vf sum(const float *x, size_t n, size_t ld)
-{
-    vf s[CHAINS] = {{0}};
-    size_t f = 0;
-    for (; f + CHAINS <= n; f += CHAINS)
-UNROLL(4)
-        for (size_t i = 0; i < CHAINS; i++)
-            s[i] += load(x + (f + i) * ld);
-    for (; f < n; f++)
-        s[0] += load(x + f * ld);
-    return chains(s);
-}
-
-/* In a second pass: the mean of the squares less the square of the mean would cancel. */
-static vf squares(const float *x, size_t n, size_t ld, vf mean)
-{
-    vf s[CHAINS] = {{0}};
-    size_t f = 0;
-    for (; f + CHAINS <= n; f += CHAINS)
-UNROLL(4)
-        for (size_t i = 0; i < CHAINS; i++) {
-            vf d = load(x + (f + i) * ld) - mean;
-            s[i] = madd(d, d, s[i]);
-        }
-    for (; f < n; f++) {
-        vf d = load(x + f * ld) - mean;
-        s[0] = madd(d, d, s[0]);
-    }
-    return chains(s);
-}
+ * the first-level cache from pass to pass.                                                       */
+#include "simd/moments.h"
 
 INLINE void scale(const float *x, size_t n, size_t ld, vf mean, vf slope, vf bias, const bool relu,
                   float *y)
@@ -58,9 +19,7 @@ void TSGD_FN(groupnorm_forward)(const struct tsgd_groupnorm *d, const float *wei
         for (size_t v = 0; v < ld; v += VL) {
             size_t at = g * d->per * plane + v;
             vf mean = sum(x + at, count, ld) / (float)count;
-            vf variance = squares(x + at, count, ld, mean) / (float)count, rstd;
-            for (int i = 0; i < VL; i++)
-                rstd[i] = 1 / sqrtf(variance[i] + epsilon);
+            vf rstd = inverse(squares(x + at, count, ld, mean) / (float)count);
             store(keep + v, mean);
             store(keep + ld + v, rstd);
             for (size_t c = g * d->per; c < (g + 1) * d->per; c++, at += plane)

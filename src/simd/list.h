@@ -66,6 +66,30 @@ KERNEL(bool, conv_pooled_gradient, (const struct tsgd_conv *d, const float *x, c
                                     const uint16_t *won, float *dw, float *dbias, float *scratch))
 KERNEL(size_t, conv_weight_scratch, (const struct tsgd_conv *d))
 
+/* ---- depthwise convolutions, out_c = in_c: channel c of y comes from channel c of x alone ---- */
+
+/* y [out_c][out_h][out_w][ld]; w [out_c][window][window]; bias may be NULL. */
+KERNEL(void, dwconv_forward, (const struct tsgd_conv *d, const float *w, const float *bias,
+                              const float *x, float *y))
+/* dx [in_c][in_h][in_w][ld], overwritten. */
+KERNEL(void, dwconv_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
+                                     float *dx))
+/* dw [out_c][window][window] and, unless it is NULL, dbias [out_c], overwritten; scratch of
+ * dwconv_scratch floats.                                                                         */
+KERNEL(void, dwconv_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,
+                                      float *dw, float *dbias, float *scratch))
+KERNEL(size_t, dwconv_scratch, (const struct tsgd_conv *d))
+
+/* ---- layer normalisation: torch.nn.LayerNorm over all n features of a sample ---- */
+
+/* y [n][ld] = weight [n] (x - mean) rstd + bias [n]; keep [2][ld] receives mean and rstd. */
+KERNEL(void, layernorm_forward, (size_t n, size_t ld, const float *weight, const float *bias,
+                                 const float *x, float *y, float *keep))
+/* Overwrites dweight, dbias and, unless it is NULL, dx. */
+KERNEL(void, layernorm_backward, (size_t n, size_t ld, const float *weight, const float *x,
+                                  const float *dy, const float *keep, float *dweight,
+                                  float *dbias, float *dx))
+
 /* ---- group normalisation: torch.nn.GroupNorm, then ReLU if asked ---- */
 
 /* y = weight (x - mean) rstd + bias; keep [groups][2][ld] receives mean and rstd. */
@@ -84,6 +108,14 @@ KERNEL(void, relu, (const float *x, float *y, size_t n))
 /* dx = y <= 0 ? 0 : dy; dx may be dy. */
 KERNEL(void, relu_gradient, (const float *y, const float *dy, float *dx, size_t n))
 
+/* ---- GELU with the exact normal distribution, torch.nn.GELU(); n floats, a multiple of 16 ---- */
+
+/* y = x Phi(x), and its derivative in slope; y may be x. What is not finite gives NaN. simd/gelu.c
+ * states the errors.                                                                             */
+KERNEL(void, gelu, (const float *x, float *y, float *slope, size_t n))
+/* dx = slope dy; dx may be dy. */
+KERNEL(void, gelu_gradient, (const float *slope, const float *dy, float *dx, size_t n))
+
 /* ---- pooling, shortcuts: the same bits on every instruction set ---- */
 
 /* The largest of every square; a NaN wins and stays. */
@@ -91,6 +123,10 @@ KERNEL(void, maxpool, (const struct tsgd_pool *d, const float *x, float *y))
 /* dx: dy at the first pixel of its square that equals y, 0 elsewhere. */
 KERNEL(void, maxpool_gradient, (const struct tsgd_pool *d, const float *x, const float *y,
                                 const float *dy, float *dx))
+/* The mean of every square; window 0: of every channel. */
+KERNEL(void, avgpool, (const struct tsgd_pool *d, const float *x, float *y))
+/* dx: the pixel's share of its square's dy, 0 outside of squares. */
+KERNEL(void, avgpool_gradient, (const struct tsgd_pool *d, const float *dy, float *dx))
 /* sum += a, n floats, a multiple of 16 */
 KERNEL(void, add, (const float *a, float *sum, size_t n))
 

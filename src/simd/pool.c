@@ -46,6 +46,57 @@ void TSGD_FN(maxpool_gradient)(const struct tsgd_pool *d, const float *x, const 
                 }
 }
 
+/* Windows of an average pooling. */
+struct grid {
+    size_t high, wide;          /* how many */
+    size_t rows, columns;       /* of each */
+};
+
+static struct grid grid(const struct tsgd_pool *d)
+{
+    size_t rows = d->window ? d->window : d->height, columns = d->window ? d->window : d->width;
+    return (struct grid){d->height / rows, d->width / columns, rows, columns};
+}
+
+void TSGD_FN(avgpool)(const struct tsgd_pool *d, const float *x, float *y)
+{
+    struct grid g = grid(d);
+    size_t line = d->width * d->ld, plane = d->height * line;
+    float area = (float)(g.rows * g.columns);
+    for (size_t c = 0; c < d->channels; c++)
+        for (size_t i = 0; i < g.high; i++)
+            for (size_t j = 0; j < g.wide; j++)
+                for (size_t v = 0; v < d->ld; v += VL, y += VL) {
+                    const float *corner = x + c * plane + i * g.rows * line +
+                                          j * g.columns * d->ld + v;
+                    vf sum = {0};
+                    for (size_t p = 0; p < g.rows; p++)
+                        for (size_t q = 0; q < g.columns; q++)
+                            sum += load(corner + p * line + q * d->ld);
+                    store(y, sum / area);
+                }
+}
+
+void TSGD_FN(avgpool_gradient)(const struct tsgd_pool *d, const float *dy, float *dx)
+{
+    struct grid g = grid(d);
+    size_t line = d->width * d->ld, plane = d->height * line;
+    float area = (float)(g.rows * g.columns);
+    bool rest = d->height % g.rows || d->width % g.columns;
+    for (size_t j = 0; rest && j < d->channels * plane; j += VL)
+        store(dx + j, (vf){0});
+    for (size_t c = 0; c < d->channels; c++)
+        for (size_t i = 0; i < g.high; i++)
+            for (size_t j = 0; j < g.wide; j++)
+                for (size_t v = 0; v < d->ld; v += VL, dy += VL) {
+                    float *corner = dx + c * plane + i * g.rows * line + j * g.columns * d->ld + v;
+                    vf share = load(dy) / area;
+                    for (size_t p = 0; p < g.rows; p++)
+                        for (size_t q = 0; q < g.columns; q++)
+                            store(corner + p * line + q * d->ld, share);
+                }
+}
+
 void TSGD_FN(add)(const float *a, float *sum, size_t n)
 {
     for (size_t j = 0; j < n; j += VL)

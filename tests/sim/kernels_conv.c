@@ -1,4 +1,5 @@
-/* Convolutions: forward, the gradients of input, weights and biases, and those with pooling. */
+/* Convolutions: forward, the gradients of input, weights and biases, those with pooling, and
+ * depthwise ones.                                                                                */
 #include "sim/guard.h"
 #include "sim/kernels.h"
 
@@ -78,6 +79,7 @@ static struct tsgd_conv draw(uint32_t *r)
 /* Arguments and right answers; p: of the pooled form. */
 struct trial {
     struct tsgd_conv d;
+    bool depthwise;             /* out_c = in_c, and each channel of y sees its own of x */
     size_t n_x, n_w, n_y, n_p;
     float *x, *w, *bias, *dy, *dp;
     float *y, *dx, *dw, *dbias, *p_y, *p_dy, *p_dw, *p_dbias;
@@ -91,7 +93,7 @@ static void each_tap(const struct tsgd_conv *d, struct trial *t,
     for (size_t o = 0; o < d->out_c; o++)
         for (size_t i = 0; i < d->out_h; i++)
             for (size_t j = 0; j < d->out_w; j++)
-                for (size_t c = 0; c < d->in_c; c++)
+                for (size_t c = t->depthwise ? o : 0; c < (t->depthwise ? o + 1 : d->in_c); c++)
                     for (size_t p = 0; p < d->window; p++)
                         for (size_t q = 0; q < d->window; q++) {
                             size_t row = i * d->stride + p, column = j * d->stride + q;
@@ -100,7 +102,8 @@ static void each_tap(const struct tsgd_conv *d, struct trial *t,
                                 continue;
                             f(t, ((o * d->out_h + i) * d->out_w + j) * d->ld,
                               ((c * d->in_h + row - d->pad) * d->in_w + column - d->pad) * d->ld,
-                              ((o * d->in_c + c) * d->window + p) * d->window + q);
+                              ((t->depthwise ? o : o * d->in_c + c) * d->window + p) * d->window +
+                              q);
                         }
 }
 
@@ -160,16 +163,27 @@ static void pool(struct trial *t)
     }
 }
 
-static void setup(struct trial *t, uint32_t number)
+/* Also with more padding than a kernel is wide, and with more runs of taps of their own than a
+ * convolution lists at a time.                                                                   */
+static struct tsgd_conv draw_depthwise(uint32_t number, uint32_t *r)
+{
+    struct tsgd_conv d = number < 3 ? special[number] : draw(r);
+    d.out_c = d.in_c;
+    d.pad += kernels_draw(r, 2) ? kernels_draw(r, 3) : 0;
+    return d;
+}
+
+static void setup(struct trial *t, uint32_t number, bool depthwise)
 {
     uint32_t r = kernels_seed(number);
     struct tsgd_conv *d = &t->d;
-    t->d = number < N_SPECIAL ? special[number] : draw(&r);
+    t->depthwise = depthwise;
+    t->d = depthwise ? draw_depthwise(number, &r) : number < N_SPECIAL ? special[number] : draw(&r);
     fit(d);
     t->n_x = d->in_c * d->in_h * d->in_w * d->ld;
-    t->n_w = d->out_c * d->in_c * d->window * d->window;
+    t->n_w = d->out_c * (depthwise ? 1 : d->in_c) * d->window * d->window;
     t->n_y = d->out_c * d->out_h * d->out_w * d->ld;
-    t->n_p = d->pad ? 0 : d->out_c * (d->out_h / 2) * (d->out_w / 2) * d->ld;
+    t->n_p = d->pad || depthwise ? 0 : d->out_c * (d->out_h / 2) * (d->out_w / 2) * d->ld;
     t->x = kernels_integers(&r, t->n_x);
     t->w = kernels_integers(&r, t->n_w);
     t->bias = kernels_draw(&r, 2) || t->n_p ? kernels_integers(&r, d->out_c) : NULL;
@@ -218,9 +232,15 @@ static bool plain(const struct tsgd_kernels *k, const struct trial *t, struct gu
     float *y = outputs(g, t->n_y, 64), *dx = outputs(g, t->n_x, 64), *dw = outputs(g, t->n_w, 4);
     float *dbias = t->bias ? outputs(g, d->out_c, 4) : NULL;
     size_t scratch = k->conv_scratch(d), weight_scratch = k->conv_weight_scratch(d);
-    k->conv_forward(d, w, bias, x, y, outputs(g, scratch, 64));
-    k->conv_input_gradient(d, w, dy, dx, outputs(g, scratch, 64));
-    k->conv_weight_gradient(d, x, dy, dw, dbias, outputs(g, weight_scratch, 64));
+    if (t->depthwise) {
+        k->dwconv_forward(d, w, bias, x, y);
+        k->dwconv_input_gradient(d, w, dy, dx);
+        k->dwconv_weight_gradient(d, x, dy, dw, dbias, outputs(g, k->dwconv_scratch(d), 64));
+    } else {
+        k->conv_forward(d, w, bias, x, y, outputs(g, scratch, 64));
+        k->conv_input_gradient(d, w, dy, dx, outputs(g, scratch, 64));
+        k->conv_weight_gradient(d, x, dy, dw, dbias, outputs(g, weight_scratch, 64));
+    }
     return kernels_equal("y", y, t->y, t->n_y, text) &&
            kernels_equal("dx", dx, t->dx, t->n_x, text) &&
            kernels_equal("dw", dw, t->dw, t->n_w, text) &&
@@ -248,14 +268,12 @@ static bool pooled(const struct tsgd_kernels *k, const struct trial *t, struct g
                       kernels_equal("its dbias", dbias_too, t->p_dbias, d->out_c, text)));
 }
 
-static bool holds(uint32_t number, char text[KERNELS_TEXT])
+static bool everywhere(uint32_t number, bool depthwise, char text[KERNELS_TEXT])
 {
     struct trial t;
     const struct tsgd_kernels *k;
     bool good = true;
-    if (SLOW && number >= FEW_SPECIAL && number < N_SPECIAL)
-        return true;
-    setup(&t, number);
+    setup(&t, number, depthwise);
     for (size_t i = 0; good && (k = tsgd_isa_table(i)); i++)
         for (int end = 0; good && end < 2; end++) {
             struct guard g = {.at_end = end}, h = {.at_end = end};
@@ -275,4 +293,17 @@ static bool holds(uint32_t number, char text[KERNELS_TEXT])
     return good;
 }
 
-const struct kernels_check kernels_conv[] = {{"conv", N_SPECIAL + TRIALS, holds}, {0}};
+static bool conv(uint32_t number, char text[KERNELS_TEXT])
+{
+    bool skip = SLOW && number >= FEW_SPECIAL && number < N_SPECIAL;
+    return skip || everywhere(number, false, text);
+}
+
+static bool dwconv(uint32_t number, char text[KERNELS_TEXT])
+{
+    return everywhere(number, true, text);
+}
+
+const struct kernels_check kernels_conv[] = {
+    {"conv", N_SPECIAL + TRIALS, conv}, {"dwconv", TRIALS / 2, dwconv}, {0},
+};

@@ -225,6 +225,39 @@ static bool relu(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char
     return good;
 }
 
+/* ---- pooling ---- */
+
+/* Sums of integers are exact and divided once: every bit must be right. */
+static bool avgpool(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    struct tsgd_pool d = {.channels = 1 + kernels_draw(&r, 4), .window = kernels_draw(&r, 4),
+                          .ld = 16 * (1 + kernels_draw(&r, 3))};
+    d.height = d.window + 1 + kernels_draw(&r, 8);
+    d.width = d.window + 1 + kernels_draw(&r, 8);
+    size_t rows = d.window ? d.window : d.height, columns = d.window ? d.window : d.width;
+    size_t high = d.height / rows, wide = d.width / columns;
+    size_t n = d.channels * d.height * d.width * d.ld, m = d.channels * high * wide * d.ld;
+    float *x = kernels_integers(&r, n), *dy = kernels_integers(&r, m);
+    float *want = kernels_zeros(m, sizeof *want), *want_dx = kernels_zeros(n, sizeof *want_dx);
+    for (size_t at = 0; at < n; at++) {
+        size_t s = at % d.ld, j = at / d.ld % d.width / columns;
+        size_t i = at / d.ld / d.width % d.height / rows, c = at / d.ld / d.width / d.height;
+        size_t to = ((c * high + i) * wide + j) * d.ld + s;
+        if (i < high && j < wide) {
+            want[to] += x[at];
+            want_dx[at] = dy[to] / (float)(rows * columns);
+        }
+    }
+    for (size_t at = 0; at < m; at++)
+        want[at] /= (float)(rows * columns);
+    float *y = floats(g, m, 64), *dx = floats(g, n, 64);
+    k->avgpool(&d, copy(g, x, n, 64), y);
+    k->avgpool_gradient(&d, copy(g, dy, m, 64), dx);
+    bool good = kernels_equal("y", y, want, m, text) && kernels_equal("dx", dx, want_dx, n, text);
+    free(x), free(dy), free(want), free(want_dx);
+    return good;
+}
+
 /* ---- dense layers ---- */
 
 static bool biases(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
@@ -481,6 +514,65 @@ static bool squared_error(const struct tsgd_kernels *k, uint32_t r, struct guard
     return good;
 }
 
+static bool layernorm(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    size_t n = 2 + kernels_draw(&r, kernels_draw(&r, 2) ? 700 : 40);
+    size_t ld = 16 * (1 + kernels_draw(&r, 4));
+    const struct tsgd_groupnorm one = {.groups = 1, .per = n, .area = 1, .ld = ld};
+    float *w = kernels_uniform(&r, n), *b = kernels_uniform(&r, n);
+    float *x = kernels_uniform(&r, n * ld), *dy = kernels_uniform(&r, n * ld);
+    double *want = kernels_zeros(n * ld, sizeof *want);
+    double *want_dx = kernels_zeros(n * ld, sizeof *want_dx);
+    double *dw = kernels_zeros(n, sizeof *dw), *db = kernels_zeros(n, sizeof *db);
+    bool good = true;
+    for (size_t s = 0; s < ld; s++)
+        normalise(&one, 0, w, b, x + s, dy + s, want + s, dw, db, want_dx + s);
+    const float *wc = copy(g, w, n, 4), *bc = copy(g, b, n, 4);
+    const float *xc = copy(g, x, n * ld, 64), *dyc = copy(g, dy, n * ld, 64);
+    float *y = floats(g, n * ld, 64), *keep = floats(g, 2 * ld, 64), *dx = floats(g, n * ld, 64);
+    float *dwc = floats(g, n, 4), *dbc = floats(g, n, 4);
+    k->layernorm_forward(n, ld, wc, bc, xc, y, keep);
+    k->layernorm_backward(n, ld, wc, xc, dyc, keep, dwc, dbc, dx);
+    for (size_t i = 0; good && i < n * ld; i++)
+        good = close_to("y", y[i], want[i], 5e-6, i, text) &&
+               close_to("dx", dx[i], want_dx[i], 1e-5 * (1 + fabs(want_dx[i])), i, text);
+    for (size_t f = 0; good && f < n; f++)
+        good = close_to("dweight", dwc[f], dw[f], 1e-5 * (1 + fabs(dw[f])), f, text) &&
+               close_to("dbias", dbc[f], db[f], 1e-5 * (1 + fabs(db[f])), f, text);
+    free(w), free(b), free(x), free(dy), free(want), free(want_dx), free(dw), free(db);
+    return good;
+}
+
+/* Within the errors that simd/gelu.c states; far out, where the exponential vanishes, too. */
+static bool gelu(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    static const float odd[] = {0, -0.0f, 1e-30f, -1e-30f, 13.2f, -13.2f, -40, 1e10f, -1e10f};
+    static const float ranges[] = {1e-3f, 1, 6, 20};
+    size_t n = 16 * (1 + kernels_draw(&r, 40));
+    float *x = kernels_uniform(&r, n), *dy = kernels_uniform(&r, n), range;
+    range = ranges[kernels_draw(&r, sizeof ranges / sizeof *ranges)];
+    for (size_t i = 0; i < n; i++)
+        x[i] = kernels_draw(&r, 9) ? x[i] * range : odd[kernels_draw(&r, sizeof odd / sizeof *odd)];
+    float *y = floats(g, n, 64), *slope = floats(g, n, 64), *in_place = floats(g, n, 64);
+    float *dx = floats(g, n, 64);
+    bool good = true;
+    k->gelu(copy(g, x, n, 64), y, slope, n);
+    k->gelu_gradient(slope, copy(g, dy, n, 64), dx, n);
+    memcpy(in_place, x, n * sizeof *x);
+    k->gelu(in_place, in_place, slope, n);
+    for (size_t i = 0; good && i < n; i++) {
+        double v = (double)x[i], phi = erfc(-v / sqrt(2)) / 2;
+        double density = exp(-v * v / 2) / sqrt(2 * acos(-1)), d = (double)dy[i];
+        good = close_to("y", y[i], v * phi, 1.4e-7 * fabs(v), i, text) &&
+               (v <= -5 || close_to("y", y[i], v * phi, 1.7e-6 * fabs(v * phi), i, text)) &&
+               close_to("slope", slope[i], phi + v * density, 1.4e-7, i, text) &&
+               close_to("dx", dx[i], d * (phi + v * density), 2e-7 * fabs(d), i, text);
+    }
+    good = good && same_bits("in place", in_place, y, n, text);
+    free(x), free(dy);
+    return good;
+}
+
 static bool cross_entropy(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
 {
     size_t classes = 2 + kernels_draw(&r, 15), batch = 1 + kernels_draw(&r, 257);
@@ -586,10 +678,16 @@ static bool scores(const struct tsgd_kernels *k, uint32_t r, struct guard *g, ch
 CHECK(sgd) CHECK(fold) CHECK(normals) CHECK(decode) CHECK(relu) CHECK(biases) CHECK(transposed)
 CHECK(gemm) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm) CHECK(cross_entropy)
 CHECK(squared_error) CHECK(scores)
+    return good;
+}
+
+CHECK(gemm) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm) CHECK(layernorm) CHECK(gelu)
+CHECK(avgpool) CHECK(cross_entropy) CHECK(squared_error)
 
 #define ROW(name, trials) {#name, trials, name##_holds},
 const struct kernels_check kernels_other[] = {
     ROW(sgd, 100) ROW(fold, 100) ROW(normals, 50) ROW(decode, 100) ROW(relu, 60) ROW(biases, 100)
     ROW(transposed, 100) ROW(gemm, 200) ROW(gemm_tile, 200) ROW(gemm_pack, 200) ROW(groupnorm, 60)
-    ROW(cross_entropy, 100) ROW(squared_error, 60) ROW(scores, 100) {0},
+    ROW(layernorm, 60) ROW(gelu, 60) ROW(avgpool, 60) ROW(cross_entropy, 100)
+    ROW(squared_error, 60) {0},
 };

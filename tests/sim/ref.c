@@ -47,6 +47,17 @@ void tsgd_ref_conv(struct tsgd_ref_shape in, size_t out_c, size_t window, size_t
             }
 }
 
+void tsgd_ref_dwconv(struct tsgd_ref_shape in, size_t window, size_t pad, size_t stride,
+                     const double *w, const double *b, const double *x, double *y)
+{
+    struct tsgd_ref_shape one = {1, in.height, in.width};
+    size_t out_h = (in.height + 2 * pad - window) / stride + 1;
+    size_t out_w = (in.width + 2 * pad - window) / stride + 1;
+    for (size_t c = 0; c < in.channels; c++)
+        tsgd_ref_conv(one, 1, window, pad, stride, w + c * window * window, b ? b + c : NULL,
+                      x + c * in.height * in.width, y + c * out_h * out_w);
+}
+
 void tsgd_ref_maxpool(struct tsgd_ref_shape in, size_t window, const double *x, double *y)
 {
     size_t out_h = in.height / window, out_w = in.width / window;
@@ -77,14 +88,35 @@ void tsgd_ref_groupnorm(struct tsgd_ref_shape in, size_t groups, const double *w
     }
 }
 
-void tsgd_ref_avgpool(struct tsgd_ref_shape in, const double *x, double *y)
+void tsgd_ref_layernorm(size_t n, const double *w, const double *b, const double *x, double *y)
 {
-    double area = (double)(in.height * in.width);
-    for (size_t c = 0; c < in.channels; c++) {
-        y[c] = 0;
-        for (size_t j = 0; j < in.height * in.width; j++)
-            y[c] += *x++ / area;
-    }
+    double mean = 0, var = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        var += (x[i] - mean) * (x[i] - mean) / (double)n;
+    for (size_t i = 0; i < n; i++)
+        y[i] = w[i] * (x[i] - mean) / sqrt(var + 1e-5) + b[i];
+}
+
+void tsgd_ref_gelu(size_t n, const double *x, double *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] * erfc(-x[i] / sqrt(2)) / 2;
+}
+
+void tsgd_ref_avgpool(struct tsgd_ref_shape in, size_t window, const double *x, double *y)
+{
+    size_t high = window ? window : in.height, wide = window ? window : in.width;
+    for (size_t c = 0; c < in.channels; c++)
+        for (size_t i = 0; i < in.height / high; i++)
+            for (size_t j = 0; j < in.width / wide; j++, y++) {
+                *y = 0;
+                for (size_t p = 0; p < high; p++)
+                    for (size_t q = 0; q < wide; q++)
+                        *y += x[(c * in.height + i * high + p) * in.width + j * wide + q] /
+                              (double)(high * wide);
+            }
 }
 
 void tsgd_ref_add(struct tsgd_ref_shape in, struct tsgd_ref_shape from_shape, const double *x,

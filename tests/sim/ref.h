@@ -23,6 +23,11 @@ struct tsgd_ref_shape {
 void tsgd_ref_conv(struct tsgd_ref_shape in, size_t out_c, size_t window, size_t pad, size_t stride,
                    const double *w, const double *b, const double *x, double *y);
 
+/* The same for one kernel w[window][window] for each channel, which sees that channel alone; b has
+ * one number for each.                                                                          */
+void tsgd_ref_dwconv(struct tsgd_ref_shape in, size_t window, size_t pad, size_t stride,
+                     const double *w, const double *b, const double *x, double *y);
+
 /* y = largest of every window x window square, stride window */
 void tsgd_ref_maxpool(struct tsgd_ref_shape in, size_t window, const double *x, double *y);
 
@@ -30,8 +35,14 @@ void tsgd_ref_maxpool(struct tsgd_ref_shape in, size_t window, const double *x, 
 void tsgd_ref_groupnorm(struct tsgd_ref_shape in, size_t groups, const double *w, const double *b,
                         const double *x, double *y);
 
-/* y[c] = mean of x's channel c */
-void tsgd_ref_avgpool(struct tsgd_ref_shape in, const double *x, double *y);
+/* y = w[i] (x - mean) / sqrt(variance + 1e-5) + b[i]; moments over all n numbers */
+void tsgd_ref_layernorm(size_t n, const double *w, const double *b, const double *x, double *y);
+
+/* y = x Phi(x), Phi the distribution of a standard normal */
+void tsgd_ref_gelu(size_t n, const double *x, double *y);
+
+/* y = mean of every window x window square, stride window; window 0: of every channel */
+void tsgd_ref_avgpool(struct tsgd_ref_shape in, size_t window, const double *x, double *y);
 
 /* y = x + from, where y has from's shape, or half its height and width (rounded up) and channels
  * that from has not, half of them in front and half behind.                                     */

@@ -21,7 +21,8 @@ ParameterizedTestParameters(isa, convolutions_agree_with_naive_ones)
 
 ParameterizedTest(size_t *part, isa, convolutions_agree_with_naive_ones, .timeout = 300)
 {
-    check(kernels_conv, (uint32_t)*part, PARTS);
+    for (const struct kernels_check *row = kernels_conv; row->name; row++)
+        check(row, (uint32_t)*part, PARTS);
 }
 
 ParameterizedTestParameters(isa, kernels_agree_with_naive_ones)

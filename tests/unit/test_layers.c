@@ -38,19 +38,26 @@ static uint32_t between(struct tsgd_rng *rng, uint32_t from, uint32_t to)
     return from + tsgd_rng_below(rng, to - from + 1);
 }
 
+static bool convolves(const struct tsgd_layer_ops *ops)
+{
+    return ops == &tsgd_layer_conv || ops == &tsgd_layer_dwconv;
+}
+
 /* Settings that suit the kind; `terms` is how many terms the longest sum of a pass has. A
  * convolution tries every window with every padding and stride, and every fifth trial is so large
  * that it works in several parts.                                                               */
 static void settle(struct fixture *f, const struct tsgd_layer_ops *ops, size_t trial,
                    struct tsgd_rng *rng)
 {
-    bool large = ops == &tsgd_layer_conv && trial % 5 == 4;
+    bool large = convolves(ops) && trial % 5 == 4;
     struct tsgd_layer *l = &f->l;
     *l = (struct tsgd_layer){.ops = ops, .name = "test"};
     l->window = between(rng, 1, 3);
     l->groups = between(rng, 1, 3);
     l->units = between(rng, 1, 9);
-    if (ops == &tsgd_layer_conv) {
+    if (ops == &tsgd_layer_avgpool && trial % 3 == 0)
+        l->window = 0;
+    if (convolves(ops)) {
         l->window = 1 + (uint32_t)trial % 5;
         l->pad = (uint32_t)trial % 3;
         l->stride = (uint32_t)trial % 2 ? 2 : 0;
@@ -416,7 +423,7 @@ ParameterizedTest(size_t *row, layers, a_nan_survives, .timeout = 120)
         bool found = false;
         setup(&f, *row, 0);
         /* the last pixel of the pad-th window, which somebody sees in every layer */
-        size_t pixel = f.l.window - 1 + (f.l.stride ? f.l.pad * (f.l.stride - 1) : 0);
+        size_t pixel = (f.l.window ? f.l.window - 1 : 0) + (f.l.stride ? f.l.pad * (f.l.stride - 1) : 0);
         f.lx[pixel * (f.l.in.width + 1) * f.ld] = NAN;
         forward(&f);
         for (size_t j = 0; j < f.out; j++)
@@ -455,6 +462,42 @@ Test(layers, a_pooling_window_larger_than_its_input_is_refused)
     struct tsgd_layer l = {.ops = &tsgd_layer_maxpool, .window = 3, .in = {1, 2, 3}};
     cr_assert(l.ops->shape(&l, &err) == TSGD_EINVAL);
     cr_assert(strstr(err.text, "2x3"), "%s", err.text);
+}
+
+Test(layers, an_averaging_window_larger_than_its_input_is_refused)
+{
+    struct tsgd_error err;
+    struct tsgd_layer l = {.ops = &tsgd_layer_avgpool, .window = 3, .in = {1, 2, 3}};
+    cr_assert(l.ops->shape(&l, &err) == TSGD_EINVAL);
+    cr_assert(strstr(err.text, "window 3") && strstr(err.text, "2x3"), "%s", err.text);
+}
+
+Test(layers, a_depthwise_kernel_larger_than_its_input_is_refused)
+{
+    struct tsgd_error err;
+    struct tsgd_layer l = {.ops = &tsgd_layer_dwconv, .name = "dw", .window = 5, .in = {3, 5, 4}};
+    cr_assert(l.ops->shape(&l, &err) == TSGD_EINVAL);
+    cr_assert(strstr(err.text, "dw") && strstr(err.text, "3x5x4"), "%s", err.text);
+}
+
+Test(layers, a_normalisation_of_nothing_is_refused)
+{
+    struct tsgd_error err;
+    struct tsgd_layer l = {.ops = &tsgd_layer_layernorm, .name = "ln", .in = {3, 0, 4}};
+    cr_assert(l.ops->shape(&l, &err) == TSGD_EINVAL);
+    cr_assert(strstr(err.text, "ln") && strstr(err.text, "3x0x4"), "%s", err.text);
+}
+
+/* As torch.nn.LayerNorm has it: [C, H, W] for pictures, [C] behind a dense layer. */
+Test(layers, a_layer_normalisation_has_a_weight_for_every_feature)
+{
+    struct tsgd_layer l = {.ops = &tsgd_layer_layernorm, .name = "ln", .in = {3, 2, 4}};
+    cr_assert(l.ops->shape(&l, NULL) == TSGD_OK && l.n_tensors == 2 && l.params == 48);
+    cr_assert(l.tensors[0].rank == 3 && l.tensors[0].extent[0] == 3 &&
+              l.tensors[0].extent[1] == 2 && l.tensors[0].extent[2] == 4);
+    struct tsgd_layer flat = {.ops = &tsgd_layer_layernorm, .name = "ln", .in = {7, 1, 1}};
+    cr_assert(flat.ops->shape(&flat, NULL) == TSGD_OK && flat.params == 14);
+    cr_assert(flat.tensors[1].rank == 1 && flat.tensors[1].extent[0] == 7);
 }
 
 Test(layers, channels_that_make_no_equal_groups_are_refused)

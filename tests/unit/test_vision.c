@@ -167,7 +167,7 @@ Test(vision, resnet20_is_the_network_that_its_description_says, .timeout = 300)
             rectify(y, at.channels * at.height * at.width);
             memcpy(x, y, at.channels * at.height * at.width * sizeof *x);
         }
-        tsgd_ref_avgpool(at, x, y);
+        tsgd_ref_avgpool(at, 0, x, y);
         tsgd_ref_dense(64, CLASSES, w, w + 64 * CLASSES, y, logits);
         cr_assert(w + 65 * CLASSES == f.w2 + f.net.dim);
         loss += tsgd_ref_cross_entropy(CLASSES, logits, f.labels[s]);

@@ -24,14 +24,20 @@ static void kind(const struct tsgd_layer *l, const double *w, const double *x, c
         tsgd_ref_dense(size, l->units, w, b, x, y);
     else if (l->ops == &tsgd_layer_conv)
         tsgd_ref_conv(in, l->units, l->window, l->pad, l->stride, w, l->no_bias ? NULL : b, x, y);
+    else if (l->ops == &tsgd_layer_dwconv)
+        tsgd_ref_dwconv(in, l->window, l->pad, l->stride, w, l->no_bias ? NULL : b, x, y);
     else if (l->ops == &tsgd_layer_maxpool)
         tsgd_ref_maxpool(in, l->window, x, y);
     else if (l->ops == &tsgd_layer_groupnorm)
         tsgd_ref_groupnorm(in, l->groups, w, b, x, y);
+    else if (l->ops == &tsgd_layer_layernorm)
+        tsgd_ref_layernorm(size, w, b, x, y);
+    else if (l->ops == &tsgd_layer_gelu)
+        tsgd_ref_gelu(size, x, y);
     else if (l->ops == &tsgd_layer_add)
         tsgd_ref_add(in, from_shape, x, from, y);
     else if (l->ops == &tsgd_layer_avgpool)
-        tsgd_ref_avgpool(in, x, y);
+        tsgd_ref_avgpool(in, l->window, x, y);
     else if (l->ops == &tsgd_layer_relu)
         rectify(x, size, y);
     else
