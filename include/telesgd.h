@@ -122,6 +122,62 @@ struct tsgd_setting {
 size_t tsgd_setting_count(void);
 const struct tsgd_setting *tsgd_setting_at(size_t i);
 
+/* ---- data of your own ----
+ *
+ * Samples that are in memory already, in place of files: one data set for any number of runs.
+ *
+ *     struct tsgd_memory m = {.size = sizeof m, .name = "mine", .width = 20, .classes = 3,
+ *                             .train = {.count = n, .floats = x, .labels = y}};
+ *     tsgd_data_from_memory(&data, &m, &err);
+ *     tsgd_settings_set_data(s, data, &err);
+ *                                                                                               */
+struct tsgd_data;
+
+/* Samples, and what they should come out as. One of bytes, floats and the three of sparse samples,
+ * and one of labels and targets, is given; the others are NULL.                                 */
+struct tsgd_memory_part {
+    uint64_t count;
+    const uint8_t *bytes;       /* [count][features], features = channels * height * width, in the
+                                 * order C, H, W; a byte b stands for b / 255 */
+    const float *floats;        /* the same, of any finite numbers */
+    const uint64_t *start;      /* [count + 1], from 0; sample i has value[j] at feature column[j], */
+    const uint32_t *column;     /* start[i] <= j < start[i + 1], columns ascending, and 0 at the */
+    const float *value;         /* others */
+    const uint16_t *labels;     /* [count], 0 .. classes - 1 */
+    const float *targets;       /* [count][targets], finite */
+};
+
+struct tsgd_memory {
+    size_t size;                /* sizeof (struct tsgd_memory) */
+    const char *name;           /* what logs call it: up to 30 letters, digits, '_', '-' or '.' */
+    uint32_t channels, height, width;   /* of a sample; of a table, whose features are normalised
+                                         * each by itself, channels and height are 0 */
+    uint32_t classes;           /* 2 to 65536; 0: the targets are numbers, for "loss" "mse" */
+    uint32_t targets;           /* numbers of a target, where there are no classes; else 0 */
+    const char *const *class_names;     /* [classes] in UTF-8, copied; NULL: they are 0, 1, .. */
+    struct tsgd_memory_part train, test;    /* of one kind */
+    double test_share;          /* where test.count is 0, the share of the samples of train that
+                                 * become test samples: above 0 and below 1; 0: 0.2 */
+    uint64_t seed;              /* of that draw */
+    bool borrow;                /* the arrays are used where they are, and stay unchanged until the
+                                 * data set is freed; else, and where test samples are drawn, they
+                                 * are copied */
+};
+
+/* On error *out is NULL. TSGD_EINVAL: a member is out of its range, or an array holds what it must
+ * not. TSGD_ENOMEM. Threads: any number of runs use one at a time; it is never changed.         */
+enum tsgd_status tsgd_data_from_memory(struct tsgd_data **out, const struct tsgd_memory *from,
+                                       struct tsgd_error *err);
+
+/* After the runs and searches that use it. NULL is fine. */
+void tsgd_data_free(struct tsgd_data *data);
+
+/* Trains on `data`; "data" becomes "memory:NAME", and must not be set to anything else. "data-dir",
+ * "label" and "test-share" are refused then. NULL takes it back, and "data" to its default. It is
+ * not copied: see tsgd_data_free. TSGD_ENOMEM. On error nothing changes.                         */
+enum tsgd_status tsgd_settings_set_data(struct tsgd_settings *s, const struct tsgd_data *data,
+                                        struct tsgd_error *err);
+
 /* ---- an objective of your own ----
  *
  * In place of a model from the table: n functions of one row of floats, one for each node, written

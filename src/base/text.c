@@ -163,3 +163,11 @@ enum tsgd_status tsgd_unknown_name(const char *what, const char *found, const ch
     }
     return tsgd_fail(err, TSGD_EINVAL, "%s: unknown '%.80s'; known are %s", what, found, all);
 }
+
+bool tsgd_is_name(const char *text, size_t most)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "_-.";
+    size_t n = text ? strnlen(text, most + 1) : 0;
+    return n >= 1 && n <= most && strspn(text, letters) == n;
+}

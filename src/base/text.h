@@ -20,6 +20,9 @@ bool tsgd_is_utf8(const char *text);
 enum { TSGD_SHOWN = 64 };
 const char *tsgd_show(char to[TSGD_SHOWN], const char *text, size_t n);
 
+/* Whether it is a name: 1 to `most` letters, digits, '_', '-' and '.'. NULL is none. */
+bool tsgd_is_name(const char *text, size_t most);
+
 /* A thing chosen by name, with an optional argument after a colon: "dirichlet:0.1". */
 struct tsgd_spec {
     char name[64];

@@ -4,6 +4,9 @@
 
 #include "data/dataset.h"
 
+/* Share of the samples that is held back for the test where nothing else is said. */
+#define TSGD_TEST_SHARE 0.2
+
 /* Takes round(share * count) samples out of d->train, drawn without replacement by the seed, and
  * makes them d->test; the rest, and those taken out, keep their order. Requires 0 < share < 1 and
  * no test samples. On error d is as it was. TSGD_EINVAL: one of the two would be empty.

@@ -15,9 +15,6 @@ struct tsgd_request {
     bool numbers;               /* the targets are numbers, not classes */
 };
 
-/* Share of the samples that is held back for the test where nothing else is said. */
-#define TSGD_TEST_SHARE 0.2
-
 /* One row of data/list.h. */
 struct tsgd_source {
     const char *name;           /* what --data says before a colon */

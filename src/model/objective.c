@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "model/model.h"
 #include "model/random.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,18 +23,10 @@ static const size_t OLDEST = offsetof(struct tsgd_objective, n_tensors) + sizeof
 _Static_assert(sizeof (struct tsgd_objective) ==
                offsetof(struct tsgd_objective, n_tensors) + sizeof (uint32_t), "no padding");
 
-static bool is_name(const char *text, size_t most)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                  "_-.";
-    size_t n = text ? strnlen(text, most + 1) : 0;
-    return n >= 1 && n <= most && strspn(text, letters) == n;
-}
-
 static enum tsgd_status check_name(const char *what, const char *text, size_t most,
                                    struct tsgd_error *err)
 {
-    if (is_name(text, most))
+    if (tsgd_is_name(text, most))
         return TSGD_OK;
     return tsgd_fail(err, TSGD_EINVAL, "objective: %s is '%.60s', want 1 to %zu letters, digits, "
                      "'_', '-' or '.'", what, text ? text : "", most);

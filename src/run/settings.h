@@ -46,6 +46,7 @@ struct tsgd_settings {
     char *text[TSGD_SETTINGS];  /* as it is printed, and can be read back; NULL: none */
     bool given[TSGD_SETTINGS];  /* by the caller, not by default */
     struct tsgd_objective objective;    /* what "model" names; size 0: none was set */
+    const struct tsgd_data *memory;     /* what "data" names; NULL: none was set */
     struct tsgd_expected expected;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "data/source.h"
+#include "run/own_data.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -70,6 +71,7 @@ void tsgd_shelf_free(struct tsgd_shelf *shelf)
 enum tsgd_status tsgd_shelf_resolve(struct tsgd_settings *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_own_data_check(s, err));
     if (s->split && s->subset)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--subset: cannot go with --split, which lists its "
                       "samples"));
@@ -149,6 +151,10 @@ enum tsgd_status tsgd_shelf_data(struct tsgd_shelf *shelf, const struct tsgd_set
                                  const struct tsgd_dataset **out, struct tsgd_error *err)
 {
     char *key = NULL;
+    if (s->memory) {
+        *out = &s->memory->dataset;
+        return TSGD_OK;
+    }
     const char *text[] = {s->data, s->data_dir, s->label, s->text[TSGD_SET_test_share], s->loss};
     uint64_t number[5] = {is_generated(s->data) ? s->split_seed : 0};
     enum tsgd_status st = make_key(&key, sizeof text / sizeof *text, text, number, err);

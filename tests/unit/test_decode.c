@@ -174,3 +174,60 @@ ParameterizedTest(size_t *row, decode, views_are_those_of_a_padded_cropped_and_f
         check(&d, kernels, sample, 162, view, 176);
     tsgd_dataset_release(&d);
 }
+
+/* What the decoder makes of `d`, with and without views, on one instruction set. */
+static float *decoded(const struct tsgd_dataset *d, const struct tsgd_view *view, size_t ld)
+{
+    struct tsgd_decoder decoder;
+    uint32_t sample[64];
+    tsgd_decoder_init(&decoder, d, view != NULL, tsgd_isa_table(0));
+    float *x = malloc(tsgd_shape_size(d->shape) * ld * sizeof *x);
+    uint8_t *scratch = malloc(tsgd_decoder_scratch(&decoder));
+    for (uint32_t s = 0; s < 64; s++)
+        sample[s] = (7 * s + 3) % SAMPLES;
+    tsgd_decode(&decoder, &d->train, sample, 37, view, scratch, ld, x);
+    free(scratch);
+    return x;
+}
+
+/* The same samples, kept as floats, also cropped and flipped. */
+Test(decode, floats_become_what_bytes_become)
+{
+    struct tsgd_rng r = tsgd_rng(3, TSGD_RNG_TEST, 0, 0);
+    struct tsgd_view views[48];
+    for (int s = 0; s < 48; s++)
+        views[s] = (struct tsgd_view){(int8_t)((int)tsgd_rng_below(&r, 9) - 4),
+                                      (int8_t)((int)tsgd_rng_below(&r, 9) - 4),
+                                      tsgd_rng_below(&r, 2)};
+    for (int normalised = 0; normalised < 2; normalised++)
+        for (int view = 0; view < 2; view++) {
+            struct tsgd_shape shape = {3, 7, 9};
+            size_t n = SAMPLES * tsgd_shape_size(shape), floats = tsgd_shape_size(shape) * 48;
+            struct tsgd_dataset a = make(shape, PIXELS, normalised), b = a;
+            b.format = TSGD_FORMAT_FLOATS;
+            b.train = (struct tsgd_samples){.floats = malloc(n * sizeof (float)), .count = SAMPLES};
+            for (size_t i = 0; i < n; i++)
+                b.train.floats[i] = a.value[a.train.bytes[i]];
+            float *x = decoded(&a, view ? views : NULL, 48);
+            float *y = decoded(&b, view ? views : NULL, 48);
+            cr_expect(!memcmp(x, y, floats * sizeof *x), "normalised %d, views %d", normalised,
+                      view);
+        }
+}
+
+/* Each feature of a table by its own mean and deviation; lanes without a sample stay 0. */
+Test(decode, features_of_a_table_are_normalised_each_by_itself)
+{
+    enum { F = 5, LD = 48 };
+    struct tsgd_dataset d = make((struct tsgd_shape){1, 1, F}, PIXELS, false);
+    float mean[F] = {1, 2, 3, 4, 5}, deviation[F] = {0.5f, 1, 2, 4, 8};
+    float *plain = decoded(&d, NULL, LD);
+    d.table = true;
+    d.norm = (struct tsgd_norm){F, mean, deviation};
+    float *x = decoded(&d, NULL, LD);
+    for (size_t f = 0; f < F; f++)
+        for (size_t s = 0; s < LD; s++) {
+            float want = s < 37 ? (plain[f * LD + s] - mean[f]) / deviation[f] : 0;
+            cr_expect(x[f * LD + s] == want, "feature %zu of sample %zu", f, s);
+        }
+}
