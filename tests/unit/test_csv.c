@@ -57,7 +57,7 @@ Test(csv, what_stands_around_fields_does_not_count)
         " 1 , 2 ,0 \n3,\t4, 1\n", "\"1\",\"2\",\"0\"\n3,4,1\n", "a,b,c\n1,2,0\n3,4,1\n",
         "\"a\",\"b, b\",\"c\"\n1,2,0\n3,4,1\n", "\"a\nb\",\"\"\"b\"\"\",c\n1,2,0\n3,\"4\" ,1\n",
         "\xef\xbb\xbf\"a\";b;c\r\n1;2;0\r\n3;4;1\r\n", "+1,2.0,0\n3e0,4.,1.0\n",
-        "1,b,c\n1,2,0\n3,4,1\n", "# a,b,c\n1,2,0\n3,4,1\n",
+        "1,b,c\n1,2,0\n3,4,1\n", "# a,b,c\n1,2,0\n3,4,1\n", "a;b,c,d\n1,2,0\n3,4,1\n",
     };
     const float want[] = {1, 2, 3, 4};
     for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
@@ -151,6 +151,12 @@ Test(csv, a_test_file_has_the_classes_and_columns_of_training)
     d = sources_load("csv:d.csv,t.csv", NULL, false);
     check_floats(&d.test, 2, want, 1);
     tsgd_dataset_release(&d);
+    sources_write("d.csv", "2019,2020,c\n1,2,cat\n3,4,dog\n");      /* names that are numbers */
+    sources_write("t.csv", "2019,2020,c\n5,6,dog\n");
+    d = sources_load("csv:d.csv,t.csv", "c", false);
+    check_floats(&d.test, 2, want, 1);
+    tsgd_dataset_release(&d);
+    sources_write("d.csv", "a,b,c\n1,2,cat\n3,4,dog\n");
     sources_write("t.csv", "a,x,c\n5,6,dog\n");
     sources_refuse("csv:d.csv,t.csv", NULL, false, TSGD_EFORMAT,
                    "t.csv:1: column 2 is named 'x', want 'b' as in d.csv");
