@@ -417,3 +417,17 @@ Test(npz, damaged_archives_are_refused)
     sources_refuse("npz:s-cut.npz", NULL, false, TSGD_EFORMAT, "s-cut.npz: ");
     sources_refuse("npz:c-cut.npz", NULL, false, TSGD_EFORMAT, "c-cut.npz: ");
 }
+
+Test(npz, the_files_that_are_read_are_told_so_that_no_output_replaces_them)
+{
+    static const char data[] = "npz:a.npz,d/x.npy+d/y.npy";
+    static const char *const want[] = {"a.npz", "d/x.npy", "d/y.npy"};
+    char path[100];
+    for (size_t i = 0; i < 3; i++)
+        cr_expect(tsgd_dataset_file(data, NULL, i, path, sizeof path) && !strcmp(path, want[i]),
+                  "%zu: %s", i, path);
+    cr_expect(!tsgd_dataset_file(data, NULL, 3, path, sizeof path));
+    cr_expect(!tsgd_dataset_file("csv", NULL, 0, path, sizeof path));
+    cr_expect(!tsgd_dataset_file("csv:a,b,c", NULL, 0, path, sizeof path));
+    cr_expect(tsgd_dataset_file("libsvm:a", NULL, 0, path, sizeof path) && !strcmp(path, "a"));
+}
