@@ -282,7 +282,7 @@ static void convert(const struct tsgd_npy *a, const unsigned char *raw, float *t
     case 'u' << 4 | 8: CONVERT(uint64_t, (float)v);
     case 'f' << 4 | 2: CONVERT(uint16_t, from_half(v));
     case 'f' << 4 | 4: CONVERT(float, v);
-    case 'f' << 4 | 8: CONVERT(double, fabs(v) > 3.5e38 ? (float)copysign(INFINITY, v) : (float)v);
+    case 'f' << 4 | 8: CONVERT(double, (float)v);
     default: break;             /* texts, which nobody asks for as numbers */
     }
 }

@@ -62,6 +62,8 @@ static const struct {
                 "rounds = 4\neval-every = 2\nthreads = 2\nsplit = one.split\n"
                 "init = one.safetensors\ntopology = file:graph.txt\n"
                 "availability-trace = away.txt\n"},
+    {"table.csv", "a;b;kind\n1;2;cat\n3;4;\"dog\"\n5;6;cat\n7;8;dog\n9;0;cat\n1;3;dog\n"},
+    {"sparse.txt", "+1 1:2 3:4\n-1 2:5\n+1 3:1\n-1 1:1\n+1 4:7\n-1 2:2\n"},
     {"graph.txt", "# a ring of three\n0 1\n1 2\n2 0\n"},
     {"away.txt", "0 0 1\n1 2 3\n"},
 };
@@ -96,6 +98,10 @@ static const struct command matrix[] = {
     {"train-by-gzip", "train --data mnist --data-dir data --model logistic --nodes 6 --active 3 "
         "--rounds 4 --threads 2 --progress off --partition dirichlet:1 --log run.jsonl",
         "data/", 0},
+    {"train-by-csv", "train --data csv:table.csv --model logistic --nodes 2 --active 2 --rounds 4 "
+        "--threads 2 --progress off --log run.jsonl", "table.csv", 0},
+    {"train-by-libsvm", "train --data libsvm:sparse.txt,sparse.txt --model logistic --nodes 2 "
+        "--active 2 --rounds 4 --threads 2 --progress off --log run.jsonl", "sparse.txt", 0},
     {"eval", "eval --init one.safetensors --data digits --json", "one.safetensors", 0},
     {"topology", "topology base:2 --active 7", "", 0},
     {"topology-file", "topology file:graph.txt --active 3 --json", "graph.txt", 0},

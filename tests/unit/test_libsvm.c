@@ -44,13 +44,17 @@ Test(libsvm, samples_stay_sparse_and_labels_become_classes)
     }
 }
 
-Test(libsvm, a_test_file_may_have_more_features_but_no_more_classes)
+Test(libsvm, a_test_file_may_have_other_features_but_no_other_classes)
 {
     sources_write("d.svm", "0 1:1\n1 2:1\n2 3:1\n");
     sources_write("t.svm", "2 7:1\n");
     struct tsgd_dataset d = sources_load("libsvm:d.svm,t.svm", NULL, false);
     cr_expect(d.shape.width == 7 && d.classes == 3 && !d.class_name);
     cr_expect(d.test.count == 1 && d.test.labels[0] == 2 && d.test.sparse.column[0] == 6);
+    tsgd_dataset_release(&d);
+    sources_write("t.svm", "2 2:1\n");
+    d = sources_load("libsvm:d.svm,t.svm", NULL, false);
+    cr_expect(d.shape.width == 3 && d.test.sparse.column[0] == 1);
     tsgd_dataset_release(&d);
     sources_write("t.svm", "2 7:1\n\n3 1:1\n");
     sources_refuse("libsvm:d.svm,t.svm", NULL, false, TSGD_EFORMAT,
