@@ -543,7 +543,8 @@ const float *tsgd_run_token(const struct tsgd_run *run, uint64_t a);
 const float *tsgd_run_mean(const struct tsgd_run *run);
 
 /* After training: writes the mean as a safetensors file, through a temporary file and a rename.
- * The tensors' names and shapes are those of the PyTorch modules in src/model/README.md.
+ * The tensors' names and shapes are those of the PyTorch modules that `telesgd model --pytorch`
+ * prints.
  * TSGD_EINVAL: there is no result, because it was not trained or diverged. TSGD_EIO.            */
 enum tsgd_status tsgd_run_save(const struct tsgd_run *run, const char *path,
                                struct tsgd_error *err);

@@ -19,8 +19,29 @@ static bool model(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_models)
         return false;
     *out = (struct tsgd_list_item){tsgd_models[i]->name, tsgd_models[i]->usage,
-                                   tsgd_models[i]->summary, NULL};
+                                   tsgd_models[i]->summary, NULL, ""};
     return true;
+}
+
+/* What a text of layers can have in it (model/netspec.h). */
+static bool layer(size_t i, struct tsgd_list_item *out)
+{
+    static const struct tsgd_list_item residual = {
+        "residual", "residual { LAYERS }", "what LAYERS give, and what goes into them added: where "
+        "they halve the pixels every second one, where they add channels zeros", NULL, ""
+    };
+    size_t shown = 0;
+    for (size_t j = 0; j < tsgd_n_layers; j++) {
+        const struct tsgd_layer_ops *ops = tsgd_layers[j];
+        if (!ops->summary || shown++ != i)
+            continue;
+        *out = (struct tsgd_list_item){ops->name, out->made, ops->summary, NULL, ""};
+        tsgd_netspec_usage(ops, out->made, sizeof out->made);
+        return true;
+    }
+    if (i == shown)
+        *out = residual;
+    return i == shown;
 }
 
 static bool data(size_t i, struct tsgd_list_item *out)
@@ -28,7 +49,7 @@ static bool data(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_sources)
         return false;
     *out = (struct tsgd_list_item){tsgd_sources[i]->name, tsgd_sources[i]->usage,
-                                   tsgd_sources[i]->summary, tsgd_sources[i]->default_dir};
+                                   tsgd_sources[i]->summary, tsgd_sources[i]->default_dir, ""};
     return true;
 }
 
@@ -37,7 +58,7 @@ static bool topology(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_topologies)
         return false;
     *out = (struct tsgd_list_item){tsgd_topologies[i]->name, tsgd_topologies[i]->usage,
-                                   tsgd_topologies[i]->summary, NULL};
+                                   tsgd_topologies[i]->summary, NULL, ""};
     return true;
 }
 
@@ -46,7 +67,7 @@ static bool method(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_methods)
         return false;
     *out = (struct tsgd_list_item){tsgd_methods[i]->name, tsgd_methods[i]->name,
-                                   tsgd_methods[i]->summary, NULL};
+                                   tsgd_methods[i]->summary, NULL, ""};
     return true;
 }
 
@@ -55,12 +76,13 @@ static bool partition(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_partitions)
         return false;
     *out = (struct tsgd_list_item){tsgd_partitions[i].name, tsgd_partitions[i].usage,
-                                   tsgd_partitions[i].summary, NULL};
+                                   tsgd_partitions[i].summary, NULL, ""};
     return true;
 }
 
 const struct tsgd_list_kind tsgd_list_kinds[] = {
     {"models", "model", model},
+    {"layers", "model net:LAYERS", layer},
     {"data", "data", data},
     {"topologies", "topology", topology},
     {"methods", "method", method},
@@ -104,7 +126,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
 const struct tsgd_command tsgd_command_list = {
     .name = "list",
     .max_operands = 1,
-    .usage = "[models | data | topologies | methods | partitions]",
+    .usage = "[models | layers | data | topologies | methods | partitions]",
     .summary = "what --model, --data, --topology, --method and --partition can be",
     .about = "Prints the values of one option, or of all these options.\n",
     .run = run,

@@ -16,9 +16,9 @@ static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
     bool same = x.height == f.height && x.width == f.width;
     bool halved = x.height == half(f.height) && x.width == half(f.width);
     if (!(same || halved) || x.channels < f.channels || (x.channels - f.channels) % 2)
-        return tsgd_fail(err, TSGD_EINVAL, "residual: what goes in, %ux%ux%u, cannot be added to what "
-                         "comes out, %ux%ux%u; want the same height and width there or half of "
-                         "them, and as many channels or an even number more", f.channels,
+        return tsgd_fail(err, TSGD_EINVAL, "residual: what goes in, %ux%ux%u, cannot be added to "
+                         "what comes out, %ux%ux%u; want the same height and width there or half "
+                         "of them, and as many channels or an even number more", f.channels,
                          f.height, f.width, x.channels, x.height, x.width);
     l->out = l->in;
     return TSGD_OK;

@@ -5,7 +5,7 @@ set -euo pipefail
 program=$(realpath "$1")
 out=$2
 mkdir -p "$out" && cd "$out"
-mkdir -p idx cifar10 npz csv libsvm safetensors checkpoint page graph split availability settings log sweep cli train
+mkdir -p idx cifar10 npz csv libsvm safetensors checkpoint page graph net split availability settings log sweep cli train
 seeds=$(mktemp -d) && trap 'rm -rf "$seeds"' EXIT
 
 exec >/dev/null
@@ -101,6 +101,15 @@ printf '\2000 1 0.5\n1 0 0.5\n0 0 0.5\n1 1 5e-1\n2 2 1\n' > graph/weights
 printf '\203\7# two\n0 1\n\n2 7\n3\n' > split/by-hand
 printf '\3# node from to\n0 0 2\n0 5 9\n3 1 1\n2 0 18446744073709551615\n' > availability/some
 
+# ---- networks ----
+printf '\47conv 6 5 pad 2; relu; maxpool 2; groupnorm 2\nstem: conv 8 3 stride 2 nobias\nrelu # end\ndense' > net/chain
+printf '\45a: residual { conv 2 3 pad 1; relu; residual { conv 4 1 } }; relu; avgpool\nfc: dense classes' > net/residual
+printf '\44dense 8; residual { relu; dense 12 }; conv 3 1 pad 2; groupnorm 3; maxpool 2; dense' > net/flat
+many() { printf "%0.s$1" $(seq "$2"); }      # a text, so many times
+for n in 31 32; do { printf '\44'; many n $n; printf ': dense'; } > net/bound-name-$n; done
+for n in 8 9; do { printf '\44'; many 'residual{' $n; printf relu; many '}' $n; printf ';dense'; } > net/bound-depth-$n; done
+for n in 63 64; do { printf '\44relu '; many x $n; } > net/bound-word-$n; done
+
 # ---- settings, logs ----
 { printf '\0'; "$program" train "${tiny[@]}" --model mlp:4 --momentum 0.9 --dry-run; } \
     > settings/train
@@ -171,12 +180,9 @@ printf -- '---\nmodel = quadratic\nnodes = 4\nactive = 1, 2, 4\ntopology = ring,
 printf -- '---\nmodel = quadratic\nnodes = 1..9\nseed = 0..9999\n' > sweep/many-runs
 printf -- '---\nmodel = quadratic\nnodes = 1..60000\nbatch = 1..60000\n' > sweep/many-values
 
-many() { printf "%0.s$1" $(seq "$2"); }      # a text, so many times
 for n in 63 64; do
     { printf -- '---\nmodel = quadratic\nseed = '; many 1 $n; echo; } > sweep/bound-item-$n
     { printf 'train\n--'; many x $n; printf '\n1\n'; } > cli/bound-name-$n
-    { printf '\0{"__metadata__":{"telesgd.model":"mlp:'; many 1 $((n - 4))
-      printf '","telesgd.shape":"1x1x2","telesgd.classes":"2"}}'; } > safetensors/bound-model-$n
 done
 for n in 196 197 198; do { printf '\0lr = '; many ' ' $((n - 6)); echo 1; } > settings/bound-line-$n; done
 

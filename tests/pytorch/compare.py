@@ -23,6 +23,8 @@ ON_DIGITS = [
     " relu; residual { conv 16 1; relu }; avgpool; dense 16;"
     " residual { dense 16; residual { relu; dense 24; relu }; dense 20 }; relu; conv 12 1;"
     " head: dense classes",
+    "net: conv 8 3; layernorm; gelu; dwconv 3 pad 1; gelu; avgpool 2; residual { dwconv 3 pad 1"
+    " nobias; layernorm }; dwconv 2 stride 2; dense 20; layernorm; gelu; dense",
 ]
 ON_NOISE = ["lenet", "vgg11", "resnet20"]
 program, folder = sys.argv[1:3]
