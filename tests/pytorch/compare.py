@@ -25,6 +25,8 @@ ON_DIGITS = [
     " head: dense classes",
     "net: conv 8 3; layernorm; gelu; dwconv 3 pad 1; gelu; avgpool 2; residual { dwconv 3 pad 1"
     " nobias; layernorm }; dwconv 2 stride 2; dense 20; layernorm; gelu; dense",
+    "net: conv 8 3 pad 1; layernorm; gelu; dwconv 3 pad 1 stride 2; avgpool 2; conv 12 1; gelu;"
+    " dwconv 2 nobias; avgpool; layernorm; dense 16; layernorm; gelu; dwconv 1; dense",
 ]
 ON_NOISE = ["lenet", "vgg11", "resnet20"]
 program, folder = sys.argv[1:3]

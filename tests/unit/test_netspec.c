@@ -137,6 +137,10 @@ static const struct {
      "conv1: 6 kernels of 5x5 do not fit an input of 1x2x9"},
     {"maxpool 2\nmaxpool 3\ndense", {2, 5, 9}, "line 2, column 1",
      "window 3 does not fit an input of 2x4, want at most 2"},
+    {"relu; avgpool 6; dense", {2, 5, 9}, "line 1, column 7",
+     "window 6 does not fit an input of 5x9, want at most 5"},
+    {"relu; dwconv 4; dense", {2, 3, 9}, "line 1, column 7",
+     "dwconv1: 2 kernels of 4x4 do not fit an input of 2x3x9"},
     {"conv 6 3; groupnorm 4; dense", {1, 8, 8}, "line 1, column 11",
      "6 channels cannot be cut into 4 equal groups, but into 3"},
     {"relu; residual { conv 2 3 }; dense", {2, 8, 8}, "line 1, column 7", "2x8x8"},
@@ -180,6 +184,8 @@ static const struct {
     {"residual{\nrelu}", "residual { relu }"},
     {"b:residual {relu;residual{groupnorm 2\n}}; maxpool 3",
      "b: residual { relu; residual { groupnorm 2 } }; maxpool 3"},
+    {"gelu; a: layernorm; avgpool 02; dw: dwconv 3 nobias pad 1 stride 2; dwconv 1 stride 1",
+     "gelu; a: layernorm; avgpool 2; dw: dwconv 3 stride 2 pad 1 nobias; dwconv 1"},
     {"residual { residual { relu\n }\n avgpool\n }\n",
      "residual { residual { relu }; avgpool }"},
 };
@@ -246,16 +252,18 @@ static void draft_layers(struct draft *d, int depth);
 
 static void draft_layer(struct draft *d, int depth)
 {
-    uint32_t kind = tsgd_rng_below(&d->rng, depth < 3 ? 7 : 6);
-    bool name = (kind < 3 || kind == 6) && tsgd_rng_below(&d->rng, 2);
-    static const char *const words[] = {"conv", "dense", "groupnorm", "relu", "maxpool", "avgpool",
-                                        "residual"};
+    enum { CONV, DENSE, GROUPNORM, DWCONV, LAYERNORM, RELU, MAXPOOL, AVGPOOL, GELU, RESIDUAL };
+    uint32_t kind = tsgd_rng_below(&d->rng, depth < 3 ? RESIDUAL + 1 : RESIDUAL);
+    bool name = (kind < RELU || kind == RESIDUAL) && tsgd_rng_below(&d->rng, 2);
+    static const char *const words[] = {"conv", "dense", "groupnorm", "dwconv", "layernorm", "relu",
+                                        "maxpool", "avgpool", "gelu", "residual"};
     d->layers++;
     if (name)
         put_name(d);
     put(d, words[kind]);
-    if (kind == 0) {
-        put_number(d, 1, 65536);
+    if (kind == CONV || kind == DWCONV) {
+        if (kind == CONV)
+            put_number(d, 1, 65536);
         put_number(d, 1, 15);
         if (tsgd_rng_below(&d->rng, 2))
             space(d), put(d, "stride"), put_number(d, 2, 9);
@@ -263,16 +271,16 @@ static void draft_layer(struct draft *d, int depth)
             space(d), put(d, "pad"), put_number(d, 1, 14);
         if (tsgd_rng_below(&d->rng, 2))
             space(d), put(d, "nobias");
-    } else if (kind == 1 && tsgd_rng_below(&d->rng, 4) == 0) {
+    } else if (kind == DENSE && tsgd_rng_below(&d->rng, 4) == 0) {
         space(d);
         put(d, "classes");
-    } else if (kind == 1) {
+    } else if (kind == DENSE) {
         put_number(d, 1, 1000000);
-    } else if (kind == 2) {
+    } else if (kind == GROUPNORM) {
         put_number(d, 1, 65536);
-    } else if (kind == 4) {
+    } else if (kind == MAXPOOL || (kind == AVGPOOL && tsgd_rng_below(&d->rng, 2))) {
         put_number(d, 1, 65535);
-    } else if (kind == 6) {
+    } else if (kind == RESIDUAL) {
         strcat(d->plain, " { ");
         strcat(d->loose, tsgd_rng_below(&d->rng, 2) ? "{" : " {\n");
         draft_layers(d, depth + 1);

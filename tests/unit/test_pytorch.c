@@ -27,6 +27,8 @@ static const char *const printed[] = {
     "vgg11 --input 3x32x32", "resnet20 --input 3x32x32",
     "net:dense\0374;\037a:\037residual\037{\037dense\0376;\037relu\037};\037conv\0373\0371;"
     "maxpool\0371;dense --input 2x4x4",
+    "net:dwconv\0373\037nobias;layernorm;gelu;avgpool\0372;dense\0374;layernorm;dwconv\0371;"
+    "dense --input 2x6x6",
 };
 
 /* One class Net, whose modules have the names of the tensors and no others. */
