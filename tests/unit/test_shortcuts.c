@@ -13,6 +13,7 @@ static const struct tsgd_shape input = {2, 7, 6};
 #define CONV(label, n) {.ops = &tsgd_layer_conv, .name = label, .units = n, .window = 3, .pad = 1}
 #define NORM(label) {.ops = &tsgd_layer_groupnorm, .name = label, .groups = 2}
 #define RELU {.ops = &tsgd_layer_relu}
+#define GELU {.ops = &tsgd_layer_gelu}
 #define ADD(back) {.ops = &tsgd_layer_add, .skip = back}
 #define FC {.ops = &tsgd_layer_dense, .name = "fc", .units = CLASSES}
 
@@ -35,6 +36,16 @@ static const struct tsgd_layer tangle[] = {
 /* From the input of the net, where nothing below has parameters, and past the first that has. */
 static const struct tsgd_layer bottom[] = {RELU, ADD(1), CONV("c2", 2), ADD(3), RELU, ADD(1), FC};
 
+/* A GELU writes over its input unless a later layer joins that, or the one before reads it again. */
+static const struct tsgd_layer smooth[] = {
+    CONV("c0", 4), {.ops = &tsgd_layer_layernorm, .name = "ln1"}, GELU,
+    {.ops = &tsgd_layer_dwconv, .name = "d3", .window = 3, .pad = 1}, GELU, CONV("c5", 4), ADD(4),
+    GELU, ADD(1), {.ops = &tsgd_layer_maxpool, .window = 2}, GELU,
+    {.ops = &tsgd_layer_avgpool, .window = 2},
+    {.ops = &tsgd_layer_dense, .name = "f12", .units = 6}, GELU,
+    {.ops = &tsgd_layer_layernorm, .name = "ln14"}, FC,
+};
+
 static const struct {
     const struct tsgd_layer *layers;
     uint32_t n;
@@ -42,6 +53,7 @@ static const struct {
     {blocks, sizeof blocks / sizeof *blocks},
     {tangle, sizeof tangle / sizeof *tangle},
     {bottom, sizeof bottom / sizeof *bottom},
+    {smooth, sizeof smooth / sizeof *smooth},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
