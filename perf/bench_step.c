@@ -1,5 +1,5 @@
-/* One step of each model on one thread, from bytes to new parameters, and LeNet's layers one by
- * one; batch 32, ten classes.                                                                   */
+/* One step of each model on one thread, from bytes to new parameters, and the layers of LeNet and of
+ * a network of the other kinds one by one; batch 32, ten classes.                               */
 #include "bench.h"
 
 #include "base/mem.h"
@@ -194,8 +194,21 @@ static bool all_finite(const float *p, size_t n)
     return ok;
 }
 
+/* A line of a layer's pass. Of one that multiplies nothing, of_scale compares it with an x *= a of
+ * numbers in memory, which reads and writes as many floats as the pass has to.                  */
+static bool print_pass(const char *model, uint32_t i, const struct tsgd_layer *l, const char *pass,
+                       struct bench_time t, double flops, size_t floats, bool ok)
+{
+    if (flops > 0)
+        return bench_print("layer", t, flops, ok, "model=%s layer=%u kind=%s pass=%s", model, i,
+                           l->ops->name, pass);
+    return bench_print("layer", t, 0, ok, "model=%s layer=%u kind=%s pass=%s of_scale=%.2f", model,
+                       i, l->ops->name, pass,
+                       bench_scale(floats / 2 * sizeof(float)).median / t.median);
+}
+
 /* Each layer's passes, on an activation of random numbers. */
-static bool bench_layers(const char *model, const char *shape)
+static bool bench_layers(const char *model, const char *name, const char *shape)
 {
     struct step s;
     size_t ld = tsgd_net_ld(BATCH);
@@ -217,12 +230,10 @@ static bool bench_layers(const char *model, const char *shape)
         randomise(p.x, in, 2 * i);
         randomise(p.dy, out, 2 * i + 1);
         struct bench_time t = bench_run(forward, &p);
-        ok &= bench_print("layer", t, flops, all_finite(c->y, out),
-                          "model=%s layer=%u kind=%s pass=forward", model, i, l->ops->name);
+        ok &= print_pass(name, i, l, "forward", t, flops, in + out, all_finite(c->y, out));
         t = bench_run(backward, &p);
-        ok &= bench_print("layer", t, c->dx ? 2 * flops : flops,
-                          !c->dx || all_finite(c->dx, in),
-                          "model=%s layer=%u kind=%s pass=backward", model, i, l->ops->name);
+        ok &= print_pass(name, i, l, "backward", t, c->dx ? 2 * flops : flops, in + out,
+                         !c->dx || all_finite(c->dx, in));
         free(p.x), free(p.dy), free(c->y), free(c->keep), free(c->dx), free(c->scratch);
     }
     step_release(&s);
@@ -242,6 +253,8 @@ int main(int argc, char **argv)
         return 1;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         ok &= bench_model(models[i].model, models[i].shape);
-    ok &= bench_layers("lenet", "1x28x28");
+    ok &= bench_layers("lenet", "lenet", "1x28x28");
+    ok &= bench_layers("net:conv 16 3 pad 1; layernorm; gelu; dwconv 3 pad 1; avgpool 2; dwconv 3 "
+                       "pad 1 stride 2; conv 64 1; dwconv 3 pad 1; dense", "other", "1x28x28");
     return ok ? 0 : 1;
 }

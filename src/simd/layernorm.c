@@ -1,30 +1,72 @@
-/* Layer normalisation, one vector of samples after another. Sums over features are added up block by
- * block: in one chain over a large image, rounding would grow with its size.                     */
+/* Layer normalisation, up to GROUP vectors of samples together, so that whole cache lines are read.
+ * Sums over features are added up block by block: in one chain over a large image, rounding would
+ * grow with its size. The order of additions for a sample does not depend on the number of vectors.
+ */
 #include "simd/moments.h"
 
-enum { BLOCK = 256 };
+enum { GROUP = 2, BLOCK = 256 };
 
-static size_t block(size_t n, size_t first)
+INLINE void add_feature(const float *x, const vf mean[GROUP], const bool square, const int vectors,
+                        size_t chain, vf s[GROUP][CHAINS])
 {
-    return n - first < BLOCK ? n - first : BLOCK;
+UNROLL(2)
+    for (int v = 0; v < vectors; v++) {
+        vf u = load(x + v * VL) - mean[v];
+        if (square)
+            s[v][chain] = madd(u, u, s[v][chain]);
+        else
+            s[v][chain] += u;
+    }
+}
+
+/* The sums of x, when mean is 0, or of (x - mean)^2. */
+INLINE void add_features(const float *x, size_t n, size_t ld, const vf mean[GROUP],
+                         const bool square, const int vectors, vf total[GROUP])
+{
+    for (size_t first = 0; first < n; first += BLOCK) {
+        vf s[GROUP][CHAINS] = {{{0}}};
+        size_t f = first, end = n - first < BLOCK ? n : first + BLOCK;
+        for (; f + CHAINS <= end; f += CHAINS)
+UNROLL(4)
+            for (size_t i = 0; i < CHAINS; i++)
+                add_feature(x + (f + i) * ld, mean, square, vectors, i, s);
+        for (; f < end; f++)
+            add_feature(x + f * ld, mean, square, vectors, 0, s);
+UNROLL(2)
+        for (int v = 0; v < vectors; v++)
+            total[v] += chains(s[v]);
+    }
+}
+
+INLINE void forward(size_t n, size_t ld, const float *weight, const float *bias, const float *x,
+                    float *y, float *keep, const int vectors)
+{
+    vf mean[GROUP] = {{0}}, rstd[GROUP] = {{0}}, total[GROUP] = {{0}};
+    add_features(x, n, ld, mean, false, vectors, total);
+    for (int v = 0; v < vectors; v++)
+        mean[v] = total[v] / (float)n;
+    add_features(x, n, ld, mean, true, vectors, rstd);
+    for (int v = 0; v < vectors; v++) {
+        rstd[v] = inverse(rstd[v] / (float)n);
+        store(keep + v * VL, mean[v]);
+        store(keep + ld + v * VL, rstd[v]);
+    }
+    for (size_t f = 0; f < n; f++)
+UNROLL(2)
+        for (int v = 0; v < vectors; v++) {
+            size_t at = f * ld + (size_t)v * VL;
+            store(y + at, madd((load(x + at) - mean[v]) * rstd[v], all(weight[f]), all(bias[f])));
+        }
 }
 
 void TSGD_FN(layernorm_forward)(size_t n, size_t ld, const float *weight, const float *bias,
                                 const float *x, float *y, float *keep)
 {
-    for (size_t v = 0; v < ld; v += VL) {
-        vf mean = {0}, square = {0};
-        for (size_t f = 0; f < n; f += BLOCK)
-            mean += sum(x + f * ld + v, block(n, f), ld);
-        mean /= (float)n;
-        for (size_t f = 0; f < n; f += BLOCK)
-            square += squares(x + f * ld + v, block(n, f), ld, mean);
-        vf rstd = inverse(square / (float)n);
-        store(keep + v, mean);
-        store(keep + ld + v, rstd);
-        for (size_t f = 0, at = v; f < n; f++, at += ld)
-            store(y + at, madd((load(x + at) - mean) * rstd, all(weight[f]), all(bias[f])));
-    }
+    size_t s = 0;
+    for (; s + GROUP * VL <= ld; s += GROUP * VL)
+        forward(n, ld, weight, bias, x + s, y + s, keep + s, GROUP);
+    if (s < ld)
+        forward(n, ld, weight, bias, x + s, y + s, keep + s, 1);
 }
 
 /* The lanes of VL vectors added up, the first `rows` of which count, upon what is there, or not. */
@@ -39,51 +81,77 @@ INLINE void add_up(vf x[VL], size_t rows, bool upon, float *to)
         storeu(to, sum);
 }
 
-/* What the gradient is spread with: sums over the features of one vector of samples. */
-struct sums {
-    vf total, along;            /* of weight dy, and of weight dy u, u = (x - mean) rstd */
+/* Of some vectors of samples: total and along are the sums over the features of weight dy and of
+ * weight dy u, u = (x - mean) rstd.                                                              */
+struct spread {
+    vf mean[GROUP], rstd[GROUP], total[GROUP], along[GROUP];
 };
 
 /* `rows` features, at most VL; there are as many as the vectors if `full`. */
 INLINE void weigh(size_t rows, const bool full, size_t ld, const float *weight, const float *x,
-                  const float *dy, vf mean, vf rstd, bool upon, float *dweight, float *dbias,
-                  struct sums *s)
+                  const float *dy, bool upon, float *dweight, float *dbias, struct spread *s,
+                  const int vectors)
 {
-    vf g[VL], h[VL], total = {0}, along = {0};
+    vf g[VL], h[VL], total[GROUP] = {{0}}, along[GROUP] = {{0}};
 UNROLL(16)
     for (size_t i = 0; i < VL; i++) {
         g[i] = h[i] = (vf){0};
-        if (full || i < rows) {
-            g[i] = load(dy + i * ld);
-            h[i] = g[i] * ((load(x + i * ld) - mean) * rstd);
-            total = madd(all(weight[i]), g[i], total);
-            along = madd(all(weight[i]), h[i], along);
-        }
+        if (full || i < rows)
+UNROLL(2)
+            for (int v = 0; v < vectors; v++) {
+                size_t at = i * ld + (size_t)v * VL;
+                vf d = load(dy + at), e = d * ((load(x + at) - s->mean[v]) * s->rstd[v]);
+                total[v] = madd(all(weight[i]), d, total[v]);
+                along[v] = madd(all(weight[i]), e, along[v]);
+                g[i] += d;
+                h[i] += e;
+            }
     }
-    s->total += total;
-    s->along += along;
+    for (int v = 0; v < vectors; v++) {
+        s->total[v] += total[v];
+        s->along[v] += along[v];
+    }
     add_up(g, full ? VL : rows, upon, dbias);
     add_up(h, full ? VL : rows, upon, dweight);
+}
+
+INLINE void backward(size_t n, size_t ld, const float *weight, const float *x, const float *dy,
+                     const float *keep, bool upon, float *dweight, float *dbias, float *dx,
+                     const int vectors)
+{
+    struct spread s = {.total = {{0}}, .along = {{0}}};
+    size_t f = 0;
+    for (int v = 0; v < vectors; v++) {
+        s.mean[v] = load(keep + v * VL);
+        s.rstd[v] = load(keep + ld + v * VL);
+    }
+    for (; f + VL <= n; f += VL)
+        weigh(VL, true, ld, weight + f, x + f * ld, dy + f * ld, upon, dweight + f, dbias + f, &s,
+              vectors);
+    if (f < n)
+        weigh(n - f, false, ld, weight + f, x + f * ld, dy + f * ld, upon, dweight + f, dbias + f,
+              &s, vectors);
+    for (int v = 0; v < vectors; v++) {
+        s.along[v] = s.rstd[v] * s.along[v] / (float)n;
+        s.total[v] = -(s.total[v] / (float)n);
+    }
+    for (size_t i = 0; dx && i < n; i++)
+UNROLL(2)
+        for (int v = 0; v < vectors; v++) {
+            size_t at = i * ld + (size_t)v * VL;
+            vf u = (load(x + at) - s.mean[v]) * s.along[v];
+            store(dx + at, s.rstd[v] * (madd(all(weight[i]), load(dy + at), s.total[v]) - u));
+        }
 }
 
 void TSGD_FN(layernorm_backward)(size_t n, size_t ld, const float *weight, const float *x,
                                  const float *dy, const float *keep, float *dweight, float *dbias,
                                  float *dx)
 {
-    for (size_t v = 0; v < ld; v += VL) {
-        vf mean = load(keep + v), rstd = load(keep + ld + v);
-        struct sums s = {{0}, {0}};
-        size_t f = 0;
-        for (; f + VL <= n; f += VL)
-            weigh(VL, true, ld, weight + f, x + f * ld + v, dy + f * ld + v, mean, rstd, v,
-                  dweight + f, dbias + f, &s);
-        if (f < n)
-            weigh(n - f, false, ld, weight + f, x + f * ld + v, dy + f * ld + v, mean, rstd, v,
-                  dweight + f, dbias + f, &s);
-        vf p = rstd * s.along / (float)n, q = s.total / (float)n;
-        for (size_t i = 0, at = v; dx && i < n; i++, at += ld) {
-            vf u = (load(x + at) - mean) * p;
-            store(dx + at, rstd * (madd(all(weight[i]), load(dy + at), -q) - u));
-        }
-    }
+    size_t s = 0;
+    for (; s + GROUP * VL <= ld; s += GROUP * VL)
+        backward(n, ld, weight, x + s, dy + s, keep + s, s, dweight, dbias, dx ? dx + s : NULL,
+                 GROUP);
+    if (s < ld)
+        backward(n, ld, weight, x + s, dy + s, keep + s, s, dweight, dbias, dx ? dx + s : NULL, 1);
 }
