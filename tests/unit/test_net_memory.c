@@ -7,10 +7,11 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-enum { CLASSES = 10, MOST = 257, MODELS = 3 };
+enum { CLASSES = 10, MOST = 257, MODELS = 4 };
 
 static const struct { const char *model; struct tsgd_shape in; } nets[MODELS] = {
     {"lenet", {1, 16, 17}}, {"mlp:20,12", {1, 5, 5}}, {"resnet20", {3, 8, 9}},
+    {"net:dwconv 3 pad 2 stride 2; gelu; layernorm; avgpool 3; dense", {2, 7, 8}},
 };
 
 /* A gradient, then an evaluation; at_end: the pages lie behind the arrays, else before them. */
