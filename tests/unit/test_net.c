@@ -219,6 +219,29 @@ Test(net, initial_weights_fill_pytorch_s_range)
     tsgd_net_release(&net);
 }
 
+/* A depthwise kernel is fed by its own taps alone. */
+Test(net, initial_weights_of_depthwise_kernels_and_layer_normalisations_are_pytorch_s)
+{
+    const struct tsgd_layer layers[] = {
+        {.ops = &tsgd_layer_dwconv, .name = "dw", .window = 3},
+        {.ops = &tsgd_layer_layernorm, .name = "ln"},
+        {.ops = &tsgd_layer_dense, .name = "fc", .units = CLASSES},
+    };
+    struct tsgd_net net;
+    cr_assert(tsgd_net_init(&net, layers, 3, (struct tsgd_shape){40, 5, 5}, CLASSES, NULL) ==
+              TSGD_OK);
+    float *w = twin_floats(net.dim), most = 0;
+    tsgd_net_random(&net, 7, w);
+    cr_assert(net.layer[0].params == 40 * (9 + 1) && net.layer[1].params == 2 * 40 * 3 * 3);
+    for (size_t j = 0; j < 40 * (9 + 1); j++)
+        most = fmaxf(most, fabsf(w[j]));
+    cr_assert(most <= 1 / 3.0f && most > 0.95f / 3, "%g", (double)most);
+    for (size_t j = 0; j < 360; j++)
+        cr_assert(w[400 + j] == 1 && w[400 + 360 + j] == 0, "%zu", j);
+    free(w);
+    tsgd_net_release(&net);
+}
+
 Test(net, the_seed_decides_the_initial_weights)
 {
     struct tsgd_net net = make();
