@@ -432,6 +432,52 @@ Test(optimum, gradient_descent_comes_down_to_it)
     cr_expect(number(end, "distance2") < 1e-6, "%g", number(end, "distance2"));
 }
 
+/* Lines of a text: a target that is nearly linear in four columns, or their class as libsvm has it,
+ * with half of the columns left out.                                                            */
+static void write_table(const char *path, bool sparse)
+{
+    FILE *f = fopen(path, "w");
+    struct tsgd_rng rng = tsgd_rng(5, TSGD_RNG_TEST, 0, 0);
+    cr_assert(f != NULL);
+    for (int i = 0; i < 300; i++) {
+        double x[4], y = 0.1 * tsgd_rng_unit(&rng);
+        for (int j = 0; j < 4; j++) {
+            x[j] = sparse && tsgd_rng_below(&rng, 2) ? 0 : tsgd_rng_unit(&rng) - 0.25 * j;
+            y += (j - 1.5) * x[j];
+        }
+        if (sparse)
+            fprintf(f, "%d", y > 0 ? 1 : -1);
+        for (int j = 0; j < 4; j++)
+            if (!sparse)
+                fprintf(f, "%.4f,", x[j]);
+            else if (x[j] != 0)
+                fprintf(f, " %d:%.4f", j + 1, x[j]);
+        fprintf(f, sparse ? "\n" : "%.4f\n", y);
+    }
+    cr_assert(fclose(f) == 0);
+}
+
+Test(optimum, gradient_descent_on_tables_and_sparse_samples_comes_down_to_it)
+{
+    static const char *const data[] = {"csv:t --loss mse --normalize data", "libsvm:t"};
+    for (int sparse = 0; sparse < 2; sparse++) {
+        char words[512];
+        write_table("t", sparse);
+        snprintf(words, sizeof words, "train --model logistic --method allreduce --nodes 3 "
+                 "--batch 80 --lr 0.5 --rounds 4000 --weight-decay 0.01 --optimum --log -" QUIET
+                 " --data %s", data[sparse]);
+        struct result r = run(words);
+        expect_code(&r, 0);
+        json_t *lines = parse_lines(r.out), *end = last_line(lines);
+        cr_expect(number(json_array_get(lines, 1), "suboptimality") >= -1e-15);
+        cr_expect(fabs(number(end, "suboptimality")) < 1e-11, "%s: %g", data[sparse],
+                  number(end, "suboptimality"));
+        cr_expect(number(end, "distance2") < 1e-9, "%s: %g", data[sparse],
+                  number(end, "distance2"));
+        cr_expect(number(end, "objective") > 0.001);
+    }
+}
+
 Test(optimum, evaluations_tell_how_far_the_mean_is_above_it)
 {
     json_t *lines = log_of("--eval tokens"), *config = json_array_get(lines, 0), *e;
