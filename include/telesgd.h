@@ -26,7 +26,7 @@
  * NULL: `err` and `user` may always be NULL, and so may an argument of which its call says it. Any
  * other pointer that is NULL is refused, and nothing else is done: a call that returns a status
  * returns TSGD_EINVAL with a sentence that names the call and the argument, one that returns a
- * pointer NULL, a count 0, a time NaN; one that returns nothing does nothing.
+ * pointer NULL, a whole number 0, another number NaN; one that returns nothing does nothing.
  * Threads: each group of calls says who may make them. What is said to be safe from any thread may
  * be called at any time between create and free, by many threads at once.                       */
 #ifndef TELESGD_H
@@ -214,7 +214,7 @@ void tsgd_random_init(struct tsgd_random *out, uint64_t seed, uint64_t number);
 
 /* The next number of the stream. */
 uint64_t tsgd_random_u64(struct tsgd_random *r);                /* 64 random bits */
-uint32_t tsgd_random_below(struct tsgd_random *r, uint32_t n);  /* 0 to n - 1, n > 0; no bias */
+uint32_t tsgd_random_below(struct tsgd_random *r, uint32_t n);  /* 0 to n - 1, without bias */
 double tsgd_random_uniform(struct tsgd_random *r);              /* in [0, 1), of 53 bits */
 double tsgd_random_normal(struct tsgd_random *r);               /* standard normal */
 

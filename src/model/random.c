@@ -3,6 +3,7 @@
 #include "linalg/isa.h"
 #include "linalg/vec.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What is in a struct tsgd_random. It is copied in and out, since callers see other types there. */
@@ -32,12 +33,16 @@ void tsgd_random_start(struct tsgd_random *out, const struct tsgd_kernels *kerne
 /* Kernels for any CPU will do: normals are the same bits with all. */
 void tsgd_random_init(struct tsgd_random *out, uint64_t seed, uint64_t number)
 {
+    if (!out)
+        return;
     tsgd_random_start(out, tsgd_isa_table(0), seed, TSGD_RNG_CALLER, (uint32_t)(number >> 32),
                       (uint32_t)number);
 }
 
 uint64_t tsgd_random_u64(struct tsgd_random *r)
 {
+    if (!r)
+        return 0;
     struct stream s = load(r);
     uint64_t x = tsgd_rng_u64(&s.rng);
     store(r, &s);
@@ -46,6 +51,8 @@ uint64_t tsgd_random_u64(struct tsgd_random *r)
 
 uint32_t tsgd_random_below(struct tsgd_random *r, uint32_t n)
 {
+    if (!r)
+        return 0;
     struct stream s = load(r);
     uint32_t x = tsgd_rng_below(&s.rng, n);
     store(r, &s);
@@ -54,6 +61,8 @@ uint32_t tsgd_random_below(struct tsgd_random *r, uint32_t n)
 
 double tsgd_random_uniform(struct tsgd_random *r)
 {
+    if (!r)
+        return NAN;
     struct stream s = load(r);
     double x = tsgd_rng_unit(&s.rng);
     store(r, &s);
@@ -62,6 +71,8 @@ double tsgd_random_uniform(struct tsgd_random *r)
 
 double tsgd_random_normal(struct tsgd_random *r)
 {
+    if (!r)
+        return NAN;
     struct stream s = load(r);
     double x = tsgd_rng_normal(&s.rng);
     store(r, &s);
@@ -70,6 +81,8 @@ double tsgd_random_normal(struct tsgd_random *r)
 
 void tsgd_random_normals(struct tsgd_random *r, float *out, size_t n)
 {
+    if (!r || !out)
+        return;
     struct stream s = load(r);
     tsgd_rng_next_normals(s.kernels, &s.rng, out, n);
     store(r, &s);

@@ -436,6 +436,7 @@ enum tsgd_status tsgd_settings_set_objective(struct tsgd_settings *s,
     enum tsgd_status st = TSGD_OK;
     struct tsgd_objective o = {.size = 0};
     char model[TSGD_OBJECTIVE_TEXT];
+    TRY(tsgd_given(s, "s", __func__, err));
     if (objective)
         TRY(tsgd_objective_take(&o, objective, err));
     snprintf(model, sizeof model, "objective:%s", objective ? o.name : "");

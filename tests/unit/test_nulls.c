@@ -69,7 +69,26 @@ static void try_settings(struct tried *w, struct tsgd_settings *s)
                                    !strcmp(tsgd_settings_get(s, "lr"), "0.1"));
     FINE(tsgd_settings_get, s, tsgd_settings_get(NULL, "lr") == NULL);
     FINE(tsgd_settings_get, name, tsgd_settings_get(s, NULL) == NULL);
+    REFUSED(tsgd_settings_set_objective, s, NULL, NULL, w->err);
+    FINE(tsgd_settings_set_objective, objective,
+         tsgd_settings_set_objective(s, NULL, w->err) == TSGD_OK && !tsgd_settings_get(s, "model"));
     FINE(tsgd_settings_free, s, (tsgd_settings_free(NULL), true));
+}
+
+static void try_random(struct tried *w)
+{
+    struct tsgd_random r, same;
+    float z = 1;
+    FINE(tsgd_random_init, out, (tsgd_random_init(NULL, 1, 2), true));
+    FINE(tsgd_random_u64, r, tsgd_random_u64(NULL) == 0);
+    FINE(tsgd_random_below, r, tsgd_random_below(NULL, 9) == 0);
+    FINE(tsgd_random_uniform, r, isnan(tsgd_random_uniform(NULL)));
+    FINE(tsgd_random_normal, r, isnan(tsgd_random_normal(NULL)));
+    tsgd_random_init(&r, 1, 2);
+    same = r;
+    FINE(tsgd_random_normals, r, (tsgd_random_normals(NULL, &z, 1), z == 1));
+    FINE(tsgd_random_normals, out, (tsgd_random_normals(&r, NULL, 1),
+                                    tsgd_random_u64(&r) == tsgd_random_u64(&same)));
 }
 
 static void try_run(struct tried *w, const struct tsgd_settings *s)
@@ -156,6 +175,7 @@ static void try_files(struct tried *w, const struct tsgd_settings *s)
 static void try_all(struct tried *w)
 {
     try_settings(w, settings_of("%s", small));
+    try_random(w);
     try_run(w, settings_of("%s trace=trace.json", small));
     try_search(w, settings_of("data=blobs:300,5,3 model=logistic nodes=4 rounds=5 trace=t.json"));
     try_files(w, settings_of("data=digits"));
