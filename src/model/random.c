@@ -33,10 +33,9 @@ void tsgd_random_start(struct tsgd_random *out, const struct tsgd_kernels *kerne
 /* Kernels for any CPU will do: normals are the same bits with all. */
 void tsgd_random_init(struct tsgd_random *out, uint64_t seed, uint64_t number)
 {
-    if (!out)
-        return;
-    tsgd_random_start(out, tsgd_isa_table(0), seed, TSGD_RNG_CALLER, (uint32_t)(number >> 32),
-                      (uint32_t)number);
+    if (out)
+        tsgd_random_start(out, tsgd_isa_table(0), seed, TSGD_RNG_CALLER, (uint32_t)(number >> 32),
+                          (uint32_t)number);
 }
 
 uint64_t tsgd_random_u64(struct tsgd_random *r)

@@ -69,26 +69,55 @@ static void try_settings(struct tried *w, struct tsgd_settings *s)
                                    !strcmp(tsgd_settings_get(s, "lr"), "0.1"));
     FINE(tsgd_settings_get, s, tsgd_settings_get(NULL, "lr") == NULL);
     FINE(tsgd_settings_get, name, tsgd_settings_get(s, NULL) == NULL);
-    REFUSED(tsgd_settings_set_objective, s, NULL, NULL, w->err);
-    FINE(tsgd_settings_set_objective, objective,
-         tsgd_settings_set_objective(s, NULL, w->err) == TSGD_OK && !tsgd_settings_get(s, "model"));
     FINE(tsgd_settings_free, s, (tsgd_settings_free(NULL), true));
 }
 
-static void try_random(struct tried *w)
+static double gradient(const struct tsgd_call *call, const float *x, float *grad, void *user)
 {
-    struct tsgd_random r, same;
-    float z = 1;
+    (void)call, (void)x, (void)grad, (void)user;
+    return 0;
+}
+
+static void try_objective(struct tried *w, struct tsgd_settings *s)
+{
+    const struct tsgd_objective o = {.size = sizeof o, .name = "flat", .dim = 3, .nodes = 4,
+                                     .gradient = gradient};
+    struct tsgd_random random;
+    float out[3] = {7, 7, 7};
+    REFUSED(tsgd_settings_set_objective, s, NULL, &o, w->err);
+    cr_assert(tsgd_settings_set_objective(s, &o, w->err) == TSGD_OK);
+    cr_expect(!strcmp(tsgd_settings_get(s, "model"), "objective:flat"));
+    FINE(tsgd_settings_set_objective, objective,
+         tsgd_settings_set_objective(s, NULL, w->err) == TSGD_OK && !tsgd_settings_get(s, "model"));
     FINE(tsgd_random_init, out, (tsgd_random_init(NULL, 1, 2), true));
-    FINE(tsgd_random_u64, r, tsgd_random_u64(NULL) == 0);
-    FINE(tsgd_random_below, r, tsgd_random_below(NULL, 9) == 0);
+    tsgd_random_init(&random, 1, 2);
+    FINE(tsgd_random_u64, r, tsgd_random_u64(NULL) == 0 && tsgd_random_u64(&random) != 0);
+    FINE(tsgd_random_below, r, tsgd_random_below(NULL, 5) == 0);
+    cr_expect(tsgd_random_below(&random, 0) == 0);
     FINE(tsgd_random_uniform, r, isnan(tsgd_random_uniform(NULL)));
     FINE(tsgd_random_normal, r, isnan(tsgd_random_normal(NULL)));
-    tsgd_random_init(&r, 1, 2);
-    same = r;
-    FINE(tsgd_random_normals, r, (tsgd_random_normals(NULL, &z, 1), z == 1));
-    FINE(tsgd_random_normals, out, (tsgd_random_normals(&r, NULL, 1),
-                                    tsgd_random_u64(&r) == tsgd_random_u64(&same)));
+    FINE(tsgd_random_normals, r, (tsgd_random_normals(NULL, out, 3), out[0] == 7));
+    FINE(tsgd_random_normals, out, (tsgd_random_normals(&random, NULL, 3), true));
+}
+
+static void try_data(struct tried *w, struct tsgd_settings *s)
+{
+    static const float x[4] = {1, 2, 3, 4};
+    static const uint16_t y[2] = {0, 1};
+    const struct tsgd_memory m = {.size = sizeof m, .name = "two", .width = 2, .classes = 2,
+                                  .train = {.count = 2, .floats = x, .labels = y},
+                                  .test = {.count = 2, .floats = x, .labels = y}};
+    struct tsgd_data *data = NULL;
+    REFUSED(tsgd_data_from_memory, out, NULL, &m, w->err);
+    REFUSED(tsgd_data_from_memory, from, &data, NULL, w->err);
+    cr_expect(data == NULL);
+    cr_assert(tsgd_data_from_memory(&data, &m, w->err) == TSGD_OK);
+    REFUSED(tsgd_settings_set_data, s, NULL, data, w->err);
+    cr_assert(tsgd_settings_set_data(s, data, w->err) == TSGD_OK);
+    FINE(tsgd_settings_set_data, data,
+         tsgd_settings_set_data(s, NULL, w->err) == TSGD_OK && !tsgd_settings_get(s, "data"));
+    FINE(tsgd_data_free, data, (tsgd_data_free(NULL), true));
+    tsgd_data_free(data);
 }
 
 static void try_run(struct tried *w, const struct tsgd_settings *s)
@@ -175,7 +204,8 @@ static void try_files(struct tried *w, const struct tsgd_settings *s)
 static void try_all(struct tried *w)
 {
     try_settings(w, settings_of("%s", small));
-    try_random(w);
+    try_objective(w, settings_of("rounds=5"));
+    try_data(w, settings_of("rounds=5"));
     try_run(w, settings_of("%s trace=trace.json", small));
     try_search(w, settings_of("data=blobs:300,5,3 model=logistic nodes=4 rounds=5 trace=t.json"));
     try_files(w, settings_of("data=digits"));
