@@ -95,6 +95,8 @@ $(B)/libtelesgd.a: $(LIBRARY) ; $(call say,archive   )rm -f $@ && $(AR) rcs $@ $
 # BLIS stays inside, so that a process may load another one.
 $(LIBRARY): private CF += $(FOR_LIBRARY)
 FOR_LIBRARY := -fPIC -fvisibility=hidden
+# Not with a sanitizer, which the program that loads it would need too.
+SHARED := $(if $(findstring sanitize,$(OPT_$(VARIANT))),,$(B)/libtelesgd.so.$(SO))
 $(B)/libtelesgd.so.$(SO): $(LIBRARY) src/telesgd.map
 	$(call say,link      )$(CC) $(CF) -shared -Wl,-soname,$(@F) -Wl,--version-script=src/telesgd.map -Wl,--exclude-libs,ALL \
 	    -Wl,-Bsymbolic-functions -Wl,-z,defs -Wl,-z,relro,-z,now $(LDFLAGS) $(LIBRARY) $(BLIS) $(LIBS) -o $@
@@ -220,8 +222,8 @@ check-clang: deps-clang
 
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
-unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(EXAMPLES) replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
-everything: $(B)/telesgd $(B)/unit $(EXAMPLES) $(B)/replay $(if $(filter x86_64,$(MACHINE)),$(B)/faults $(B)/power $(B)/kills $(B)/shim.so) $(call prog,tests/stress/stress_*.c perf/bench_*.c)
+unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(EXAMPLES) $(SHARED) replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
+everything: $(B)/telesgd $(B)/unit $(EXAMPLES) $(SHARED) $(B)/replay $(if $(filter x86_64,$(MACHINE)),$(B)/faults $(B)/power $(B)/kills $(B)/shim.so) $(call prog,tests/stress/stress_*.c perf/bench_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
 bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^
@@ -270,7 +272,7 @@ fanalyzer: $(FANALYZE:%.c=$(B)/%.analyzed)
 cppcheck: ; cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,performance,portability -j2 -Iinclude -Isrc -D_GNU_SOURCE -D__x86_64__ -DTSGD_ISA=avx2 --suppressions-list=.ci/cppcheck --library=posix,gnu src
 tidy: $(TIDY)
 coverage: deps-coverage ; @$(MAKE) --no-print-directory VARIANT=coverage counted
-counted: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(EXAMPLES) ; tests/coverage.sh $(B)
+counted: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(EXAMPLES) $(SHARED) ; tests/coverage.sh $(B)
 analyze: deps-analyze ; @$(MAKE) --no-print-directory cppcheck tidy fanalyzer
 
 # What was built is looked at, not the flags.

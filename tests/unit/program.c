@@ -42,6 +42,18 @@ void use_program(const char *name)
     cr_assert(access(program, X_OK) == 0, "%s is not built", program);
 }
 
+bool find_python(char name[64], const char *lines)
+{
+    static const char *const names[] = {"python3", "/usr/bin/python3"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char command[128];
+        snprintf(command, sizeof command, "%s -c '%s' 2>/dev/null", names[i], lines);
+        if (system(command) == 0)
+            return strcpy(name, names[i]);
+    }
+    return false;
+}
+
 void program_path(char path[PATH_MAX]) { strcpy(path, program); }
 
 static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)

@@ -42,6 +42,10 @@ void limit_next(int resource, rlim_t most);
 pid_t start(int out, int err, rlim_t file_size, const char *words);
 int code_of(pid_t child);
 
+/* A Python in which these lines run, into name[64]. Debian's has numpy once `make test` has
+ * installed python3-numpy, so a test that wants no more must not be skipped there.              */
+bool find_python(char name[64], const char *lines);
+
 char *keep(char *text);             /* frees it when the test ends */
 char *contents(FILE *f);            /* all that is left to read of f, which is closed */
 char *read_file(const char *path);

@@ -9,19 +9,6 @@
 
 TestSuite(pytorch, .init = enter_folder, .fini = leave_folder, .timeout = 900);
 
-/* A Python in which these lines run, into name[64]. */
-static bool find_python(char name[64], const char *lines)
-{
-    static const char *const names[] = {"python3", "/usr/bin/python3"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char command[128];
-        snprintf(command, sizeof command, "%s -c '%s' 2>/dev/null", names[i], lines);
-        if (system(command) == 0)
-            return strcpy(name, names[i]);
-    }
-    return false;
-}
-
 static const char *const printed[] = {
     "logistic --data digits", "mlp:3,4 --input 5", "lenet --input 1x28x28",
     "vgg11 --input 3x32x32", "resnet20 --input 3x32x32",

@@ -32,20 +32,6 @@ static char *block_with(const char *words)
     return start;
 }
 
-/* A Python that has numpy, into name[64]. Debian's has, once `make test` has installed
- * python3-numpy, so the test must not be skipped there.                                         */
-static bool find_python(char name[64])
-{
-    static const char *const names[] = {"python3", "/usr/bin/python3"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char command[128];
-        snprintf(command, sizeof command, "%s -c 'import numpy' 2>/dev/null", names[i]);
-        if (system(command) == 0)
-            return strcpy(name, names[i]);
-    }
-    return false;
-}
-
 /* Logistic regression with the loaded parameters, in double, on the files of the digits. */
 static const char measure[] =
     "import gzip, sys\n"
@@ -62,7 +48,7 @@ Test(readme, the_lines_that_load_parameters_give_the_accuracy_of_the_run)
 {
     char python[64], script[4096], folder[PATH_MAX], command[PATH_MAX + 128];
     double accuracy = 0;
-    if (!find_python(python))
+    if (!find_python(python, "import numpy"))
         cr_skip_test("there is no Python with numpy");
     struct result r = run(TINY QUIET " --rounds 200 --save s --log -");
     expect_code(&r, 0);
