@@ -1,5 +1,5 @@
-/* One step of each model on one thread, from bytes to new parameters, and the layers of LeNet and of
- * a network of the other kinds one by one; batch 32, ten classes.                               */
+/* One step of each model on one thread, from bytes to new parameters, and the layers of LeNet and
+ * of a network of the other kinds one by one; batch 32, ten classes.                            */
 #include "bench.h"
 
 #include "base/mem.h"

@@ -1,6 +1,6 @@
-/* Depthwise convolutions. A tile of neighbouring vectors of one channel stays in the registers while
- * the taps pass by. Pixels with the same taps are worked on together, channel after channel, so that
- * taps are listed a few times a call: inside, and along each edge.                               */
+/* Depthwise convolutions. A tile of neighbouring vectors of one channel stays in the registers
+ * while the taps pass by. Pixels with the same taps are worked on together, channel after channel,
+ * so that taps are listed a few times a call: inside, and along each edge.                      */
 #include "simd/taps.h"
 
 #include <string.h>

@@ -2,6 +2,37 @@
  * the first-level cache from pass to pass.                                                       */
 #include "simd/moments.h"
 
+static vf sum(const float *x, size_t n, size_t ld)
+{
+    vf s[CHAINS] = {{0}};
+    size_t f = 0;
+    for (; f + CHAINS <= n; f += CHAINS)
+UNROLL(4)
+        for (size_t i = 0; i < CHAINS; i++)
+            s[i] += load(x + (f + i) * ld);
+    for (; f < n; f++)
+        s[0] += load(x + f * ld);
+    return chains(s);
+}
+
+/* In a second pass: the mean of the squares less the square of the mean would cancel. */
+static vf squares(const float *x, size_t n, size_t ld, vf mean)
+{
+    vf s[CHAINS] = {{0}};
+    size_t f = 0;
+    for (; f + CHAINS <= n; f += CHAINS)
+UNROLL(4)
+        for (size_t i = 0; i < CHAINS; i++) {
+            vf d = load(x + (f + i) * ld) - mean;
+            s[i] = madd(d, d, s[i]);
+        }
+    for (; f < n; f++) {
+        vf d = load(x + f * ld) - mean;
+        s[0] = madd(d, d, s[0]);
+    }
+    return chains(s);
+}
+
 INLINE void scale(const float *x, size_t n, size_t ld, vf mean, vf slope, vf bias, const bool relu,
                   float *y)
 {

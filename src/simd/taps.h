@@ -84,8 +84,8 @@ static inline size_t segments(const struct axis *a, size_t every, size_t room, s
     return n;
 }
 
-/* All pairs of taps, from the first row on; returns how many. ring: row p of the source stands where
- * row p % window would.                                                                          */
+/* All pairs of taps, from the first row on; returns how many. ring: row p of the source stands
+ * where row p % window would.                                                                   */
 static inline size_t list(const struct pass *p, const struct reach *rows,
                           const struct reach *columns, bool ring, struct tap *taps)
 {

@@ -423,7 +423,8 @@ ParameterizedTest(size_t *row, layers, a_nan_survives, .timeout = 120)
         bool found = false;
         setup(&f, *row, 0);
         /* the last pixel of the pad-th window, which somebody sees in every layer */
-        size_t pixel = (f.l.window ? f.l.window - 1 : 0) + (f.l.stride ? f.l.pad * (f.l.stride - 1) : 0);
+        size_t pixel = f.l.window ? f.l.window - 1 : 0;
+        pixel += f.l.stride ? f.l.pad * (f.l.stride - 1) : 0;
         f.lx[pixel * (f.l.in.width + 1) * f.ld] = NAN;
         forward(&f);
         for (size_t j = 0; j < f.out; j++)

@@ -36,7 +36,7 @@ static const struct tsgd_layer tangle[] = {
 /* From the input of the net, where nothing below has parameters, and past the first that has. */
 static const struct tsgd_layer bottom[] = {RELU, ADD(1), CONV("c2", 2), ADD(3), RELU, ADD(1), FC};
 
-/* A GELU writes over its input unless a later layer joins that, or the one before reads it again. */
+/* GELU writes over its input unless a later layer joins that, or the one before reads it again. */
 static const struct tsgd_layer smooth[] = {
     CONV("c0", 4), {.ops = &tsgd_layer_layernorm, .name = "ln1"}, GELU,
     {.ops = &tsgd_layer_dwconv, .name = "d3", .window = 3, .pad = 1}, GELU, CONV("c5", 4), ADD(4),
