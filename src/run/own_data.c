@@ -107,8 +107,8 @@ static enum tsgd_status check_shape(const struct tsgd_memory *m, struct tsgd_dat
     if (m->classes == 1 || m->classes > TSGD_MOST_CLASSES || (m->classes && m->targets) ||
         (!m->classes && (m->targets < 1 || m->targets > TSGD_MOST_CLASSES)))
         return tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: found %u classes and %u "
-                         "targets, want 2 to %d of the former, or 1 to %d of the latter", m->classes,
-                         m->targets, TSGD_MOST_CLASSES, TSGD_MOST_CLASSES);
+                         "targets, want 2 to %d of the former, or 1 to %d of the latter",
+                         m->classes, m->targets, TSGD_MOST_CLASSES, TSGD_MOST_CLASSES);
     d->shape = (struct tsgd_shape){channels, height, m->width};
     d->table = table;
     d->classes = m->classes;
