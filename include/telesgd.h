@@ -140,9 +140,9 @@ struct tsgd_memory_part {
     const uint8_t *bytes;       /* [count][features], features = channels * height * width, in the
                                  * order C, H, W; a byte b stands for b / 255 */
     const float *floats;        /* the same, of any finite numbers */
-    const uint64_t *start;      /* [count + 1], from 0: sample i has value[j] at feature column[j] */
-    const uint32_t *column;     /* for start[i] <= j < start[i + 1], with columns ascending, and 0 */
-    const float *value;         /* at the others */
+    const uint64_t *start;      /* [count + 1], from 0: sample i has value[j] at the feature */
+    const uint32_t *column;     /* column[j], for start[i] <= j < start[i + 1], with columns */
+    const float *value;         /* ascending, and 0 at the others */
     const uint16_t *labels;     /* [count], 0 .. classes - 1 */
     const float *targets;       /* [count][targets], finite */
 };
