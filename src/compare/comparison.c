@@ -12,6 +12,11 @@ static const char *const usual[] = {"test_accuracy", "validation_accuracy", "tes
                                     "validation_r2", "grad_norm2"};
 enum { USUAL = sizeof usual / sizeof *usual };
 
+/* One of these tells a run that learns from data. */
+static const char *const learnt[] = {"test_loss", "validation_loss", "test_accuracy",
+                                     "validation_accuracy"};
+enum { LEARNT = sizeof learnt / sizeof *learnt };
+
 static void release_curves(struct tsgd_comparison *c)
 {
     for (size_t i = 0; c->curve && i < c->set.n; i++)
@@ -101,8 +106,8 @@ static enum tsgd_status tell_kinds(struct tsgd_comparison *c, struct tsgd_error 
         for (size_t i = 0; i < c->groups.group[g].n; i++) {
             const struct tsgd_runlog *log = &c->set.log[c->groups.group[g].run[i]];
             c->quadratic[g] |= tsgd_runlog_has(log, tsgd_metric_number("grad_norm2"));
-            c->network[g] |= tsgd_runlog_has(log, tsgd_metric_number("test_loss")) ||
-                             tsgd_runlog_has(log, tsgd_metric_number("validation_loss"));
+            for (size_t k = 0; k < LEARNT; k++)
+                c->network[g] |= tsgd_runlog_has(log, tsgd_metric_number(learnt[k]));
         }
 done:
     return st;

@@ -115,7 +115,7 @@ Test(compare_groups, a_group_of_runs_that_all_diverged_says_so)
 {
     write_file("a", RING("0") ACCURACY("50", "0.1") LOST("50"));
     write_file("b", RING("1") ACCURACY("50", "0.3") LOST("50"));
-    expect("compare a b", "ring 2 - 50 - - - - - - - 2 logs (2 diverged)\n", NULL);
+    expect("compare a b", "ring 2 - 50 - - - - - - 2 logs (2 diverged)\n", NULL);
 }
 
 Test(compare_groups, values_at_a_common_place_are_those_of_every_run_there)
