@@ -191,7 +191,7 @@ static enum tsgd_status set_shape(struct tsgd_shape *out, const struct tsgd_npy 
     if (x->kind == TSGD_NPY_UNICODE || x->kind == TSGD_NPY_BYTES)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: samples of texts, want numbers", x->name);
     if (x->rank == 2 || x->rank == 3)
-        memcpy(side + 4 - x->rank, n + 1, (x->rank - 1) * sizeof *side);
+        memcpy(side + (4 - x->rank), n + 1, (x->rank - 1) * sizeof *side);
     if (x->rank == 4)
         memcpy(side, is_channels_last(x) ? (uint64_t[]){n[3], n[1], n[2]} : n + 1, sizeof side);
     for (int i = 0; i < 3; i++)

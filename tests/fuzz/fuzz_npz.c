@@ -31,7 +31,7 @@ static void put(struct out *to, const void *bytes, size_t n)
 static void put_number(struct out *to, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        put(to, &(uint8_t){(uint8_t)(v >> 8 * i)}, 1);
+        put(to, &(uint8_t){i < 8 ? (uint8_t)(v >> 8 * i) : 0}, 1);
 }
 
 struct member {

@@ -255,6 +255,7 @@ Test(npz, a_test_that_does_not_fit_the_training_is_refused)
                    "np.savez('a.npz', x=np.zeros((2, 2, 3)), y=y)\n"
                    "np.savez('shape.npz', x=np.zeros((2, 3, 2)), y=y)\n"
                    "np.savez('type.npz', x=np.zeros((2, 2, 3), 'u1'), y=y)\n"
+                   "np.savez('bool.npz', x=np.zeros((2, 2, 3), bool), y=y)\n"
                    "np.savez('label.npz', x=np.zeros((2, 2, 3)), y=y + 1)\n"
                    "np.savez('names.npz', x=np.zeros((2, 2, 3)), z=y)\n");
     sources_refuse("npz:a.npz,shape.npz", NULL, false, TSGD_EFORMAT,
@@ -262,6 +263,10 @@ Test(npz, a_test_that_does_not_fit_the_training_is_refused)
                    "shape is 2 x 2 x 3");
     sources_refuse("npz:a.npz,type.npz", NULL, false, TSGD_EFORMAT,
                    "type.npz: x.npy: items of type '|u1', want '<f8' as in a.npz: x.npy");
+    sources_refuse("npz:type.npz,a.npz", NULL, false, TSGD_EFORMAT,
+                   "a.npz: x.npy: items of type '<f8', want '|u1' as in type.npz: x.npy");
+    sources_refuse("npz:type.npz,bool.npz", NULL, false, TSGD_EFORMAT,
+                   "bool.npz: x.npy: items of type '|b1', want '|u1' as in type.npz: x.npy");
     sources_refuse("npz:a.npz,label.npz", NULL, false, TSGD_EFORMAT,
                    "label.npz: y.npy: sample 1: label '2', which no sample of a.npz: y.npy has");
     sources_refuse("npz:a.npz,names.npz", NULL, false, TSGD_EFORMAT,
