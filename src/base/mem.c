@@ -81,14 +81,21 @@ enum tsgd_status tsgd_mem_check(size_t bytes, const char *what, const char *reme
                      (double)bytes / 0x1p30, (double)available / 0x1p30, remedy);
 }
 
+/* What growing memory begins with, and up to which size nobody asks how much there is: the answer
+ * takes the system longer than the memory.                                                      */
+enum { LEAST_BYTES = 1 << 12, UNASKED_BYTES = 1 << 22 };
+
 enum tsgd_status tsgd_grow(void **block, size_t *room, size_t count, size_t size, const char *what,
                            const char *remedy, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     if (count <= *room)
         return TSGD_OK;
-    size_t more = count > tsgd_mul(2, *room) ? count : 2 * *room, bytes = tsgd_mul(more, size);
-    TRY(tsgd_mem_check(bytes == SIZE_MAX ? bytes : bytes - *room * size, what, remedy, err));
+    size_t more = count > tsgd_mul(2, *room) ? count : 2 * *room;
+    more = more > LEAST_BYTES / size ? more : LEAST_BYTES / size;
+    size_t bytes = tsgd_mul(more, size);
+    if (bytes > UNASKED_BYTES)
+        TRY(tsgd_mem_check(bytes == SIZE_MAX ? bytes : bytes - *room * size, what, remedy, err));
     void *p = realloc(*block, bytes);
     if (!p)
         return tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for %zu bytes; %s", what, bytes, remedy);

@@ -1,11 +1,12 @@
-/* For MemorySanitizer alone: zlib, jansson and inih are not compiled with it, so it does not see
- * what they write. These stand between the program and them (the linker's --wrap) and say what has
- * a value afterwards: just what the libraries' manuals promise.                                  */
+/* For MemorySanitizer alone: zlib, libzip, jansson and inih are not compiled with it, so it does
+ * not see what they write. These stand between the program and them (the linker's --wrap) and say
+ * what has a value afterwards: just what the libraries' manuals promise.                        */
 #include <ini.h>
 #include <jansson.h>
 #include <sanitizer/msan_interface.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zip.h>
 #include <zlib.h>
 
 /* Their frames come to lie where frames of ours have been, with what the sanitizer thought of
@@ -127,4 +128,77 @@ int __wrap_ini_parse_stream(ini_reader reader, void *stream, ini_handler handler
     struct callbacks both = {.reader = reader, .handler = handler, .stream = stream, .user = user};
     clear_stack();
     return __real_ini_parse_stream(read_line, &both, handle, &both);
+}
+
+/* ---- libzip: what it takes from malloc it knows to have filled, and its calls of the C library
+ * are not to be looked at ---- */
+
+#define WITHOUT_LOOKING(type, call)                     \
+    __msan_scoped_disable_interceptor_checks();         \
+    type result = (call);                               \
+    __msan_scoped_enable_interceptor_checks()
+
+zip_source_t *__real_zip_source_filep_create(FILE *f, zip_uint64_t start, zip_int64_t n,
+                                             zip_error_t *e);
+zip_source_t *__wrap_zip_source_filep_create(FILE *f, zip_uint64_t start, zip_int64_t n,
+                                             zip_error_t *e);
+zip_t *__real_zip_open_from_source(zip_source_t *source, int flags, zip_error_t *e);
+zip_t *__wrap_zip_open_from_source(zip_source_t *source, int flags, zip_error_t *e);
+zip_int64_t __real_zip_name_locate(zip_t *z, const char *name, zip_flags_t flags);
+zip_int64_t __wrap_zip_name_locate(zip_t *z, const char *name, zip_flags_t flags);
+const char *__real_zip_get_name(zip_t *z, zip_uint64_t i, zip_flags_t flags);
+const char *__wrap_zip_get_name(zip_t *z, zip_uint64_t i, zip_flags_t flags);
+zip_file_t *__real_zip_fopen(zip_t *z, const char *name, zip_flags_t flags);
+zip_file_t *__wrap_zip_fopen(zip_t *z, const char *name, zip_flags_t flags);
+zip_int64_t __real_zip_fread(zip_file_t *f, void *to, zip_uint64_t n);
+zip_int64_t __wrap_zip_fread(zip_file_t *f, void *to, zip_uint64_t n);
+const char *__real_zip_error_strerror(zip_error_t *e);
+const char *__wrap_zip_error_strerror(zip_error_t *e);
+
+zip_source_t *__wrap_zip_source_filep_create(FILE *f, zip_uint64_t start, zip_int64_t n,
+                                             zip_error_t *e)
+{
+    WITHOUT_LOOKING(zip_source_t *, __real_zip_source_filep_create(f, start, n, e));
+    return result;
+}
+
+zip_t *__wrap_zip_open_from_source(zip_source_t *source, int flags, zip_error_t *e)
+{
+    WITHOUT_LOOKING(zip_t *, __real_zip_open_from_source(source, flags, e));
+    return result;
+}
+
+zip_int64_t __wrap_zip_name_locate(zip_t *z, const char *name, zip_flags_t flags)
+{
+    WITHOUT_LOOKING(zip_int64_t, __real_zip_name_locate(z, name, flags));
+    return result;
+}
+
+const char *__wrap_zip_get_name(zip_t *z, zip_uint64_t i, zip_flags_t flags)
+{
+    WITHOUT_LOOKING(const char *, __real_zip_get_name(z, i, flags));
+    if (result)
+        __msan_unpoison_string(result);
+    return result;
+}
+
+zip_file_t *__wrap_zip_fopen(zip_t *z, const char *name, zip_flags_t flags)
+{
+    WITHOUT_LOOKING(zip_file_t *, __real_zip_fopen(z, name, flags));
+    return result;
+}
+
+zip_int64_t __wrap_zip_fread(zip_file_t *f, void *to, zip_uint64_t n)
+{
+    WITHOUT_LOOKING(zip_int64_t, __real_zip_fread(f, to, n));
+    if (result > 0)
+        __msan_unpoison(to, (size_t)result);
+    return result;
+}
+
+const char *__wrap_zip_error_strerror(zip_error_t *e)
+{
+    WITHOUT_LOOKING(const char *, __real_zip_error_strerror(e));
+    __msan_unpoison_string(result);
+    return result;
 }
