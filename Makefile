@@ -30,6 +30,7 @@
 #   make paper      experiments of the paper and their page, in minutes; FULL=1: in full, in hours
 #   make install    program, manual pages, completion, header, library (shared, and an archive),
 #                   pkg-config file (prefix, libdir, DESTDIR)
+#   make deb        Debian packages of all that, in build/deb
 # Nothing is written outside build/ but by `make install`, and perf/paper/ by `make paper`.
 
 ifeq ($(MAKELEVEL),0)
@@ -160,6 +161,7 @@ NEED_PAGE := $(NEED_BUILD) chromium nodejs
 NEED_MODEL := gcc libc6-dev spin
 NEED_ANALYZE := $(NEED_BUILD) clang-tidy cppcheck
 NEED_LIBRARY := $(NEED_BUILD) g++ clang pkgconf abigail-tools
+NEED_DEB := $(NEED_BUILD) debhelper dpkg-dev fakeroot lintian
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -185,6 +187,7 @@ deps-page: ; $(call install,$(NEED_PAGE),to look at the page of telesgd report)
 deps-model: ; $(call install,$(NEED_MODEL),to check the models of the protocol)
 deps-coverage: ; $(call install,$(NEED_TEST) gcovr,to count what the tests of telesgd reach)
 deps-analyze: ; $(call install,$(NEED_ANALYZE),to look for bugs in the source of telesgd)
+deps-deb: ; $(call install,$(NEED_DEB),to build the Debian packages of telesgd)
 deps-library: ; $(call install,$(NEED_LIBRARY),to look at the shared library of telesgd)
 deps-arm: ; $(call install,$(NEED_ARM),to test the kernels for NEON)
 
@@ -280,6 +283,11 @@ hardened: $(B)/telesgd $(B)/libtelesgd.a ; CC='$(CC)' .ci/hardened $^
 
 # The shared library: what it shows, what it calls, what it keeps; and the header by itself.
 library: ; @$(MAKE) --no-print-directory install prefix=$(CURDIR)/build/library >/dev/null && CC='$(CC)' .ci/library build/library
+
+# Packages for Debian, in build/deb: telesgd, libtelesgd0, libtelesgd-dev.
+deb: deps-deb ; @.debian/build '$(VERSION)' '$(REV)'
+all: $(B)/telesgd $(B)/libtelesgd.a $(B)/libtelesgd.so.$(SO)
+.PHONY: deb all deps-deb
 
 # Its functions and types, beside those that were agreed to.
 abi: ; @CC='$(CC)' .ci/abi compare
