@@ -1,10 +1,13 @@
 #include "data/idx.h"
 
 #include "base/mem.h"
+#include "data/arrays.h"
 #include "data/inflate.h"
 #include "data/source.h"
 
 #include <limits.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { IMAGES = 0x803, LABELS = 0x801, MAX_SIDE = 65535 };
@@ -76,9 +79,9 @@ static enum tsgd_status read_header(struct reader *r, uint32_t magic, uint32_t *
                                     struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    unsigned char raw[16];
+    unsigned char raw[4 * (1 + TSGD_NPY_RANK)];
     size_t want = 4 * (n + 1), got;
-    uint32_t word[4] = {0};
+    uint32_t word[1 + TSGD_NPY_RANK] = {0};
     TRY(tsgd_inflate_read(&r->f, raw, want, &got, err));
     for (size_t i = 0; i < got / 4; i++)
         word[i] = (uint32_t)raw[4 * i] << 24 | (uint32_t)raw[4 * i + 1] << 16 |
@@ -92,9 +95,9 @@ static enum tsgd_status read_header(struct reader *r, uint32_t magic, uint32_t *
     if (size[0] == 0)
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: holds 0 samples, want at least 1", r->path));
     for (size_t i = 1; i < n; i++)
-        if (size[i] == 0 || size[i] > MAX_SIDE)
+        if (size[i] == 0 || (n > 2 && size[i] > MAX_SIDE))
             TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: images of %u x %u, want sides of 1 to %d",
-                          r->path, size[1], size[2], MAX_SIDE));
+                          r->path, size[1], size[n > 2 ? 2 : 1], MAX_SIDE));
 done:
     return st;
 }
@@ -204,18 +207,247 @@ enum tsgd_status tsgd_idx_load_memory(struct tsgd_dataset *out,
     return load_from(out, &from, classes, err);
 }
 
+/* ---- every type and rank ---- */
+
+/* Names of both parts, as MNIST's: images or tables of rank 3, 4 and 2, and labels; each type. */
+#define FILES(part, what, rank)                                                                 \
+    EITHER(part "-" what "-idx" rank "-ubyte"), EITHER(part "-" what "-idx" rank "-byte"),      \
+    EITHER(part "-" what "-idx" rank "-short"), EITHER(part "-" what "-idx" rank "-int"),       \
+    EITHER(part "-" what "-idx" rank "-float"), EITHER(part "-" what "-idx" rank "-double"),
+#define PART(part)                                                                              \
+    FILES(part, "images", "3") FILES(part, "images", "4") FILES(part, "images", "2")            \
+    FILES(part, "labels", "1") FILES(part, "labels", "2")
+static const char *const all_files[] = {PART("train") PART("t10k") NULL};
+
+/* The types, in the order of their names, by the third byte of a file. */
+static const struct {
+    uint8_t code;
+    enum tsgd_npy_kind kind;
+    size_t item;
+} types[] = {
+    {0x08, TSGD_NPY_UINT, 1}, {0x09, TSGD_NPY_INT, 1}, {0x0b, TSGD_NPY_INT, 2},
+    {0x0c, TSGD_NPY_INT, 4}, {0x0d, TSGD_NPY_FLOAT, 4}, {0x0e, TSGD_NPY_FLOAT, 8},
+};
+enum { TYPES = sizeof types / sizeof *types };
+static const uint32_t image_ranks[] = {3, 4, 2}, label_ranks[] = {1, 2};
+enum { IMAGE_RANKS = 3, LABEL_RANKS = 2, PER_PART = (IMAGE_RANKS + LABEL_RANKS) * TYPES };
+
+/* An array in such a file. */
+struct array {
+    struct reader r;
+    struct tsgd_npy npy;
+};
+
+static enum tsgd_status read_on(void *source, void *to, size_t n, size_t *got,
+                                struct tsgd_error *err)
+{
+    return tsgd_inflate_read(source, to, n, got, err);
+}
+
+/* The first of `count` files that is there, from the list on; *which: its number. */
+static enum tsgd_status open_any(struct array *a, const char *dir, const char *const *files,
+                                 uint32_t count, uint32_t *which, bool *found,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    *found = false;
+    for (uint32_t i = 0; i < 2 * count && !*found; i++) {
+        *which = i / 2;
+        TRY(try_open(&a->r, dir, files[i], found, err));
+    }
+done:
+    return st;
+}
+
+/* Opens the images or the labels of a part, and reads the header, which must be what the name says.
+ * *found: there is one.                                                                         */
+static enum tsgd_status open_array(struct array *a, const char *dir, bool test, bool labels,
+                                   bool *found, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    uint32_t which, size[TSGD_NPY_RANK];
+    const uint32_t first = (test ? (uint32_t)PER_PART : 0) +
+                           (labels ? (uint32_t)(IMAGE_RANKS * TYPES) : 0);
+    TRY(open_any(a, dir, all_files + (size_t)2 * first, (labels ? LABEL_RANKS : IMAGE_RANKS) *
+                 TYPES, &which, found, err));
+    if (!*found)
+        return TSGD_OK;
+    const uint32_t rank = (labels ? label_ranks : image_ranks)[which / TYPES];
+    struct tsgd_npy *npy = &a->npy;
+    *npy = (struct tsgd_npy){
+        .kind = types[which % TYPES].kind, .item = types[which % TYPES].item, .swapped = true,
+        .rank = rank, .items = 1, .read = read_on, .source = &a->r.f,
+    };
+    snprintf(npy->name, sizeof npy->name, "%.390s", a->r.path);
+    TRY(read_header(&a->r, (uint32_t)types[which % TYPES].code << 8 | rank, size, rank, err));
+    for (uint32_t i = 0; i < rank; i++) {
+        npy->shape[i] = size[i];
+        npy->items = tsgd_mul(npy->items, size[i]);
+    }
+done:
+    return st;
+}
+
+static enum tsgd_status must_open(struct array *a, const char *dir, bool test, bool labels,
+                                  struct tsgd_error *err)
+{
+    bool found;
+    enum tsgd_status st = open_array(a, dir, test, labels, &found, err);
+    if (st != TSGD_OK || found)
+        return st;
+    const char *const *name = tsgd_idx_files + (test ? 4 : 0) + (labels ? 2 : 0);
+    return tsgd_fail(err, TSGD_EIO, "%s: holds neither %s nor %s, nor one of another rank or type "
+                     "(see 'telesgd list data')", dir, name[0], name[1]);
+}
+
+/* A label is a whole number from 0 on, whatever its type. */
+static enum tsgd_status take_labels(struct tsgd_dataset *d, struct tsgd_samples *out,
+                                    const struct tsgd_npy *y, const float *number,
+                                    struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(TSGD_NEW(&out->labels, out->count, y->name, err));
+    for (uint32_t i = 0; i < out->count; i++) {
+        float v = number[i];
+        if (!(v >= 0 && v < TSGD_MOST_CLASSES) || v != truncf(v))
+            TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: label %g of sample %u, want a whole number from "
+                          "0 to %d; targets that are numbers want --loss mse", y->name, (double)v,
+                          i, TSGD_MOST_CLASSES - 1));
+        out->labels[i] = (uint16_t)v;
+        if ((uint32_t)v >= d->classes)
+            d->classes = (uint32_t)v + 1;
+    }
+done:
+    return st;
+}
+
+/* The items of an array of bytes, as floats. */
+static enum tsgd_status read_bytes(struct array *a, float **out, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    uint8_t *raw = NULL;
+    TRY(read_rest(&a->r, &raw, a->npy.items, err));
+    TRY(TSGD_NEW(out, a->npy.items, a->r.path, err));
+    for (uint64_t i = 0; i < a->npy.items; i++)
+        (*out)[i] = raw[i];
+done:
+    free(raw);
+    return st;
+}
+
+static const char *kind_of(enum tsgd_format f)
+{
+    return f == TSGD_FORMAT_BYTES ? "bytes" : "wider numbers";
+}
+
+/* Both arrays of a part, in memory; `numbers`: targets, not labels. The caller releases d. */
+static enum tsgd_status read_arrays(struct tsgd_dataset *d, struct tsgd_samples *out,
+                                    struct array *x, struct array *y, bool numbers,
+                                    struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const uint32_t outputs = y->npy.rank == 2 ? (uint32_t)y->npy.shape[1] : 1;
+    const size_t features = tsgd_shape_size(d->shape);
+    float *number = NULL;
+    out->count = (uint32_t)x->npy.shape[0];
+    if (y->npy.shape[0] != x->npy.shape[0])
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %llu labels, want %u, one for each image of %s",
+                      y->r.path, (unsigned long long)y->npy.shape[0], out->count, x->r.path));
+    if (!numbers && outputs > 1)
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %u numbers a sample, want one label; several want "
+                      "--loss mse", y->r.path, outputs));
+    if (numbers && d->outputs && outputs != d->outputs)
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %u numbers a sample, want %u as in training",
+                      y->r.path, outputs, d->outputs));
+    TRY(tsgd_mem_check(tsgd_mul(out->count, tsgd_add(features, outputs)), x->r.path,
+                       "use fewer samples", err));
+    if (tsgd_array_is_bytes(&y->npy))
+        TRY(read_bytes(y, &number, err));
+    else
+        TRY(tsgd_npy_floats(&y->npy, &number, err));
+    TRY(tsgd_array_finite(&y->npy, number, outputs, err));
+    if (numbers) {
+        d->outputs = outputs;
+        out->targets = number;
+        number = NULL;
+    } else {
+        TRY(take_labels(d, out, &y->npy, number, err));
+    }
+    if (d->format == TSGD_FORMAT_BYTES) {
+        TRY(read_rest(&x->r, &out->bytes, out->count * features, err));
+        TRY(tsgd_array_order(&x->npy, d->shape, (void **)&out->bytes, 1, err));
+    } else {
+        TRY(tsgd_npy_floats(&x->npy, &out->floats, err));
+        TRY(tsgd_array_order(&x->npy, d->shape, (void **)&out->floats, sizeof *out->floats, err));
+        TRY(tsgd_array_finite(&x->npy, out->floats, features, err));
+    }
+done:
+    free(number);
+    return st;
+}
+
+/* Training samples, or those of the test, if there are any. */
+static enum tsgd_status read_part(struct tsgd_dataset *d, const char *dir, bool test, bool numbers,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct array x = {.r = {.f = TSGD_INFLATE_INIT}}, y = {.r = {.f = TSGD_INFLATE_INIT}};
+    struct tsgd_shape shape;
+    bool found[2] = {true, true};
+    if (test) {
+        TRY(open_array(&x, dir, true, false, &found[0], err));
+        TRY(open_array(&y, dir, true, true, &found[1], err));
+    }
+    if (!found[0] && !found[1])
+        goto done;                      /* some are drawn from the others */
+    if (!test || !found[0])
+        TRY(must_open(&x, dir, test, false, err));
+    if (!test || !found[1])
+        TRY(must_open(&y, dir, test, true, err));
+    TRY(tsgd_array_shape(&shape, &x.npy, err));
+    enum tsgd_format format = tsgd_array_is_bytes(&x.npy) ? TSGD_FORMAT_BYTES : TSGD_FORMAT_FLOATS;
+    if (test && (memcmp(&shape, &d->shape, sizeof shape) != 0 || format != d->format))
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: samples of %u x %u x %u %s, want %u x %u x %u %s as "
+                      "in training", x.r.path, shape.channels, shape.height, shape.width,
+                      kind_of(format), d->shape.channels, d->shape.height, d->shape.width,
+                      kind_of(d->format)));
+    d->shape = shape;
+    d->format = format;
+    d->table = x.npy.rank < 3 && format != TSGD_FORMAT_BYTES;
+    TRY(read_arrays(d, test ? &d->test : &d->train, &x, &y, numbers, err));
+done:
+    tsgd_inflate_close(&x.r.f);
+    tsgd_inflate_close(&y.r.f);
+    return st;
+}
+
 static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *out,
                              struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_dataset d = TSGD_DATASET_INIT;
     if (!r->arg || !*r->arg)
-        return tsgd_fail(err, TSGD_EINVAL, "--data idx: names no directory, want idx:DIR");
-    return tsgd_idx_load(out, r->arg, 0, "", err);
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--data idx: names no directory, want idx:DIR"));
+    d.classes = r->numbers ? 0 : 2;
+    for (int b = 0; b < 256; b++)
+        d.value[b] = (float)b / 255;
+    TRY(read_part(&d, r->arg, false, r->numbers, err));
+    TRY(read_part(&d, r->arg, true, r->numbers, err));
+    if (!r->numbers)
+        d.outputs = d.classes;
+    *out = d;
+    d = (struct tsgd_dataset)TSGD_DATASET_INIT;
+done:
+    tsgd_dataset_release(&d);
+    return st;
 }
 
 const struct tsgd_source tsgd_source_idx = {
     .name = "idx",
     .usage = "idx:DIR",
-    .summary = "images and labels in IDX files with MNIST's names, plain or .gz",
-    .files = tsgd_idx_files,
+    .summary = "images or tables and labels in IDX files of any type, with MNIST's names "
+               "(train-images-idx3-ubyte, -idx4-float, ..), plain or .gz",
+    .has_numbers = true,
+    .files = all_files,
     .load = load,
 };

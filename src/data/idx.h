@@ -1,6 +1,7 @@
 /* data/idx.h: the IDX files of the MNIST family, four to a directory, each plain or gzip (.gz):
  *   {train,t10k}-images-idx3-ubyte   0x803, count, rows, columns, big-endian; then a byte a pixel
- *   {train,t10k}-labels-idx1-ubyte   0x801, count; then a byte a label                          */
+ *   {train,t10k}-labels-idx1-ubyte   0x801, count; then a byte a label
+ * --data idx:DIR reads those of other types and ranks too, as their names say (see idx.c).       */
 #ifndef TSGD_DATA_IDX_H
 #define TSGD_DATA_IDX_H
 

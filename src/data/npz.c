@@ -2,12 +2,13 @@
  * files .npy. What x is, its shape says:
  *     [N] or [N, F]       tables
  *     [N, H, W]           images of one channel
- *     [N, C, H, W]        images; or [N, H, W, C], see is_channels_last
+ *     [N, C, H, W]        images; or [N, H, W, C], see data/arrays.h
  * uint8 stays bytes, which stand for b / 255 as in IDX files; bool stays bytes of 0 and 1; all else
  * becomes floats.                                                                               */
 #include "base/mem.h"
 #include "base/text.h"
 #include "data/archive.h"
+#include "data/arrays.h"
 #include "data/inflate.h"
 #include "data/labels.h"
 #include "data/npy.h"
@@ -18,8 +19,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { MOST_SIDE = 65535, MOST_FEATURES = INT32_MAX };
 
 extern const struct tsgd_source tsgd_source_npz;
 
@@ -155,62 +154,12 @@ static enum tsgd_status fail_names(const struct place *from, const char *want,
 
 /* ---- shapes ---- */
 
-/* "60000 x 28 x 28" */
-struct shown { char text[100]; };
-
-static const char *show_shape(struct shown *to, const struct tsgd_npy *a)
-{
-    size_t used = 0;
-    for (uint32_t i = 0; i < a->rank; i++)
-        used += (size_t)snprintf(to->text + used, sizeof to->text - used, "%s%llu",
-                                 i ? " x " : "", (unsigned long long)a->shape[i]);
-    return to->text;
-}
-
-static bool is_colour(uint64_t size) { return size == 1 || size == 3; }
-
-/* 28 x 28 x 1 and 48 x 64 x 3, but not 3 x 32 x 3, nor what a network makes of images, such as
- * 64 x 3 x 3 or 512 x 1 x 1.                                                                    */
-static bool is_channels_last(const struct tsgd_npy *x)
-{
-    const uint64_t *n = x->shape;
-    return x->rank == 4 && is_colour(n[3]) && !is_colour(n[1]) && n[2] != n[3];
-}
-
-static bool is_bytes(const struct tsgd_npy *x)
-{
-    return x->kind == TSGD_NPY_BOOL || (x->kind == TSGD_NPY_UINT && x->item == 1);
-}
-
-static enum tsgd_status set_shape(struct tsgd_shape *out, const struct tsgd_npy *x,
-                                  struct tsgd_error *err)
-{
-    const uint64_t *n = x->shape;
-    struct shown shown;
-    uint64_t side[3] = {1, 1, 1}, most = x->rank > 2 ? MOST_SIDE : MOST_FEATURES;
-    if (x->kind == TSGD_NPY_UNICODE || x->kind == TSGD_NPY_BYTES)
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: samples of texts, want numbers", x->name);
-    if (x->rank == 2 || x->rank == 3)
-        memcpy(side + (4 - x->rank), n + 1, (x->rank - 1) * sizeof *side);
-    if (x->rank == 4)
-        memcpy(side, is_channels_last(x) ? (uint64_t[]){n[3], n[1], n[2]} : n + 1, sizeof side);
-    for (int i = 0; i < 3; i++)
-        if (side[i] > most)
-            return tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want sides up to %llu", x->name,
-                             show_shape(&shown, x), (unsigned long long)most);
-    if (n[0] > UINT32_MAX || side[0] * side[1] * side[2] > MOST_FEATURES)
-        return tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want up to %u samples of up to %d "
-                         "numbers", x->name, show_shape(&shown, x), UINT32_MAX, MOST_FEATURES);
-    *out = (struct tsgd_shape){(uint32_t)side[0], (uint32_t)side[1], (uint32_t)side[2]};
-    return TSGD_OK;
-}
-
 /* y has a label, or `outputs` numbers, for each sample. */
 static enum tsgd_status check_targets(const struct pair *p, bool numbers, uint32_t *outputs,
                                       struct tsgd_error *err)
 {
     const struct tsgd_npy *y = &p->y.npy;
-    struct shown shown;
+    struct tsgd_shown shown;
     uint64_t width = y->rank == 2 ? y->shape[1] : 1;
     if (y->shape[0] != p->x.npy.shape[0])
         return tsgd_fail(err, TSGD_EFORMAT, "%s: %llu labels, want %llu, one for each sample of %s",
@@ -218,7 +167,7 @@ static enum tsgd_status check_targets(const struct pair *p, bool numbers, uint32
                          (unsigned long long)p->x.npy.shape[0], p->x.npy.name);
     if (y->rank > 2 || width > (numbers ? TSGD_MOST_CLASSES : 1))
         return tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want %s", y->name,
-                         show_shape(&shown, y), numbers ? "a row of numbers for each sample" :
+                         tsgd_array_show(&shown, y), numbers ? "a row of numbers for each sample" :
                          "one label for each sample; y.argmax(1) makes them of rows with a 1");
     if (numbers && (y->kind == TSGD_NPY_UNICODE || y->kind == TSGD_NPY_BYTES))
         return tsgd_fail(err, TSGD_EFORMAT, "%s: texts, want numbers, since --loss mse takes no "
@@ -227,90 +176,15 @@ static enum tsgd_status check_targets(const struct pair *p, bool numbers, uint32
     return TSGD_OK;
 }
 
-/* ---- another order ---- */
-
-/* Where each number of a sample, as the file has it, belongs: place[features]. */
-static void find_places(const struct tsgd_npy *a, struct tsgd_shape shape, uint32_t *place)
-{
-    uint64_t at[TSGD_NPY_RANK] = {0};   /* its indices; at[0] is the sample's and stays 0 */
-    size_t features = tsgd_shape_size(shape);
-    for (size_t f = 0; f < features; f++) {
-        size_t to = 0;
-        for (uint32_t i = 1; i < a->rank; i++)
-            to = to * a->shape[i] + at[i];
-        if (is_channels_last(a))
-            to = (at[3] * shape.height + at[1]) * shape.width + at[2];
-        place[f] = (uint32_t)to;
-        for (uint32_t step = 1; step < a->rank; step++) {
-            uint32_t i = a->fortran ? step : a->rank - step;
-            if (++at[i] < a->shape[i])
-                break;
-            at[i] = 0;
-        }
-    }
-}
-
-/* to[s][place[f]] = from[s][f], or from[f][s] in Fortran's order, for all samples s; items of
- * `width` bytes.                                                                                */
-static inline __attribute__((always_inline))
-void move(unsigned char *to, const unsigned char *from, size_t samples, size_t features,
-          const uint32_t *place, bool fortran, size_t width)
-{
-    enum { TILE = 64 };
-    size_t tall = fortran ? 1 : features, wide = fortran ? samples : 1;
-    for (size_t first = 0; first < samples; first += TILE)
-        for (size_t f = 0; f < features; f++)
-            for (size_t s = first; s < samples && s < first + TILE; s++)
-                memcpy(to + (s * features + place[f]) * width, from + (s * tall + f * wide) * width,
-                       width);
-}
-
-/* Brings what was read into the order of data sets; *items is replaced. */
-static enum tsgd_status reorder(const struct tsgd_npy *a, struct tsgd_shape shape, void **items,
-                                size_t width, struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    size_t features = tsgd_shape_size(shape), samples = a->shape[0];
-    uint32_t *place = NULL;
-    void *to = NULL;
-    if (!is_channels_last(a) && (!a->fortran || a->rank == 1))
-        return TSGD_OK;
-    TRY(tsgd_mem_check(samples * features * width, a->name, "use fewer samples", err));
-    TRY(TSGD_NEW(&place, features, a->name, err));
-    TRY(tsgd_alloc(&to, samples * features, width, a->name, err));
-    find_places(a, shape, place);
-    if (width == 1)
-        move(to, *items, samples, features, place, a->fortran, 1);
-    else
-        move(to, *items, samples, features, place, a->fortran, sizeof(float));
-    free(*items);
-    *items = to;
-done:
-    free(place);
-    return st;
-}
-
 /* ---- samples and targets ---- */
-
-static enum tsgd_status check_finite(const struct tsgd_npy *a, const float *v, size_t width,
-                                     struct tsgd_error *err)
-{
-    for (size_t i = 0; i < a->items; i++)
-        if (!isfinite(v[i]))
-            return tsgd_fail(err, TSGD_EFORMAT, "%s: sample %zu holds %s at %zu, want a number "
-                             "that single precision can hold; put one where a value is missing, "
-                             "or leave the sample out", a->name, i / width,
-                             isnan(v[i]) ? "nan" : v[i] > 0 ? "inf" : "-inf", i % width);
-    return TSGD_OK;
-}
 
 static enum tsgd_status read_numbers(struct tsgd_npy *a, struct tsgd_shape shape, float **out,
                                      struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_npy_floats(a, out, err));
-    TRY(reorder(a, shape, (void **)out, sizeof **out, err));
-    TRY(check_finite(a, *out, tsgd_shape_size(shape), err));
+    TRY(tsgd_array_order(a, shape, (void **)out, sizeof **out, err));
+    TRY(tsgd_array_finite(a, *out, tsgd_shape_size(shape), err));
 done:
     return st;
 }
@@ -349,9 +223,9 @@ static enum tsgd_status read_samples(struct tsgd_dataset *d, struct pair *p,
     enum tsgd_status st = TSGD_OK;
     struct tsgd_npy *x = &p->x.npy, *y = &p->y.npy;
     struct intake in = {.labels = labels, .name = y->name};
-    if (is_bytes(x)) {
+    if (tsgd_array_is_bytes(x)) {
         TRY(tsgd_npy_bytes(x, &out->bytes, err));
-        TRY(reorder(x, d->shape, (void **)&out->bytes, 1, err));
+        TRY(tsgd_array_order(x, d->shape, (void **)&out->bytes, 1, err));
     } else {
         TRY(read_numbers(x, d->shape, &out->floats, err));
     }
@@ -373,10 +247,10 @@ static enum tsgd_status read_train(struct tsgd_dataset *d, struct pair *p, bool 
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_npy *x = &p->x.npy;
-    TRY(set_shape(&d->shape, x, err));
+    TRY(tsgd_array_shape(&d->shape, x, err));
     TRY(check_targets(p, numbers, &d->outputs, err));
-    d->format = is_bytes(x) ? TSGD_FORMAT_BYTES : TSGD_FORMAT_FLOATS;
-    d->table = !is_bytes(x) && x->rank < 3;
+    d->format = tsgd_array_is_bytes(x) ? TSGD_FORMAT_BYTES : TSGD_FORMAT_FLOATS;
+    d->table = !tsgd_array_is_bytes(x) && x->rank < 3;
     for (int b = 0; b < 256; b++)
         d->value[b] = x->kind == TSGD_NPY_BOOL ? (float)(b != 0) : (float)b / 255;
     TRY(read_samples(d, p, numbers ? NULL : labels, &d->train, err));
@@ -395,21 +269,22 @@ static enum tsgd_status read_test(struct tsgd_dataset *d, struct pair *p,
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_npy *x = &p->x.npy;
     struct tsgd_shape shape;
-    struct shown found, want;
+    struct tsgd_shown found, want;
     uint32_t outputs;
-    TRY(set_shape(&shape, x, err));
+    TRY(tsgd_array_shape(&shape, x, err));
     TRY(check_targets(p, numbers, &outputs, err));
     if (memcmp(&shape, &d->shape, sizeof shape) != 0 || (numbers && outputs != d->outputs)) {
         bool of_x = memcmp(&shape, &d->shape, sizeof shape) != 0;
         const struct tsgd_npy *a = of_x ? x : &p->y.npy;
         if (of_x)
             TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want samples as in %s, whose shape is "
-                          "%s", a->name, show_shape(&found, a), train_x->name,
-                          show_shape(&want, train_x)));
+                          "%s", a->name, tsgd_array_show(&found, a), train_x->name,
+                          tsgd_array_show(&want, train_x)));
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %u numbers a sample, want %u as in training",
                       a->name, outputs, d->outputs));
     }
-    if (is_bytes(x) != is_bytes(train_x) || (is_bytes(x) && x->kind != train_x->kind))
+    if (tsgd_array_is_bytes(x) != tsgd_array_is_bytes(train_x) ||
+        (tsgd_array_is_bytes(x) && x->kind != train_x->kind))
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: items of type '%s', want '%s' as in %s, since uint8 "
                       "stands for b / 255 and bool for 0 and 1", x->name, x->type, train_x->type,
                       train_x->name));
