@@ -569,8 +569,8 @@ enum tsgd_status tsgd_netspec_shape(struct tsgd_netspec *s, struct tsgd_shape in
     size_t got = tsgd_shape_size(s->layer[s->n - 1].out);
     if (got != classes)
         return fail_at(err, s->where, last->line, last->column, "the last layer gives %zu numbers "
-                       "for each sample, want %u, one for each class; end with dense", got,
-                       classes);
+                       "for each sample, want %u, one for each class or target; end with dense",
+                       got, classes);
     if (params == 0)
         return fail_at(err, s->where, s->place[0].line, s->place[0].column, "no layer has "
                        "parameters, so there is nothing to train; want a dense or another one");
