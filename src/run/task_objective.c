@@ -90,9 +90,12 @@ static enum tsgd_status expect(const char *path, const char *model, struct tsgd_
 {
     struct tsgd_saved saved;
     enum tsgd_status st = tsgd_safetensors_identify(path, &saved, err);
-    if (st == TSGD_OK && *saved.model && strcmp(saved.model, model))
+    if (st != TSGD_OK)
+        return st;
+    if (*saved.model && strcmp(saved.model, model))
         st = tsgd_fail(err, TSGD_EINVAL, "--init: '%.200s' holds parameters of %s, want %s; give "
                        "another file", path, saved.model, model);
+    tsgd_saved_release(&saved);
     return st;
 }
 
