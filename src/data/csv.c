@@ -186,9 +186,9 @@ static enum tsgd_status find_separator(struct reader *r, struct tsgd_error *err)
     if (!rows)
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: is empty, want rows of numbers", r->path));
     r->layout->separator = 0;
-    for (int even = 1; even >= 0; even--)
+    for (int any = 0; any < 2; any++)
         for (int i = 0; i < 3 && !r->layout->separator; i++)
-            if (first[i] && equal[i] >= even)
+            if (first[i] && (equal[i] || any))
                 r->layout->separator = candidate[i];
     if (!r->layout->separator)
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s:1: one column, want at least 2, separated by commas, "

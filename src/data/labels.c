@@ -105,8 +105,10 @@ enum tsgd_status tsgd_labels_add(struct tsgd_labels *l, const char *text, size_t
     assert(n > 0 && !l->classes);
     if (l->slots <= 2 * l->n)
         TRY(grow_table(l, err));
-    uint32_t *slot = n > TSGD_MOST_LABEL ? NULL : find_slot(l, text, n, hash);
-    if (!slot || !*slot) {
+    if (n > TSGD_MOST_LABEL)
+        return check(l, text, n, place, err);
+    uint32_t *slot = find_slot(l, text, n, hash);
+    if (!*slot) {
         TRY(check(l, text, n, place, err));
         TRY(tsgd_grow((void **)&l->label, &l->room, l->n + 1, sizeof *l->label, l->path, LESS,
                       err));

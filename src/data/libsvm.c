@@ -115,15 +115,16 @@ static enum tsgd_status take_entries(struct reader *r, const char *p, const char
             p++;
         if (p == end || *p == '#')
             break;
-        const char *word = p;
+        const char *word = p, *next = NULL;
         uint64_t index = 0;
         double v;
         for (; *p >= '0' && *p <= '9' && index <= MOST_FEATURES; p++)
             index = 10 * index + (uint64_t)(*p - '0');
         if (*p != ':' || index <= last || index > MOST_FEATURES ||
-            !(p = tsgd_scan_double(p + 1, &v)) || !isfinite((float)v) ||
-            (p < end && !is_blank(*p) && *p != '#'))
-            TRY(fail_entry(r, word, last, err));
+            !(next = tsgd_scan_double(p + 1, &v)) || !isfinite((float)v) ||
+            (next < end && !is_blank(*next) && *next != '#'))
+            return fail_entry(r, word, last, err);
+        p = next;
         last = (uint32_t)index;
         to->column[r->entries] = last - 1;
         to->value[r->entries++] = (float)v;

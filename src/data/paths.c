@@ -37,22 +37,18 @@ char *tsgd_paths_cut(char *pair)
 
 bool tsgd_paths_file(const char *arg, size_t i, char *path, size_t size)
 {
-    struct tsgd_paths paths;
-    char *name[4];
-    size_t n = 0;
+    struct tsgd_paths paths = {NULL, NULL};
+    size_t at = 0;
     bool found = false;
     if (tsgd_paths_init(&paths, arg, "", NULL) != TSGD_OK)
         return false;
-    char *file[2] = {paths.train, paths.test};
-    for (int part = 0; part < 2 && file[part]; part++) {
-        char *second = tsgd_paths_cut(file[part]);
-        name[n++] = file[part];
-        if (second)
-            name[n++] = second;
-    }
-    if (i < n && strlen(name[i]) < size) {
-        strcpy(path, name[i]);
-        found = true;
+    for (char *part = paths.train; part; part = part == paths.train ? paths.test : NULL) {
+        const char *name[] = {part, tsgd_paths_cut(part)};
+        for (int k = 0; k < 2; k++)
+            if (name[k] && at++ == i && strlen(name[k]) < size) {
+                strcpy(path, name[k]);
+                found = true;
+            }
     }
     free(paths.train);
     return found;
