@@ -19,9 +19,10 @@
  * between nodes; a round is one local step of every token and one gossip step among the tokens.
  * The same settings give the same bits for any number of threads.
  *
- * Calls need 64 KiB of the calling thread's stack, and what on_eval takes of it; the threads that a
- * run starts have 1 MiB each. Any number of runs may exist and train at the same time, each with an
- * isa of its own. A lack of memory is an error of create, never the end of the process.
+ * Calls need 64 KiB of the calling thread's stack, and what on_eval and an objective take of it;
+ * the threads that a run starts have 1 MiB each. Any number of runs may exist and train at the same
+ * time, each with an isa of its own. A lack of memory is an error of create, never the end of the
+ * process.
  *
  * NULL: `err` and `user` may always be NULL, and so may an argument of which its call says it. Any
  * other pointer that is NULL is refused, and nothing else is done: a call that returns a status
