@@ -192,7 +192,8 @@ enum tsgd_status tsgd_data_from_memory(struct tsgd_data **out, const struct tsgd
     if (!tsgd_is_name(from->name, MOST_NAME))
         TRY(tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: name is '%.60s', want 1 to %d "
                       "letters, digits, '_', '-' or '.'", from->name ? from->name : "", MOST_NAME));
-    if (!(from->test_share >= 0 && from->test_share < 1) || (from->test.count && from->test_share))
+    if (!(from->test_share >= 0 && from->test_share < 1) ||
+        (from->test.count && from->test_share > 0))
         TRY(tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: test_share is %g, want 0 or more "
                       "and below 1, and 0 where there are test samples", from->test_share));
     draws = from->test.count == 0;
