@@ -18,10 +18,11 @@ static enum tsgd_status check_kind(const char *path, const struct tsgd_saved *sa
     if (a->channels == b->channels && a->height == b->height && a->width == b->width &&
         saved->outputs == d->outputs)
         return TSGD_OK;
+    const char *what = saved->classes ? "classes" : "targets";
     return tsgd_fail(err, TSGD_EINVAL, "%s: was trained on %ux%ux%u inputs and %u %s, --data %s "
-                     "has %ux%ux%u inputs and %u", path, a->channels, a->height, a->width,
-                     saved->outputs, saved->classes ? "classes" : "targets", data, b->channels,
-                     b->height, b->width, d->outputs);
+                     "has %ux%ux%u inputs and %u %s", path, a->channels, a->height, a->width,
+                     saved->outputs, what, data, b->channels, b->height, b->width, d->outputs,
+                     what);
 }
 
 enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings *settings,
