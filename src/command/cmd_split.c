@@ -53,6 +53,17 @@ static void print_stats(const struct tsgd_split_view *v, const struct tsgd_split
     printf("  hash               %016" PRIx64 "\n", v->hash);
 }
 
+/* What the data call the classes that stand over the picture. */
+static void print_names(const struct tsgd_split_view *v)
+{
+    enum { MOST = 40 };
+    for (uint32_t c = 0; c < v->classes && c < MOST; c++) {
+        printf("%s%u ", c ? ", " : "  class names        ", c);
+        tsgd_human_print(stdout, v->class_name[c]);
+    }
+    printf(v->classes > MOST ? ", .. (--json has all)\n" : "\n");
+}
+
 static enum tsgd_status print_text(const struct tsgd_settings *s, const struct tsgd_split_view *v,
                                    struct tsgd_error *err)
 {
@@ -64,6 +75,8 @@ static enum tsgd_status print_text(const struct tsgd_settings *s, const struct t
     TRY(tsgd_split_picture(stdout, v, tsgd_page_columns(stdout), takes_utf8(), err));
     putchar('\n');
     print_stats(v, &stats);
+    if (v->class_name)
+        print_names(v);
 done:
     return st;
 }
@@ -73,6 +86,21 @@ static void print_counts(const uint32_t *count, uint32_t classes)
     for (uint32_t c = 0; c < classes; c++)
         printf("%c%u", c ? ',' : '[', count[c]);
     putchar(']');
+}
+
+static enum tsgd_status print_json_names(const struct tsgd_split_view *v, struct tsgd_error *err)
+{
+    for (uint32_t c = 0; c < v->classes; c++) {
+        json_t *name = json_string(v->class_name[c]);
+        char *text = tsgd_json_text(name, JSON_COMPACT | JSON_ENCODE_ANY);
+        json_decref(name);
+        if (!text)
+            return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");
+        printf("%s%s", c ? "," : ",\"class_names\":[", text);
+        free(text);
+    }
+    putchar(']');
+    return TSGD_OK;
 }
 
 /* One object. The counts, of which there may be millions, are printed without making JSON values
@@ -102,6 +130,8 @@ static enum tsgd_status print_json(const struct tsgd_split_view *v, struct tsgd_
         TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON"));
     printf("%.*s,\"class_samples\":", (int)strlen(text) - 1, text);     /* without its last brace */
     print_counts(v->total, v->classes);
+    if (v->class_name)
+        TRY(print_json_names(v, err));
     printf(",\"counts\":[");
     for (uint32_t i = 0; i < v->nodes; i++) {
         if (i)

@@ -14,6 +14,22 @@ static enum tsgd_status check_memory(uint64_t nodes, uint32_t classes, struct ts
                           "use fewer", err);
 }
 
+static enum tsgd_status copy_names(struct tsgd_split_view *v, const struct tsgd_dataset *d,
+                                   struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (!d->class_name)
+        return TSGD_OK;
+    TRY(TSGD_NEW(&v->class_name, v->classes, "names of classes", err));
+    for (uint32_t c = 0; c < v->classes; c++) {
+        v->class_name[c] = strdup(d->class_name[c]);
+        if (!v->class_name[c])
+            TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for names of classes"));
+    }
+done:
+    return st;
+}
+
 static enum tsgd_status count_classes(struct tsgd_split_view *out,
                                       const struct tsgd_shares *shares,
                                       const struct tsgd_dataset *d, struct tsgd_error *err)
@@ -26,6 +42,7 @@ static enum tsgd_status count_classes(struct tsgd_split_view *out,
         .hash = shares->whole->hash,
     };
     v.left_out = d->train.count - v.samples;
+    TRY(copy_names(&v, d, err));
     TRY(TSGD_NEW(&v.count, counts, "the classes of the nodes", err));
     TRY(TSGD_NEW(&v.total, d->classes, "the classes of all nodes", err));
     for (uint32_t i = 0; i < split->nodes; i++) {
@@ -88,6 +105,9 @@ done:
 
 void tsgd_split_view_release(struct tsgd_split_view *v)
 {
+    for (uint32_t c = 0; v->class_name && c < v->classes; c++)
+        free(v->class_name[c]);
+    free(v->class_name);
     free(v->count);
     free(v->total);
     *v = (struct tsgd_split_view)TSGD_SPLIT_VIEW_INIT;

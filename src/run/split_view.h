@@ -14,6 +14,7 @@ struct tsgd_split_view {
                                  * that --validation holds out */
     uint32_t *count;            /* [nodes][classes] */
     uint32_t *total;            /* [classes], of all nodes together */
+    char **class_name;          /* [classes], UTF-8, as the data call them; NULL: 0, 1, .. */
     uint64_t hash;              /* split_hash of a log: before --validation takes samples */
 };
 #define TSGD_SPLIT_VIEW_INIT {.count = NULL}

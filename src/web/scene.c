@@ -180,14 +180,20 @@ done:
 
 /* ---- the split ---- */
 
-static void put_split(FILE *out, const struct tsgd_split_view *v)
+static void put_split(struct tsgd_web *w, const struct tsgd_split_view *v)
 {
+    FILE *out = w->out;
     uint32_t shown = v->nodes < MOST_NODES ? v->nodes : MOST_NODES;
     fprintf(out, "{\"nodes\":%u,\"of\":%u,\"classes\":%u,\"left_out\":%u,\"counts\":[", shown,
             v->nodes, v->classes, v->left_out);
     for (size_t i = 0; i < (size_t)shown * v->classes; i++)
         fprintf(out, i ? ",%u" : "%u", v->count[i]);
-    fputs("]}", out);
+    putc(']', out);
+    for (uint32_t c = 0; v->class_name && c < v->classes; c++) {
+        fputs(c ? "," : ",\"names\":[", out);
+        tsgd_web_text(w, v->class_name[c]);
+    }
+    fputs(v->class_name ? "]}" : "}", out);
 }
 
 static enum tsgd_status check_split(const struct tsgd_split_view *v, const struct tsgd_runlog *log,
@@ -271,7 +277,7 @@ static enum tsgd_status view_split(struct part *part, const struct tsgd_runlog *
     if (st == TSGD_OK)
         st = check_split(&v, log, &why);
     if (st == TSGD_OK)
-        put_split(part->web.out, &v);
+        put_split(&part->web, &v);
     st = settle(part, st, &why, err);
     tsgd_split_view_release(&v);
     return st;

@@ -2,6 +2,10 @@
 
 const splitAt = { left: 48, top: 96 };
 
+/* What the data call a class. */
+const className = (s, i) => (s.names ? s.names[i] : String(i));
+const shortened = text => (text.length > 6 ? text.slice(0, 5) + "…" : text);
+
 function splitGeometry(s) {
   const wide = $("split-view").clientWidth,
     room = wide - splitAt.left - 12;
@@ -76,7 +80,7 @@ function drawSplit() {
   c.textAlign = "right";
   const every = [1, 2, 5, 10, 20, 50].find(e => e * g.tall >= 13) || 100;
   for (let i = 0; i < s.classes; i += every)
-    c.fillText(String(i), splitAt.left - 8, Y(i) + g.tall / 2);
+    c.fillText(shortened(className(s, i)), splitAt.left - 8, Y(i) + g.tall / 2);
   c.fillText("node", splitAt.left - 8, g.height - 16);
   c.textAlign = "left";
   c.fillStyle = css("--paper");
@@ -116,7 +120,7 @@ function drawSplitTable() {
         {},
         element("th", { scope: "col" }, "node"),
         ...Array.from({ length: s.classes }, (_, i) =>
-          element("th", { scope: "col" }, `class ${i}`),
+          element("th", { scope: "col" }, s.names ? s.names[i] : `class ${i}`),
         ),
         element("th", { scope: "col" }, "all"),
       ),
@@ -162,7 +166,7 @@ function setUpSplit() {
       [
         i < 0
           ? `Node ${n}: ${plural(samplesOf(s, n), "sample")}`
-          : `Node ${n}: ${plural(s.counts[n * s.classes + i], "sample")} of class ${i}`,
+          : `Node ${n}: ${plural(s.counts[n * s.classes + i], "sample")} of class ${className(s, i)}`,
       ],
       e.clientX,
       e.clientY,
