@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/text.h"
-#include "data/labels.h"
+#include "data/classes.h"
 #include "data/paths.h"
 #include "data/rows.h"
 #include "data/source.h"
@@ -450,7 +450,7 @@ done:
 struct intake {
     struct tsgd_samples *out;
     size_t x_room, target_room;
-    struct tsgd_labels *labels; /* already sorted where the test is read */
+    struct tsgd_classes *labels; /* already sorted where the test is read */
 };
 
 /* The row's target becomes that of sample `i`. */
@@ -473,15 +473,15 @@ static enum tsgd_status take_target(struct reader *r, struct intake *in, struct 
     TRY(tsgd_grow((void **)&out->labels, &in->target_room, i + 1, sizeof *out->labels, r->path,
                   USE_LESS, err));
     if (in->labels->classes)
-        TRY(tsgd_labels_find(in->labels, target.at, target.n, r->rows.line, &out->labels[i], err));
+        TRY(tsgd_classes_find(in->labels, target.at, target.n, r->rows.line, &out->labels[i], err));
     else
-        TRY(tsgd_labels_add(in->labels, target.at, target.n, r->rows.line, &out->labels[i], err));
+        TRY(tsgd_classes_add(in->labels, target.at, target.n, r->rows.line, &out->labels[i], err));
 done:
     return st;
 }
 
 /* Reads a file to its end; what *out has got is the caller's to free, whatever comes back. */
-static enum tsgd_status read_samples(struct reader *r, struct tsgd_labels *labels,
+static enum tsgd_status read_samples(struct reader *r, struct tsgd_classes *labels,
                                      struct tsgd_samples *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -516,7 +516,7 @@ static void release(struct reader *r)
 
 /* label: --label, of the training's file. */
 static enum tsgd_status read_file(struct layout *l, const char *path, const char *label,
-                                  struct tsgd_labels *labels, struct tsgd_samples *out,
+                                  struct tsgd_classes *labels, struct tsgd_samples *out,
                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -539,7 +539,7 @@ static enum tsgd_status load(const struct tsgd_request *request, struct tsgd_dat
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
-    struct tsgd_labels labels = TSGD_LABELS_INIT;
+    struct tsgd_classes labels = TSGD_CLASSES_INIT;
     struct tsgd_paths paths = {NULL, NULL};
     struct layout l = {.numbers = request->numbers};
     TRY(tsgd_paths_init(&paths, request->arg, tsgd_source_csv.usage, err));
@@ -549,8 +549,8 @@ static enum tsgd_status load(const struct tsgd_request *request, struct tsgd_dat
     d.table = true;
     d.outputs = 1;
     if (!l.numbers) {
-        TRY(tsgd_labels_sort(&labels, d.train.labels, d.train.count, err));
-        TRY(tsgd_labels_name(&labels, &d, err));
+        TRY(tsgd_classes_sort(&labels, d.train.labels, d.train.count, err));
+        TRY(tsgd_classes_name(&labels, &d, err));
     }
     if (paths.test)
         TRY(read_file(&l, paths.test, NULL, &labels, &d.test, err));
@@ -558,7 +558,7 @@ static enum tsgd_status load(const struct tsgd_request *request, struct tsgd_dat
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
     tsgd_dataset_release(&d);
-    tsgd_labels_release(&labels);
+    tsgd_classes_release(&labels);
     free(l.name);
     free(paths.train);
     return st;

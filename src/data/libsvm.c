@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/text.h"
-#include "data/labels.h"
+#include "data/classes.h"
 #include "data/paths.h"
 #include "data/rows.h"
 #include "data/source.h"
@@ -23,7 +23,7 @@ struct reader {
     struct tsgd_samples *out;
     size_t start_room, entry_room, value_room, target_room, entries;
     uint32_t features;          /* the largest index so far, in either file */
-    struct tsgd_labels *labels; /* already sorted where the test is read */
+    struct tsgd_classes *labels; /* already sorted where the test is read */
     bool numbers;
 };
 
@@ -71,9 +71,9 @@ static enum tsgd_status take_label(struct reader *r, const char *word, size_t n,
     TRY(tsgd_grow((void **)&out->labels, &r->target_room, i + 1, sizeof *out->labels, r->path,
                   USE_LESS, err));
     if (r->labels->classes)
-        TRY(tsgd_labels_find(r->labels, word, n, r->rows.line, &out->labels[i], err));
+        TRY(tsgd_classes_find(r->labels, word, n, r->rows.line, &out->labels[i], err));
     else
-        TRY(tsgd_labels_add(r->labels, word, n, r->rows.line, &out->labels[i], err));
+        TRY(tsgd_classes_add(r->labels, word, n, r->rows.line, &out->labels[i], err));
 done:
     return st;
 }
@@ -168,7 +168,7 @@ done:
 }
 
 static enum tsgd_status read_file(struct tsgd_dataset *d, const char *path, bool numbers,
-                                  struct tsgd_labels *labels, struct tsgd_samples *out,
+                                  struct tsgd_classes *labels, struct tsgd_samples *out,
                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -190,7 +190,7 @@ static enum tsgd_status load(const struct tsgd_request *request, struct tsgd_dat
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
-    struct tsgd_labels labels = TSGD_LABELS_INIT;
+    struct tsgd_classes labels = TSGD_CLASSES_INIT;
     struct tsgd_paths paths = {NULL, NULL};
     TRY(tsgd_paths_init(&paths, request->arg, tsgd_source_libsvm.usage, err));
     d.shape = (struct tsgd_shape){1, 1, 0};
@@ -199,8 +199,8 @@ static enum tsgd_status load(const struct tsgd_request *request, struct tsgd_dat
     d.outputs = 1;
     TRY(read_file(&d, paths.train, request->numbers, &labels, &d.train, err));
     if (!request->numbers) {
-        TRY(tsgd_labels_sort(&labels, d.train.labels, d.train.count, err));
-        TRY(tsgd_labels_name(&labels, &d, err));
+        TRY(tsgd_classes_sort(&labels, d.train.labels, d.train.count, err));
+        TRY(tsgd_classes_name(&labels, &d, err));
     }
     if (paths.test)
         TRY(read_file(&d, paths.test, request->numbers, &labels, &d.test, err));
@@ -211,7 +211,7 @@ static enum tsgd_status load(const struct tsgd_request *request, struct tsgd_dat
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
     tsgd_dataset_release(&d);
-    tsgd_labels_release(&labels);
+    tsgd_classes_release(&labels);
     free(paths.train);
     return st;
 }

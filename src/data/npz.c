@@ -10,7 +10,7 @@
 #include "data/archive.h"
 #include "data/arrays.h"
 #include "data/inflate.h"
-#include "data/labels.h"
+#include "data/classes.h"
 #include "data/npy.h"
 #include "data/paths.h"
 #include "data/source.h"
@@ -190,7 +190,7 @@ done:
 }
 
 struct intake {
-    struct tsgd_labels *labels; /* already sorted where the test is read */
+    struct tsgd_classes *labels; /* already sorted where the test is read */
     uint16_t *out;
     size_t room;
     const char *name;
@@ -207,9 +207,9 @@ static enum tsgd_status take_label(void *to, const char *text, size_t n, uint64_
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: sample %llu has no label, want a name or a number",
                       in->name, (unsigned long long)i));
     if (in->labels->classes)
-        TRY(tsgd_labels_find(in->labels, text, n, i, &in->out[i], err));
+        TRY(tsgd_classes_find(in->labels, text, n, i, &in->out[i], err));
     else
-        TRY(tsgd_labels_add(in->labels, text, n, i, &in->out[i], err));
+        TRY(tsgd_classes_add(in->labels, text, n, i, &in->out[i], err));
 done:
     return st;
 }
@@ -217,7 +217,7 @@ done:
 /* labels: NULL where targets are numbers. What *out has got is the caller's to free, whatever comes
  * back.                                                                                         */
 static enum tsgd_status read_samples(struct tsgd_dataset *d, struct pair *p,
-                                     struct tsgd_labels *labels, struct tsgd_samples *out,
+                                     struct tsgd_classes *labels, struct tsgd_samples *out,
                                      struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -243,7 +243,7 @@ done:
 
 /* The first arrays say what the data set is. */
 static enum tsgd_status read_train(struct tsgd_dataset *d, struct pair *p, bool numbers,
-                                   struct tsgd_labels *labels, struct tsgd_error *err)
+                                   struct tsgd_classes *labels, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_npy *x = &p->x.npy;
@@ -255,8 +255,8 @@ static enum tsgd_status read_train(struct tsgd_dataset *d, struct pair *p, bool 
         d->value[b] = x->kind == TSGD_NPY_BOOL ? (float)(b != 0) : (float)b / 255;
     TRY(read_samples(d, p, numbers ? NULL : labels, &d->train, err));
     if (!numbers) {
-        TRY(tsgd_labels_sort(labels, d->train.labels, d->train.count, err));
-        TRY(tsgd_labels_name(labels, d, err));
+        TRY(tsgd_classes_sort(labels, d->train.labels, d->train.count, err));
+        TRY(tsgd_classes_name(labels, d, err));
     }
 done:
     return st;
@@ -264,7 +264,7 @@ done:
 
 static enum tsgd_status read_test(struct tsgd_dataset *d, struct pair *p,
                                   const struct tsgd_npy *train_x, bool numbers,
-                                  struct tsgd_labels *labels, struct tsgd_error *err)
+                                  struct tsgd_classes *labels, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_npy *x = &p->x.npy;
@@ -300,7 +300,7 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
-    struct tsgd_labels labels = TSGD_LABELS_INIT;
+    struct tsgd_classes labels = TSGD_CLASSES_INIT;
     struct tsgd_paths paths = {NULL, NULL};
     struct place train = {.archive = TSGD_ARCHIVE_INIT}, test = {.archive = TSGD_ARCHIVE_INIT};
     struct pair first = PAIR_INIT, second = PAIR_INIT;
@@ -327,7 +327,7 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
     tsgd_dataset_release(&d);
-    tsgd_labels_release(&labels);
+    tsgd_classes_release(&labels);
     close_pair(&first);
     close_pair(&second);
     tsgd_archive_close(&train.archive);

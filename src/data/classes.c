@@ -1,4 +1,4 @@
-#include "data/labels.h"
+#include "data/classes.h"
 
 #include "base/hash.h"
 #include "base/mem.h"
@@ -15,7 +15,7 @@
 /* Where a label stands: the beginning of a sentence. */
 struct place { char text[400]; };
 
-static const char *say(struct place *to, const struct tsgd_labels *l, uint64_t place)
+static const char *say(struct place *to, const struct tsgd_classes *l, uint64_t place)
 {
     if (l->column)
         snprintf(to->text, sizeof to->text, "%.300s:%llu: column %zu", l->path,
@@ -26,13 +26,13 @@ static const char *say(struct place *to, const struct tsgd_labels *l, uint64_t p
     return to->text;
 }
 
-static const char *text_of(const struct tsgd_labels *l, uint32_t number)
+static const char *text_of(const struct tsgd_classes *l, uint32_t number)
 {
     return l->texts + l->label[number].text;
 }
 
 /* The slot of a text, or the free one that it belongs in. */
-static uint32_t *find_slot(const struct tsgd_labels *l, const char *text, size_t n, uint64_t hash)
+static uint32_t *find_slot(const struct tsgd_classes *l, const char *text, size_t n, uint64_t hash)
 {
     size_t i = hash & (l->slots - 1);
     for (;; i = (i + 1) & (l->slots - 1)) {
@@ -47,7 +47,7 @@ static uint32_t *find_slot(const struct tsgd_labels *l, const char *text, size_t
 }
 
 /* A table of twice as many slots; at most half of them are taken. */
-static enum tsgd_status grow_table(struct tsgd_labels *l, struct tsgd_error *err)
+static enum tsgd_status grow_table(struct tsgd_classes *l, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     size_t slots = l->slots ? 2 * l->slots : 64;
@@ -67,7 +67,7 @@ done:
 }
 
 /* A text that may be the name of a class. */
-static enum tsgd_status check(const struct tsgd_labels *l, const char *text, size_t n,
+static enum tsgd_status check(const struct tsgd_classes *l, const char *text, size_t n,
                               uint64_t place, struct tsgd_error *err)
 {
     struct place where;
@@ -97,8 +97,8 @@ static double number_of(const char *text)
     return end && !*end ? v : (double)NAN;
 }
 
-enum tsgd_status tsgd_labels_add(struct tsgd_labels *l, const char *text, size_t n, uint64_t place,
-                                 uint16_t *out, struct tsgd_error *err)
+enum tsgd_status tsgd_classes_add(struct tsgd_classes *l, const char *text, size_t n,
+                                  uint64_t place, uint16_t *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     uint64_t hash = tsgd_hash(text, n);
@@ -132,7 +132,7 @@ done:
 
 static int compare(const void *a, const void *b, void *labels)
 {
-    const struct tsgd_labels *l = labels;
+    const struct tsgd_classes *l = labels;
     uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
     double x = l->label[i].number, y = l->label[j].number;
     if (l->numbers)
@@ -143,7 +143,7 @@ static int compare(const void *a, const void *b, void *labels)
 static bool is_whole(double v) { return fabs(v) < 0x1p53 && v == floor(v); }
 
 /* The labels are numbers, so they must be whole. */
-static enum tsgd_status check_whole(const struct tsgd_labels *l, struct tsgd_error *err)
+static enum tsgd_status check_whole(const struct tsgd_classes *l, struct tsgd_error *err)
 {
     struct place where;
     char shown[TSGD_SHOWN];
@@ -156,8 +156,8 @@ static enum tsgd_status check_whole(const struct tsgd_labels *l, struct tsgd_err
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_labels_sort(struct tsgd_labels *l, uint16_t *label, size_t count,
-                                  struct tsgd_error *err)
+enum tsgd_status tsgd_classes_sort(struct tsgd_classes *l, uint16_t *label, size_t count,
+                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     char shown[TSGD_SHOWN];
@@ -192,7 +192,7 @@ done:
 }
 
 /* The class of a number, or `classes`. */
-static uint32_t class_of(const struct tsgd_labels *l, double number)
+static uint32_t class_of(const struct tsgd_classes *l, double number)
 {
     uint32_t low = 0, high = l->classes;
     while (low < high) {
@@ -206,8 +206,8 @@ static uint32_t class_of(const struct tsgd_labels *l, double number)
     return known ? low : l->classes;
 }
 
-enum tsgd_status tsgd_labels_find(const struct tsgd_labels *l, const char *text, size_t n,
-                                  uint64_t place, uint16_t *out, struct tsgd_error *err)
+enum tsgd_status tsgd_classes_find(const struct tsgd_classes *l, const char *text, size_t n,
+                                   uint64_t place, uint16_t *out, struct tsgd_error *err)
 {
     struct place where;
     char copy[TSGD_MOST_LABEL + 1 + TSGD_NUMBER_SLACK] = "", shown[TSGD_SHOWN];
@@ -226,8 +226,8 @@ enum tsgd_status tsgd_labels_find(const struct tsgd_labels *l, const char *text,
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_labels_name(const struct tsgd_labels *l, struct tsgd_dataset *to,
-                                  struct tsgd_error *err)
+enum tsgd_status tsgd_classes_name(const struct tsgd_classes *l, struct tsgd_dataset *to,
+                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     char number[24];
@@ -251,11 +251,11 @@ done:
     return st;
 }
 
-void tsgd_labels_release(struct tsgd_labels *l)
+void tsgd_classes_release(struct tsgd_classes *l)
 {
     free(l->label);
     free(l->texts);
     free(l->slot);
     free(l->first);
-    *l = (struct tsgd_labels)TSGD_LABELS_INIT;
+    *l = (struct tsgd_classes)TSGD_CLASSES_INIT;
 }
