@@ -234,9 +234,10 @@ enum { IMAGE_RANKS = 3, LABEL_RANKS = 2, PER_PART = (IMAGE_RANKS + LABEL_RANKS) 
 
 /* An array in such a file. */
 struct array {
-    struct reader r;
     struct tsgd_npy npy;
+    struct reader r;
 };
+#define ARRAY_INIT {.npy = {.items = 0}}        /* nothing is open */
 
 static enum tsgd_status read_on(void *source, void *to, size_t n, size_t *got,
                                 struct tsgd_error *err)
@@ -391,7 +392,7 @@ static enum tsgd_status read_part(struct tsgd_dataset *d, const char *dir, bool 
                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct array x = {.r = {.f = TSGD_INFLATE_INIT}}, y = {.r = {.f = TSGD_INFLATE_INIT}};
+    struct array x = ARRAY_INIT, y = ARRAY_INIT;
     struct tsgd_shape shape;
     bool found[2] = {true, true};
     if (test) {

@@ -83,7 +83,7 @@ static struct tsgd_answers gather(const struct tsgd_supervised *p, const struct 
     for (uint32_t s = 0; !a->targets && s < count; s++)
         a->labels[s] = from->labels[a->sample[s]];
     tsgd_decode(&p->decoder, from, a->sample, count, view, a->planes, tsgd_net_ld(count), a->net);
-    return a->targets ? (struct tsgd_answers){.targets = a->targets} : tsgd_labelled(a->labels);
+    return (struct tsgd_answers){.labels = a->targets ? NULL : a->labels, .targets = a->targets};
 }
 
 static uint32_t batch_count(const struct tsgd_problem *problem, uint32_t node, uint64_t b)
