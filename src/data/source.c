@@ -18,18 +18,17 @@ const struct tsgd_source *const tsgd_sources[] = {
 };
 const size_t tsgd_n_sources = sizeof tsgd_sources / sizeof *tsgd_sources;
 
-static enum tsgd_status find(const struct tsgd_source **out, const char *name,
-                             struct tsgd_error *err)
+/* NULL: there is none of this name. */
+static const struct tsgd_source *find(const char *name, struct tsgd_error *err)
 {
     const char *names[sizeof tsgd_sources / sizeof *tsgd_sources];
     for (size_t i = 0; i < tsgd_n_sources; i++) {
         names[i] = tsgd_sources[i]->name;
-        if (!strcmp(name, names[i])) {
-            *out = tsgd_sources[i];
-            return TSGD_OK;
-        }
+        if (!strcmp(name, names[i]))
+            return tsgd_sources[i];
     }
-    return tsgd_unknown_name("--data", name, names, tsgd_n_sources, err);
+    tsgd_unknown_name("--data", name, names, tsgd_n_sources, err);
+    return NULL;
 }
 
 /* What a source cannot be asked for. */
@@ -58,7 +57,9 @@ enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data,
     struct tsgd_spec spec;
     const struct tsgd_source *s = NULL;
     TRY(tsgd_spec_parse(&spec, data, "--data", err));
-    TRY(find(&s, spec.name, err));
+    s = find(spec.name, err);
+    if (!s)
+        return TSGD_EINVAL;
     TRY(check(s, &q, err));
     if (!q.dir)
         q.dir = s->default_dir;
@@ -86,7 +87,9 @@ bool tsgd_dataset_file(const char *data, const char *dir, size_t i, char *path, 
 {
     struct tsgd_spec spec;
     const struct tsgd_source *s = NULL;
-    if (tsgd_spec_parse(&spec, data, "", NULL) != TSGD_OK || find(&s, spec.name, NULL) != TSGD_OK)
+    if (tsgd_spec_parse(&spec, data, "", NULL) == TSGD_OK)
+        s = find(spec.name, NULL);
+    if (!s)
         return false;
     if (s->has_paths)
         return spec.arg && tsgd_paths_file(spec.arg, i, path, size);
