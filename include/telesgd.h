@@ -138,8 +138,8 @@ struct tsgd_data;
  * and one of labels and targets, is given; the others are NULL.                                 */
 struct tsgd_memory_part {
     uint64_t count;
-    const uint8_t *bytes;       /* [count][features], features = channels * height * width, in the
-                                 * order C, H, W; a byte b stands for b / 255 */
+    const uint8_t *bytes;       /* [count][features], features = channels * height * width in the
+                                 * order C, H, W, of a table width; a byte b stands for b / 255 */
     const float *floats;        /* the same, of any finite numbers */
     const uint64_t *start;      /* [count + 1], from 0: sample i has value[j] at the feature */
     const uint32_t *column;     /* column[j], for start[i] <= j < start[i + 1], with columns */
@@ -149,8 +149,8 @@ struct tsgd_memory_part {
 };
 
 struct tsgd_memory {
-    size_t size;                /* sizeof (struct tsgd_memory) */
-    const char *name;           /* what logs call it: up to 30 letters, digits, '_', '-' or '.' */
+    size_t size;                /* sizeof (struct tsgd_memory); later versions may add members */
+    const char *name;           /* what logs call it: 1 to 30 letters, digits, '_', '-' or '.' */
     uint32_t channels, height, width;   /* of a sample; of a table, whose features are normalised
                                          * each by itself, channels and height are 0 */
     uint32_t classes;           /* 2 to 65536; 0: the targets are numbers, for "loss" "mse" */
@@ -160,17 +160,18 @@ struct tsgd_memory {
     double test_share;          /* where test.count is 0, the share of the samples of train that
                                  * become test samples: above 0 and below 1; 0: 0.2 */
     uint64_t seed;              /* of that draw */
-    bool borrow;                /* the arrays are used where they are, and stay unchanged until the
-                                 * data set is freed; else, and where test samples are drawn, they
-                                 * are copied */
+    uint64_t borrow;            /* not 0: the arrays are used where they are, and stay unchanged
+                                 * until the data set is freed; 0, and where test samples are drawn:
+                                 * they are copied */
 };
 
 /* On error *out is NULL. TSGD_EINVAL: a member is out of its range, or an array holds what it must
- * not. TSGD_ENOMEM. Threads: any number of runs use one at a time; it is never changed.         */
+ * not. TSGD_ENOMEM. Threads: any number of runs may use one at once; it is never changed.        */
 enum tsgd_status tsgd_data_from_memory(struct tsgd_data **out, const struct tsgd_memory *from,
                                        struct tsgd_error *err);
 
-/* After the runs and searches that use it. NULL is fine. */
+/* After the runs and searches that use it, and when no settings have it any more: those it was set
+ * in, and their copies, were freed or given other data. NULL is fine.                           */
 void tsgd_data_free(struct tsgd_data *data);
 
 /* Trains on `data`; "data" becomes "memory:NAME", and must not be set to anything else. "data-dir",
@@ -454,7 +455,8 @@ typedef bool tsgd_checkpoint_fn(const struct tsgd_checkpoint *c, void *user);
 /* Checks the settings, reads the data, draws the split, allocates everything. All that can fail,
  * fails here, also threads that cannot be had. On error *out is NULL and `err` says why. save-split
  * is the one file it writes, at the very end, so an error leaves none. What it needs of `settings`
- * is copied: they may be changed or freed right away, but for what an objective points to.      */
+ * is copied: they may be changed or freed right away, but not data in memory and what an objective
+ * points to.                                                                                    */
 enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settings *settings,
                                  struct tsgd_error *err);
 
@@ -646,10 +648,11 @@ void tsgd_tune_free(struct tsgd_tune *t);
 /* Loss and accuracy of the parameters in a safetensors file that tsgd_run_save wrote, or of the
  * mean of the tokens in a checkpoint of a run, on the test samples of the setting "data"; in the
  * calling thread alone. Of the other settings those count that say how the data are read
- * ("data-dir", "label", "test-share") or drawn ("split-seed", "seed"); the file says which model it
- * holds. TSGD_EINVAL: there are no such data, or that is no network, or one for other data, or a
- * checkpoint of a search. TSGD_EIO, TSGD_EFORMAT: the file or the data, named. TSGD_ENOMEM. On
- * error *out is not to be used.                                                                 */
+ * ("data-dir", "label") or made ("split-seed", "seed"). The file says which model it holds, what
+ * the classes are called and, where test samples were drawn from the others, which: the same are
+ * drawn again. TSGD_EINVAL: there are no such data, or that is no network, or one for other data,
+ * or a checkpoint of a search. TSGD_EIO, TSGD_EFORMAT: the file or the data, named. TSGD_ENOMEM.
+ * On error *out is not to be used.                                                              */
 struct tsgd_evaluated {
     char model[64];             /* a longer one is cut and ends in ".." */
     uint64_t parameters, test_samples;

@@ -82,7 +82,9 @@ static const struct tsgd_option_help options[] = {
      "the parameters to evaluate, as --save of 'telesgd train' wrote them, or a checkpoint"},
     {"seed", NULL, "of generated data, where --split-seed does not say otherwise: as in the "
                    "training"},
-    {"split-seed", NULL, "of generated data, and of --test-share: as in the training"},
+    {"split-seed", "as in the training, where test samples were drawn",
+     "of generated data: as in the training"},
+    {"test-share", "as in the training", "the share that was drawn for the test"},
     {NULL, NULL, NULL},
 };
 

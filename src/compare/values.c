@@ -54,6 +54,11 @@ static const json_t *field_of(const struct tsgd_values *v, size_t run, size_t fi
         return v->log[run].is_search ? json_true() : json_null();
     if (value && follows(config, field))
         return json_null();
+    /* Means and deviations of the training samples depend on which those are. */
+    const json_t *asked = json_object_get(json_object_get(config, "asked"),
+                                          tsgd_field_name(field));
+    if (field == TSGD_SET_normalize && asked)
+        return asked;
     /* A search has no --active: it found one. */
     return field == TSGD_SET_active && !value ? json_object_get(config, "tokens") : value;
 }

@@ -93,7 +93,7 @@ void move(unsigned char *to, const unsigned char *from, size_t samples, size_t f
                        width);
 }
 
-/* Brings what was read into the order of data sets; *items is replaced. */
+/* Brings what was read into the order of data sets; *items may be replaced. */
 enum tsgd_status tsgd_array_order(const struct tsgd_npy *a, struct tsgd_shape shape, void **items,
                                 size_t width, struct tsgd_error *err)
 {

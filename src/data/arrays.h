@@ -2,8 +2,8 @@
  * its shape says:
  *     [N] or [N, F]       tables
  *     [N, H, W]           images of one channel
- *     [N, C, H, W]        images; or [N, H, W, C], where C is 1 or 3 and the others do not look so
- */
+ *     [N, C, H, W]        images; or [N, H, W, C], where C is 1 or 3, the second size is neither,
+ *                         and the last two differ                                               */
 #ifndef TSGD_DATA_ARRAYS_H
 #define TSGD_DATA_ARRAYS_H
 

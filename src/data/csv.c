@@ -413,7 +413,9 @@ static enum tsgd_status fail_field(const struct reader *r, size_t i, struct tsgd
                          "value is missing, or leave the row out", r->path, r->rows.line, column,
                          i == l->target && !l->numbers ? "label" : "number");
     if (is_missing(f))
-        want = "a number; put one where a value is missing, or leave the row out";
+        want = i == l->target && !l->numbers ?
+            "a label; give missing ones a name of their own, or leave the row out" :
+            "a number; put one where a value is missing, or leave the row out";
     else if (is_number(f))
         want = "a number that single precision can hold";
     else if (memchr(f.at, ',', f.n))
@@ -472,6 +474,10 @@ static enum tsgd_status take_target(struct reader *r, struct intake *in, struct 
     }
     TRY(tsgd_grow((void **)&out->labels, &in->target_room, i + 1, sizeof *out->labels, r->path,
                   USE_LESS, err));
+    if (is_missing(target)) {
+        TRY(split(r, err));
+        TRY(fail_field(r, r->layout->target, err));
+    }
     if (in->labels->classes)
         TRY(tsgd_classes_find(in->labels, target.at, target.n, r->rows.line, &out->labels[i], err));
     else

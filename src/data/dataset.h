@@ -63,6 +63,7 @@ struct tsgd_dataset {
     char **class_name;          /* [classes], UTF-8; NULL: they are called 0, 1, .. */
     float value[256];           /* of bytes */
     double test_share;          /* the test samples are this share, drawn; 0: the source has some */
+    uint64_t test_seed;         /* of that draw */
     struct tsgd_norm norm;      /* none after load; not the data set's to release */
     struct tsgd_samples train, test;
 };

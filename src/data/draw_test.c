@@ -87,6 +87,7 @@ enum tsgd_status tsgd_draw_test(struct tsgd_dataset *d, double share, uint64_t s
                                 struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    share = share > 0 ? share : TSGD_TEST_SHARE;
     struct tsgd_samples test = {.count = (uint32_t)llround(share * d->train.count)};
     struct tsgd_sparse *sparse = d->train.sparse.start ? &d->train.sparse : NULL;
     struct column column[4];
@@ -94,8 +95,9 @@ enum tsgd_status tsgd_draw_test(struct tsgd_dataset *d, double share, uint64_t s
     bool *taken = NULL;
     uint32_t count = d->train.count;
     if (test.count == 0 || test.count >= count)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--test-share: %g of %u samples leaves none for %s; want "
-                      "at least one for each", share, count, test.count ? "training" : "the test"));
+        TRY(tsgd_fail(err, TSGD_EINVAL, "test samples: a share of %g of %u leaves none for %s; "
+                      "want at least one for each", share, count,
+                      test.count ? "training" : "the test"));
     size_t n = list_columns(&d->train, &test, tsgd_shape_size(d->shape), d->outputs, column);
     TRY(TSGD_NEW(&taken, count, "test samples", err));
     mark(taken, count, test.count, seed);
@@ -115,6 +117,7 @@ enum tsgd_status tsgd_draw_test(struct tsgd_dataset *d, double share, uint64_t s
     d->train.count -= test.count;
     d->test = test;
     d->test_share = share;
+    d->test_seed = seed;
     test = (struct tsgd_samples){.count = 0};
 done:
     tsgd_samples_release(&test);

@@ -8,9 +8,9 @@
 #define TSGD_TEST_SHARE 0.2
 
 /* Takes round(share * count) samples out of d->train, drawn without replacement by the seed, and
- * makes them d->test; the rest, and those taken out, keep their order. Requires 0 < share < 1 and
- * no test samples. On error d is as it was. TSGD_EINVAL: one of the two would be empty.
- * TSGD_ENOMEM.                                                                                  */
+ * makes them d->test; the rest, and those taken out, keep their order. Requires 0 <= share < 1,
+ * where 0 stands for TSGD_TEST_SHARE, and no test samples. On error d is as it was. TSGD_EINVAL:
+ * one of the two would be empty. TSGD_ENOMEM.                                                   */
 enum tsgd_status tsgd_draw_test(struct tsgd_dataset *d, double share, uint64_t seed,
                                 struct tsgd_error *err);
 

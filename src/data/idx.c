@@ -96,8 +96,8 @@ static enum tsgd_status read_header(struct reader *r, uint32_t magic, uint32_t *
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: holds 0 samples, want at least 1", r->path));
     for (size_t i = 1; i < n; i++)
         if (size[i] == 0 || (n > 2 && size[i] > MAX_SIDE))
-            TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: images of %u x %u, want sides of 1 to %d",
-                          r->path, size[1], size[n > 2 ? 2 : 1], MAX_SIDE));
+            TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: size %zu is %u, want 1 to %u", r->path, i + 1,
+                          size[i], n > 2 ? (uint32_t)MAX_SIDE : UINT32_MAX));
 done:
     return st;
 }
@@ -360,8 +360,9 @@ static enum tsgd_status read_arrays(struct tsgd_dataset *d, struct tsgd_samples 
     if (numbers && d->outputs && outputs != d->outputs)
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %u numbers a sample, want %u as in training",
                       y->r.path, outputs, d->outputs));
-    TRY(tsgd_mem_check(tsgd_mul(out->count, tsgd_add(features, outputs)), x->r.path,
-                       "use fewer samples", err));
+    TRY(tsgd_mem_check(tsgd_mul(out->count, tsgd_add(features *
+                                (d->format == TSGD_FORMAT_BYTES ? 1 : sizeof(float)),
+                                outputs * sizeof(float))), x->r.path, "use fewer samples", err));
     if (tsgd_array_is_bytes(&y->npy))
         TRY(read_bytes(y, &number, err));
     else
@@ -414,7 +415,7 @@ static enum tsgd_status read_part(struct tsgd_dataset *d, const char *dir, bool 
                       kind_of(d->format)));
     d->shape = shape;
     d->format = format;
-    d->table = x.npy.rank < 3 && format != TSGD_FORMAT_BYTES;
+    d->table = x.npy.rank < 3;
     TRY(read_arrays(d, test ? &d->test : &d->train, &x, &y, numbers, err));
 done:
     tsgd_inflate_close(&x.r.f);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Bounds on means and deviations: within them single precision holds every normalised number. */
-static const double MOST = 1e6, LEAST_DEVIATION = 1e-9;
+static const double MOST = 1e15, LEAST_DEVIATION = 1e-9;
 
 uint32_t tsgd_norm_parts(const struct tsgd_dataset *d)
 {

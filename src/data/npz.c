@@ -250,7 +250,7 @@ static enum tsgd_status read_train(struct tsgd_dataset *d, struct pair *p, bool 
     TRY(tsgd_array_shape(&d->shape, x, err));
     TRY(check_targets(p, numbers, &d->outputs, err));
     d->format = tsgd_array_is_bytes(x) ? TSGD_FORMAT_BYTES : TSGD_FORMAT_FLOATS;
-    d->table = !tsgd_array_is_bytes(x) && x->rank < 3;
+    d->table = x->rank < 3;
     for (int b = 0; b < 256; b++)
         d->value[b] = x->kind == TSGD_NPY_BOOL ? (float)(b != 0) : (float)b / 255;
     TRY(read_samples(d, p, numbers ? NULL : labels, &d->train, err));

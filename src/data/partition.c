@@ -24,6 +24,9 @@ struct draw {
     uint64_t seed;
 };
 
+/* The line that tells how test samples were drawn. */
+#define DRAWN "# test samples drawn: "
+
 /* Bytes in a line of a split file for each sample at most: a number has 10. */
 enum { MOST_PER_SAMPLE = 16 };
 
@@ -350,6 +353,18 @@ done:
     return st;
 }
 
+static enum tsgd_status read_draw(struct reader *r, const char *text, struct tsgd_error *err)
+{
+    int end = 0;
+    locale_t before = tsgd_c_locale_begin();
+    sscanf(text, DRAWN "share=%lf seed=%" SCNu64 " %n", &r->s.test_share, &r->s.test_seed, &end);
+    tsgd_c_locale_end(before);
+    if (!end || text[end] || !(r->s.test_share > 0 && r->s.test_share < 1))
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: line %" PRIu64 " is not '" DRAWN "share=P "
+                         "seed=S'", r->path, r->line);
+    return TSGD_OK;
+}
+
 static enum tsgd_status read_lines(struct reader *r, FILE *f, bool allow_empty,
                                    struct tsgd_error *err)
 {
@@ -366,6 +381,8 @@ static enum tsgd_status read_lines(struct reader *r, FILE *f, bool allow_empty,
         text[strcspn(text, "\n")] = 0;
         if (!strncmp(text, TSGD_SPLIT_HEADER, strlen(TSGD_SPLIT_HEADER)))
             TRY(read_header(r, text, r->s.nodes, err));
+        else if (!strncmp(text, DRAWN, strlen(DRAWN)))
+            TRY(read_draw(r, text, err));
         else if (text[0] != '#')
             TRY(read_node(r, text, allow_empty, err));
     }
@@ -421,6 +438,11 @@ enum tsgd_status tsgd_split_write(const struct tsgd_split *s, FILE *f)
 {
     fprintf(f, TSGD_SPLIT_HEADER "nodes=%u samples=%u hash=%016" PRIx64 "\n", s->nodes,
             s->start[s->nodes], s->hash);
+    if (s->test_share > 0) {
+        char share[32];
+        tsgd_format(share, sizeof share, "%.17g", s->test_share);
+        fprintf(f, DRAWN "share=%s seed=%" PRIu64 "\n", share, s->test_seed);
+    }
     for (uint32_t i = 0; i < s->nodes; i++) {
         uint32_t count;
         const uint32_t *shard = tsgd_split_shard(s, i, &count);

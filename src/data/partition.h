@@ -15,8 +15,11 @@ struct tsgd_split {
     uint32_t *index, *start;
     uint32_t nodes;
     uint64_t hash;              /* XXH3-64 of nodes, start and index as little-endian uint32 */
+    double test_share;          /* its numbers are of what is left of the samples when this share */
+    uint64_t test_seed;         /* has been drawn for the test by this seed; 0: none was, or a file
+                                 * does not tell */
 };
-#define TSGD_SPLIT_INIT {NULL, NULL, 0, 0}
+#define TSGD_SPLIT_INIT {.index = NULL}
 
 static inline const uint32_t *tsgd_split_shard(const struct tsgd_split *s, uint32_t node,
                                                uint32_t *count)
@@ -50,7 +53,8 @@ extern const size_t tsgd_n_partitions;
 
 /* Text: one line a node, its sample numbers in the node's own order, separated by spaces; an empty
  * line is a node without samples; a line that starts with # is a comment. The writer's first one
- * is "# telesgd split nodes=N samples=M hash=HEX"; a reader that finds such a line checks it.
+ * is "# telesgd split nodes=N samples=M hash=HEX", and where test samples were drawn there is a
+ * second one, "# test samples drawn: share=P seed=S"; a reader that finds such a line checks it.
  * TSGD_EIO; TSGD_EFORMAT with the line: not a number, a sample that the data do not have (`samples`
  * of them), a sample given twice, another number of nodes, another hash; an empty node unless
  * allow_empty, and no samples at all in any case.                                               */

@@ -71,11 +71,11 @@ enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data,
                       spec.arg));
     q.arg = spec.arg;
     TRY(s->load(&q, &d, err));
-    if (d.test.count > 0 && q.test_share > 0)
+    if (d.test.count > 0 && q.share_given)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--test-share: found %g, but --data %s has %u test samples "
                       "of its own; leave it out", q.test_share, data, d.test.count));
     if (d.test.count == 0)
-        TRY(tsgd_draw_test(&d, q.test_share > 0 ? q.test_share : TSGD_TEST_SHARE, q.seed, err));
+        TRY(tsgd_draw_test(&d, q.test_share, q.seed, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:

@@ -12,6 +12,7 @@ struct tsgd_request {
                                  * 1; NULL: the last */
     uint64_t seed;              /* of generated data, and of what test_share draws */
     double test_share;          /* of data without test samples of their own; 0: the usual one */
+    bool share_given;           /* data that have some are refused then */
     bool numbers;               /* the targets are numbers, not classes */
 };
 

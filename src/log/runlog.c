@@ -66,9 +66,9 @@ bool tsgd_runlog_has(const struct tsgd_runlog *log, size_t metric)
 static double metric_of(const json_t *line, size_t m)
 {
     const json_t *value = json_object_get(line, tsgd_metrics[m].name);
-    double most = tsgd_metrics[m].type == TSGD_METRIC_U64 ? 1e18 : INFINITY;
+    bool counts = tsgd_metrics[m].type == TSGD_METRIC_U64;
     double x = json_is_number(value) ? json_number_value(value) : NAN;
-    return x >= 0 && x <= most ? x : NAN;
+    return isfinite(x) && (!counts || (x >= 0 && x <= 1e18)) ? x : NAN;
 }
 
 /* ---- lines ---- */

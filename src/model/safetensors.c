@@ -1,11 +1,13 @@
 #include "model/safetensors.h"
 
 #include "base/file.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,6 +50,57 @@ done:
     return st;
 }
 
+char *tsgd_list_classes(const char *const *name, uint32_t classes)
+{
+    json_t *all = json_array();
+    for (uint32_t c = 0; c < classes; c++)
+        if (json_array_append_new(all, json_string(name[c])) != 0) {
+            json_decref(all);
+            return NULL;
+        }
+    char *text = tsgd_json_text(all, JSON_COMPACT);
+    json_decref(all);
+    return text;
+}
+
+enum tsgd_status tsgd_saved_check_classes(const struct tsgd_saved *saved, const char *path,
+                                          const struct tsgd_dataset *d, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const char *want = saved->classes_text;
+    char *found = d->class_name ?
+        tsgd_list_classes((const char *const *)d->class_name, d->classes) : NULL;
+    if (d->class_name && !found)
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for names of classes"));
+    if (!want != !found || (want && strcmp(want, found)))
+        st = tsgd_fail(err, TSGD_EINVAL, "%.200s: was trained on classes %.200s, --data has "
+                       "%.200s; want the same, in files of which the first has them all", path,
+                       want ? want : "0, 1, ..", found ? found : "0, 1, ..");
+done:
+    free(found);
+    return st;
+}
+
+/* What else there is to say of data that are no well-known set. */
+static bool add_origin(json_t *meta, const struct tsgd_saved *saved)
+{
+    bool bad = false;
+    if (saved->class_name) {
+        char *names = tsgd_list_classes((const char *const *)saved->class_name, saved->classes);
+        bad |= !names ||
+               json_object_set_new(meta, "telesgd.class_names", json_string(names)) != 0;
+        free(names);
+    }
+    if (saved->test_share > 0) {
+        char share[32], seed[24];
+        tsgd_format(share, sizeof share, "%.17g", saved->test_share);
+        snprintf(seed, sizeof seed, "%" PRIu64, saved->split_seed);
+        bad |= json_object_set_new(meta, "telesgd.test_share", json_string(share)) != 0;
+        bad |= json_object_set_new(meta, "telesgd.split_seed", json_string(seed)) != 0;
+    }
+    return !bad;
+}
+
 json_t *tsgd_saved_metadata(const struct tsgd_saved *saved)
 {
     char shape[40], classes[12], outputs[12];
@@ -66,7 +119,7 @@ json_t *tsgd_saved_metadata(const struct tsgd_saved *saved)
         bad |= json_object_set_new(meta, "telesgd.targets", json_string(outputs));
     bad |= json_object_set_new(meta, "telesgd.normalize", json_string(normalize));
     free(normalize);
-    if (!bad)
+    if (!bad && add_origin(meta, saved))
         return meta;
     json_decref(meta);
     return NULL;
@@ -205,6 +258,9 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
     const char *shape = json_string_value(json_object_get(meta, "telesgd.shape"));
     const char *classes = json_string_value(json_object_get(meta, "telesgd.classes"));
     const char *targets = json_string_value(json_object_get(meta, "telesgd.targets"));
+    const char *share = json_string_value(json_object_get(meta, "telesgd.test_share"));
+    const char *seed = json_string_value(json_object_get(meta, "telesgd.split_seed"));
+    const char *names = json_string_value(json_object_get(meta, "telesgd.class_names"));
     const json_t *normalize = json_object_get(meta, "telesgd.normalize");
     const struct tsgd_model *known = NULL;
     struct tsgd_saved found = {.model = model, .says_norm = normalize != NULL};
@@ -230,12 +286,25 @@ static enum tsgd_status identify(const json_t *meta, const char *path, struct ts
                         err));
     if (!targets)
         found.outputs = found.classes;
+    if (share && (!seed || !tsgd_parse_u64(seed, &found.split_seed) ||
+                  !tsgd_parse_double(share, &found.test_share) || found.test_share <= 0 ||
+                  found.test_share >= 1))
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: telesgd.test_share is '%.40s' and telesgd.split_seed "
+                      "'%.40s', want a number between 0 and 1, and a whole one", path, share,
+                      seed ? seed : ""));
     if (normalize) {
         snprintf(where, sizeof where, "%.300s: telesgd.normalize", path);
         const char *text = json_string_value(normalize) ? json_string_value(normalize) : "";
         st = tsgd_norm_parse(&found.norm, text, count_parts(text, found.shape), where, err);
         if (st == TSGD_EINVAL)
             return err ? err->status = TSGD_EFORMAT : TSGD_EFORMAT;
+    }
+    if (names) {
+        found.classes_text = strdup(names);
+        if (!found.classes_text) {
+            tsgd_norm_release(&found.norm);
+            TRY(tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for names of classes", path));
+        }
     }
     *out = found;
 done:
@@ -263,6 +332,7 @@ done:
 void tsgd_saved_release(struct tsgd_saved *saved)
 {
     free(saved->text);
+    free(saved->classes_text);
     tsgd_norm_release(&saved->norm);
     *saved = (struct tsgd_saved){.model = ""};
 }

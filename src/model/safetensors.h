@@ -21,10 +21,23 @@ struct tsgd_saved {
     uint32_t outputs;
     struct tsgd_norm norm;      /* what its samples were normalised by, where it says that */
     bool says_norm;
+    /* Where its test samples were drawn from the others, their share and the seed; else 0. */
+    double test_share;
+    uint64_t split_seed;
+    char **class_name;          /* [classes] of the data, borrowed; NULL: 0, 1, .. */
+    char *classes_text;         /* what was read of them, as a JSON array; NULL: 0, 1, .. */
 };
 
 /* Of one that tsgd_safetensors_identify filled in. */
 void tsgd_saved_release(struct tsgd_saved *saved);
+
+/* ["cat","dog"], for the caller to free; NULL: no memory. */
+char *tsgd_list_classes(const char *const *name, uint32_t classes);
+
+/* Whether the data call their classes as those did that the file was trained on, if it knows.
+ * TSGD_EINVAL; TSGD_ENOMEM.                                                                     */
+enum tsgd_status tsgd_saved_check_classes(const struct tsgd_saved *saved, const char *path,
+                                          const struct tsgd_dataset *d, struct tsgd_error *err);
 
 /* The metadata, for the caller to json_decref. NULL: no memory. */
 json_t *tsgd_saved_metadata(const struct tsgd_saved *saved);

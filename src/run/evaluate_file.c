@@ -25,6 +25,28 @@ static enum tsgd_status check_kind(const char *path, const struct tsgd_saved *sa
                      what);
 }
 
+/* Where the file's test samples were drawn, those it was not trained on are drawn again. */
+static enum tsgd_status draw_as_it_was(struct tsgd_settings *s, const struct tsgd_saved *saved,
+                                       const char *path, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (saved->test_share > 0) {
+        if (TSGD_GIVEN(s, test_share) && s->test_share != saved->test_share)
+            TRY(tsgd_fail(err, TSGD_EINVAL, "--test-share: found %g, but %.200s was trained on "
+                          "what a share of %g left; leave it out", s->test_share, path,
+                          saved->test_share));
+        if (TSGD_GIVEN(s, split_seed) && s->split_seed != saved->split_seed)
+            TRY(tsgd_fail(err, TSGD_EINVAL, "--split-seed: found %llu, but the test samples of "
+                          "%.200s were drawn by %llu; leave it out",
+                          (unsigned long long)s->split_seed, path,
+                          (unsigned long long)saved->split_seed));
+        TRY(TSGD_FILL_REAL(s, test_share, saved->test_share, err));
+        TRY(TSGD_FILL_COUNT(s, split_seed, saved->split_seed, err));
+    }
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings *settings,
                                     struct tsgd_evaluated *out, struct tsgd_error *err)
 {
@@ -59,11 +81,13 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings
         TRY(tsgd_fail(err, TSGD_EINVAL, "--data: must be given; see 'telesgd list data'"));
     TRY(tsgd_settings_copy(&own, settings, err));
     TRY(TSGD_FILL(own, loss, saved.classes ? "cross-entropy" : "mse", err));
+    TRY(draw_as_it_was(own, &saved, path, err));
     TRY(tsgd_shelf_resolve(own, err));
     TRY(tsgd_shelf_create(&shelf, err));
     TRY(tsgd_shelf_data(shelf, own, &data, err));
     d = *data;
     TRY(check_kind(path, &saved, own->data, &d, err));
+    TRY(tsgd_saved_check_classes(&saved, path, &d, err));
     d.norm = saved.norm;
     TRY(tsgd_model_build(&net, saved.model, d.shape, d.outputs, &on, err));
     TRY(tsgd_parameters_check(path, &net, err));
@@ -85,6 +109,5 @@ done:
     tsgd_saved_release(&saved);
     tsgd_shelf_free(shelf);
     tsgd_settings_free(own);
-    tsgd_saved_release(&saved);
     return st;
 }

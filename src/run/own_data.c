@@ -177,6 +177,24 @@ done:
     return st;
 }
 
+_Static_assert(sizeof (struct tsgd_memory) ==
+               offsetof(struct tsgd_memory, borrow) + sizeof (uint64_t),
+               "no padding at its end, where a later member could hide");
+
+/* A newer caller's struct may be longer; what this version does not know must ask for nothing. */
+static enum tsgd_status check_size(const struct tsgd_memory *from, struct tsgd_error *err)
+{
+    const unsigned char *bytes = (const unsigned char *)from;
+    if (from->size < sizeof *from)
+        return tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: size is %zu, want sizeof "
+                         "(struct tsgd_memory), %zu", from->size, sizeof *from);
+    for (size_t i = sizeof *from; i < from->size; i++)
+        if (bytes[i])
+            return tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: its struct has members that "
+                             "this version, " TELESGD_VERSION ", does not know");
+    return TSGD_OK;
+}
+
 enum tsgd_status tsgd_data_from_memory(struct tsgd_data **out, const struct tsgd_memory *from,
                                        struct tsgd_error *err)
 {
@@ -186,9 +204,7 @@ enum tsgd_status tsgd_data_from_memory(struct tsgd_data **out, const struct tsgd
     TRY(tsgd_given(out, "out", __func__, err));
     *out = NULL;
     TRY(tsgd_given(from, "from", __func__, err));
-    if (from->size != sizeof *from)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: size is %zu, want sizeof (struct "
-                      "tsgd_memory), %zu", from->size, sizeof *from));
+    TRY(check_size(from, err));
     if (!tsgd_is_name(from->name, MOST_NAME))
         TRY(tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: name is '%.60s', want 1 to %d "
                       "letters, digits, '_', '-' or '.'", from->name ? from->name : "", MOST_NAME));
@@ -210,8 +226,7 @@ enum tsgd_status tsgd_data_from_memory(struct tsgd_data **out, const struct tsgd
     for (int i = 0; i < (draws ? 1 : 2); i++)
         TRY(take_part(&part[i], d, data->borrowed, err));
     if (draws)
-        TRY(tsgd_draw_test(d, from->test_share > 0 ? from->test_share : TSGD_TEST_SHARE, from->seed,
-                           err));
+        TRY(tsgd_draw_test(d, from->test_share, from->seed, err));
     *out = data;
     data = NULL;
 done:

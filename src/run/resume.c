@@ -210,6 +210,23 @@ static enum tsgd_status check_hash(const struct tsgd_resume *r, const char *key,
                      "%s, want %.16s", what, r->path, text, want);
 }
 
+static enum tsgd_status check_classes(const struct tsgd_resume *r, const struct tsgd_info *info,
+                                      struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const char *want = tsgd_sealed_meta(&r->file, "telesgd.class_names");
+    char *found = info->class_names ? tsgd_list_classes(info->class_names, info->classes) : NULL;
+    if (info->class_names && !found)
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for names of classes"));
+    if (!want != !found || (want && strcmp(want, found)))
+        st = tsgd_fail(err, TSGD_EINVAL, "--resume: the data have changed since '%.200s' was "
+                       "written: the classes are %.200s, want %.200s", r->path,
+                       found ? found : "0, 1, ..", want ? want : "0, 1, ..");
+done:
+    free(found);
+    return st;
+}
+
 enum tsgd_status tsgd_resume_check(const struct tsgd_resume *r, const struct tsgd_setup *setup,
                                    struct tsgd_error *err)
 {
@@ -230,6 +247,7 @@ enum tsgd_status tsgd_resume_check(const struct tsgd_resume *r, const struct tsg
     setup->kind->describe(setup->task, &found);
     TRY(check_hash(r, "telesgd.split_hash", found.split_hash,
                    "the data, or their split, have", err));
+    TRY(check_classes(r, &found, err));
     TRY(check_hash(r, "telesgd.init_hash", tsgd_setup_init_hash(setup), "the file of --init has",
                    err));
 done:

@@ -143,15 +143,18 @@ done:
     return st;
 }
 
-static enum tsgd_status tell_divergence(const struct tsgd_outcome *o, struct tsgd_error *err)
+static enum tsgd_status tell_divergence(const struct tsgd_run *r, const struct tsgd_outcome *o,
+                                        struct tsgd_error *err)
 {
+    const bool targets = r->info.targets > 0;
+    const char *try = targets ? "try a smaller --lr, a --warmup, or targets in larger units (they "
+                                "are not normalised)" : "try a smaller --lr or a --warmup";
     if (o->diverged_token == UINT32_MAX)
         return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the evaluation after round "
-                         "%llu is not finite; try a smaller --lr or a --warmup",
-                         (unsigned long long)o->diverged_round);
+                         "%llu is not finite; %s", (unsigned long long)o->diverged_round, try);
     return tsgd_fail(err, TSGD_EDIVERGED, "the training diverged: the loss of token %u in round "
-                     "%llu is not finite; try a smaller --lr or a --warmup", o->diverged_token,
-                     (unsigned long long)o->diverged_round);
+                     "%llu is not finite; %s", o->diverged_token,
+                     (unsigned long long)o->diverged_round, try);
 }
 
 /* The mean on the test samples: the last evaluation has it, unless that was of held-out ones. */
@@ -199,7 +202,7 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
         summary->checkpoint_failed = last.status != TSGD_OK;
         test(r, &o, summary);
     }
-    return o.diverged ? tell_divergence(&o, err) : TSGD_OK;
+    return o.diverged ? tell_divergence(r, &o, err) : TSGD_OK;
 }
 
 void tsgd_run_on_checkpoint(struct tsgd_run *r, tsgd_checkpoint_fn *tell, void *user)

@@ -134,6 +134,7 @@ static enum tsgd_status find_data(struct tsgd_shelf *shelf, const struct tsgd_se
     TRY(tsgd_dataset_load(&new->data, s->data, &(struct tsgd_request){
             .dir = s->data_dir, .label = s->label, .seed = s->split_seed,
             .test_share = TSGD_HAS(s, test_share) ? s->test_share : 0,
+            .share_given = TSGD_GIVEN(s, test_share),
             .numbers = !strcmp(s->loss, "mse"),
         }, err));
     new->next = shelf->data;
@@ -170,11 +171,22 @@ enum tsgd_status tsgd_shelf_data(struct tsgd_shelf *shelf, const struct tsgd_set
 static enum tsgd_status make_split(struct tsgd_split *out, const struct tsgd_settings *s,
                                    const struct tsgd_dataset *data, struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     if (s->split)
-        return tsgd_split_read(out, s->split, (uint32_t)s->nodes, data->train.count,
-                               s->allow_empty, err);
-    return tsgd_split_draw(out, s->partition, (uint32_t)s->nodes, &data->train, data->classes,
-                           s->subset, s->allow_empty, s->split_seed, err);
+        TRY(tsgd_split_read(out, s->split, (uint32_t)s->nodes, data->train.count, s->allow_empty,
+                            err));
+    else
+        TRY(tsgd_split_draw(out, s->partition, (uint32_t)s->nodes, &data->train, data->classes,
+                            s->subset, s->allow_empty, s->split_seed, err));
+    if (out->test_share > 0 &&
+        (out->test_share != data->test_share || out->test_seed != data->test_seed))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--split: the numbers in '%.200s' are of what --test-share "
+                      "%g and --split-seed %llu leave of the samples; give these", s->split,
+                      out->test_share, (unsigned long long)out->test_seed));
+    out->test_share = data->test_share;
+    out->test_seed = data->test_seed;
+done:
+    return st;
 }
 
 static enum tsgd_status copy_split(struct tsgd_split *out, const struct tsgd_split *from,
@@ -188,6 +200,8 @@ static enum tsgd_status copy_split(struct tsgd_split *out, const struct tsgd_spl
     memcpy(out->index, from->index, samples * sizeof *from->index);
     out->nodes = from->nodes;
     out->hash = from->hash;
+    out->test_share = from->test_share;
+    out->test_seed = from->test_seed;
 done:
     return st;
 }

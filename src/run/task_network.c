@@ -11,6 +11,7 @@
 struct training {
     struct tsgd_task task;      /* first */
     const char *model;
+    uint64_t split_seed;
     struct tsgd_dataset data;   /* its samples are the shelf's; normalised for this task */
     const struct tsgd_shares *shares;
     struct tsgd_net net;
@@ -104,6 +105,7 @@ static enum tsgd_status make_net(struct training *t, struct tsgd_settings *s,
     TRY(tsgd_model_make(&t->net, &layers, s->model, t->data.shape, t->data.outputs, on, err));
     TRY(TSGD_FILL(s, model, model, err));
     t->model = s->model;
+    t->split_seed = s->split_seed;
 done:
     tsgd_netspec_release(&layers);
     free(model);
@@ -207,7 +209,8 @@ static void identify(const struct tsgd_task *task, struct tsgd_saved *out)
     const struct training *t = (const struct training *)task;
     *out = (struct tsgd_saved){.model = t->model, .shape = t->net.in,
                                .classes = t->data.classes, .outputs = t->data.outputs,
-                               .norm = t->data.norm};
+                               .norm = t->data.norm, .class_name = t->data.class_name,
+                               .test_share = t->data.test_share, .split_seed = t->split_seed};
 }
 
 static enum tsgd_status write(const struct tsgd_task *task, FILE *f, const float *x,

@@ -73,12 +73,12 @@ static double score_of(const struct tsgd_sweep *s, const json_t *summary)
 {
     const char *name = judge(s, json_object_get(summary, "validation_loss") != NULL);
     const json_t *value = json_object_get(summary, name);
-    enum tsgd_unit unit = tsgd_measure_of(tsgd_metric_number(name)).unit;
-    bool spent = unit != TSGD_PERCENT && unit != TSGD_REAL;
+    struct tsgd_measure m = tsgd_measure_of(tsgd_metric_number(name));
+    bool spent = m.unit != TSGD_PERCENT && m.unit != TSGD_REAL;
     bool missed = spent && json_is_false(json_object_get(summary, "reached"));
     if (!json_is_number(value) || missed || json_is_true(json_object_get(summary, "diverged")))
         return INFINITY;
-    return unit == TSGD_PERCENT ? -json_number_value(value) : json_number_value(value);
+    return m.more_is_better && !spent ? -json_number_value(value) : json_number_value(value);
 }
 
 /* Whether all candidates of a cell have ended. */

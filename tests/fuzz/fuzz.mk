@@ -4,7 +4,7 @@
 comma := ,
 LIBFUZZER := $(filter fuzz msan,$(VARIANT))
 FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(B)/tests/fuzz/sources.o $(if $(filter msan,$(VARIANT)),$(B)/tests/fuzz/msan.o) $(filter-out %/main.o,$(call obj,$(PROGRAM:%=src/%/*.c))) $(B)/src/command/main_part.o $(B)/libtelesgd.a
-FUZZ_WRAP := $(addprefix -Wl$(comma)--wrap=,tsgd_mem_check $(if $(filter msan,$(VARIANT)),inflate inflateInit2_ inflateReset deflate deflateInit2_ json_loadb ini_parse_stream $(addprefix zip_,source_filep_create open_from_source name_locate get_name fopen fread error_strerror)))
+FUZZ_WRAP := $(addprefix -Wl$(comma)--wrap=,tsgd_mem_check $(if $(filter msan,$(VARIANT)),inflate inflateInit2_ inflateReset deflate deflateInit2_ json_loadb json_dump_callback ini_parse_stream $(addprefix zip_,source_filep_create open_from_source name_locate get_name fopen fread error_strerror)))
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS) ; $(call link,-linih -fsanitize=fuzzer $(FUZZ_WRAP))
 $(B)/replay: $(B)/tests/fuzz/replay.o $(call obj,tests/fuzz/fuzz_*.c) $(FUZZ_PARTS) ; $(call link,-linih $(FUZZ_WRAP))
 $(B)/tests/fuzz/fuzz_%.o: tests/fuzz/fuzz_%.c $(B)/flags

@@ -96,6 +96,18 @@ json_t *__wrap_json_loadb(const char *text, size_t n, size_t flags, json_error_t
     return value;
 }
 
+int __real_json_dump_callback(const json_t *value, json_dump_callback_t put, void *data,
+                              size_t flags);
+int __wrap_json_dump_callback(const json_t *value, json_dump_callback_t put, void *data,
+                              size_t flags);
+
+int __wrap_json_dump_callback(const json_t *value, json_dump_callback_t put, void *data,
+                              size_t flags)
+{
+    clear_stack();
+    return __real_json_dump_callback(value, put, data, flags);
+}
+
 /* ---- inih: calls back with what the sanitizer did not see being made ---- */
 
 struct callbacks {

@@ -230,3 +230,10 @@ bool has_type(const json_t *line, const char *type)
     const char *found = json_string_value(json_object_get(line, "type"));
     return found && !strcmp(found, type);
 }
+
+void expect_program_refuses(const char *words, int code, const char *sentence)
+{
+    struct result r = run(words);
+    cr_expect(r.code == code && strstr(r.err, sentence), "%s: code %d, want %d; '%s', want '%s'",
+              words, r.code, code, r.err, sentence);
+}

@@ -46,6 +46,9 @@ int code_of(pid_t child);
  * installed python3-numpy, so a test that wants no more must not be skipped there.              */
 bool find_python(char name[64], const char *lines);
 
+/* It ends with this code, and the sentence is part of what it says. */
+void expect_program_refuses(const char *words, int code, const char *sentence);
+
 char *keep(char *text);             /* frees it when the test ends */
 char *contents(FILE *f);            /* all that is left to read of f, which is closed */
 char *read_file(const char *path);

@@ -310,7 +310,7 @@ ParameterizedTest(size_t *row, idx, absurd_sides_are_refused)
     set32(&file[TRAIN_IMAGES], 8, sides[*row].height);
     set32(&file[TRAIN_IMAGES], 12, sides[*row].width);
     write_all(false);
-    expect_failure(TSGD_EFORMAT, "train-images-idx3-ubyte", "want sides of 1 to 65535");
+    expect_failure(TSGD_EFORMAT, "train-images-idx3-ubyte", "want 1 to 65535");
 }
 
 /* 2^32-1 images of 65535 x 65535: almost 2^64 bytes. */

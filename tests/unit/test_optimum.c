@@ -34,7 +34,7 @@ struct fixture {
 };
 
 static uint32_t owned[COUNT], begin[NODES + 1] = {0, 200, 200, COUNT};
-static const struct tsgd_split split = {owned, begin, NODES, 0};
+static const struct tsgd_split split = {.index = owned, .start = begin, .nodes = NODES};
 
 /* The numbers that are not 0, row by row. */
 static void make_sparse(struct fixture *f)
@@ -342,7 +342,7 @@ Test(optimum, it_is_that_of_a_dense_newton_method_in_long_double)
 Test(optimum, of_two_samples_it_is_the_root_of_an_equation)
 {
     static uint32_t index[2] = {0, 1}, from[2] = {0, 2};
-    const struct tsgd_split both = {index, from, 1, 0};
+    const struct tsgd_split both = {.index = index, .start = from, .nodes = 1};
     uint8_t bytes[2] = {0, 1};
     uint16_t labels[2] = {0, 1};
     struct tsgd_dataset data = {

@@ -203,6 +203,7 @@ static const uint32_t column[3] = {1, 0, 1}, twice[3] = {1, 1, 1}, far[3] = {0, 
 #define M .size = sizeof (struct tsgd_memory), .name = "a", .width = 2, .classes = 2
 static const struct { struct tsgd_memory m; const char *says; } wrong[] = {
     {{.size = 8}, "size is 8"},
+    {{.size = 208}, "members that this version"},
     {{M, .name = "a b", .train = OF(.floats = two)}, "name is 'a b'"},
     {{M, .name = NULL, .train = OF(.floats = two)}, "name is ''"},
     {{M, .width = 0, .train = OF(.floats = two)}, "0 x 0 x 0"},

@@ -445,7 +445,7 @@ ParameterizedTest(size_t *row, partition, what_is_written_is_read_back, .timeout
 Test(partition, the_file_is_a_line_a_node)
 {
     uint32_t index[] = {7, 0, 3}, start[] = {0, 2, 2, 3};
-    struct tsgd_split s = {index, start, 3, 0xabc};
+    struct tsgd_split s = {.index = index, .start = start, .nodes = 3, .hash = 0xabc};
     char *text;
     size_t n;
     FILE *f = open_memstream(&text, &n);

@@ -21,13 +21,6 @@ static void expect_done(const char *words)
     expect_code(&r, 0);
 }
 
-static void expect_refused(const char *words, int code, const char *sentence)
-{
-    struct result r = run(words);
-    cr_expect(r.code == code && strstr(r.err, sentence), "%s: code %d, want %d; '%s', want '%s'",
-              words, r.code, code, r.err, sentence);
-}
-
 /* The data of a page; the caller drops them. */
 static json_t *data_of(const char *page)
 {
@@ -85,17 +78,17 @@ static size_t unpack(const json_t *column, double *x, size_t most)
 Test(report, needs_logs_and_a_page)
 {
     expect_done(TELEPORT " --log a.jsonl");
-    expect_refused("report -o page.html", 2, "needs more arguments");
-    expect_refused("report a.jsonl", 2, "--output: is missing");
-    expect_refused("report nowhere.jsonl -o page.html", 2, "nowhere.jsonl");
-    expect_refused("report a.jsonl -o nowhere/page.html", 1, "--output");
+    expect_program_refuses("report -o page.html", 2, "needs more arguments");
+    expect_program_refuses("report a.jsonl", 2, "--output: is missing");
+    expect_program_refuses("report nowhere.jsonl -o page.html", 2, "nowhere.jsonl");
+    expect_program_refuses("report a.jsonl -o nowhere/page.html", 1, "--output");
     cr_expect(count_files() == 1, "no page was written");
 }
 
 Test(report, of_a_folder_is_of_its_logs_but_not_of_those_in_folders_in_it)
 {
     cr_assert(mkdir("f", 0777) == 0 && mkdir("f/tune", 0777) == 0);
-    expect_refused("report f -o page.html", 2, "f");
+    expect_program_refuses("report f -o page.html", 2, "f");
     expect_done(TELEPORT " --log f/b.jsonl");
     expect_done(TELEPORT " --log f/a.jsonl --seed 4");
     expect_done(TELEPORT " --log f/tune/c.jsonl");
@@ -110,7 +103,7 @@ Test(report, goes_on_without_a_log_that_it_cannot_read_and_says_so)
 {
     expect_done(TELEPORT " --log a.jsonl");
     write_file("b.jsonl", "{\"type\":\"config\"}\nno JSON\n{}\n");
-    expect_refused("report a.jsonl b.jsonl -o page.html", 2, "b.jsonl");
+    expect_program_refuses("report a.jsonl b.jsonl -o page.html", 2, "b.jsonl");
     json_t *data = data_of("page.html");
     cr_expect(json_array_size(json_object_get(data, "runs")) == 1);
     json_decref(data);
@@ -120,7 +113,7 @@ Test(report, replaces_its_own_pages_and_others_with_force)
 {
     expect_done(TELEPORT " --log a.jsonl");
     write_file("page.html", "<!DOCTYPE html>\n<p>somebody else's\n");
-    expect_refused("report a.jsonl -o page.html", 2, "is no report of telesgd");
+    expect_program_refuses("report a.jsonl -o page.html", 2, "is no report of telesgd");
     cr_expect(strstr(read_file("page.html"), "somebody"));
     expect_done("report a.jsonl -o page.html --force");
     expect_done("report a.jsonl -o page.html");
@@ -130,7 +123,7 @@ Test(report, replaces_its_own_pages_and_others_with_force)
 Test(report, never_replaces_a_log_that_it_shows)
 {
     expect_done(TELEPORT " --log a.jsonl");
-    expect_refused("report a.jsonl -o ./a.jsonl --force", 2, "is one of the logs too");
+    expect_program_refuses("report a.jsonl -o ./a.jsonl --force", 2, "is one of the logs too");
     cr_expect(strstr(read_file("a.jsonl"), "\"type\":\"summary\""));
 }
 

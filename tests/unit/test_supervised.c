@@ -20,7 +20,7 @@ struct fixture {
 
 /* Node 0 has 20 samples, node 1 none, node 2 has 30; the numbers run backwards. */
 static uint32_t owned[TRAIN], start[NODES + 1] = {0, 20, 20, 50};
-static const struct tsgd_split split = {owned, start, NODES, 0};
+static const struct tsgd_split split = {.index = owned, .start = start, .nodes = NODES};
 
 static void fill(struct tsgd_samples *s, uint32_t count, struct tsgd_rng *rng)
 {

@@ -22,7 +22,7 @@ struct fixture {
 };
 
 static uint32_t owned[TRAIN], start[2] = {0, TRAIN};
-static const struct tsgd_split split = {owned, start, 1, 0};
+static const struct tsgd_split split = {.index = owned, .start = start, .nodes = 1};
 
 static void fill(struct tsgd_samples *s, uint32_t count)
 {
