@@ -471,7 +471,8 @@ Test(netspec, every_layer_has_words_a_usage_and_a_module)
         used = strlen(ops->name);
         for (const struct tsgd_layer_arg *a = ops->args; a && a->part; a++) {
             bool place = a->part == TSGD_PART_PLACE || a->part == TSGD_PART_OUTPUTS;
-            used += (size_t)snprintf(text + used, sizeof text - used, place ? "" : " %s", a->name);
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", place ? "" : " ",
+                                     place ? "" : a->name);
             if (a->part != TSGD_PART_FLAG)
                 used += (size_t)snprintf(text + used, sizeof text - used, " %u", a->most);
         }
