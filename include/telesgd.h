@@ -141,9 +141,11 @@ struct tsgd_memory_part {
     const uint8_t *bytes;       /* [count][features], features = channels * height * width in the
                                  * order C, H, W, of a table width; a byte b stands for b / 255 */
     const float *floats;        /* the same, of any finite numbers */
-    const uint64_t *start;      /* [count + 1], from 0: sample i has value[j] at the feature */
-    const uint32_t *column;     /* column[j], for start[i] <= j < start[i + 1], with columns */
-    const float *value;         /* ascending, and 0 at the others */
+    /* Sparse: sample i has the features column[j], in ascending order, with the numbers value[j],
+     * for start[i] <= j < start[i + 1]; its other features are 0.                               */
+    const uint64_t *start;      /* [count + 1], from 0 */
+    const uint32_t *column;     /* [start[count]] */
+    const float *value;         /* [start[count]], finite */
     const uint16_t *labels;     /* [count], 0 .. classes - 1 */
     const float *targets;       /* [count][targets], finite */
 };
@@ -211,7 +213,8 @@ struct tsgd_random {
     uint64_t own[8];
 };
 
-/* A stream of your own, for data and the like, of a number: none that callbacks are handed. */
+/* Begins a stream of your own, for making data and the like. Each `number` has another one, and
+ * none of them is a stream that callbacks are handed.                                           */
 void tsgd_random_init(struct tsgd_random *out, uint64_t seed, uint64_t number);
 
 /* The next number of the stream. */

@@ -95,7 +95,7 @@ void move(unsigned char *to, const unsigned char *from, size_t samples, size_t f
 
 /* Brings what was read into the order of data sets; *items may be replaced. */
 enum tsgd_status tsgd_array_order(const struct tsgd_npy *a, struct tsgd_shape shape, void **items,
-                                size_t width, struct tsgd_error *err)
+                                  size_t width, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     size_t features = tsgd_shape_size(shape), samples = a->shape[0];
@@ -119,7 +119,7 @@ done:
 }
 
 enum tsgd_status tsgd_array_finite(const struct tsgd_npy *a, const float *v, size_t width,
-                                     struct tsgd_error *err)
+                                   struct tsgd_error *err)
 {
     for (size_t i = 0; i < a->items; i++)
         if (!isfinite(v[i]))

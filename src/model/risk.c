@@ -35,7 +35,7 @@ void tsgd_risk_init(struct tsgd_risk *out, const struct tsgd_dataset *data,
     out->blocks = (uint32_t)(((uint64_t)split->start[split->nodes] + TSGD_RISK_BLOCK - 1) /
                              TSGD_RISK_BLOCK);
     for (uint32_t i = 0; i < split->nodes; i++)
-        out->holders += split->start[i + 1] > split->start[i];
+        out->with_samples += split->start[i + 1] > split->start[i];
 }
 
 size_t tsgd_risk_scratch(const struct tsgd_risk *r)
@@ -86,7 +86,7 @@ static bool read_tile(const struct tsgd_risk *r, uint32_t block, uint32_t tile, 
         while (s->start[node + 1] <= place)
             node++;
         t->sample[i] = s->index[place];
-        t->weight[i] = 1 / ((double)r->holders * (double)(s->start[node + 1] - s->start[node]));
+        t->weight[i] = 1 / ((double)r->with_samples * (double)(s->start[node + 1] - s->start[node]));
     }
     memset(t->weight + t->count, 0, (TILE - t->count) * sizeof *t->weight);
     if (!is_sparse(r))

@@ -26,7 +26,7 @@ struct tsgd_risk {
     uint32_t outputs;
     size_t features, dim;
     uint32_t blocks;
-    uint32_t holders;           /* m: nodes that have samples */
+    uint32_t with_samples;      /* m: nodes that have some */
     double decay;
 };
 

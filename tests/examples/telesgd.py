@@ -36,11 +36,20 @@ class _Tensor(c.Structure):
 
 
 _counts = ["round", "samples", "gradients", "bytes_gossip", "bytes_teleport"]
-_numbers = ["sim_seconds", "wall_seconds", "train_loss", "test_loss", "test_accuracy"]
+_numbers = ["sim_seconds", "wall_seconds", "train_loss", "test_loss", "test_accuracy", "test_r2",
+            "validation_loss", "validation_accuracy", "validation_r2",
+            "test_loss_mean", "test_loss_worst", "test_accuracy_mean", "test_accuracy_worst",
+            "test_r2_mean", "test_r2_worst", "validation_loss_mean", "validation_loss_worst",
+            "validation_accuracy_mean", "validation_accuracy_worst", "validation_r2_mean",
+            "validation_r2_worst", "consensus", "grad_norm2", "grad_norm2_tokens", "objective",
+            "suboptimality", "suboptimality_mean", "suboptimality_worst", "distance2", "lr"]
+_most_metrics = 8
 
 
 class _Eval(c.Structure):
-    _fields_ = [(name, c.c_uint64) for name in _counts] + [(name, c.c_double) for name in _numbers]
+    _fields_ = ([(name, c.c_uint64) for name in _counts] +
+                [(name, c.c_double) for name in _numbers] +
+                [("state_hash", c.c_uint64), ("metric", c.c_double * _most_metrics)])
 
 
 class _Visit(c.Structure):
@@ -81,6 +90,7 @@ for _name, _result, _arguments in [
         ("tsgd_run_token", c.c_void_p, [c.c_void_p, c.c_uint64]),
         ("tsgd_random_u64", c.c_uint64, [c.c_void_p]),
         ("tsgd_run_mean", c.c_void_p, [c.c_void_p]),
+        ("tsgd_run_save", c.c_int, [c.c_void_p, c.c_char_p, c.c_void_p]),
         ("tsgd_run_free", None, [c.c_void_p])]:
     getattr(library, _name).restype = _result
     getattr(library, _name).argtypes = _arguments
@@ -117,7 +127,7 @@ class Objective:
     """
 
     def __init__(self, name, dim, nodes, gradient, evaluate=None, metrics=()):
-        self.failed = None
+        self.failed, self.metrics = None, list(metrics)
         self._metrics = (_Metric * max(len(metrics), 1))(*[(m.encode(), False) for m in metrics])
 
         def call_gradient(visit, x, grad, _):
@@ -172,6 +182,9 @@ class Run:
             try:
                 e = evaluation.contents
                 metrics = {name: getattr(e, name) for name in _counts[1:] + _numbers}
+                metrics = {name: x for name, x in metrics.items() if x == x}    # which apply
+                own = self._objective.metrics if self._objective else []
+                metrics.update(zip(own, e.metric))
                 return bool(on_eval(e.round, metrics))
             except BaseException as failed:         # which ctypes would print and forget
                 self._failed = failed
@@ -185,6 +198,10 @@ class Run:
             raise
         if self._failed:
             raise self._failed
+
+    def save(self, path):
+        """Writes the mean of the tokens as safetensors."""
+        _call("tsgd_run_save", self._run, str(path).encode())
 
     def _row(self, address):
         if not address:
