@@ -86,7 +86,8 @@ static bool read_tile(const struct tsgd_risk *r, uint32_t block, uint32_t tile, 
         while (s->start[node + 1] <= place)
             node++;
         t->sample[i] = s->index[place];
-        t->weight[i] = 1 / ((double)r->with_samples * (double)(s->start[node + 1] - s->start[node]));
+        t->weight[i] = 1 / ((double)r->with_samples *
+                            (double)(s->start[node + 1] - s->start[node]));
     }
     memset(t->weight + t->count, 0, (TILE - t->count) * sizeof *t->weight);
     if (!is_sparse(r))
