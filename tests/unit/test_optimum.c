@@ -92,7 +92,7 @@ static void setup(struct fixture *f, enum kind kind, double decay)
         make_numbers(f, &rng);
     tsgd_decoder_init(&f->decoder, &f->data, false, tsgd_isa_table(0));
     tsgd_risk_init(&f->risk, &f->data, &split, &f->decoder, decay);
-    cr_assert(f->risk.dim == DIM && f->risk.blocks == 2 && f->risk.holders == 2);
+    cr_assert(f->risk.dim == DIM && f->risk.blocks == 2 && f->risk.with_samples == 2);
     cr_assert(tsgd_alloc(&f->scratch, 1, tsgd_risk_scratch(&f->risk), "test", NULL) == TSGD_OK);
     memset(f->scratch, 0x7f, tsgd_risk_scratch(&f->risk));
 }
