@@ -82,3 +82,11 @@ void tsgd_rng_shuffle(struct tsgd_rng *r, uint32_t *items, uint32_t n)
         items[i - 1] = x;
     }
 }
+
+void tsgd_rng_mark(struct tsgd_rng *r, bool *taken, uint32_t n, uint32_t count)
+{
+    for (uint32_t i = n - count; i < n; i++) {
+        uint32_t j = tsgd_rng_below(r, i + 1);
+        taken[taken[j] ? i : j] = true;
+    }
+}

@@ -6,6 +6,7 @@
 #define TSGD_BASE_RNG_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,5 +74,8 @@ double tsgd_rng_log_gamma(struct tsgd_rng *r, double shape);
 
 /* Fisher-Yates, in place. */
 void tsgd_rng_shuffle(struct tsgd_rng *r, uint32_t *items, uint32_t n);
+
+/* Sets `count` of taken[n], all false before, drawn without replacement (Floyd's algorithm). */
+void tsgd_rng_mark(struct tsgd_rng *r, bool *taken, uint32_t n, uint32_t count);
 
 #endif

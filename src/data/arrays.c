@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_SIDE = 65535, MOST_FEATURES = INT32_MAX };
+enum { MOST_SIDE = 65535 };
 
 const char *tsgd_array_show(struct tsgd_shown *to, const struct tsgd_npy *a)
 {
@@ -37,7 +37,7 @@ enum tsgd_status tsgd_array_shape(struct tsgd_shape *out, const struct tsgd_npy 
 {
     const uint64_t *n = x->shape;
     struct tsgd_shown shown;
-    uint64_t side[3] = {1, 1, 1}, most = x->rank > 2 ? MOST_SIDE : MOST_FEATURES;
+    uint64_t side[3] = {1, 1, 1}, most = x->rank > 2 ? MOST_SIDE : TSGD_MOST_FEATURES;
     if (x->kind == TSGD_NPY_UNICODE || x->kind == TSGD_NPY_BYTES)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: samples of texts, want numbers", x->name);
     if (x->rank == 2 || x->rank == 3)
@@ -48,9 +48,10 @@ enum tsgd_status tsgd_array_shape(struct tsgd_shape *out, const struct tsgd_npy 
         if (side[i] > most)
             return tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want sides up to %llu", x->name,
                              tsgd_array_show(&shown, x), (unsigned long long)most);
-    if (n[0] > UINT32_MAX || side[0] * side[1] * side[2] > MOST_FEATURES)
+    if (n[0] > UINT32_MAX || side[0] * side[1] * side[2] > TSGD_MOST_FEATURES)
         return tsgd_fail(err, TSGD_EFORMAT, "%s: shape %s, want up to %u samples of up to %d "
-                         "numbers", x->name, tsgd_array_show(&shown, x), UINT32_MAX, MOST_FEATURES);
+                         "numbers", x->name, tsgd_array_show(&shown, x), UINT32_MAX,
+                         TSGD_MOST_FEATURES);
     *out = (struct tsgd_shape){(uint32_t)side[0], (uint32_t)side[1], (uint32_t)side[2]};
     return TSGD_OK;
 }

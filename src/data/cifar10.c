@@ -120,8 +120,7 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     d.shape = (struct tsgd_shape){3, 32, 32};
     d.classes = d.outputs = CLASSES;
-    for (int b = 0; b < 256; b++)
-        d.value[b] = (float)b / 255;
+    tsgd_dataset_pixels(&d);
     TRY(read_parts(&d.train, r->dir, train_names, PARTS, err));
     TRY(read_parts(&d.test, r->dir, test_names, 1, err));
     *out = d;

@@ -48,6 +48,12 @@ done:
     return st;
 }
 
+void tsgd_dataset_pixels(struct tsgd_dataset *d)
+{
+    for (int b = 0; b < 256; b++)
+        d->value[b] = (float)b / 255;
+}
+
 void tsgd_samples_release(struct tsgd_samples *s)
 {
     free(s->bytes);

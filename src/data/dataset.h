@@ -53,6 +53,7 @@ struct tsgd_norm {
 };
 
 #define TSGD_MOST_CLASSES 65536
+#define TSGD_MOST_FEATURES INT32_MAX    /* of data that users bring */
 
 struct tsgd_dataset {
     struct tsgd_shape shape;
@@ -73,6 +74,9 @@ struct tsgd_dataset {
  * `what` begins the sentence.                                                                   */
 enum tsgd_status tsgd_samples_alloc(struct tsgd_samples *out, uint32_t count, size_t features,
                                     const char *what, struct tsgd_error *err);
+
+/* Makes bytes stand for pixels: value[b] = b / 255. */
+void tsgd_dataset_pixels(struct tsgd_dataset *d);
 
 void tsgd_samples_release(struct tsgd_samples *s);
 void tsgd_dataset_release(struct tsgd_dataset *d);

@@ -29,16 +29,6 @@ static size_t list_columns(struct tsgd_samples *from, struct tsgd_samples *to, s
     return n;
 }
 
-/* Marks `take` of `count` samples, drawn without replacement (Floyd's algorithm). */
-static void mark(bool *taken, uint32_t count, uint32_t take, uint64_t seed)
-{
-    struct tsgd_rng r = tsgd_rng(seed, TSGD_RNG_TEST_SHARE, 0, 0);
-    for (uint32_t i = count - take; i < count; i++) {
-        uint32_t j = tsgd_rng_below(&r, i + 1);
-        taken[taken[j] ? i : j] = true;
-    }
-}
-
 /* Moves what is taken of a column, and closes the gaps that it leaves. */
 static void divide(const struct column *c, const bool *taken, uint32_t count)
 {
@@ -90,6 +80,7 @@ enum tsgd_status tsgd_draw_test(struct tsgd_dataset *d, double share, uint64_t s
     share = share > 0 ? share : TSGD_TEST_SHARE;
     struct tsgd_samples test = {.count = (uint32_t)llround(share * d->train.count)};
     struct tsgd_sparse *sparse = d->train.sparse.start ? &d->train.sparse : NULL;
+    struct tsgd_rng r = tsgd_rng(seed, TSGD_RNG_TEST_SHARE, 0, 0);
     struct column column[4];
     uint64_t entries = 0;
     bool *taken = NULL;
@@ -100,7 +91,7 @@ enum tsgd_status tsgd_draw_test(struct tsgd_dataset *d, double share, uint64_t s
                       test.count ? "training" : "the test"));
     size_t n = list_columns(&d->train, &test, tsgd_shape_size(d->shape), d->outputs, column);
     TRY(TSGD_NEW(&taken, count, "test samples", err));
-    mark(taken, count, test.count, seed);
+    tsgd_rng_mark(&r, taken, count, test.count);
     for (size_t i = 0; i < n; i++)
         TRY(tsgd_alloc(column[i].to, test.count, column[i].bytes, "test samples", err));
     for (uint32_t i = 0; sparse && i < count; i++)

@@ -13,17 +13,6 @@ static uint32_t quota(double share, uint64_t seen, uint64_t given, uint32_t size
     return size == 0 ? 0 : count < size ? (uint32_t)count : size - 1;
 }
 
-/* Marks `count` of `size` places, drawn without replacement (Floyd's algorithm). */
-static void mark(bool *taken, uint32_t size, uint32_t count, uint64_t seed, uint32_t node)
-{
-    struct tsgd_rng r = tsgd_rng(seed, TSGD_RNG_VALIDATION, node, 0);
-    memset(taken, 0, size * sizeof *taken);
-    for (uint32_t i = size - count; i < size; i++) {
-        uint32_t j = tsgd_rng_below(&r, i + 1);
-        taken[taken[j] ? i : j] = true;
-    }
-}
-
 enum tsgd_status tsgd_split_hold_out(struct tsgd_split *s, double share, uint64_t seed,
                                      uint32_t **held, uint32_t *n_held, struct tsgd_error *err)
 {
@@ -34,7 +23,9 @@ enum tsgd_status tsgd_split_hold_out(struct tsgd_split *s, double share, uint64_
     TRY(TSGD_NEW(&taken, samples, "validation samples", err));
     for (uint32_t i = 0; i < s->nodes; i++) {
         uint32_t end = s->start[i + 1], size = end - begin;
-        mark(taken, size, quota(share, begin, given, size), seed, i);
+        struct tsgd_rng r = tsgd_rng(seed, TSGD_RNG_VALIDATION, i, 0);
+        memset(taken, 0, size * sizeof *taken);
+        tsgd_rng_mark(&r, taken, size, quota(share, begin, given, size));
         for (uint32_t j = 0; j < size; j++) {
             uint32_t sample = s->index[begin + j];
             if (taken[j])

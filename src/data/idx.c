@@ -180,8 +180,7 @@ static enum tsgd_status load_from(struct tsgd_dataset *out, const struct origin 
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
     d.classes = classes ? classes : 2;
-    for (int b = 0; b < 256; b++)
-        d.value[b] = (float)b / 255;
+    tsgd_dataset_pixels(&d);
     TRY(read_pair(&d, &d.train, from, TRAIN_IMAGES, TRAIN_LABELS, classes, err));
     TRY(read_pair(&d, &d.test, from, TEST_IMAGES, TEST_LABELS, classes, err));
     d.outputs = d.classes;
@@ -431,8 +430,7 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
     if (!r->arg || !*r->arg)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--data idx: names no directory, want idx:DIR"));
     d.classes = r->numbers ? 0 : 2;
-    for (int b = 0; b < 256; b++)
-        d.value[b] = (float)b / 255;
+    tsgd_dataset_pixels(&d);
     TRY(read_part(&d, r->arg, false, r->numbers, err));
     TRY(read_part(&d, r->arg, true, r->numbers, err));
     if (!r->numbers)

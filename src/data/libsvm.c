@@ -15,8 +15,6 @@
 
 #define USE_LESS "use fewer samples"
 
-enum { MOST_FEATURES = INT32_MAX };
-
 struct reader {
     struct tsgd_rows rows;
     const char *path;
@@ -85,14 +83,14 @@ static enum tsgd_status fail_entry(const struct reader *r, const char *word, uin
     char want[96] = "INDEX:VALUE, a whole number and a number that single precision can hold";
     const char *p = word;
     uint64_t index = 0;
-    for (; *p >= '0' && *p <= '9' && index <= MOST_FEATURES; p++)
+    for (; *p >= '0' && *p <= '9' && index <= TSGD_MOST_FEATURES; p++)
         index = 10 * index + (uint64_t)(*p - '0');
     if (!strncmp(word, "qid:", 4))
         strcpy(want, "INDEX:VALUE; queries of rankings are not supported");
     else if (p > word && index == 0)
         strcpy(want, "indices from 1 on; scikit-learn writes them with zero_based=False");
-    else if (p > word && index > MOST_FEATURES)
-        snprintf(want, sizeof want, "indices up to %d", MOST_FEATURES);
+    else if (p > word && index > TSGD_MOST_FEATURES)
+        snprintf(want, sizeof want, "indices up to %d", TSGD_MOST_FEATURES);
     else if (*p == ':' && index <= last)
         snprintf(want, sizeof want, "indices that ascend, above %u here", last);
     return fail_word(r, word, want, err);
@@ -118,9 +116,9 @@ static enum tsgd_status take_entries(struct reader *r, const char *p, const char
         const char *word = p, *next = NULL;
         uint64_t index = 0;
         double v;
-        for (; *p >= '0' && *p <= '9' && index <= MOST_FEATURES; p++)
+        for (; *p >= '0' && *p <= '9' && index <= TSGD_MOST_FEATURES; p++)
             index = 10 * index + (uint64_t)(*p - '0');
-        if (*p != ':' || index <= last || index > MOST_FEATURES ||
+        if (*p != ':' || index <= last || index > TSGD_MOST_FEATURES ||
             !(next = tsgd_scan_double(p + 1, &v)) || !isfinite((float)v) ||
             (next < end && !is_blank(*next) && *next != '#'))
             return fail_entry(r, word, last, err);

@@ -251,8 +251,9 @@ static enum tsgd_status read_train(struct tsgd_dataset *d, struct pair *p, bool 
     TRY(check_targets(p, numbers, &d->outputs, err));
     d->format = tsgd_array_is_bytes(x) ? TSGD_FORMAT_BYTES : TSGD_FORMAT_FLOATS;
     d->table = x->rank < 3;
-    for (int b = 0; b < 256; b++)
-        d->value[b] = x->kind == TSGD_NPY_BOOL ? (float)(b != 0) : (float)b / 255;
+    tsgd_dataset_pixels(d);
+    for (int b = 1; b < 256 && x->kind == TSGD_NPY_BOOL; b++)
+        d->value[b] = 1;
     TRY(read_samples(d, p, numbers ? NULL : labels, &d->train, err));
     if (!numbers) {
         TRY(tsgd_classes_sort(labels, d->train.labels, d->train.count, err));

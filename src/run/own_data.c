@@ -9,7 +9,6 @@
 #include <string.h>
 
 enum { MOST_NAME = 30 };
-static const uint64_t MOST_FEATURES = INT32_MAX;
 
 /* Both parts of `from`: what sentences call them, and where they go. */
 struct part {
@@ -100,10 +99,10 @@ static enum tsgd_status check_shape(const struct tsgd_memory *m, struct tsgd_dat
     bool table = m->channels == 0 && m->height == 0;
     uint32_t channels = table ? 1 : m->channels, height = table ? 1 : m->height;
     uint64_t features = tsgd_mul(tsgd_mul(channels, height), m->width);
-    if (features == 0 || features > MOST_FEATURES)
+    if (features == 0 || features > TSGD_MOST_FEATURES)
         return tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: samples of %u x %u x %u, want 1 "
-                         "to %llu numbers; of a table, 0 x 0 x the number of its features",
-                         m->channels, m->height, m->width, (unsigned long long)MOST_FEATURES);
+                         "to %d numbers; of a table, 0 x 0 x the number of its features",
+                         m->channels, m->height, m->width, TSGD_MOST_FEATURES);
     if (m->classes == 1 || m->classes > TSGD_MOST_CLASSES || (m->classes && m->targets) ||
         (!m->classes && (m->targets < 1 || m->targets > TSGD_MOST_CLASSES)))
         return tsgd_fail(err, TSGD_EINVAL, "tsgd_data_from_memory: found %u classes and %u "
@@ -114,8 +113,7 @@ static enum tsgd_status check_shape(const struct tsgd_memory *m, struct tsgd_dat
     d->classes = m->classes;
     d->outputs = m->classes ? m->classes : m->targets;
     d->format = format_of(&m->train);
-    for (int b = 0; b < 256; b++)
-        d->value[b] = (float)b / 255;
+    tsgd_dataset_pixels(d);
     return TSGD_OK;
 }
 
