@@ -185,3 +185,28 @@ Test(rng, shuffle_gives_every_order_equally_often, .timeout = 60)
     cr_assert(n == 24);
     cr_expect(fabs(deviation(seen, 24, DRAWS / 10)) < 5);
 }
+
+/* Every choice of 2 out of 5 comes up equally often: ten of them, within six deviations. */
+Test(rng, marks_are_any_choice_alike)
+{
+    enum { N = 5, TAKE = 2, TIMES = 60000, CHOICES = 10 };
+    struct tsgd_rng r = tsgd_rng(21, TSGD_RNG_TEST, 0, 0);
+    uint32_t count[1 << N] = {0}, seen = 0;
+    for (int d = 0; d < TIMES; d++) {
+        bool taken[N] = {false};
+        uint32_t choice = 0, marked = 0;
+        tsgd_rng_mark(&r, taken, N, TAKE);
+        for (uint32_t i = 0; i < N; i++) {
+            choice |= (uint32_t)taken[i] << i;
+            marked += taken[i];
+        }
+        cr_assert(marked == TAKE);
+        count[choice]++;
+    }
+    double mean = (double)TIMES / CHOICES, deviation = sqrt(mean * (1 - 1.0 / CHOICES));
+    for (uint32_t c = 0; c < 1 << N; c++) {
+        seen += count[c] > 0;
+        cr_expect(count[c] == 0 || fabs(count[c] - mean) < 6 * deviation, "%u: %u", c, count[c]);
+    }
+    cr_expect(seen == CHOICES);
+}
