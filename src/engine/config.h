@@ -6,6 +6,8 @@
 #include "engine/hooks.h"
 #include "engine/rule.h"
 #include "model/problem.h"
+#include "transport/ranks.h"
+#include "transport/transport.h"
 
 struct tsgd_engine;
 
@@ -54,6 +56,8 @@ struct tsgd_engine_config {
     uint32_t n_populations;
     bool teleports;             /* holders are drawn anew each round, distinct over all populations;
                                  * else token a stays with node a */
+    struct tsgd_ranks ranks;    /* which nodes are here */
+    struct tsgd_transport *transport;   /* to the other ranks; NULL: there are none */
     struct tsgd_presence presence;
     struct tsgd_clock clock;
     struct tsgd_rule rule;

@@ -378,6 +378,7 @@ enum tsgd_status tsgd_settings_copy(struct tsgd_settings **out, const struct tsg
         s->given[i] = from->given[i];
     }
     s->objective = from->objective;
+    s->transport = from->transport;
     s->memory = from->memory;
     s->expected = from->expected;
     *out = s;

@@ -8,6 +8,7 @@
 #define TSGD_RUN_SETTINGS_H
 
 #include "base/status.h"
+#include "transport/transport.h"
 
 #define TSGD_MOST_REALS 64
 
@@ -47,6 +48,8 @@ struct tsgd_settings {
     bool given[TSGD_SETTINGS];  /* by the caller, not by default */
     struct tsgd_objective objective;    /* what "model" names; size 0: none was set */
     const struct tsgd_data *memory;     /* what "data" names; NULL: none was set */
+    struct tsgd_transport *transport;   /* to the other ranks of the run, borrowed; NULL: there are
+                                         * none */
     struct tsgd_expected expected;
 };
 

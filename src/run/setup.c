@@ -270,6 +270,11 @@ enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_setti
     TRY(resolve_length(&r, err));
     TRY(resolve_step_size(&r, err));
     r.gossip = gossip_of(r.s->gossip);
+    r.ranks = tsgd_one_rank((uint32_t)r.s->nodes);
+    if (r.s->transport) {
+        r.ranks.rank = r.s->transport->rank;
+        r.ranks.ranks = r.s->transport->ranks;
+    }
     tsgd_cpu_name(r.cpu);
     *out = r;
     r.s = NULL;

@@ -13,6 +13,7 @@
 #include "scenario/churn.h"
 #include "scenario/rate.h"
 #include "scenario/simclock.h"
+#include "transport/ranks.h"
 
 struct tsgd_setup {
     struct tsgd_settings *s;    /* resolved: every default filled in; see init and make */
@@ -26,6 +27,7 @@ struct tsgd_setup {
     struct tsgd_task *task;
     struct tsgd_churn churn;
     struct tsgd_network network;
+    struct tsgd_ranks ranks;    /* which nodes are here */
     struct tsgd_rule rule;
     enum tsgd_gossip gossip;
     struct tsgd_mixing_for *mixing; /* a list, by the number of tokens */
