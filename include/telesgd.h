@@ -364,6 +364,8 @@ struct tsgd_eval {
     double metric[TSGD_MOST_METRICS];
     double metric_mean[TSGD_MOST_METRICS];
     double metric_worst[TSGD_MOST_METRICS];
+    uint64_t bytes_between_ranks;       /* that tokens have cost between the ranks of a run over
+                                         * several so far; 0 on one */
 };
 
 /* A trace that was written. */

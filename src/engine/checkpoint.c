@@ -139,14 +139,25 @@ bool tsgd_checkpoint_is_due(struct checkpoint *c, uint64_t t, bool ends)
     return c->pending && !atomic_load_explicit(&c->busy, memory_order_acquire);
 }
 
+bool tsgd_checkpoint_is_asked(const struct checkpoint *c) { return c->started && asked(c); }
+
+bool tsgd_checkpoint_is_due_at_gate(struct checkpoint *c, uint64_t t, bool ends, bool asked)
+{
+    uint64_t every = c->s->c.checkpoints.every_rounds;
+    if (!c->started)
+        return false;
+    c->pending |= ends || asked || (every && t / every > (t - GATE) / every);
+    return c->pending;
+}
+
 void tsgd_checkpoint_open(struct checkpoint *c, uint64_t t)
 {
     c->pending = false;
     c->kept = 0;
     c->opened++;
     c->shot.round = t;
-    for (uint32_t q = 0; q < c->shot.populations; q++)      /* relaxed: the planner's own count */
-        c->reported[q] = atomic_load_explicit(&c->evaluation->pop[q].evals, memory_order_relaxed);
+    for (uint32_t q = 0; q < c->shot.populations; q++)
+        c->reported[q] = c->evaluation->pop[q].opened;
     atomic_store_explicit(&c->asked, false, memory_order_relaxed);
     if (c->s->c.checkpoints.ask)
         atomic_store_explicit(c->s->c.checkpoints.ask, false, memory_order_relaxed);
@@ -175,7 +186,7 @@ void tsgd_checkpoint_token(struct checkpoint *c, struct worker *w, uint32_t a, u
         memcpy(shot->exchanged[i] + at, tsgd_state_row(s, t, i, a), bytes);
     for (uint32_t i = 0; i < s->own; i++)
         memcpy(shot->own[i] + at, tsgd_arena_own(&s->arena, i, a), bytes);
-    shot->loss[a] = s->arena.tally[a].loss;
+    shot->loss[a] = *tsgd_state_loss(s, t, a);
     tsgd_end_other(w);
     tsgd_jitter(w, false);
     /* Acquire and release: the last one sees all copies, and shows them to the writer (C2). */

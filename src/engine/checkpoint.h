@@ -88,6 +88,13 @@ bool tsgd_checkpoint_may_stop(const struct checkpoint *c);
 /* Whether x^t is to be copied; ends: the run is being stopped there. */
 bool tsgd_checkpoint_is_due(struct checkpoint *c, uint64_t t, bool ends);
 
+/* The same when tokens are spread over ranks, at a gate (engine/spread.h, M7): all ranks answer
+ * alike. asked: somebody asked for one. Whether one is being written is for the gate to say.    */
+bool tsgd_checkpoint_is_due_at_gate(struct checkpoint *c, uint64_t t, bool ends, bool asked);
+
+/* Whether somebody asks for one here. */
+bool tsgd_checkpoint_is_asked(const struct checkpoint *c);
+
 /* Opens one. Then the planner tells its pieces to tsgd_checkpoint_keep (user: the checkpoint), and
  * publishes its plan.                                                                           */
 void tsgd_checkpoint_open(struct checkpoint *c, uint64_t t);

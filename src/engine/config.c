@@ -39,6 +39,8 @@ bool tsgd_engine_slices(const struct tsgd_engine_config *c)
 {
     size_t tokens = tsgd_config_tokens(c);
     bool all = true;
+    if (c->transport)                   /* no rank has all half-steps */
+        return false;
     if (c->gossip != TSGD_GOSSIP_AUTO)
         return c->gossip == TSGD_GOSSIP_SLICES;
     for (uint32_t q = 0; q < c->n_populations; q++)

@@ -17,6 +17,7 @@ static enum tsgd_status init(struct tsgd_engine *e, const struct tsgd_engine_con
     TRY(tsgd_evaluation_init(&e->evaluation, &e->state, err));
     TRY(tsgd_checkpoint_init(&e->checkpoint, &e->state, &e->evaluation, err));
     TRY(tsgd_planner_init(&e->planner, &e->state, &e->evaluation, &e->checkpoint, err));
+    TRY(tsgd_mail_init(&e->mail, &e->state, &e->planner, &e->evaluation, err));
     TRY(tsgd_checkpoint_reserve(&e->checkpoint, tsgd_planner_memory, &e->planner, err));
     TRY(tsgd_visits_init(&e->visits, &e->state, &e->planner, err));
     e->checkpoint.node_row = e->checkpoint.shot.node ? e->visits.node_row : NULL;
@@ -31,13 +32,13 @@ done:
 }
 
 /* Every part's holding, for those who count or add up. */
-enum { HOLDINGS = 10 };
+enum { HOLDINGS = 11 };
 static void holdings(struct tsgd_engine *e, struct tsgd_holding *out[HOLDINGS])
 {
     struct tsgd_holding *all[HOLDINGS] = {
         &e->state.holding, &e->evaluation.holding, &e->checkpoint.holding, &e->planner.holding,
         &e->visits.holding, &e->teams.holding, &e->slices.holding, &e->start.holding,
-        &e->threads.holding, &e->watchdog.holding,
+        &e->threads.holding, &e->watchdog.holding, &e->mail.holding,
     };
     memcpy(out, all, sizeof all);
 }
@@ -67,6 +68,7 @@ void tsgd_engine_free(struct tsgd_engine *e)
     tsgd_slices_release(&e->slices);
     tsgd_teams_release(&e->teams);
     tsgd_visits_release(&e->visits);
+    tsgd_mail_release(&e->mail);
     tsgd_planner_release(&e->planner);
     tsgd_evaluation_release(&e->evaluation);
     tsgd_state_release(&e->state);
@@ -179,12 +181,16 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
     e->state.start_ns = start;
     if (e->state.c.resumes)
         e->state.start_ns -= (uint64_t)(e->checkpoint.shot.seconds * 1e9);
+    tsgd_planner_begin(&e->planner);
+    tsgd_mail_begin(&e->mail);
     tsgd_checkpoint_begin(&e->checkpoint);
     tsgd_watchdog_begin(&e->watchdog);
     st = tsgd_threads_run(&e->threads, tsgd_loop, err);
     if (st == TSGD_OK) {
-        settle(e, tsgd_ticks() - ticks, tsgd_ns_since(start), out);
+        uint64_t took_ticks = tsgd_ticks() - ticks, took_ns = tsgd_ns_since(start);
         tsgd_checkpoint_end(&e->checkpoint);
+        tsgd_mail_end(&e->mail);
+        settle(e, took_ticks, took_ns, out);
     }
     tsgd_watchdog_end(&e->watchdog);
 done:
@@ -247,6 +253,11 @@ const float *tsgd_engine_row(const struct tsgd_engine *e, uint32_t a, uint32_t r
     if (row == 0 && e->state.c.final_average)
         return tsgd_engine_mean(e, q);
     return tsgd_state_row(&e->state, tsgd_engine_rounds(e, q), row, a);
+}
+
+bool tsgd_engine_has_row(const struct tsgd_engine *e, uint32_t a)
+{
+    return tsgd_seq_reached(&e->state.arena.seq[a], TSGD_SEQ_RETIRED);
 }
 
 const float *tsgd_engine_mean(const struct tsgd_engine *e, uint32_t population)

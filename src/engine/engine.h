@@ -69,6 +69,9 @@ uint64_t tsgd_engine_progress(const struct tsgd_engine *e);
 /* After the run: the row of token a, exchanged row `row` (0 is x), at the end of its population. */
 const float *tsgd_engine_row(const struct tsgd_engine *e, uint32_t a, uint32_t row);
 
+/* Whether its rows are here; false: they are on another rank. */
+bool tsgd_engine_has_row(const struct tsgd_engine *e, uint32_t a);
+
 /* After the run: the mean over a population's tokens at its last evaluation. */
 const float *tsgd_engine_mean(const struct tsgd_engine *e, uint32_t population);
 

@@ -16,6 +16,23 @@ static uint64_t count_blocks(const struct tsgd_engine_config *c, uint32_t k)
     return blocks ? blocks : 1;
 }
 
+static enum tsgd_status take_gathered(struct evaluation *e, struct evaluated_pop *p, uint32_t k,
+                                      struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct gathered *g = &p->gathered;
+    size_t row = TSGD_HEAD_FLOATS + e->s->arena.stride;
+    for (int i = 0; i < RECORDS; i++)
+        TRY(TSGD_HOLD(&e->holding, &p->record[i].rank, k, "evaluation", err));
+    TRY(TSGD_HOLD(&e->holding, &g->measures, p->blocks, "evaluation", err));
+    if (e->s->spread.ranks.rank == 0)
+        TRY(TSGD_HOLD(&e->holding, &g->row, tsgd_mul(WINDOW, row), "rows of other ranks", err));
+    else
+        TRY(TSGD_HOLD(&e->holding, &g->sent, k, "evaluation", err));
+done:
+    return st;
+}
+
 static enum tsgd_status take(struct evaluation *e, uint32_t q, struct evaluated_pop *p,
                              struct tsgd_error *err)
 {
@@ -38,6 +55,8 @@ static enum tsgd_status take(struct evaluation *e, uint32_t q, struct evaluated_
             TRY(TSGD_HOLD(&e->holding, &p->copy[i], tsgd_mul(k, s->arena.stride),
                           "copies of the tokens", err));
     }
+    if (s->is_spread)
+        TRY(take_gathered(e, p, k, err));
 done:
     return st;
 }
@@ -63,19 +82,38 @@ void tsgd_evaluation_release(struct evaluation *e) { tsgd_holding_release(&e->ho
 uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due *due)
 {
     struct evaluated_pop *p = &e->pop[q];
-    uint64_t index = atomic_load_explicit(&p->evals, memory_order_relaxed);
+    uint64_t index = p->opened++;
     struct record *r = &p->record[index % RECORDS];
     atomic_store_explicit(&r->round, due->round, memory_order_relaxed);
     r->due = *due;
     r->loss = r->square = 0;
+    r->verdict = TSGD_GO_ON;
     /* Relaxed: `left` cannot come down to 0 before this is seen, because the tokens of the round
      * that is being planned still count in it.                                                  */
     atomic_fetch_add_explicit(&e->s->left, 1, memory_order_relaxed);
-    atomic_store_explicit(&p->evals, index + 1, memory_order_release);
+    if (!e->s->is_spread)
+        atomic_store_explicit(&p->evals, index + 1, memory_order_release);
     return index;
 }
 
+void tsgd_evaluation_publish(struct evaluation *e, uint32_t q, const uint32_t *rank)
+{
+    struct evaluated_pop *p = &e->pop[q];
+    if (p->opened == atomic_load_explicit(&p->evals, memory_order_relaxed))
+        return;
+    memcpy(p->record[(p->opened - 1) % RECORDS].rank, rank, e->s->pop[q].c.k * sizeof *rank);
+    atomic_store_explicit(&p->evals, p->opened, memory_order_release);
+}
+
 /* ---- the fold ---- */
+
+/* Whether the row that the fold asks for next has come from another rank. Relaxed, `taken`: the
+ * fold's own count; who reads an old one fails to claim.                                        */
+static bool has_come(const struct gathered *g, uint64_t folded)
+{
+    uint64_t n = atomic_load_explicit(&g->taken, memory_order_relaxed);
+    return atomic_load_explicit(&g->came[n % WINDOW], memory_order_acquire) == folded + 1;
+}
 
 TSGD_TWICE bool fold_ready(const struct evaluation *e, uint32_t q, uint64_t folded,
                            struct waits *waits)
@@ -88,6 +126,9 @@ TSGD_TWICE bool fold_ready(const struct evaluation *e, uint32_t q, uint64_t fold
     if (b == 0 && i >= 2 && !tsgd_seq_reached(&p->evaluated, i - 1))    /* for its buffers */
         return tsgd_waits(waits, WAITS_MEASURED, q, i - 2);
     uint64_t round = tsgd_evaluated_round(p, i);
+    if (e->s->is_spread && p->record[i % RECORDS].rank[b] != e->s->spread.ranks.rank)
+        return e->s->spread.ranks.rank != 0 || has_come(&p->gathered, folded) ||
+               tsgd_waits(waits, WAITS_ARRIVAL, pop->first + (uint32_t)b, 2 * round);
     uint64_t word = tsgd_seq_load(&e->s->arena.seq[pop->first + b]);
     bool filling = round == e->s->first_round && word == 4 * round + 1;
     return (tsgd_seq_phase(word) >= 2 * round && !filling) ||
@@ -104,27 +145,77 @@ bool tsgd_fold_waits(const struct evaluation *e, uint32_t q, uint64_t folded, st
     return fold_ready(e, q, folded, waits);
 }
 
-static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b)
+/* Row x of token b, which has summed up so much loss. */
+static void fold_row(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b,
+                     const float *x, double loss)
 {
     struct evaluated_pop *p = &e->pop[q];
     struct record *r = &p->record[i % RECORDS];
-    struct tsgd_arena *arena = &e->s->arena;
-    uint32_t a = e->s->pop[q].first + b;
-    size_t dim = arena->dim;
-    const float *x = tsgd_state_row(e->s, tsgd_evaluated_round(p, i), 0, a);
+    size_t dim = e->s->arena.dim;
     float *ref = p->ref[i & 1];
     if (b == 0) {
         memcpy(ref, x, dim * sizeof *ref);
         memset(p->sum[i & 1], 0, dim * sizeof *p->sum[0]);
     }
-    if (p->copy[i & 1])
-        memcpy(p->copy[i & 1] + b * arena->stride, x, dim * sizeof *x);
     r->square += tsgd_fold(e->s->c.kernels, p->sum[i & 1], x, ref, dim);
     tsgd_jitter(w, false);
     p->hash[b] = tsgd_hash(x, dim * sizeof *x);
-    r->loss += arena->tally[a].loss;
-    if (!r->due.stopped)
-        arena->tally[a].loss = 0;
+    r->loss += loss;
+}
+
+static void copy_row(const struct evaluation *e, uint32_t q, uint64_t i, uint32_t b, const float *x)
+{
+    float *copy = e->pop[q].copy[i & 1];
+    if (copy)
+        memcpy(copy + b * e->s->arena.stride, x, e->s->arena.dim * sizeof *x);
+}
+
+/* A token that is here. */
+static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b)
+{
+    const struct evaluated_pop *p = &e->pop[q];
+    uint64_t round = tsgd_evaluated_round(p, i);
+    uint32_t a = e->s->pop[q].first + b;
+    const float *x = tsgd_state_row(e->s, round, 0, a);
+    double *loss = tsgd_state_loss(e->s, round, a);
+    copy_row(e, q, i, b, x);
+    fold_row(e, w, q, i, b, x, *loss);
+    if (e->s->is_spread)
+        tsgd_pop_diverge_as(&e->s->pop[q], tsgd_state_head(e->s, round, a)->diverged);
+    if (!p->record[i % RECORDS].due.stopped)
+        *loss = 0;
+}
+
+/* Rank 0's part in M8: a token that is elsewhere, and whose row has come. */
+static void fold_came(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b)
+{
+    struct gathered *g = &e->pop[q].gathered;
+    uint64_t n = atomic_load_explicit(&g->taken, memory_order_relaxed);
+    const float *row = g->row + n % WINDOW * (TSGD_HEAD_FLOATS + e->s->arena.stride);
+    const struct tsgd_head *head = (const struct tsgd_head *)row;
+    fold_row(e, w, q, i, b, row + TSGD_HEAD_FLOATS, head->loss);
+    tsgd_pop_diverge_as(&e->s->pop[q], head->diverged);
+    atomic_store_explicit(&g->taken, n + 1, memory_order_release);
+}
+
+/* The others': a token's row is asked to be sent, if it is here. */
+static void fold_elsewhere(struct evaluation *e, uint32_t q, uint64_t i, uint32_t b)
+{
+    const struct evaluated_pop *p = &e->pop[q];
+    uint32_t a = e->s->pop[q].first + b;
+    copy_row(e, q, i, b, tsgd_state_row(e->s, tsgd_evaluated_round(p, i), 0, a));
+    tsgd_spread_begin(&e->s->spread, 1);
+    tsgd_spread_queue(&e->s->spread, tsgd_errand(ERRAND_FOLD, a, i));
+}
+
+static void fold_next(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b)
+{
+    const struct spread *s = &e->s->spread;
+    bool here = !e->s->is_spread || e->pop[q].record[i % RECORDS].rank[b] == s->ranks.rank;
+    if (s->ranks.rank == 0)
+        (here ? fold_token : fold_came)(e, w, q, i, b);
+    else if (here)
+        fold_elsewhere(e, q, i, b);
 }
 
 /* All tokens are folded: the mean, and ||x_a - xbar||^2 from sums around the first token, which is
@@ -141,6 +232,10 @@ static void fold_finish(struct evaluation *e, uint32_t q, uint64_t i)
     p->state_hash[i & 1] = tsgd_hash(p->hash, k * sizeof *p->hash);
     if (e->s->c.awaits_verdict)
         p->folded_at = tsgd_ticks();
+    if (e->s->is_spread) {
+        tsgd_spread_begin(&e->s->spread, 1);
+        tsgd_spread_queue(&e->s->spread, tsgd_errand(ERRAND_MEAN, q, i));
+    }
 }
 
 void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t folded)
@@ -152,8 +247,8 @@ void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
     for (;;) {
         uint64_t i = folded / k;
         uint32_t b = (uint32_t)(folded % k);
-        fold_token(e, w, q, i, b);
-        if (b + 1 == k)
+        fold_next(e, w, q, i, b);
+        if (b + 1 == k && e->s->spread.ranks.rank == 0)
             fold_finish(e, q, i);
         folded++;
         tsgd_jitter(w, true);
@@ -238,6 +333,7 @@ static struct tsgd_eval report(const struct evaluation *e, uint32_t q, uint64_t 
         .gradients = r->due.gradients,
         .bytes_gossip = r->due.bytes_gossip,
         .bytes_teleport = r->due.bytes_teleport,
+        .bytes_between_ranks = r->due.bytes_between_ranks,
         .sim_seconds = r->due.sim_seconds,
         .wall_seconds = (double)tsgd_ns_since(e->s->start_ns) * 1e-9,
         .train_loss = fresh ? r->loss / (double)fresh : NAN,
@@ -295,6 +391,20 @@ static enum tsgd_verdict tell(const struct evaluation *e, uint32_t q, const stru
     return e->s->c.on_eval ? e->s->c.on_eval(q, eval, e->s->c.user) : TSGD_GO_ON;
 }
 
+/* Evaluation i is over, and so may be the run. */
+static void conclude(struct evaluation *e, uint32_t q, uint64_t i, enum tsgd_verdict verdict)
+{
+    const struct record *r = &e->pop[q].record[i % RECORDS];
+    struct pop *pop = &e->s->pop[q];
+    if (verdict == TSGD_END_HERE)
+        atomic_store_explicit(&pop->end_round, r->due.round, memory_order_relaxed);
+    for (uint32_t b = 0; b < pop->c.k && e->s->is_spread; b++)  /* they retire elsewhere */
+        if (verdict == TSGD_END_HERE && !r->due.ends && r->rank[b] != e->s->spread.ranks.rank)
+            tsgd_state_done_one(e->s);
+    tsgd_seq_finish(&e->pop[q].evaluated, i + 1);
+    tsgd_state_done_one(e->s);
+}
+
 /* The last block of evaluation i is done: report it, in order, and let others go on. Every step
  * before x^t is over, so a divergence before this round is known here, whatever the timing.     */
 static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i)
@@ -317,21 +427,78 @@ static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
     }
     if (verdict == TSGD_STOP_SOON)      /* relaxed: the planner sees it sooner or later */
         atomic_store_explicit(&e->s->stop, true, memory_order_relaxed);
-    if (verdict == TSGD_END_HERE)
-        atomic_store_explicit(&pop->end_round, eval.round, memory_order_relaxed);
     if (e->s->c.awaits_verdict)
         p->eval_only += tsgd_ticks() - p->folded_at;
     tsgd_jitter(w, true);
-    tsgd_seq_finish(&p->evaluated, i + 1);
-    tsgd_state_done_one(e->s);
+    if (e->s->is_spread && e->s->c.awaits_verdict) {
+        p->record[i % RECORDS].verdict = (uint8_t)verdict;
+        tsgd_spread_begin(&e->s->spread, 1);
+        tsgd_spread_queue(&e->s->spread, tsgd_errand(ERRAND_VERDICT, q, i));
+    }
+    conclude(e, q, i, verdict);
+}
+
+/* A block of evaluation i is done, or on rank 0 the blocks of another rank. Whoever counts last
+ * goes on.                                                                                      */
+static void count_done(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i)
+{
+    struct evaluated_pop *p = &e->pop[q];
+    const struct tsgd_ranks *ranks = &e->s->spread.ranks;
+    uint32_t all = p->blocks + (e->s->is_spread && ranks->rank == 0 ? ranks->ranks - 1 : 0);
+    /* Acquire and release: the last one sees the parts of all the others. */
+    if (atomic_fetch_add_explicit(&p->blocks_done, 1, memory_order_acq_rel) + 1 < all)
+        return;
+    /* Relaxed: the next block is claimed only after `evaluated` is published. */
+    atomic_store_explicit(&p->blocks_done, 0, memory_order_relaxed);
+    if (ranks->rank != 0) {
+        tsgd_spread_begin(&e->s->spread, 1);
+        tsgd_spread_queue(&e->s->spread, tsgd_errand(ERRAND_MEASURES, q, i));
+        return;
+    }
+    tsgd_begin(w, &tsgd_activity_report, q, tsgd_evaluated_round(p, i), TSGD_TRACE_NONE);
+    finish(e, w, q, i);
+    tsgd_end(w, &tsgd_activity_report);
+}
+
+void tsgd_measures_came(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i)
+{
+    count_done(e, w, q, i);
+}
+
+void tsgd_evaluation_conclude(struct evaluation *e, uint32_t q, uint64_t i)
+{
+    struct evaluated_pop *p = &e->pop[q];
+    uint32_t wanted = e->s->c.awaits_verdict ? 2 : 1;
+    /* Acquire and release: the last one sees the verdict, and that the measures may be written
+     * over.                                                                                     */
+    if (atomic_fetch_add_explicit(&p->gathered.concluded, 1, memory_order_acq_rel) + 1 < wanted)
+        return;
+    /* Relaxed: `evaluated` orders it. */
+    atomic_store_explicit(&p->gathered.concluded, 0, memory_order_relaxed);
+    conclude(e, q, i, p->record[i % RECORDS].verdict);
 }
 
 /* ---- the blocks ---- */
+
+bool tsgd_block_is_of(const struct evaluation *e, uint32_t q, uint64_t i, uint32_t b,
+                      uint32_t rank)
+{
+    uint32_t n = e->s->c.problem->eval_blocks, ranks = e->s->spread.ranks.ranks;
+    if (n == 0)
+        return rank == 0;
+    if (b >= n)
+        return e->pop[q].record[i % RECORDS].rank[b / n - 1] == rank;
+    return b >= (uint64_t)rank * n / ranks && b < (uint64_t)(rank + 1) * n / ranks;
+}
 
 bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block)
 {
     const struct evaluated_pop *p = &e->pop[q];
     uint64_t i = block / p->blocks;
+    /* Acquire: the mean is there. */
+    if (e->s->spread.ranks.rank != 0 &&
+        atomic_load_explicit(&p->gathered.mean_came[i & 1], memory_order_acquire) != i + 1)
+        return false;
     /* Evaluations are measured one after the other, so that blocks_done and part belong to one. */
     return tsgd_seq_reached(&p->folded, (i + 1) * e->s->pop[q].c.k) &&
            tsgd_seq_reached(&p->evaluated, i);
@@ -351,21 +518,15 @@ void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t
     uint64_t i = block / p->blocks;
     uint32_t b = (uint32_t)(block % p->blocks);
     tsgd_begin(w, &tsgd_activity_block, q, tsgd_evaluated_round(p, i), b);
-    if (problem->eval_blocks) {
+    if (problem->eval_blocks &&
+        (!e->s->is_spread || tsgd_block_is_of(e, q, i, b, e->s->spread.ranks.rank))) {
         uint32_t s = b / problem->eval_blocks;
         const float *x = s == 0 ? p->mean[i & 1] : p->copy[i & 1] + (s - 1) * e->s->arena.stride;
         problem->ops->evaluate(problem, b % problem->eval_blocks, x, w->scratch, &p->part[b]);
     }
     tsgd_end(w, &tsgd_activity_block);
     tsgd_jitter(w, false);
-    /* Acquire and release: the last one sees the parts of all the others. */
-    if (atomic_fetch_add_explicit(&p->blocks_done, 1, memory_order_acq_rel) + 1 == p->blocks) {
-        /* Relaxed: the next block is claimed only after `evaluated` is published. */
-        atomic_store_explicit(&p->blocks_done, 0, memory_order_relaxed);
-        tsgd_begin(w, &tsgd_activity_report, q, tsgd_evaluated_round(p, i), TSGD_TRACE_NONE);
-        finish(e, w, q, i);
-        tsgd_end(w, &tsgd_activity_report);
-    }
+    count_done(e, w, q, i);
 }
 
 /* ---- after the run ---- */

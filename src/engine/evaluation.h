@@ -3,6 +3,10 @@
  * row has been read (R3). Then the mean is measured from a buffer of its own, in blocks that any
  * worker takes. There are two such buffers: one is measured while the other is folded. Sums run in
  * token order and in block order, so they do not depend on timing.
+ * When tokens are spread over ranks (engine/spread.h, M8), every rank opens the same evaluations.
+ * The fold of rank 0 takes rows of other ranks from a window of buffers, in which the look posts
+ * receives in token order; on the others the fold only asks for rows to be sent. Each rank measures
+ * its blocks: an equal share of those of the mean, and with --eval tokens those of its tokens.
  * Ownership: init takes, release gives back. Threads: each field says whose it is.              */
 #ifndef TSGD_ENGINE_EVALUATION_H
 #define TSGD_ENGINE_EVALUATION_H
@@ -12,11 +16,13 @@
 #include "engine/worker.h"
 
 enum { RECORDS = 4 };           /* evaluations of a population that may be under way */
+enum { WINDOW = 8 };            /* rows of other ranks on their way to the fold */
 
 /* What the planner knows of x^t. */
 struct due {
     uint64_t round, samples, gradients, bytes_gossip, bytes_teleport;
     uint64_t samples_before;    /* at the previous evaluation */
+    uint64_t bytes_between_ranks;
     double sim_seconds;
     float eta;                  /* of the last completed round */
     bool ends;                  /* the population ends here, as planned */
@@ -31,6 +37,28 @@ struct record {
                                  * ordered it */
     struct due due;
     double loss, square;        /* the fold's: sums over tokens */
+    uint32_t *rank;             /* [k] where each token is; when spread */
+    uint8_t verdict;            /* rank 0's, once it is known; when spread */
+};
+
+/* An evaluation over ranks. What rank 0 alone has is empty on the others, and vice versa. */
+struct gathered {
+    /* Rank 0: rows of other ranks' tokens, in token order; row n is in buffer n % WINDOW. */
+    float *row;                 /* [WINDOW][head, stride] */
+    _Atomic uint64_t came[WINDOW];      /* phase of the fold that asks for it, + 1; release, pairs
+                                         * with the fold's acquire */
+    _Atomic uint64_t taken;     /* rows that the fold has taken; release, pairs with the look's
+                                 * acquire, which then posts another receive into the buffer */
+    uint64_t asks[WINDOW];      /* the look's: that phase, of a receive that is posted */
+    uint64_t posted, at;        /* the look's: rows; the phase of the fold to go on from */
+    /* Others: what has been sent. */
+    _Atomic uint64_t *sent;     /* [k] 1 + the evaluation; release, pairs with R3's acquire */
+    _Atomic uint64_t mean_came[2];      /* 1 + the evaluation whose mean is here; as `came` */
+    _Atomic uint32_t concluded; /* of the evaluation under way: measures sent, verdict known */
+    /* Both. */
+    struct tsgd_measure *measures;      /* [blocks] in messages: by rank, then by block */
+    uint64_t means, verdicts;   /* the look's: posted so far; on rank 0 `verdicts` counts receives
+                                 * of measures */
 };
 
 /* The evaluations of a population. */
@@ -52,6 +80,8 @@ struct evaluated_pop {
     struct tsgd_measure *part;  /* [blocks] */
     uint64_t folded_at;         /* ticks */
     uint64_t eval_only;         /* ticks in which everybody waited for a verdict */
+    uint64_t opened;            /* the planner's: evaluations, `evals` and one not published yet */
+    struct gathered gathered;
 };
 
 struct evaluation {
@@ -86,6 +116,10 @@ TSGD_TWICE bool tsgd_evaluation_has_room(const struct evaluation *e, struct wait
 /* Opens an evaluation of population q; returns its index. */
 uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due *due);
 
+/* When tokens are spread: counts what was opened in the round being planned, now that it is known
+ * where its tokens are: rank[k].                                                                 */
+void tsgd_evaluation_publish(struct evaluation *e, uint32_t q, const uint32_t *rank);
+
 /* ---- for the tokens: R3 ---- */
 
 /* Whether token b of population q may step away from x^t, which evaluation `index` looks at. */
@@ -93,7 +127,11 @@ TSGD_TWICE bool tsgd_evaluation_has_passed(const struct evaluation *e, uint32_t 
                                               uint64_t index, struct waits *waits)
 {
     const struct evaluated_pop *p = &e->pop[q];
-    if (!tsgd_seq_reached(&p->folded, index * e->s->pop[q].c.k + b + 1))
+    /* Acquire, of `sent`: the row has been read, and its tally cleared. */
+    bool passed = e->s->spread.ranks.rank == 0 ?
+        tsgd_seq_reached(&p->folded, index * e->s->pop[q].c.k + b + 1) :
+        atomic_load_explicit(&p->gathered.sent[b], memory_order_acquire) > index;
+    if (!passed)
         return tsgd_waits(waits, WAITS_R3_FOLD, q, index);
     return !e->s->c.awaits_verdict || tsgd_seq_reached(&p->evaluated, index + 1) ||
            tsgd_waits(waits, WAITS_R3_VERDICT, q, index);
@@ -107,6 +145,19 @@ void tsgd_fold_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
 bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block);
 bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block);
 void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t block);
+
+/* ---- for the look (engine/mail.h), when tokens are spread ---- */
+
+/* Whether this rank measures block b of evaluation i. */
+bool tsgd_block_is_of(const struct evaluation *e, uint32_t q, uint64_t i, uint32_t b,
+                      uint32_t rank);
+
+/* On rank 0: another rank's measures are there. */
+void tsgd_measures_came(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i);
+
+/* On the others: measures were sent; the verdict came. The last of what there is ends evaluation
+ * i.                                                                                            */
+void tsgd_evaluation_conclude(struct evaluation *e, uint32_t q, uint64_t i);
 
 /* The round of evaluation i, which nobody changes while it is under way. */
 static inline uint64_t tsgd_evaluated_round(const struct evaluated_pop *p, uint64_t i)

@@ -4,6 +4,7 @@
 #include "engine/tasks.h"
 
 #include <sched.h>
+#include <time.h>
 
 /* Empty looks before a worker takes tasks of others, yields instead of pausing, goes to sleep.
  * Yielding often is what lets more threads than cores progress at full speed.                   */
@@ -38,6 +39,42 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     return got;
 }
 
+/* A worker that listens naps so long at first, at most, and each time longer by a quarter. */
+enum { NAP_NS = 20000, LONGEST_NAP_NS = 200000 };
+
+/* M9: naps and looks at the network, until there is a task or the run is over. Another worker is
+ * told to listen before the task begins.                                                        */
+static bool listen(struct worker *w, struct task *out)
+{
+    struct state *s = &w->e->state;
+    long nap = NAP_NS;
+    bool got = false;
+    tsgd_does(w, DOES_SLEEP, 0, 0);
+    while (!tsgd_state_over(s)) {
+        tsgd_mail_look(&w->e->mail, w);
+        if ((got = take(w, out, true)))
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
+        w->sleeps++;
+        nap = nap < LONGEST_NAP_NS ? nap + nap / 4 : nap;
+    }
+    tsgd_does(w, DOES_LOOK, 0, 0);
+    /* Relaxed: it carries no data; the one that is woken looks whether anybody listens. */
+    atomic_store_explicit(&w->e->mail.listening, false, memory_order_relaxed);
+    tsgd_wake_another(&s->sleep);
+    return got;
+}
+
+/* It has waited long enough to sleep; of those who do, one listens to the network. */
+static bool rest(struct worker *w, struct task *out)
+{
+    struct mail *mail = &w->e->mail;
+    if (!w->e->state.is_spread ||
+        atomic_exchange_explicit(&mail->listening, true, memory_order_relaxed))
+        return sleep_or_take(w, out);
+    return listen(w, out);
+}
+
 /* Waits a little, the longer the more looks have found nothing. True: the last look, before it
  * would have slept, has found a task.                                                           */
 static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t patience)
@@ -48,7 +85,7 @@ static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t pa
     }
     if (++*idle >= patience) {
         *idle = 1;
-        return sleep_or_take(w, out);
+        return rest(w, out);
     }
     if (*idle <= YIELD_AFTER)
         tsgd_pause();
@@ -60,11 +97,17 @@ static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t pa
 static void work(struct worker *w)
 {
     uint32_t patience = w->e->state.c.patience ? w->e->state.c.patience : SLEEP_AFTER, idle = 0;
+    struct state *s = &w->e->state;
     struct task task;
     for (;;) {
-        bool got = take(w, &task, idle >= STEAL_AFTER);
-        if (!got && tsgd_state_over(&w->e->state))
+        if (s->is_spread)
+            tsgd_mail_look(&w->e->mail, w);
+        bool got = take(w, &task, s->is_spread || idle >= STEAL_AFTER);
+        if (!got && tsgd_state_over(s)) {
+            if (s->is_spread)           /* it may be a message that has ended it */
+                tsgd_wake_all(&s->sleep);
             return;
+        }
         if (!got)
             got = wait(w, &task, &idle, patience);
         if (!got)

@@ -3,6 +3,7 @@
 #define TSGD_ENGINE_PARTS_H
 
 #include "engine/checkpoint.h"
+#include "engine/mail.h"
 #include "engine/slices.h"
 #include "engine/start.h"
 #include "engine/threads.h"
@@ -14,6 +15,7 @@ struct tsgd_engine {
     struct evaluation evaluation;
     struct checkpoint checkpoint;
     struct planner planner;
+    struct mail mail;
     struct visits visits;
     struct teams teams;
     struct slices slices;

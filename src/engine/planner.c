@@ -23,6 +23,12 @@ static enum tsgd_status take_slot(struct planner *p, struct slot *s, struct tsgd
         TRY(TSGD_HOLD(&p->holding, &s->after_token, tokens, "plan", err));
         TRY(TSGD_HOLD(&p->holding, &s->after_phase, tokens, "plan", err));
     }
+    if (p->s->is_spread) {
+        TRY(TSGD_HOLD(&p->holding, &s->rank, tokens, "plan", err));
+        TRY(TSGD_HOLD(&p->holding, &s->uses, tokens, "plan", err));
+        TRY(TSGD_HOLD(&p->holding, &s->way, tokens, "plan", err));
+        TRY(TSGD_HOLD(&p->holding, &s->before, tokens, "plan", err));
+    }
 done:
     return st;
 }
@@ -59,6 +65,10 @@ static enum tsgd_status take(struct planner *p, struct tsgd_error *err)
     if (c->rule.node) {
         TRY(TSGD_HOLD(&p->holding, &p->last_token, nodes, "plan", err));
         TRY(TSGD_HOLD(&p->holding, &p->last_phase, nodes, "plan", err));
+    }
+    if (p->s->is_spread) {
+        TRY(TSGD_HOLD(&p->holding, &p->last, tokens, "plan", err));
+        TRY(TSGD_HOLD(&p->holding, &p->seen, c->ranks.ranks, "plan", err));
     }
     if (c->clock.ops) {
         struct tsgd_traffic t = traffic(p->s);
@@ -166,6 +176,42 @@ bool tsgd_plan_ready(struct planner *p, struct worker *w, uint64_t t)
     return plan_ready(p, w, t, NULL);
 }
 
+/* Whether a round t will ever be: a population is still there. Relaxed: `planned`, or `evaluated`
+ * where verdicts are awaited, has ordered what was decided before.                              */
+static bool anybody_in(const struct state *s, uint64_t t)
+{
+    for (uint32_t q = 0; q < s->c.n_populations; q++)
+        if (atomic_load_explicit(&s->pop[q].ends, memory_order_relaxed) >= t &&
+            atomic_load_explicit(&s->pop[q].end_round, memory_order_relaxed) >= t)
+            return true;
+    return false;
+}
+
+/* Gates that must be decided before round t is planned (M7). */
+static uint64_t gates_before(const struct state *s, uint64_t t)
+{
+    uint64_t turn = t - s->first_round;
+    return turn % GATE == 0 ? turn / GATE : 0;
+}
+
+bool tsgd_plan_next_ready(struct planner *p, struct worker *w, uint64_t *t)
+{
+    struct state *s = p->s;
+    uint64_t planned = tsgd_seq_load(&p->planned);
+    (void)w;
+    *t = tsgd_seq_phase(planned);
+    if (tsgd_seq_busy(planned) || !tsgd_evaluation_has_room(p->evaluation, NULL) ||
+        !anybody_in(s, *t))
+        return false;
+    /* Acquire: what the gate said (M7). */
+    if (atomic_load_explicit(&s->spread.gates, memory_order_acquire) < gates_before(s, *t))
+        return false;
+    /* Acquire, pairs with tsgd_use_over: nobody reads the slot any more (M6). Without it the plan
+     * changes the links of a mix that is still on its way.                                      */
+    return *t - s->first_round < SLOTS ||
+           atomic_load_explicit(&p->slot[*t % SLOTS].pending, memory_order_acquire) == 0;
+}
+
 bool tsgd_plan_waits(struct planner *p, struct worker *w, uint64_t t, struct waits *waits)
 {
     return plan_ready(p, w, t, waits);
@@ -247,10 +293,189 @@ static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool ends
         .round = t, .samples = d->samples, .gradients = d->gradients,
         .samples_before = d->evaluated,
         .bytes_gossip = d->bytes_gossip, .bytes_teleport = d->bytes_teleport,
+        .bytes_between_ranks = d->bytes_between_ranks,
         .sim_seconds = p->clock ? p->s->c.clock.ops->now(p->clock, pop->first, pop->c.k) : NAN,
         .eta = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0), .ends = ends,
         .stopped = stopped,
     };
+}
+
+/* ---- over ranks ---- */
+
+/* Uses of a round whose next is not planned yet: more than there can be, so not over (M6). */
+#define UNPLANNED ((uint64_t)1 << 40)
+
+/* Whether token a takes no step at all: its population is at its planned end. */
+static bool ends_at_start(const struct planner *p, uint32_t a)
+{
+    uint32_t q = p->s->pop_of[a];
+    const struct tsgd_population *c = &p->s->pop[q].c;
+    return p->s->first_round == c->rounds || (c->samples && p->pop[q].samples >= c->samples);
+}
+
+void tsgd_planner_begin(struct planner *p)
+{
+    struct state *s = p->s;
+    uint64_t t = s->first_round;
+    uint32_t *node = p->slot[t % SLOTS].node;   /* its plan will say the same */
+    if (!s->is_spread)
+        return;
+    tsgd_holders_begin(&p->holders, t);
+    for (uint32_t q = 0; q < s->c.n_populations; q++)
+        tsgd_holders_next(&p->holders, s->pop[q].first, s->pop[q].c.k, node + s->pop[q].first);
+    tsgd_holders_end(&p->holders);
+    for (uint32_t a = 0; a < s->tokens; a++) {
+        uint32_t where = node[a] == TSGD_AWAY || ends_at_start(p, a) ? p->holder[a] : node[a];
+        s->starts_here[a] = tsgd_is_here(&s->spread.ranks, where);
+        p->last[a] = 2 * t;
+    }
+}
+
+static bool sees(uint64_t *seen, uint64_t seeing, uint32_t rank)
+{
+    bool is_new = seen[rank] != seeing;
+    seen[rank] = seeing;
+    return is_new;
+}
+
+/* Where a mix of round t needs token a's half-step: calls `to` for every rank, more than once, and
+ * first for that of the token itself.                                                           */
+static inline __attribute__((always_inline)) void
+each_use(const struct planner *p, uint32_t a, uint64_t t, tsgd_target_fn *to, void *user)
+{
+    const struct state *s = p->s;
+    const struct pop *pop = &s->pop[s->pop_of[a]];
+    const struct slot *next = tsgd_plan_of(p, t + 1);
+    const struct tsgd_csr *w = tsgd_mixing_at(pop->c.mixing, t);
+    uint32_t r = a - pop->first;
+    to(user, next->rank[a]);
+    if (tsgd_mixing_rests(pop->c.mixing, t))
+        return;
+    for (uint32_t i = w->tptr[r]; i < w->tptr[r + 1]; i++)
+        if (w->tcol[i] != r)
+            to(user, next->rank[pop->first + w->tcol[i]]);
+}
+
+struct targets {
+    uint64_t *seen, seeing;
+    tsgd_target_fn *to;
+    void *user;
+};
+
+static void target(void *targets, uint32_t rank)
+{
+    struct targets *t = targets;
+    if (sees(t->seen, t->seeing, rank))
+        t->to(t->user, rank);
+}
+
+void tsgd_plan_targets(const struct planner *p, uint32_t a, uint64_t t, uint64_t *seen,
+                       uint64_t *seeing, tsgd_target_fn *to, void *user)
+{
+    struct targets all = {seen, ++*seeing, to, user};
+    sees(seen, *seeing, tsgd_plan_of(p, t)->rank[a]);
+    each_use(p, a, t, target, &all);
+}
+
+struct use {
+    struct planner *p;
+    uint32_t here, sends;
+};
+
+static void use(void *user, uint32_t rank)
+{
+    struct use *u = user;
+    u->here += rank == u->p->s->spread.ranks.rank;
+    u->sends += sees(u->p->seen, u->p->seeing, rank);
+}
+
+/* Round t + 1 is planned: what becomes of token a's half-step of round t. Returns its uses here. */
+static uint32_t settle_token(struct planner *p, struct planned_pop *d, uint32_t a, uint64_t t)
+{
+    struct state *s = p->s;
+    struct slot *slot = &p->slot[t % SLOTS];
+    uint32_t me = s->spread.ranks.rank, from = slot->rank[a];
+    uint32_t to = tsgd_plan_of(p, t + 1)->rank[a];
+    bool moves = from != to;
+    struct use u = {.p = p};
+    p->seeing++;
+    sees(p->seen, p->seeing, from);
+    each_use(p, a, t, use, &u);
+    d->bytes_between_ranks += u.sends * sizeof(float) * (uint64_t)s->arena.token_step;
+    if (moves)
+        d->bytes_between_ranks += sizeof(float) * (uint64_t)s->arena.own_token_step;
+    slot->way[a] = (uint8_t)((to == me ? WAY_STAYS : 0) | (moves ? WAY_MOVES : 0));
+    slot->uses[a] = u.here;
+    if (from == me) {
+        slot->way[a] |= u.sends ? WAY_SENT : 0;
+        slot->uses[a] += u.sends + (moves && s->own ? 1 : 0);
+    } else if (u.here) {
+        slot->way[a] |= WAY_COMES;
+        slot->before[a] = p->last[a];
+        p->last[a] = 2 * t + 1;
+    }
+    return slot->uses[a];
+}
+
+/* Round t + 1 is planned: what becomes of all half-steps of round t on this rank, and which will
+ * come (M1, M3, M4).                                                                            */
+static void settle(struct planner *p, uint64_t t)
+{
+    struct state *s = p->s;
+    struct slot *slot = &p->slot[t % SLOTS];
+    uint64_t pending = 0, retire = 0;
+    for (uint32_t q = 0; q < s->c.n_populations; q++) {
+        const struct pop *pop = &s->pop[q];
+        for (uint32_t a = pop->first; a < pop->first + pop->c.k; a++) {
+            if (p->pop[q].end > t)
+                pending += settle_token(p, &p->pop[q], a, t);
+            else if (p->pop[q].end == t)
+                retire += slot->rank[a] == s->spread.ranks.rank;
+        }
+    }
+    tsgd_spread_begin(&s->spread, pending);
+    /* Relaxed: uses of round t begin after `planned` is published. Tokens that retired have taken
+     * themselves off already, hence not a store.                                                */
+    atomic_fetch_add_explicit(&slot->pending, pending + retire - UNPLANNED, memory_order_relaxed);
+    for (uint32_t q = 0; q < s->c.n_populations; q++) {
+        const struct pop *pop = &s->pop[q];
+        for (uint32_t a = pop->first; a < pop->first + pop->c.k && p->pop[q].end > t; a++)
+            if (slot->way[a] & WAY_COMES)
+                tsgd_spread_queue(&s->spread, tsgd_errand(ERRAND_GHOST, a, t));
+    }
+}
+
+/* Which rank each token is on in round t, and how many of those that end there are not here. */
+static void spread_out(struct planner *p, uint64_t t)
+{
+    struct state *s = p->s;
+    struct slot *slot = &p->slot[t % SLOTS];
+    uint32_t me = s->spread.ranks.rank;
+    atomic_store_explicit(&slot->pending, UNPLANNED, memory_order_relaxed);
+    for (uint32_t q = 0; q < s->c.n_populations; q++) {
+        const struct pop *pop = &s->pop[q];
+        uint64_t end = p->pop[q].end;
+        for (uint32_t a = pop->first; a < pop->first + pop->c.k && end >= t; a++)
+            slot->rank[a] = tsgd_rank_of(&s->spread.ranks, p->holder[a]);
+    }
+    if (t > s->first_round)
+        settle(p, t - 1);
+    for (uint32_t q = 0; q < s->c.n_populations; q++) {
+        const struct pop *pop = &s->pop[q];
+        uint64_t end = p->pop[q].end;
+        for (uint32_t a = pop->first; a < pop->first + pop->c.k && end >= t; a++) {
+            if (slot->rank[a] == me)
+                p->last[a] = 2 * t + 1;
+            else if (end == t)
+                tsgd_state_done_one(s);
+        }
+    }
+}
+
+/* What the last gate said, when round t is one at which it holds. */
+static bool gate_said(const struct planner *p, uint64_t t, int question)
+{
+    return gates_before(p->s, t) > 0 && p->s->spread.said[question] != 0;
 }
 
 /* Relaxed, both: they carry no data, and when they are seen changes only in which round a stopped
@@ -287,6 +512,8 @@ static void begin_population(struct planner *p, uint32_t q, uint64_t t, bool end
     d->over = t == pop->c.rounds || (pop->c.samples && d->samples >= pop->c.samples);
     if (d->over || end_all)
         d->end = t;
+    if (d->end == t)    /* relaxed: `planned` orders it */
+        atomic_store_explicit(&p->s->pop[q].ends, t, memory_order_relaxed);
     bool regular = d->over || (pop->c.eval_every && t % pop->c.eval_every == 0 &&
                                (t > p->s->first_round || (t == 0 && pop->c.eval_at_start)));
     p->interrupted |= !d->over && stopped;
@@ -297,6 +524,21 @@ static void begin_population(struct planner *p, uint32_t q, uint64_t t, bool end
     if (regular)
         d->evaluated = d->samples;
     atomic_store_explicit(&p->slot[t % SLOTS].eval[q], index, memory_order_relaxed);
+}
+
+/* Begins the next gate (M7). */
+static void ask(struct planner *p, uint64_t t)
+{
+    struct state *s = p->s;
+    uint64_t *asked = s->spread.asked;
+    if ((t - s->first_round) % GATE != 0 || !anybody_in(s, t + 1))
+        return;
+    asked[GATE_STOP] = stop_asked(s);
+    asked[GATE_DIVERGED] = !s->c.independent && any_diverged(s);
+    asked[GATE_CHECKPOINT] = tsgd_checkpoint_is_asked(p->checkpoint);
+    asked[GATE_WRITING] = !tsgd_checkpoint_may_stop(p->checkpoint);
+    tsgd_spread_begin(&s->spread, 1);
+    tsgd_spread_queue(&s->spread, tsgd_errand(ERRAND_GATE, 0, t));
 }
 
 /* Whether all populations are still there in round t, and not at their planned end. */
@@ -312,7 +554,13 @@ static bool all_go_on(const struct planner *p, uint64_t t)
 static void copy(struct planner *p, uint64_t t, bool stopped)
 {
     struct slot *s = &p->slot[t % SLOTS];
-    s->copies = all_go_on(p, t) && tsgd_checkpoint_is_due(p->checkpoint, t, stopped);
+    if (p->s->is_spread)        /* all ranks must agree */
+        s->copies = gates_before(p->s, t) > 0 && all_go_on(p, t) &&
+                    tsgd_checkpoint_is_due_at_gate(p->checkpoint, t, stopped,
+                                                   gate_said(p, t, GATE_CHECKPOINT)) &&
+                    !gate_said(p, t, GATE_WRITING);
+    else
+        s->copies = all_go_on(p, t) && tsgd_checkpoint_is_due(p->checkpoint, t, stopped);
     if (s->copies) {
         tsgd_checkpoint_open(p->checkpoint, t);
         tsgd_planner_memory(p, tsgd_checkpoint_keep, p->checkpoint);
@@ -343,11 +591,25 @@ static void plan_population(struct planner *p, uint32_t q, uint64_t t)
         d->bytes_gossip += d->gossip[tsgd_mixing_index(pop->c.mixing, t)] - bytes_cut(p, pop, s, t);
 }
 
+/* Whether the run ends here because the user asked; and for that or another reason. */
+static bool is_stopped(const struct planner *p, uint64_t t)
+{
+    if (p->s->is_spread)
+        return gate_said(p, t, GATE_STOP) && !gate_said(p, t, GATE_WRITING);
+    return stop_asked(p->s) && tsgd_checkpoint_may_stop(p->checkpoint);
+}
+
+static bool is_diverged(const struct planner *p, uint64_t t)
+{
+    if (p->s->is_spread)
+        return gate_said(p, t, GATE_DIVERGED);
+    return !p->s->c.independent && any_diverged(p->s);
+}
+
 void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
 {
     const struct state *s = p->s;
-    bool stopped = stop_asked(s) && tsgd_checkpoint_may_stop(p->checkpoint);
-    bool end_all = stopped || (!s->c.independent && any_diverged(s));
+    bool stopped = is_stopped(p, t), end_all = stopped || is_diverged(p, t);
     tsgd_end_other(w);
     tsgd_begin(w, &tsgd_activity_plan, TSGD_TRACE_NONE, t, TSGD_TRACE_NONE);
     for (uint32_t q = 0; q < s->c.n_populations; q++)
@@ -357,6 +619,12 @@ void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
     for (uint32_t q = 0; q < s->c.n_populations; q++)
         plan_population(p, q, t);
     tsgd_holders_end(&p->holders);
+    if (s->is_spread) {
+        spread_out(p, t);
+        for (uint32_t q = 0; q < s->c.n_populations; q++)
+            tsgd_evaluation_publish(p->evaluation, q, p->slot[t % SLOTS].rank + s->pop[q].first);
+        ask(p, t);
+    }
     TSGD_PROBE1(round, t);
     tsgd_end_other(w);
     tsgd_jitter(w, true);

@@ -29,11 +29,28 @@ struct slot {
     _Atomic uint64_t *eval;     /* [populations] 1 + index of the evaluation of x^t, or 0 */
     _Atomic uint32_t *after_token;  /* [tokens] R4: the node's previous visitor ... */
     _Atomic uint64_t *after_phase;  /* ... and the phase it must show; only with node rows */
+
+    /* Only when tokens are spread over ranks. All but `rank` and `pending` are filled in when the
+     * round after is planned, which a step waits for (M2).                                      */
+    uint32_t *rank;             /* [tokens] where each is */
+    uint32_t *uses;             /* [tokens] M3: of its half-step here, 0: it never is here */
+    uint8_t *way;               /* [tokens] what becomes of its half-step here: WAY_ bits */
+    uint64_t *before;           /* [tokens] M4, with WAY_COMES: the phase that its word shows here
+                                 * before */
+    _Atomic uint64_t pending;   /* M6: uses here, and tokens that retire here, not over */
+};
+
+enum {
+    WAY_STAYS = 1,              /* it is mixed here */
+    WAY_SENT = 2,               /* it goes to other ranks */
+    WAY_MOVES = 4,              /* the token leaves for another rank, or comes from there */
+    WAY_COMES = 8               /* it comes from another rank */
 };
 
 /* What the planner knows of a population. */
 struct planned_pop {
     uint64_t samples, gradients, bytes_gossip, bytes_teleport;  /* so far */
+    uint64_t bytes_between_ranks;       /* what its half-steps and own rows have cost so far */
     uint64_t evaluated;         /* samples at the last evaluation */
     uint32_t *visits;           /* [nodes] how often this population has visited a node */
     uint64_t *gossip;           /* [period] bytes that a round's gossip carries */
@@ -54,6 +71,8 @@ struct planner {
     uint64_t *last_phase;       /* ... and 2t'+1 of its visit; only with node rows */
     void *clock;                /* NULL: there is none; one round behind the plan */
     bool interrupted;           /* a stop has ended a population */
+    uint64_t *last;             /* [tokens] the last phase planned to be shown here; when spread */
+    uint64_t *seen, seeing;     /* [ranks] a set, of one look: members say `seeing`; when spread */
     struct tsgd_holding holding;
 };
 
@@ -79,6 +98,19 @@ void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t);
 
 /* Plans round t if that is ready and nobody else has claimed it. */
 void tsgd_plan_try(struct planner *p, struct worker *w, uint64_t t);
+
+/* When tokens are spread: whether the next round can be planned, which no token asks for; *t: which
+ * it is.                                                                                        */
+bool tsgd_plan_next_ready(struct planner *p, struct worker *w, uint64_t *t);
+
+/* When tokens are spread: where the run begins; once, when all that it remembers stands there. */
+void tsgd_planner_begin(struct planner *p);
+
+/* M1: which ranks the half-step of token a in round t goes to; calls `to` for each. seen: a set of
+ * the caller's, as the planner's own. Rounds t and t + 1 must be planned.                        */
+typedef void tsgd_target_fn(void *user, uint32_t rank);
+void tsgd_plan_targets(const struct planner *p, uint32_t a, uint64_t t, uint64_t *seen,
+                       uint64_t *seeing, tsgd_target_fn *to, void *user);
 
 /* The plan of round t, which must not be over for the token that asks (R5). */
 static inline const struct slot *tsgd_plan_of(const struct planner *p, uint64_t t)

@@ -124,7 +124,7 @@ void tsgd_slice_run(struct slices *l, struct worker *w, uint32_t q, uint64_t sli
     for (uint32_t i = 0; i < s->exchanged; i++)
         tsgd_mix_all(s->c.kernels, tsgd_mixing_at(pop->c.mixing, t - 1),
                      absent ? absent + pop->first : NULL,
-                     tsgd_state_row(s, t, i, pop->first), s->arena.stride, from, to, w->strip);
+                     tsgd_state_row(s, t, i, pop->first), s->arena.token_step, from, to, w->strip);
     for (uint32_t b = 0; s->c.rule.mixed && b < pop->c.k; b++)
         tsgd_visit_mixed(l->visits, pop->first + b, t - 1, from, to);
     TSGD_PROBE3(slice__end, q, t - 1, slice % p->slices);

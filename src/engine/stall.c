@@ -40,6 +40,9 @@ static void say_wait(struct watchdog *d, const struct wait_for *w)
         SAY("token %u to mix in round %llu, for which it reads the row to be overwritten (R2)",
             w->id, round - 1);
         break;
+    case WAITS_USES:
+        SAY("uses of the row to be overwritten: mixes and messages of an earlier round (M3)");
+        break;
     case WAITS_R3_FOLD:
         SAY("the evaluation of round %llu to read its row (R3)",
             evaluated_round(d, w->id, w->number));

@@ -16,6 +16,7 @@ struct start {
     const struct tsgd_snapshot *from;   /* the run goes on from there; NULL: it begins anew */
     bool meets;                 /* the rule wants the mean of the first gradients */
     float *mean;                /* [dim] that mean */
+    double *sum;                /* [dim] and what it is the quotient of */
     uint32_t met;               /* workers that have come */
     pthread_mutex_t lock;       /* guards `met` and `mean` */
     pthread_cond_t all;         /* signalled when all have come */

@@ -2,13 +2,29 @@
 
 #include "linalg/mix.h"
 
+/* With fixed holders token a is at node a. */
+static void tokens_here(struct state *s)
+{
+    s->to = s->tokens;
+    if (!s->is_spread || s->c.teleports)
+        return;
+    while (s->from < s->to && !tsgd_is_here(&s->c.ranks, s->from))
+        s->from++;
+    while (s->from < s->to && !tsgd_is_here(&s->c.ranks, s->to - 1))
+        s->to--;
+}
+
 static enum tsgd_status take(struct state *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     TRY(TSGD_HOLD(&s->holding, &s->pop_of, s->tokens, "engine", err));
     TRY(TSGD_HOLD(&s->holding, &s->pop, s->c.n_populations, "engine", err));
     TRY(tsgd_arena_init(&s->arena, &s->holding, s->tokens, s->c.problem->dim, s->sliced ? 1 : 2,
-                        s->exchanged, s->own, err));
+                        s->exchanged, s->own, s->is_spread ? TSGD_HEAD_FLOATS : 0, err));
+    if (s->is_spread)
+        TRY(TSGD_HOLD(&s->holding, &s->starts_here, s->tokens, "ranks", err));
+    TRY(tsgd_spread_init(&s->spread, &s->c.ranks, s->c.transport, &s->holding, s->tokens,
+                         s->tokens, err));
 done:
     return st;
 }
@@ -23,8 +39,10 @@ enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_con
         s.thinned |= c->population[q].mixing->every > 1;
     s.tokens = (uint32_t)tokens;
     s.workers = tsgd_engine_workers(c->problem, tokens, c->threads);
+    tokens_here(&s);
     s.exchanged = tsgd_rule_exchanged(&c->rule);
     s.own = tsgd_rule_own(&c->rule);
+    s.is_spread = c->transport != NULL;
     s.sliced = tsgd_engine_slices(c);
     s.bypass = tsgd_mix_bypass(dim, tsgd_mul(tsgd_mul(tokens, 8 * (size_t)s.exchanged), dim));
     enum tsgd_status st = take(&s, err);
@@ -39,6 +57,7 @@ enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_con
         p->first = first;
         atomic_init(&p->diverged, NEVER);
         atomic_init(&p->end_round, NEVER);
+        atomic_init(&p->ends, NEVER);
         for (uint32_t a = first; a < first + p->c.k; a++)
             out->pop_of[a] = q;
     }
@@ -54,13 +73,25 @@ void tsgd_state_done_one(struct state *s)
         tsgd_wake_all(&s->sleep);
 }
 
-void tsgd_pop_diverge(struct pop *p, uint64_t round, uint32_t token)
+void tsgd_pop_diverge_as(struct pop *p, uint64_t key)
 {
-    uint64_t key = round << 32 | (uint32_t)(token + 1);
     uint64_t least = atomic_load_explicit(&p->diverged, memory_order_relaxed);
     /* Relaxed: the publication that follows carries it to whoever must have seen it. */
     while (key < least &&
            !atomic_compare_exchange_weak_explicit(&p->diverged, &least, key, memory_order_relaxed,
                                                   memory_order_relaxed))
         ;
+}
+
+void tsgd_pop_diverge(struct pop *p, uint64_t round, uint32_t token)
+{
+    tsgd_pop_diverge_as(p, round << 32 | (uint32_t)(token + 1));
+}
+
+void tsgd_state_diverge(struct state *s, uint32_t a, uint64_t t)
+{
+    uint64_t key = t << 32 | (a + 1);
+    tsgd_pop_diverge_as(&s->pop[s->pop_of[a]], key);
+    if (s->is_spread && key < tsgd_state_head(s, t, a)->diverged)
+        tsgd_state_head(s, t, a)->diverged = key;
 }

@@ -3,6 +3,8 @@
  *     planner.h      who holds which token in which round
  *     evaluation.h   x^t measured while the tokens go on
  *     checkpoint.h   x^t copied for a file while the tokens go on
+ *     spread.h       tokens that are spread over ranks
+ *     mail.h         their messages
  *     visit.h        a token's stay with its holder
  *     teams.h        steps that several workers share
  *     slices.h       gossip of a whole population at once
@@ -16,6 +18,7 @@
 #include "engine/arena.h"
 #include "engine/config.h"
 #include "engine/sleep.h"
+#include "engine/spread.h"
 
 #define NEVER UINT64_MAX
 
@@ -24,6 +27,7 @@ struct pop {
     uint32_t first;             /* its tokens are first .. first + c.k - 1 */
     _Atomic uint64_t diverged;  /* smallest round << 32 | token + 1 (0: the evaluation), or NEVER */
     _Atomic uint64_t end_round; /* NEVER, or where a verdict ended it; ordered by `evaluated` */
+    _Atomic uint64_t ends;      /* NEVER, or where the planner ends it; ordered by `planned` */
 };
 
 struct state {
@@ -39,6 +43,11 @@ struct state {
     uint32_t *pop_of;           /* [tokens] */
     struct pop *pop;
     struct tsgd_holding holding;
+
+    struct spread spread;
+    bool is_spread;             /* over more ranks than one */
+    bool *starts_here;          /* [tokens] is here in the first round; only when spread */
+    uint32_t from, to;          /* tokens from .. to - 1 may ever be stepped here */
 
     struct sleep sleep;
     alignas(128) _Atomic uint32_t left;         /* tokens not retired + evaluations not done */
@@ -64,12 +73,20 @@ void tsgd_state_done_one(struct state *s);
 static inline bool tsgd_state_over(const struct state *s)
 {
     /* Acquire, pairs with tsgd_state_done_one: who sees 0 sees everything that was done. */
-    return atomic_load_explicit(&s->left, memory_order_acquire) == 0;
+    if (atomic_load_explicit(&s->left, memory_order_acquire) != 0)
+        return false;
+    /* Acquire, pairs with tsgd_use_over. Nothing new begins when `left` is 0: all is planned. */
+    return !s->is_spread ||
+           atomic_load_explicit(&s->spread.unfinished, memory_order_acquire) == 0;
 }
 
 /* Notes that the loss of `token` (UINT32_MAX: the evaluation) in this round of p is not finite; of
  * several the smallest (round, token) stays.                                                    */
 void tsgd_pop_diverge(struct pop *p, uint64_t round, uint32_t token);
+void tsgd_pop_diverge_as(struct pop *p, uint64_t key);  /* round << 32 | token + 1 */
+
+/* The loss of token a in round t is not finite. */
+void tsgd_state_diverge(struct state *s, uint32_t a, uint64_t t);
 
 static inline bool tsgd_pop_diverged(const struct pop *p)
 {
@@ -89,6 +106,24 @@ static inline float *tsgd_state_row(const struct state *s, uint64_t t, uint32_t 
     if (s->thinned)
         t = tsgd_mixing_turns(s->pop[s->pop_of[a]].c.mixing, t);
     return tsgd_arena_row(&s->arena, t, e, a);
+}
+
+/* Where token a stands in round t: 0 or 1. */
+static inline uint32_t tsgd_state_place(const struct state *s, uint64_t t, uint32_t a)
+{
+    return tsgd_mixing_turns(s->pop[s->pop_of[a]].c.mixing, t) & 1;
+}
+
+/* The head before its rows; only when tokens are spread. */
+static inline struct tsgd_head *tsgd_state_head(const struct state *s, uint64_t t, uint32_t a)
+{
+    return (struct tsgd_head *)(tsgd_state_row(s, t, 0, a) - TSGD_HEAD_FLOATS);
+}
+
+/* The losses that token a has summed up by round t. */
+static inline double *tsgd_state_loss(const struct state *s, uint64_t t, uint32_t a)
+{
+    return s->is_spread ? &tsgd_state_head(s, t, a)->loss : &s->arena.tally[a].loss;
 }
 
 /* The rows of token a in round t; `node` is NULL. */

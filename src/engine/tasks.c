@@ -73,6 +73,26 @@ static void plan_run(struct worker *w, uint32_t a, uint64_t phase)
     tsgd_plan_round(&w->e->planner, w, phase / 2);
 }
 
+/* ---- the plan of the next round, when tokens are spread over ranks ---- */
+
+static bool next_ready(struct worker *w, uint32_t id, uint64_t *round)
+{
+    (void)id;
+    return tsgd_plan_next_ready(&w->e->planner, w, round);
+}
+
+static bool next_claim(struct worker *w, uint32_t id, uint64_t round)
+{
+    (void)id;
+    return tsgd_seq_claim(&w->e->planner.planned, round);
+}
+
+static void next_run(struct worker *w, uint32_t id, uint64_t round)
+{
+    (void)id;
+    tsgd_plan_round(&w->e->planner, w, round);
+}
+
 /* ---- of a population ---- */
 
 static bool fold_ready(struct worker *w, uint32_t q, uint64_t *phase)
@@ -131,7 +151,8 @@ static void slice_run(struct worker *w, uint32_t q, uint64_t slice)
 /* ---- the table ---- */
 
 /* Their numbers are those of the probe `claim`. */
-enum { MIX, STEP, PART, PLAN, FOLD, BLOCK, SLICE, KINDS, FIRST_OF_POPULATION = FOLD };
+enum { MIX, STEP, PART, PLAN, FOLD, BLOCK, SLICE, NEXT, KINDS };
+enum { FIRST_OF_POPULATION = FOLD, LAST_OF_POPULATION = SLICE };
 
 static const struct task_kind kinds[KINDS] = {
     [MIX] = {true, mix_ready, claim_token, mix_run},
@@ -141,6 +162,7 @@ static const struct task_kind kinds[KINDS] = {
     [FOLD] = {false, fold_ready, fold_claim, fold_run},
     [BLOCK] = {false, block_ready, block_claim, block_run},
     [SLICE] = {false, slice_ready, slice_claim, slice_run},
+    [NEXT] = {false, next_ready, next_claim, next_run},
 };
 
 /* ---- looking ---- */
@@ -173,15 +195,49 @@ static bool ready_among(struct worker *w, uint32_t lo, uint32_t hi, uint32_t fro
 static bool ready_population(struct worker *w, struct task *out)
 {
     for (uint32_t q = 0; q < w->e->state.c.n_populations; q++)
-        for (int kind = FIRST_OF_POPULATION; kind < KINDS; kind++)
+        for (int kind = FIRST_OF_POPULATION; kind <= LAST_OF_POPULATION; kind++)
             if (is_ready(w, kind, q, 0, out))
                 return true;
     return false;
 }
 
+/* When tokens are spread over ranks: the earliest of the tasks that are ready, since other ranks
+ * may wait for it; of so many at most, so that looking takes no longer than working.            */
+enum { CANDIDATES = 32 };
+static bool ready_earliest(struct worker *w, uint32_t lo, uint32_t hi, uint32_t from,
+                           struct task *out)
+{
+    uint64_t least = UINT64_MAX;
+    uint32_t seen = 0;
+    struct task task;
+    for (uint32_t i = lo, a = from; i < hi && seen < CANDIDATES; i++) {
+        uint64_t word = tsgd_seq_load(&w->e->state.arena.seq[a]), phase = tsgd_seq_phase(word);
+        int kind = tsgd_seq_busy(word) ? PART : phase & 1 ? MIX : STEP;
+        if (phase < least && is_ready(w, kind, a, phase, &task)) {
+            *out = task;
+            least = phase;
+            seen++;
+        }
+        a = a + 1 == hi ? lo : a + 1;
+    }
+    return seen > 0;
+}
+
+static bool find_spread(struct worker *w, struct task *out, bool steal)
+{
+    const struct state *s = &w->e->state;
+    if (is_ready(w, NEXT, 0, 0, out) || ready_population(w, out) ||
+        ready_earliest(w, w->lo, w->hi, w->cursor, out))
+        return true;
+    tsgd_jitter(w, false);
+    return steal && ready_earliest(w, s->from, s->to, s->from, out);
+}
+
 bool tsgd_task_find(struct worker *w, struct task *out, bool steal)
 {
     uint32_t tokens = w->e->state.tokens;
+    if (w->e->state.is_spread)
+        return find_spread(w, out, steal);
     if (ready_population(w, out) || ready_among(w, w->lo, w->hi, w->cursor, out))
         return true;
     tsgd_jitter(w, false);

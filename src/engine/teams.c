@@ -142,8 +142,8 @@ static bool go_on(struct teams *m, struct worker *w, uint32_t a, uint64_t word)
         for (uint32_t q = 0; q < s->c.problem->parts; q++)
             loss += t->loss[q];
         if (!isfinite(loss))
-            tsgd_pop_diverge(&s->pop[s->pop_of[a]], t->visit.round, a);
-        s->arena.tally[a].loss += loss;
+            tsgd_state_diverge(s, a, t->visit.round);
+        *tsgd_state_loss(s, t->visit.round, a) += loss;
         open_stage(m, w, a);
         return true;
     }

@@ -42,8 +42,9 @@ static void fill(struct threads *t, struct tsgd_engine *e, char *scratch, size_t
     const struct state *s = t->s;
     size_t grad = s->arena.stride * sizeof(float);
     for (uint32_t i = 0; i < s->workers; i++, scratch += bytes) {
-        uint32_t lo = (uint32_t)((uint64_t)i * s->tokens / s->workers);
-        uint32_t hi = (uint32_t)((i + (uint64_t)1) * s->tokens / s->workers);
+        uint64_t tokens = s->to - s->from;
+        uint32_t lo = s->from + (uint32_t)(i * tokens / s->workers);
+        uint32_t hi = s->from + (uint32_t)((i + 1) * tokens / s->workers);
         t->worker[i] = (struct worker){
             .e = e, .id = i, .lo = lo, .hi = hi > lo ? hi : lo + 1, .cursor = lo,
             .grad = (float *)scratch, .strip = (float *)(scratch + grad),

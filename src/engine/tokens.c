@@ -20,6 +20,9 @@ TSGD_TWICE bool mix_ready(const struct tokens *k, uint32_t a, uint64_t t, struct
     for (uint32_t i = w->ptr[r]; i < w->ptr[r + 1]; i++)                        /* R1 */
         if (!tsgd_seq_reached(&seq[w->col[i]], 2 * t - 1))
             return tsgd_waits(waits, WAITS_R1, p->first + w->col[i], 2 * t - 1);
+    if (s->is_spread)                                                           /* M3 */
+        return tsgd_place_is_free(&s->spread, a, tsgd_state_place(s, t, a)) ||
+               tsgd_waits(waits, WAITS_USES, a, 2 * t);
     uint64_t turns = tsgd_mixing_turns(mixing, t - 1);
     if (turns < 1)
         return true;
@@ -41,6 +44,14 @@ bool tsgd_mix_waits(const struct tokens *k, uint32_t a, uint64_t t, struct waits
     return mix_ready(k, a, t, waits);
 }
 
+/* Whether the tokens of population q retire in round t. Relaxed: `planned` has ordered the one, and
+ * `evaluated`, which such steps wait for, the other.                                            */
+static bool retires(const struct state *s, uint32_t q, uint64_t t)
+{
+    return atomic_load_explicit(&s->pop[q].ends, memory_order_relaxed) == t ||
+           atomic_load_explicit(&s->pop[q].end_round, memory_order_relaxed) == t;
+}
+
 TSGD_TWICE bool step_ready(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits)
 {
     const struct state *s = k->s;
@@ -48,6 +59,8 @@ TSGD_TWICE bool step_ready(const struct tokens *k, uint32_t a, uint64_t t, struc
     uint32_t q = s->pop_of[a];
     if (!tsgd_seq_reached(&k->planner->planned, t + 1))
         return tsgd_waits(waits, WAITS_PLAN, 0, t);
+    if (s->is_spread && !tsgd_seq_reached(&k->planner->planned, t + 2) && !retires(s, q, t))
+        return tsgd_waits(waits, WAITS_PLAN, 0, t + 1);                         /* M2 */
     uint64_t eval = atomic_load_explicit(&slot->eval[q], memory_order_relaxed);
     if (eval &&                                                                         /* R3 */
         !tsgd_evaluation_has_passed(k->evaluation, q, a - s->pop[q].first, eval - 1, waits))
@@ -70,9 +83,12 @@ bool tsgd_step_waits(const struct tokens *k, uint32_t a, uint64_t t, struct wait
     return step_ready(k, a, t, waits);
 }
 
-static void retire(struct state *s, uint32_t a)
+static void retire(const struct tokens *k, uint32_t a, uint64_t t)
 {
+    struct state *s = k->s;
     tsgd_seq_publish(&s->arena.seq[a], TSGD_SEQ_RETIRED);       /* stays busy: nobody claims it */
+    if (s->is_spread)                   /* release: the slot is read no more (M6) */
+        atomic_fetch_sub_explicit(&k->planner->slot[t % SLOTS].pending, 1, memory_order_release);
     tsgd_state_done_one(s);
 }
 
@@ -86,8 +102,8 @@ static void step(const struct tokens *k, struct worker *w, uint32_t a, struct vi
                                              v->rows.exchanged[0], w->grad, w->scratch);
         tsgd_jitter(w, false);
         if (!isfinite(loss))
-            tsgd_pop_diverge(&s->pop[s->pop_of[a]], v->round, a);
-        s->arena.tally[a].loss += loss;
+            tsgd_state_diverge(s, a, v->round);
+        *tsgd_state_loss(s, v->round, a) += loss;
         s->c.rule.step(&s->c.rule, &v->rows, w->grad, problem->dim, &v->step);
     }
 }
@@ -108,7 +124,7 @@ void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_
     /* end_round: relaxed, because [A] on `evaluated` in the readiness check has ordered it. */
     if (node == NOBODY || atomic_load_explicit(&s->pop[s->pop_of[a]].end_round,
                                                memory_order_relaxed) == t) {
-        retire(s, a);
+        retire(k, a, t);
         return;
     }
     tsgd_begin(w, &tsgd_activity_step, a, t, node);
@@ -135,12 +151,29 @@ static void mix(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t
     for (uint32_t i = 0; i < s->exchanged && !rests; i++)
         tsgd_mix_row(s->c.kernels, tsgd_mixing_at(p->c.mixing, t - 1), a - p->first,
                      slot->absent ? slot->absent + p->first : NULL,
-                     tsgd_state_row(s, t - 1, i, p->first), s->arena.stride, s->arena.dim,
+                     tsgd_state_row(s, t - 1, i, p->first), s->arena.token_step, s->arena.dim,
                      s->bypass, tsgd_state_row(s, t, i, a));
     if (s->c.rule.mixed)
         tsgd_visit_mixed(k->visits, a, t - 1, 0, s->arena.dim);
     TSGD_PROBE3(mix__end, a, t - 1, w->id);
     tsgd_end(w, &tsgd_activity_mix);
+}
+
+/* Round t-1 of token a is mixed, and its place in round t filled: what it has used is used no more
+ * (M3). Its own half-step comes last: then its place may be written.                            */
+static void end_uses(const struct tokens *k, uint32_t a, uint64_t t, bool rests)
+{
+    struct state *s = k->s;
+    const struct pop *p = &s->pop[s->pop_of[a]];
+    const struct tsgd_csr *m = tsgd_mixing_at(p->c.mixing, t - 1);
+    _Atomic uint64_t *pending = &k->planner->slot[(t - 1) % SLOTS].pending;
+    uint32_t r = a - p->first, place = tsgd_state_place(s, t - 1, a);
+    if (!rests)
+        *tsgd_state_head(s, t, a) = *tsgd_state_head(s, t - 1, a);
+    for (uint32_t i = m->ptr[r]; i < m->ptr[r + 1] && !rests; i++)
+        if (m->col[i] != r)
+            tsgd_use_over(&s->spread, p->first + m->col[i], place, 1, pending);
+    tsgd_use_over(&s->spread, a, place, 1, pending);
 }
 
 void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t)
@@ -150,6 +183,11 @@ void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t
     if (!rests || s->c.rule.mixed)
         mix(k, w, a, t, rests);
     tsgd_jitter(w, false);
+    if (s->is_spread) {
+        end_uses(k, a, t, rests);
+        tsgd_seq_finish(&s->arena.seq[a], 2 * t);
+        return;
+    }
     tsgd_plan_try(k->planner, w, t);
     if (!tsgd_step_ready(k, a, t)) {
         tsgd_seq_finish(&s->arena.seq[a], 2 * t);

@@ -33,6 +33,27 @@ bool tsgd_visit_begin(const struct visits *v, uint32_t a, uint64_t t, struct vis
     return !(s->c.independent && tsgd_pop_diverged(&s->pop[q]));
 }
 
+void tsgd_visit_send(const struct visits *v, uint32_t a, uint64_t t)
+{
+    struct state *s = v->s;
+    const struct slot *slot = tsgd_plan_of(v->planner, t);
+    struct places *places = &s->spread.places[a];
+    /* Relaxed, both: the word, or the queue, shows them. */
+    atomic_store_explicit(&places->uses[tsgd_state_place(s, t, a)], slot->uses[a],
+                          memory_order_relaxed);
+    if (slot->way[a] & WAY_MOVES)
+        atomic_store_explicit(&places->own_leaves, s->own > 0, memory_order_relaxed);
+    bool stays = slot->way[a] & WAY_STAYS;
+    if (slot->way[a] & WAY_SENT) {
+        tsgd_state_head(s, t, a)->sent_ns = tsgd_now_ns() + (uint64_t)s->spread.clock_offset;
+        tsgd_spread_queue(&s->spread, tsgd_errand(ERRAND_ROW, a, t));
+    }
+    if (stays)
+        tsgd_seq_finish(&s->arena.seq[a], 2 * t + 1);
+    else
+        tsgd_seq_publish(&s->arena.seq[a], 2 * t + 1);  /* nobody claims what is mixed elsewhere */
+}
+
 struct tsgd_rows tsgd_rows_from(const struct tsgd_rows *rows, size_t from)
 {
     struct tsgd_rows moved = *rows;

@@ -42,12 +42,18 @@ static inline bool tsgd_visit_next(const struct visits *v, struct visit *visit)
     return false;
 }
 
+/* The same when tokens are spread over ranks (engine/spread.h, M3, M4). */
+void tsgd_visit_send(const struct visits *v, uint32_t a, uint64_t t);
+
 /* The visit is over: the half-step stands there, and the token is given back. */
 static inline void tsgd_visit_end(const struct visits *v, struct worker *w, uint32_t a, uint64_t t)
 {
     TSGD_PROBE3(step__end, a, t, tsgd_plan_of(v->planner, t)->node[a]);
     tsgd_jitter(w, false);
-    tsgd_seq_finish(&v->s->arena.seq[a], 2 * t + 1);
+    if (v->s->is_spread)
+        tsgd_visit_send(v, a, t);
+    else
+        tsgd_seq_finish(&v->s->arena.seq[a], 2 * t + 1);
 }
 
 /* Does what the rule does after gossip, when coordinates from .. to - 1 of token a have been mixed

@@ -13,6 +13,7 @@
 enum waits_for {
     WAITS_R1,                   /* token, the phase that it must show */
     WAITS_R2,                   /* token, phase */
+    WAITS_USES,                 /* token, phase: its place is in use (engine/spread.h, M3) */
     WAITS_R3_FOLD,              /* population, evaluation */
     WAITS_R3_VERDICT,           /* population, evaluation */
     WAITS_R4,                   /* token, phase */

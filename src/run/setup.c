@@ -248,6 +248,24 @@ static enum tsgd_gossip gossip_of(const char *text)
            !strcmp(text, "slices") ? TSGD_GOSSIP_SLICES : TSGD_GOSSIP_AUTO;
 }
 
+/* Which nodes are here. */
+static enum tsgd_status resolve_ranks(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    const struct tsgd_settings *s = r->s;
+    r->ranks = tsgd_one_rank((uint32_t)s->nodes);
+    if (!s->transport || s->transport->ranks == 1)
+        return TSGD_OK;
+    r->ranks.rank = s->transport->rank;
+    r->ranks.ranks = s->transport->ranks;
+    if (r->ranks.ranks > s->nodes)
+        return tsgd_fail(err, TSGD_EINVAL, "--nodes: found %llu, fewer than the %u ranks; want one "
+                         "for each rank at least", (unsigned long long)s->nodes, r->ranks.ranks);
+    if (r->gossip == TSGD_GOSSIP_SLICES)
+        return tsgd_fail(err, TSGD_EINVAL, "--gossip: found slices, which want all tokens in one "
+                         "process, but there are %u ranks; want rows or auto", r->ranks.ranks);
+    return TSGD_OK;
+}
+
 enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_settings *settings,
                                  unsigned command, struct tsgd_error *err)
 {
@@ -270,11 +288,7 @@ enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_setti
     TRY(resolve_length(&r, err));
     TRY(resolve_step_size(&r, err));
     r.gossip = gossip_of(r.s->gossip);
-    r.ranks = tsgd_one_rank((uint32_t)r.s->nodes);
-    if (r.s->transport) {
-        r.ranks.rank = r.s->transport->rank;
-        r.ranks.ranks = r.s->transport->ranks;
-    }
+    TRY(resolve_ranks(&r, err));
     tsgd_cpu_name(r.cpu);
     *out = r;
     r.s = NULL;

@@ -192,7 +192,8 @@ static enum tsgd_status init_found(struct tsgd_tune *t, const struct tsgd_settin
     store(t, 5, "score", "F64", f->score, c, 0, c * sizeof *f->score);
     store(t, 6, "diverged", "I64", f->diverged, c, 0, c * sizeof *f->diverged);
     store(t, 7, "best", "F32", t->best, dim, 0, dim * sizeof *t->best);
-    store_evals(t, 8, "metric", "F64", offsetof(struct tsgd_eval, metric), sizeof *f->last);
+    store_evals(t, 8, "metric", "F64", offsetof(struct tsgd_eval, metric),
+                offsetof(struct tsgd_eval, bytes_between_ranks));
     TRY(tsgd_keeper_init(&t->keeper, &t->setup, "tune", asked, err));
     t->keeper.extra = t->stored;
     t->keeper.n_extra = t->setup.s->objective.size ? FOUND : FOUND - 1;

@@ -1,7 +1,7 @@
 /* transport/transport.h: how the ranks of one run reach each other: processes, perhaps on several
  * machines, that train together. A run knows only this interface; what carries the messages stands
  * behind it: MPI (transport/mpi.c, in a program of its own), or the memory of one process
- * (transport/within.c, for tests).
+ * (tests/sim/within.c).
  *
  * A message has a source, a destination, a channel and a tag. Of messages in which all four agree,
  * the first that was sent meets the first receive that was posted. Neither side waits in a call: a

@@ -6,8 +6,10 @@
 #include "scenario/churn.h"
 #include "sim/events.h"
 #include "sim/graphs.h"
+#include "sim/within.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -617,35 +619,136 @@ static enum tsgd_verdict collect(uint32_t q, const struct tsgd_eval *eval, void 
     return c->until && c->until(eval) ? TSGD_END_HERE : TSGD_GO_ON;
 }
 
+/* Rows of tokens that are in this engine. */
+static void take_rows(const struct tsgd_engine *e, const struct tsgd_engine_config *c,
+                      struct sim_log *log)
+{
+    uint32_t first = 0;
+    size_t dim = c->problem->dim;
+    for (uint32_t q = 0; q < c->n_populations; first += c->population[q++].k)
+        for (uint32_t b = 0; b < c->population[q].k; b++) {
+            if (!tsgd_engine_has_row(e, first + b))
+                continue;
+            memcpy(log[q].x + b * dim, tsgd_engine_row(e, first + b, 0), dim * 4);
+            if (log[q].m)
+                memcpy(log[q].m + b * dim, tsgd_engine_row(e, first + b, 1), dim * 4);
+        }
+}
+
+static void begin_log(const struct tsgd_engine_config *c, struct sim_log *log)
+{
+    for (uint32_t q = 0; q < c->n_populations; q++) {
+        size_t count = c->problem->dim * c->population[q].k;
+        log[q].n = 0;
+        log[q].x = zeros(count, 4);
+        log[q].m = tsgd_rule_exchanged(&c->rule) == 2 ? zeros(count, 4) : NULL;
+    }
+}
+
+static struct tsgd_engine *run_engine(const struct tsgd_engine_config *c,
+                                      struct tsgd_outcome *outcome)
+{
+    struct tsgd_engine *e;
+    struct tsgd_error err;
+    if (tsgd_engine_create(&e, c, &err) || tsgd_engine_run(e, outcome, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+    return e;
+}
+
 void sim_engine(const struct tsgd_engine_config *config, struct sim_end end, struct sim_log *log,
                 struct tsgd_outcome *outcome)
 {
     struct tsgd_engine_config c = *config;
     struct collector collector = {log, end.until};
-    struct tsgd_engine *e;
-    struct tsgd_error err;
-    uint32_t first = 0;
     c.on_eval = collect;
     c.user = &collector;
     c.awaits_verdict = end.until != NULL;
-    for (uint32_t q = 0; q < c.n_populations; q++)
-        log[q].n = 0;
-    if (tsgd_engine_create(&e, &c, &err) || tsgd_engine_run(e, outcome, &err)) {
-        fprintf(stderr, "%s\n", err.text);
+    begin_log(&c, log);
+    struct tsgd_engine *e = run_engine(&c, outcome);
+    take_rows(e, &c, log);
+    tsgd_engine_free(e);
+}
+
+/* ---- over ranks ---- */
+
+struct of_rank {
+    struct tsgd_engine_config c;
+    struct tsgd_engine *e;
+    struct tsgd_outcome outcome;
+    pthread_t thread;
+};
+
+static enum tsgd_verdict must_not_be_told(uint32_t q, const struct tsgd_eval *eval, void *user)
+{
+    (void)user;
+    fprintf(stderr, "a rank that is not 0 was told of round %llu of population %u\n",
+            (unsigned long long)eval->round, q);
+    abort();
+}
+
+static void *run_rank(void *rank)
+{
+    struct of_rank *r = rank;
+    r->e = run_engine(&r->c, &r->outcome);
+    return NULL;
+}
+
+static void check_agreement(const struct of_rank *first, const struct of_rank *r)
+{
+    const struct tsgd_outcome *a = &first->outcome, *b = &r->outcome;
+    bool agree = a->interrupted == b->interrupted && a->diverged == b->diverged &&
+                 a->diverged_round == b->diverged_round && a->diverged_token == b->diverged_token;
+    for (uint32_t q = 0; q < r->c.n_populations; q++)
+        agree &= tsgd_engine_rounds(r->e, q) == tsgd_engine_rounds(first->e, q) &&
+                 tsgd_engine_samples(r->e, q) == tsgd_engine_samples(first->e, q) &&
+                 tsgd_engine_diverged(r->e, q) == tsgd_engine_diverged(first->e, q) &&
+                 (tsgd_engine_diverged(r->e, q) ||
+                  !memcmp(tsgd_engine_mean(r->e, q), tsgd_engine_mean(first->e, q),
+                          r->c.problem->dim * sizeof(float)));
+    if (!agree) {
+        fprintf(stderr, "rank %u does not agree with rank 0\n", r->c.ranks.rank);
         abort();
     }
-    for (uint32_t q = 0; q < c.n_populations; q++) {
-        size_t dim = c.problem->dim, k = c.population[q].k;
-        log[q].x = zeros(k * dim, 4);
-        log[q].m = tsgd_rule_exchanged(&c.rule) == 2 ? zeros(k * dim, 4) : NULL;
-        for (uint32_t b = 0; b < k; b++) {
-            memcpy(log[q].x + b * dim, tsgd_engine_row(e, first + b, 0), dim * 4);
-            if (log[q].m)
-                memcpy(log[q].m + b * dim, tsgd_engine_row(e, first + b, 1), dim * 4);
-        }
-        first += (uint32_t)k;
+}
+
+void sim_over_ranks(const struct tsgd_engine_config *config, struct sim_end end,
+                    const struct sim_ranks *over, struct sim_log *log,
+                    struct tsgd_outcome *outcome)
+{
+    static uint64_t seed;
+    struct within *w = within_create(over->ranks, ++seed, over->late);
+    struct of_rank *rank = zeros(over->ranks, sizeof *rank);
+    struct collector collector = {log, end.until};
+    begin_log(config, log);
+    for (uint32_t r = 0; r < over->ranks; r++) {
+        struct tsgd_engine_config *c = &rank[r].c;
+        *c = *config;
+        c->ranks = (struct tsgd_ranks){r, over->ranks, c->problem->nodes, over->of};
+        c->transport = within_rank(w, r);
+        c->on_eval = r == 0 ? collect : must_not_be_told;
+        c->user = &collector;
+        c->awaits_verdict = end.until != NULL;
+        pthread_create(&rank[r].thread, NULL, run_rank, &rank[r]);
     }
-    tsgd_engine_free(e);
+    for (uint32_t r = 0; r < over->ranks; r++)
+        pthread_join(rank[r].thread, NULL);
+    for (uint32_t r = 0; r < over->ranks; r++) {
+        check_agreement(&rank[0], &rank[r]);
+        take_rows(rank[r].e, config, log);
+    }
+    for (uint32_t r = 0; r < over->ranks; r++)
+        tsgd_engine_free(rank[r].e);
+    if (!within_is_empty(w)) {
+        fprintf(stderr, "a message was never taken\n");
+        abort();
+    }
+    for (int channel = 0; over->bytes && channel < TSGD_CHANNELS; channel++)
+        over->bytes[channel] = within_bytes(w, (enum tsgd_channel)channel);
+    *outcome = rank[0].outcome;
+    free(rank);
+    within_free(w);
 }
 
 bool sim_differ(const struct tsgd_engine_config *c, const struct sim_log *a,
@@ -660,6 +763,7 @@ bool sim_differ(const struct tsgd_engine_config *c, const struct sim_log *a,
         for (uint32_t i = 0; i < a[q].n; i++) {
             struct tsgd_eval x = a[q].eval[i], y = b[q].eval[i];
             x.wall_seconds = y.wall_seconds = 0;
+            x.bytes_between_ranks = y.bytes_between_ranks = 0;
             if (memcmp(&x, &y, sizeof x)) {
                 snprintf(what, size, "population %u: evaluation of round %llu (or %llu): "
                          "train %.17g %.17g test %.17g %.17g consensus %.17g %.17g hash %llx %llx "
@@ -686,24 +790,42 @@ void sim_log_release(struct sim_log *log)
     free(log->m);
 }
 
+/* Whether what the engine has done is not what the simulator has. */
+static int differs(const char *name, const char *way, const struct tsgd_engine_config *c,
+                   const struct sim_log *want, struct sim_log *got)
+{
+    char what[512];
+    bool differ = sim_differ(c, want, got, what, sizeof what);
+    if (differ)
+        printf("FAIL %s, %s: %s\n", name, way, what);
+    for (uint32_t q = 0; q < c->n_populations; q++)
+        sim_log_release(&got[q]);
+    return differ;
+}
+
 int sim_compare(const char *name, const struct tsgd_engine_config *c, struct sim_end end)
 {
+    static const uint32_t ranks[] = {2, 3, 4, 7};
+    static uint32_t turn;
     struct sim_log *want = zeros(c->n_populations, sizeof *want);
     struct sim_log *got = zeros(c->n_populations, sizeof *got);
     struct tsgd_engine_config way = *c;
+    struct sim_ranks over = {.ranks = ranks[turn % 4], .late = turn / 4 % 3 * 4};
     struct tsgd_outcome outcome;
-    char what[512];
+    char text[64];
     int bad = 0;
+    turn++;
     sim_run(c, end, want);
     for (way.gossip = TSGD_GOSSIP_ROWS; way.gossip <= TSGD_GOSSIP_SLICES; way.gossip++) {
         sim_engine(&way, end, got, &outcome);
-        bool differ = sim_differ(c, want, got, what, sizeof what);
-        if (differ)
-            printf("FAIL %s, gossip by %s: %s\n", name,
-                   way.gossip == TSGD_GOSSIP_ROWS ? "rows" : "slices", what);
-        for (uint32_t q = 0; q < c->n_populations; q++)
-            sim_log_release(&got[q]);
-        bad += differ;
+        bad += differs(name, way.gossip == TSGD_GOSSIP_ROWS ? "gossip by rows" : "by slices", c,
+                       want, got);
+    }
+    if (over.ranks <= c->problem->nodes && !end.stop_round) {
+        way.gossip = TSGD_GOSSIP_AUTO;
+        snprintf(text, sizeof text, "over %u ranks", over.ranks);
+        sim_over_ranks(&way, end, &over, got, &outcome);
+        bad += differs(name, text, c, want, got);
     }
     for (uint32_t q = 0; q < c->n_populations; q++)
         sim_log_release(&want[q]);

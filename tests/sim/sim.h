@@ -32,6 +32,20 @@ void sim_run(const struct tsgd_engine_config *c, struct sim_end end, struct sim_
 void sim_engine(const struct tsgd_engine_config *c, struct sim_end end, struct sim_log *log,
                 struct tsgd_outcome *outcome);
 
+/* The same over so many ranks within this process (tests/sim/within.h), each with config->threads;
+ * late: as within_create's. The log is rank 0's, with the tokens' rows from wherever they end; a
+ * rank that differs from rank 0 in what all must agree on ends the program, and so does a message
+ * that was not taken. of: as in struct tsgd_ranks. bytes: NULL, or what has been sent on each
+ * channel.                                                                                      */
+struct sim_ranks {
+    uint32_t ranks, late;
+    const uint32_t *of;
+    uint64_t *bytes;
+};
+void sim_over_ranks(const struct tsgd_engine_config *c, struct sim_end end,
+                    const struct sim_ranks *over, struct sim_log *log,
+                    struct tsgd_outcome *outcome);
+
 /* Describes the first difference in `what` (size bytes); false if there is none. Wall-clock time is
  * not compared.                                                                                 */
 bool sim_differ(const struct tsgd_engine_config *c, const struct sim_log *a,
@@ -40,7 +54,8 @@ bool sim_differ(const struct tsgd_engine_config *c, const struct sim_log *a,
 void sim_log_release(struct sim_log *log);
 
 /* The simulator against the engine that gossips by rows, and by slices, whatever config->gossip
- * says: how many differ; prints the first difference of each. `name` says what ran.             */
+ * says, and over ranks, 2 to 7 of them in turn: how many differ; prints the first difference of
+ * each. `name` says what ran.                                                                   */
 int sim_compare(const char *name, const struct tsgd_engine_config *c, struct sim_end end);
 
 #endif
