@@ -101,7 +101,9 @@ void tsgd_evaluation_publish(struct evaluation *e, uint32_t q, const uint32_t *r
     struct evaluated_pop *p = &e->pop[q];
     if (p->opened == atomic_load_explicit(&p->evals, memory_order_relaxed))
         return;
-    memcpy(p->record[(p->opened - 1) % RECORDS].rank, rank, e->s->pop[q].c.k * sizeof *rank);
+    for (uint32_t b = 0; b < e->s->pop[q].c.k; b++)
+        atomic_store_explicit(&p->record[(p->opened - 1) % RECORDS].rank[b], rank[b],
+                              memory_order_relaxed);
     atomic_store_explicit(&p->evals, p->opened, memory_order_release);
 }
 
@@ -126,7 +128,7 @@ TSGD_TWICE bool fold_ready(const struct evaluation *e, uint32_t q, uint64_t fold
     if (b == 0 && i >= 2 && !tsgd_seq_reached(&p->evaluated, i - 1))    /* for its buffers */
         return tsgd_waits(waits, WAITS_MEASURED, q, i - 2);
     uint64_t round = tsgd_evaluated_round(p, i);
-    if (e->s->is_spread && p->record[i % RECORDS].rank[b] != e->s->spread.ranks.rank)
+    if (e->s->is_spread && tsgd_evaluated_rank(p, i, (uint32_t)b) != e->s->spread.ranks.rank)
         return e->s->spread.ranks.rank != 0 || has_come(&p->gathered, folded) ||
                tsgd_waits(waits, WAITS_ARRIVAL, pop->first + (uint32_t)b, 2 * round);
     uint64_t word = tsgd_seq_load(&e->s->arena.seq[pop->first + b]);
@@ -180,9 +182,9 @@ static void fold_token(struct evaluation *e, struct worker *w, uint32_t q, uint6
     double *loss = tsgd_state_loss(e->s, round, a);
     copy_row(e, q, i, b, x);
     fold_row(e, w, q, i, b, x, *loss);
-    if (e->s->is_spread)
+    if (e->s->is_spread)                /* its step begins a new sum */
         tsgd_pop_diverge_as(&e->s->pop[q], tsgd_state_head(e->s, round, a)->diverged);
-    if (!p->record[i % RECORDS].due.stopped)
+    else if (!p->record[i % RECORDS].due.stopped)
         *loss = 0;
 }
 
@@ -211,7 +213,7 @@ static void fold_elsewhere(struct evaluation *e, uint32_t q, uint64_t i, uint32_
 static void fold_next(struct evaluation *e, struct worker *w, uint32_t q, uint64_t i, uint32_t b)
 {
     const struct spread *s = &e->s->spread;
-    bool here = !e->s->is_spread || e->pop[q].record[i % RECORDS].rank[b] == s->ranks.rank;
+    bool here = !e->s->is_spread || tsgd_evaluated_rank(&e->pop[q], i, b) == s->ranks.rank;
     if (s->ranks.rank == 0)
         (here ? fold_token : fold_came)(e, w, q, i, b);
     else if (here)
@@ -399,7 +401,8 @@ static void conclude(struct evaluation *e, uint32_t q, uint64_t i, enum tsgd_ver
     if (verdict == TSGD_END_HERE)
         atomic_store_explicit(&pop->end_round, r->due.round, memory_order_relaxed);
     for (uint32_t b = 0; b < pop->c.k && e->s->is_spread; b++)  /* they retire elsewhere */
-        if (verdict == TSGD_END_HERE && !r->due.ends && r->rank[b] != e->s->spread.ranks.rank)
+        if (verdict == TSGD_END_HERE && !r->due.ends &&
+            tsgd_evaluated_rank(&e->pop[q], i, b) != e->s->spread.ranks.rank)
             tsgd_state_done_one(e->s);
     tsgd_seq_finish(&e->pop[q].evaluated, i + 1);
     tsgd_state_done_one(e->s);
@@ -487,7 +490,7 @@ bool tsgd_block_is_of(const struct evaluation *e, uint32_t q, uint64_t i, uint32
     if (n == 0)
         return rank == 0;
     if (b >= n)
-        return e->pop[q].record[i % RECORDS].rank[b / n - 1] == rank;
+        return tsgd_evaluated_rank(&e->pop[q], i, b / n - 1) == rank;
     return b >= (uint64_t)rank * n / ranks && b < (uint64_t)(rank + 1) * n / ranks;
 }
 

@@ -37,7 +37,7 @@ struct record {
                                  * ordered it */
     struct due due;
     double loss, square;        /* the fold's: sums over tokens */
-    uint32_t *rank;             /* [k] where each token is; when spread */
+    _Atomic uint32_t *rank;     /* [k] where each token is; when spread. Relaxed, as `round` */
     uint8_t verdict;            /* rank 0's, once it is known; when spread */
 };
 
@@ -127,7 +127,7 @@ TSGD_TWICE bool tsgd_evaluation_has_passed(const struct evaluation *e, uint32_t 
                                               uint64_t index, struct waits *waits)
 {
     const struct evaluated_pop *p = &e->pop[q];
-    /* Acquire, of `sent`: the row has been read, and its tally cleared. */
+    /* Acquire, of `sent`: the row has been read. */
     bool passed = e->s->spread.ranks.rank == 0 ?
         tsgd_seq_reached(&p->folded, index * e->s->pop[q].c.k + b + 1) :
         atomic_load_explicit(&p->gathered.sent[b], memory_order_acquire) > index;
@@ -163,6 +163,12 @@ void tsgd_evaluation_conclude(struct evaluation *e, uint32_t q, uint64_t i);
 static inline uint64_t tsgd_evaluated_round(const struct evaluated_pop *p, uint64_t i)
 {
     return atomic_load_explicit(&p->record[i % RECORDS].round, memory_order_relaxed);
+}
+
+/* When tokens are spread: on which rank token b of the population is then. */
+static inline uint32_t tsgd_evaluated_rank(const struct evaluated_pop *p, uint64_t i, uint32_t b)
+{
+    return atomic_load_explicit(&p->record[i % RECORDS].rank[b], memory_order_relaxed);
 }
 
 /* ---- after the run ---- */

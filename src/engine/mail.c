@@ -187,7 +187,7 @@ static void post_gathering(struct mail *m, uint32_t q, uint64_t evals, uint64_t 
     /* Acquire, of `taken`: the fold has read what stood in the buffer. */
     uint64_t most = atomic_load_explicit(&g->taken, memory_order_acquire) + WINDOW;
     for (; g->posted < most && g->at < evals * k; g->at++) {
-        uint32_t b = (uint32_t)(g->at % k), from = p->record[g->at / k % RECORDS].rank[b];
+        uint32_t b = (uint32_t)(g->at % k), from = tsgd_evaluated_rank(p, g->at / k, b);
         if (from == 0)
             continue;
         g->asks[g->posted % WINDOW] = g->at;
@@ -328,9 +328,6 @@ static void complete_fold(struct mail *m, uint64_t errand)
     }
     struct evaluated_pop *p = evaluated_of(m, s->pop_of[id]);
     uint64_t i = tsgd_errand_number(errand, atomic_load_explicit(&p->evals, memory_order_relaxed));
-    const struct record *r = &p->record[i % RECORDS];
-    if (!r->due.stopped)
-        tsgd_state_head(s, r->due.round, id)->loss = 0;
     atomic_store_explicit(&p->gathered.sent[id - s->pop[s->pop_of[id]].first], i + 1,
                           memory_order_release);
 }

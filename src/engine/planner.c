@@ -27,6 +27,7 @@ static enum tsgd_status take_slot(struct planner *p, struct slot *s, struct tsgd
         TRY(TSGD_HOLD(&p->holding, &s->rank, tokens, "plan", err));
         TRY(TSGD_HOLD(&p->holding, &s->uses, tokens, "plan", err));
         TRY(TSGD_HOLD(&p->holding, &s->way, tokens, "plan", err));
+        TRY(TSGD_HOLD(&p->holding, &s->sums, pops, "plan", err));
         TRY(TSGD_HOLD(&p->holding, &s->before, tokens, "plan", err));
     }
 done:
@@ -523,6 +524,8 @@ static void begin_population(struct planner *p, uint32_t q, uint64_t t, bool end
     }
     if (regular)
         d->evaluated = d->samples;
+    if (p->s->is_spread)
+        p->slot[t % SLOTS].sums[q] = regular;
     atomic_store_explicit(&p->slot[t % SLOTS].eval[q], index, memory_order_relaxed);
 }
 

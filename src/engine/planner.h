@@ -34,6 +34,7 @@ struct slot {
      * round after is planned, which a step waits for (M2).                                      */
     uint32_t *rank;             /* [tokens] where each is */
     uint32_t *uses;             /* [tokens] M3: of its half-step here, 0: it never is here */
+    bool *sums;                 /* [populations] x^t is evaluated: losses are summed anew */
     uint8_t *way;               /* [tokens] what becomes of its half-step here: WAY_ bits */
     uint64_t *before;           /* [tokens] M4, with WAY_COMES: the phase that its word shows here
                                  * before */

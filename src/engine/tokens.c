@@ -119,6 +119,8 @@ void tsgd_step_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_
         tsgd_seq_finish(&s->arena.seq[a], 2 * t);           /* C4: later */
         return;
     }
+    if (s->is_spread && slot->sums[s->pop_of[a]])
+        *tsgd_state_loss(s, t, a) = 0;
     if (slot->copies)
         tsgd_checkpoint_token(k->planner->checkpoint, w, a, t);
     /* end_round: relaxed, because [A] on `evaluated` in the readiness check has ordered it. */
