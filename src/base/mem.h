@@ -58,6 +58,13 @@ enum tsgd_status tsgd_mem_check(size_t bytes, const char *what, const char *reme
 enum tsgd_status tsgd_grow(void **block, size_t *room, size_t count, size_t size, const char *what,
                            const char *remedy, struct tsgd_error *err);
 
+/* Gives back what *block, of this header or of malloc, has beyond `count` items. It may move, and
+ * is then aligned as malloc does it. Cannot fail: what the system does not take stays.          */
+void tsgd_shrink(void **block, size_t count, size_t size);
+
+/* Gives freed memory back to the system, where the C library keeps it for later. */
+void tsgd_mem_trim(void);
+
 /* a * b, a + b; SIZE_MAX when it overflows, so that estimates can be chained and then checked. */
 static inline size_t tsgd_mul(size_t a, size_t b)
 {

@@ -70,20 +70,57 @@ static void draw_centres(float *centre, const struct recipe *how, uint64_t seed)
     }
 }
 
-static void draw_samples(struct tsgd_samples *s, const float *centre, const struct recipe *how,
-                         uint64_t seed, enum part part)
+/* One part of the data set, sample after sample. */
+struct maker {
+    const float *centre;
+    const struct recipe *how;
+    uint64_t seed;
+    enum part part;
+};
+
+static struct tsgd_rng draw_label(const struct maker *m, uint32_t i, uint16_t *out)
+{
+    struct tsgd_rng r = tsgd_rng(m->seed, TSGD_RNG_SYNTH, i, m->part);
+    *out = (uint16_t)tsgd_rng_below(&r, (uint32_t)m->how->classes);
+    return r;
+}
+
+static enum tsgd_status draw_sample(void *from, uint32_t i, uint8_t *to, struct tsgd_error *err)
+{
+    const struct maker *m = from;
+    size_t features = tsgd_shape_size(m->how->shape);
+    uint16_t label;
+    (void)err;
+    if (!to)
+        return TSGD_OK;
+    struct tsgd_rng r = draw_label(m, i, &label);
+    const float *centre = m->centre + label * features;
+    for (size_t f = 0; f < features; f++) {
+        float v = centre[f] + (float)STEPS * (float)normal(&r) + 0.5f;
+        to[f] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    }
+    return TSGD_OK;
+}
+
+static enum tsgd_status draw_labels(struct tsgd_samples *s, const struct maker *m, uint32_t count,
+                                    struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(TSGD_NEW(&s->labels, count, "--data blobs", err));
+    s->count = count;
+    for (uint32_t i = 0; i < count; i++)
+        (void)draw_label(m, i, &s->labels[i]);
+done:
+    return st;
+}
+
+/* What all of it takes; the sieve may leave less. */
+static size_t count_bytes(const struct recipe *how, bool sieve)
 {
     size_t features = tsgd_shape_size(how->shape);
-    for (uint32_t i = 0; i < s->count; i++) {
-        struct tsgd_rng r = tsgd_rng(seed, TSGD_RNG_SYNTH, i, part);
-        s->labels[i] = (uint16_t)tsgd_rng_below(&r, (uint32_t)how->classes);
-        const float *from = centre + s->labels[i] * features;
-        uint8_t *to = s->bytes + i * features;
-        for (size_t f = 0; f < features; f++) {
-            float v = from[f] + (float)STEPS * (float)normal(&r) + 0.5f;
-            to[f] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-        }
-    }
+    size_t one = tsgd_add(sieve ? 0 : features, sizeof(uint16_t));
+    return tsgd_add(tsgd_mul(how->samples + TEST_SAMPLES, one),
+                    tsgd_mul(how->classes * features, sizeof(float)));
 }
 
 static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *out,
@@ -91,25 +128,32 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
+    struct maker train, test;
     struct recipe how = {.samples = 60000, .classes = 10, .shape = {1, 1, 64}};
     float *centre = NULL;
-    size_t features, bytes;
+    size_t features;
     if (r->arg)
         TRY(parse(r->arg, &how, err));
     features = tsgd_shape_size(how.shape);
-    bytes = tsgd_add(tsgd_mul(how.samples + TEST_SAMPLES, tsgd_add(features, sizeof(uint16_t))),
-                     tsgd_mul(how.classes * features, sizeof *centre));
-    TRY(tsgd_mem_check(bytes, "--data blobs", "use fewer samples or features", err));
+    TRY(tsgd_mem_check(count_bytes(&how, r->sieve != NULL), "--data blobs",
+                       "use fewer samples or features", err));
     TRY(TSGD_NEW(&centre, how.classes * features, "--data blobs", err));
-    TRY(tsgd_samples_alloc(&d.train, (uint32_t)how.samples, features, "--data blobs", err));
-    TRY(tsgd_samples_alloc(&d.test, TEST_SAMPLES, features, "--data blobs", err));
+    train = (struct maker){centre, &how, r->seed, TRAIN};
+    test = (struct maker){centre, &how, r->seed, TEST};
     d.shape = how.shape;
     d.classes = d.outputs = (uint32_t)how.classes;
     for (int b = 0; b < 256; b++)
         d.value[b] = (float)(b - ZERO) / STEPS;
     draw_centres(centre, &how, r->seed);
-    draw_samples(&d.train, centre, &how, r->seed, TRAIN);
-    draw_samples(&d.test, centre, &how, r->seed, TEST);
+    TRY(draw_labels(&d.train, &train, (uint32_t)how.samples, err));
+    TRY(draw_labels(&d.test, &test, TEST_SAMPLES, err));
+    if (r->sieve)
+        TRY(r->sieve->choose(r->sieve, &d, err));
+    TRY(tsgd_sieve_bytes(&d.train, &(struct tsgd_stream){&train, draw_sample},
+                         tsgd_sieve_train(r->sieve), tsgd_sieve_tally(r->sieve), d.shape,
+                         "--data blobs", err));
+    TRY(tsgd_sieve_bytes(&d.test, &(struct tsgd_stream){&test, draw_sample},
+                         tsgd_sieve_test(r->sieve), NULL, d.shape, "--data blobs", err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
@@ -122,5 +166,6 @@ const struct tsgd_source tsgd_source_blobs = {
     .name = "blobs",
     .usage = "blobs[:SAMPLES[,DIM[,CLASSES]]]",
     .summary = "generated Gaussian mixture, 60000,64,10 and 10,000 test samples; DIM may be CxHxW",
+    .has_sieve = true,
     .load = load,
 };

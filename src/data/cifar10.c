@@ -67,49 +67,79 @@ static enum tsgd_status open_part(struct part *p, const char *dir, const char *n
     return TSGD_OK;
 }
 
-static enum tsgd_status read_part(struct part *p, uint8_t *bytes, uint16_t *labels,
-                                  struct tsgd_error *err)
+/* The files of one part of the data set, as one. */
+struct set {
+    struct part *part;          /* [n] */
+    int n, at;                  /* at: the file that is being read */
+    uint32_t in_file;           /* records of it that have been */
+    uint32_t records;           /* of all files */
+    uint16_t *labels;           /* where they go; NULL: they are there */
+};
+#define SET_INIT {.part = NULL}
+
+static void close_set(struct set *s)
 {
-    for (uint32_t i = 0; i < p->records; i++) {
-        uint8_t label;
-        if (fread(&label, 1, 1, p->f) != 1 ||
-            fread(bytes + (size_t)i * PIXELS, 1, PIXELS, p->f) != PIXELS)
-            return ferror(p->f) ? tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", p->path,
-                                            strerror(errno))
-                                : tsgd_fail(err, TSGD_EFORMAT, "%s: the file ended while it was "
-                                            "read", p->path);
-        if (label >= CLASSES)
-            return tsgd_fail(err, TSGD_EFORMAT, "%s: label %u of record %u, want 0 to %d", p->path,
-                             label, i, CLASSES - 1);
-        labels[i] = label;
+    for (int i = 0; i < s->n; i++)
+        if (s->part[i].f)
+            fclose(s->part[i].f);
+    free(s->part);
+}
+
+static enum tsgd_status open_set(struct set *s, const char *dir, const char *const *names, int n,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(TSGD_NEW(&s->part, (size_t)n, "--data cifar10", err));
+    s->n = n;
+    for (int i = 0; i < n; i++) {
+        TRY(open_part(&s->part[i], dir, names[i], err));
+        s->records += s->part[i].records;
     }
+done:
+    return st;
+}
+
+static enum tsgd_status next_record(void *from, uint32_t i, uint8_t *to, struct tsgd_error *err)
+{
+    struct set *s = from;
+    uint8_t label, spare[PIXELS];
+    while (s->in_file == s->part[s->at].records) {
+        s->at++;
+        s->in_file = 0;
+    }
+    struct part *p = &s->part[s->at];
+    if (fread(&label, 1, 1, p->f) != 1 || fread(to ? to : spare, 1, PIXELS, p->f) != PIXELS)
+        return ferror(p->f) ? tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", p->path,
+                                        strerror(errno))
+                            : tsgd_fail(err, TSGD_EFORMAT, "%s: the file ended while it was read",
+                                        p->path);
+    if (label >= CLASSES)
+        return tsgd_fail(err, TSGD_EFORMAT, "%s: label %u of record %u, want 0 to %d", p->path,
+                         label, s->in_file, CLASSES - 1);
+    s->in_file++;
+    if (s->labels)
+        s->labels[i] = label;
     return TSGD_OK;
 }
 
-static enum tsgd_status read_parts(struct tsgd_samples *out, const char *dir,
-                                   const char *const *names, int n, struct tsgd_error *err)
+/* Room for the labels; they come with the pixels, unless they are needed before. */
+static enum tsgd_status take_labels(struct tsgd_samples *out, struct set *s, bool before,
+                                    struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct part part[PARTS] = {{.f = NULL}};
-    struct tsgd_samples s = {.count = 0};
-    uint32_t count = 0;
-    for (int i = 0; i < n; i++) {
-        TRY(open_part(&part[i], dir, names[i], err));
-        count += part[i].records;
-    }
-    TRY(tsgd_samples_alloc(&s, count, PIXELS, "--data cifar10", err));
-    count = 0;
-    for (int i = 0; i < n; i++) {
-        TRY(read_part(&part[i], s.bytes + (size_t)count * PIXELS, s.labels + count, err));
-        count += part[i].records;
-    }
-    *out = s;
-    s = (struct tsgd_samples){.count = 0};
+    TRY(TSGD_NEW(&out->labels, s->records, "--data cifar10", err));
+    out->count = s->records;
+    s->labels = out->labels;
+    if (!before)
+        return TSGD_OK;
+    for (uint32_t i = 0; i < s->records; i++)
+        TRY(next_record(s, i, NULL, err));
+    for (int i = 0; i < s->n; i++)
+        rewind(s->part[i].f);
+    s->labels = NULL;
+    s->at = 0;
+    s->in_file = 0;
 done:
-    for (int i = 0; i < n; i++)
-        if (part[i].f)
-            fclose(part[i].f);
-    tsgd_samples_release(&s);
     return st;
 }
 
@@ -118,14 +148,27 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
+    struct set train = SET_INIT, test = SET_INIT;
+    const bool before = r->sieve != NULL;
     d.shape = (struct tsgd_shape){3, 32, 32};
     d.classes = d.outputs = CLASSES;
     tsgd_dataset_pixels(&d);
-    TRY(read_parts(&d.train, r->dir, train_names, PARTS, err));
-    TRY(read_parts(&d.test, r->dir, test_names, 1, err));
+    TRY(open_set(&train, r->dir, train_names, PARTS, err));
+    TRY(open_set(&test, r->dir, test_names, 1, err));
+    TRY(take_labels(&d.train, &train, before, err));
+    TRY(take_labels(&d.test, &test, before, err));
+    if (r->sieve)
+        TRY(r->sieve->choose(r->sieve, &d, err));
+    TRY(tsgd_sieve_bytes(&d.train, &(struct tsgd_stream){&train, next_record},
+                         tsgd_sieve_train(r->sieve), tsgd_sieve_tally(r->sieve), d.shape,
+                         "--data cifar10", err));
+    TRY(tsgd_sieve_bytes(&d.test, &(struct tsgd_stream){&test, next_record},
+                         tsgd_sieve_test(r->sieve), NULL, d.shape, "--data cifar10", err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
+    close_set(&train);
+    close_set(&test);
     tsgd_dataset_release(&d);
     return st;
 }
@@ -136,6 +179,7 @@ const struct tsgd_source tsgd_source_cifar10 = {
     .summary = "60,000 colour pictures, 3x32x32, 10 classes (Krizhevsky 2009), the binary version, "
                "from --data-dir",
     .has_files = true,
+    .has_sieve = true,
     .files = files,
     .load = load,
 };

@@ -21,8 +21,8 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
         IMAGE(tsgd_digits_test_images), IMAGE(tsgd_digits_test_labels),
     };
     if (r->dir)
-        return tsgd_idx_load(out, r->dir, 10, "", err);
-    return tsgd_idx_load_memory(out, file, "datasets/digits", 10, err);
+        return tsgd_idx_load(out, r->dir, 10, "", r->sieve, err);
+    return tsgd_idx_load_memory(out, file, "datasets/digits", 10, r->sieve, err);
 }
 
 const struct tsgd_source tsgd_source_digits = {
@@ -32,6 +32,7 @@ const struct tsgd_source tsgd_source_digits = {
                "program",
     .has_files = true,
     .embedded = true,
+    .has_sieve = true,
     .files = tsgd_idx_files,
     .load = load,
 };

@@ -18,7 +18,8 @@ const char *const tsgd_idx_files[] = {
     EITHER("t10k-images-idx3-ubyte"), EITHER("t10k-labels-idx1-ubyte"), NULL,
 };
 
-enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS };  /* a file's place among four */
+/* A file's place among four; that of the labels is the next one. */
+enum { TRAIN_IMAGES = 0, TEST_IMAGES = 2 };
 
 /* Where the four files are. */
 struct origin {
@@ -102,13 +103,33 @@ done:
     return st;
 }
 
+static enum tsgd_status too_short(const struct reader *r, size_t got, size_t n,
+                                  struct tsgd_error *err)
+{
+    return tsgd_fail(err, TSGD_EFORMAT, "%s: %zu bytes after the header, want %zu", r->path, got,
+                     n);
+}
+
+/* After the n bytes that belong there. */
+static enum tsgd_status check_end(struct reader *r, size_t n, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    uint8_t extra;
+    size_t more;
+    TRY(tsgd_inflate_read(&r->f, &extra, 1, &more, err));
+    if (more)
+        st = tsgd_fail(err, TSGD_EFORMAT, "%s: goes on after the %zu bytes that its header "
+                       "promises", r->path, n);
+done:
+    return st;
+}
+
 /* Exactly n bytes into *to, and then the end. Memory grows as the bytes arrive, so that it is not
  * the header alone that asks for it; *to is the caller's to free, whatever comes back.          */
 static enum tsgd_status read_rest(struct reader *r, uint8_t **to, size_t n, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     size_t got = 0, room = 0, more = 1;
-    uint8_t extra;
     while (got < n && more > 0) {
         room = room == 0 ? 1 << 20 : 2 * room;
         room = room < n ? room : n;
@@ -120,90 +141,146 @@ static enum tsgd_status read_rest(struct reader *r, uint8_t **to, size_t n, stru
         got += more;
     }
     if (got < n)
-        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %zu bytes after the header, want %zu", r->path, got,
-                      n));
-    TRY(tsgd_inflate_read(&r->f, &extra, 1, &more, err));
-    if (more)
-        st = tsgd_fail(err, TSGD_EFORMAT, "%s: goes on after the %zu bytes that its header "
-                       "promises", r->path, n);
+        TRY(too_short(r, got, n, err));
+    TRY(check_end(r, n, err));
 done:
     return st;
 }
 
-/* Images and labels of one part of the set. Adds what it finds out to d and gives the samples to
- * *out; the caller releases d whatever comes back.                                              */
-static enum tsgd_status read_pair(struct tsgd_dataset *d, struct tsgd_samples *out,
-                                  const struct origin *from, int images_at, int labels_at,
-                                  uint32_t classes, struct tsgd_error *err)
+/* Both files of one part of the set, open. */
+struct pair {
+    struct reader images, labels;
+    size_t features;
+};
+#define PAIR_INIT {.images = {.f = TSGD_INFLATE_INIT}, .labels = {.f = TSGD_INFLATE_INIT}}
+
+static void close_pair(struct pair *p)
+{
+    tsgd_inflate_close(&p->images.f);
+    tsgd_inflate_close(&p->labels.f);
+}
+
+/* Opens them, and reads the headers and the labels. Adds what it finds out to d, where *out is a
+ * part; the caller closes and releases whatever comes back.                                     */
+static enum tsgd_status read_labels(struct pair *p, struct tsgd_dataset *d,
+                                    struct tsgd_samples *out, const struct origin *from,
+                                    int images_at, uint32_t classes, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct reader images = {.f = TSGD_INFLATE_INIT}, labels = {.f = TSGD_INFLATE_INIT};
+    struct reader *images = &p->images, *labels = &p->labels;
     uint8_t *raw = NULL;
     uint32_t size[3], count;
-    size_t features;
-    TRY(open_file(&images, from, images_at, err));
-    TRY(open_file(&labels, from, labels_at, err));
-    TRY(read_header(&images, IMAGES, size, 3, err));
-    TRY(read_header(&labels, LABELS, &count, 1, err));
+    TRY(open_file(images, from, images_at, err));
+    TRY(open_file(labels, from, images_at + 1, err));
+    TRY(read_header(images, IMAGES, size, 3, err));
+    TRY(read_header(labels, LABELS, &count, 1, err));
     if (count != size[0])
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: %u labels, want %u, one for each image of %s",
-                      labels.path, count, size[0], images.path));
+                      labels->path, count, size[0], images->path));
     if (d->shape.channels && (size[1] != d->shape.height || size[2] != d->shape.width))
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: images of %u x %u, want %u x %u as in training",
-                      images.path, size[1], size[2], d->shape.height, d->shape.width));
+                      images->path, size[1], size[2], d->shape.height, d->shape.width));
     d->shape = (struct tsgd_shape){1, size[1], size[2]};
-    features = tsgd_shape_size(d->shape);
-    TRY(tsgd_mem_check(tsgd_mul(count, features + 3), images.path, "use fewer samples", err));
-    TRY(read_rest(&labels, &raw, count, err));
-    TRY(read_rest(&images, &out->bytes, count * features, err));
-    TRY(TSGD_NEW(&out->labels, count, images.path, err));
+    p->features = tsgd_shape_size(d->shape);
+    TRY(read_rest(labels, &raw, count, err));
+    TRY(TSGD_NEW(&out->labels, count, images->path, err));
     out->count = count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t label = raw[i];
         if (classes && label >= classes)
             TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: label %u of sample %u, want 0 to %u",
-                          labels.path, label, i, classes - 1));
+                          labels->path, label, i, classes - 1));
         if (label >= d->classes)
             d->classes = label + 1;
         out->labels[i] = (uint16_t)label;
     }
 done:
     free(raw);
-    tsgd_inflate_close(&images.f);
-    tsgd_inflate_close(&labels.f);
+    return st;
+}
+
+/* The next image; `spare` is for those that nobody needs. */
+struct images {
+    struct reader *r;
+    size_t features;
+    uint32_t count;
+    uint8_t *spare;
+};
+
+static enum tsgd_status next_image(void *from, uint32_t i, uint8_t *to, struct tsgd_error *err)
+{
+    struct images *s = from;
+    size_t got;
+    enum tsgd_status st = tsgd_inflate_read(&s->r->f, to ? to : s->spare, s->features, &got, err);
+    if (st != TSGD_OK)
+        return st;
+    if (got < s->features)
+        st = too_short(s->r, i * s->features + got, s->count * s->features, err);
+    else if (i + 1 == s->count)
+        st = check_end(s->r, s->count * s->features, err);
+    return st;
+}
+
+static enum tsgd_status read_images(struct pair *p, struct tsgd_samples *out,
+                                    const struct tsgd_kept *kept, struct tsgd_tally *tally,
+                                    struct tsgd_shape shape, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct images images = {.r = &p->images, .features = p->features, .count = out->count};
+    if (!kept) {
+        TRY(tsgd_mem_check(tsgd_mul(out->count, p->features), p->images.path, "use fewer samples",
+                           err));
+        return read_rest(&p->images, &out->bytes, out->count * p->features, err);
+    }
+    TRY(TSGD_NEW(&images.spare, p->features, p->images.path, err));
+    TRY(tsgd_sieve_bytes(out, &(struct tsgd_stream){&images, next_image}, kept, tally, shape,
+                         p->images.path, err));
+done:
+    free(images.spare);
     return st;
 }
 
 static enum tsgd_status load_from(struct tsgd_dataset *out, const struct origin *from,
-                                  uint32_t classes, struct tsgd_error *err)
+                                  uint32_t classes, struct tsgd_sieve *sieve,
+                                  struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
+    struct pair train = PAIR_INIT, test = PAIR_INIT;
     d.classes = classes ? classes : 2;
     tsgd_dataset_pixels(&d);
-    TRY(read_pair(&d, &d.train, from, TRAIN_IMAGES, TRAIN_LABELS, classes, err));
-    TRY(read_pair(&d, &d.test, from, TEST_IMAGES, TEST_LABELS, classes, err));
+    TRY(read_labels(&train, &d, &d.train, from, TRAIN_IMAGES, classes, err));
+    TRY(read_labels(&test, &d, &d.test, from, TEST_IMAGES, classes, err));
     d.outputs = d.classes;
+    if (sieve)
+        TRY(sieve->choose(sieve, &d, err));
+    TRY(read_images(&train, &d.train, tsgd_sieve_train(sieve), tsgd_sieve_tally(sieve), d.shape,
+                    err));
+    TRY(read_images(&test, &d.test, tsgd_sieve_test(sieve), NULL, d.shape, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
+    close_pair(&train);
+    close_pair(&test);
     tsgd_dataset_release(&d);
     return st;
 }
 
 enum tsgd_status tsgd_idx_load(struct tsgd_dataset *out, const char *dir, uint32_t classes,
-                               const char *hint, struct tsgd_error *err)
+                               const char *hint, struct tsgd_sieve *sieve,
+                               struct tsgd_error *err)
 {
     const struct origin from = {.dir = dir, .hint = hint};
-    return load_from(out, &from, classes, err);
+    return load_from(out, &from, classes, sieve, err);
 }
 
 enum tsgd_status tsgd_idx_load_memory(struct tsgd_dataset *out,
                                       const struct tsgd_idx_image file[4], const char *folder,
-                                      uint32_t classes, struct tsgd_error *err)
+                                      uint32_t classes, struct tsgd_sieve *sieve,
+                                      struct tsgd_error *err)
 {
     const struct origin from = {.dir = folder, .memory = file};
-    return load_from(out, &from, classes, err);
+    return load_from(out, &from, classes, sieve, err);
 }
 
 /* ---- every type and rank ---- */

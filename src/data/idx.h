@@ -5,7 +5,7 @@
 #ifndef TSGD_DATA_IDX_H
 #define TSGD_DATA_IDX_H
 
-#include "data/dataset.h"
+#include "data/sieve.h"
 
 /* Their eight names, the plain one before the .gz one; then NULL. */
 extern const char *const tsgd_idx_files[];
@@ -17,17 +17,20 @@ struct tsgd_idx_image {
 };
 
 /* Loads the four files of `dir`; a pixel b stands for b / 255. classes 0: the largest label + 1,
- * at least 2. hint: ends the sentence about a missing file, such as "; try this", or "".
+ * at least 2. hint: ends the sentence about a missing file, such as "; try this", or "". sieve:
+ * NULL, or what keeps some of the samples.
  * On error *out is untouched. TSGD_EIO: a file is missing (names the plain and the .gz name) or
  * cannot be read. TSGD_EFORMAT: a file is not what its header or its companion says, or a label is
  * not below `classes`. TSGD_ENOMEM.                                                             */
 enum tsgd_status tsgd_idx_load(struct tsgd_dataset *out, const char *dir, uint32_t classes,
-                               const char *hint, struct tsgd_error *err);
+                               const char *hint, struct tsgd_sieve *sieve,
+                               struct tsgd_error *err);
 
 /* The same for files that lie in memory: images and labels of training, then of the test.
  * folder: what sentences put before their names. TSGD_EFORMAT as above. TSGD_ENOMEM.            */
 enum tsgd_status tsgd_idx_load_memory(struct tsgd_dataset *out,
                                       const struct tsgd_idx_image file[4], const char *folder,
-                                      uint32_t classes, struct tsgd_error *err);
+                                      uint32_t classes, struct tsgd_sieve *sieve,
+                                      struct tsgd_error *err);
 
 #endif

@@ -4,7 +4,7 @@
 static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *out,
                              struct tsgd_error *err)
 {
-    return tsgd_idx_load(out, r->dir, 10, "; --data-dir says where they are", err);
+    return tsgd_idx_load(out, r->dir, 10, "; --data-dir says where they are", r->sieve, err);
 }
 
 const struct tsgd_source tsgd_source_mnist = {
@@ -12,6 +12,7 @@ const struct tsgd_source tsgd_source_mnist = {
     .usage = "mnist",
     .summary = "60,000 handwritten digits, 28x28, 10 classes (LeCun et al. 1998), from --data-dir",
     .has_files = true,
+    .has_sieve = true,
     .files = tsgd_idx_files,
     .load = load,
 };

@@ -18,14 +18,20 @@ uint32_t tsgd_norm_parts(const struct tsgd_dataset *d)
     return features < UINT32_MAX ? (uint32_t)features : UINT32_MAX;
 }
 
+static enum tsgd_status check_parts(uint32_t parts, const char *where, struct tsgd_error *err)
+{
+    if (parts <= TSGD_NORM_MOST)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "%s: found samples of %u parts, want at most %d to "
+                     "normalise", where, parts, TSGD_NORM_MOST);
+}
+
 static enum tsgd_status make(struct tsgd_norm *out, uint32_t parts, const char *where,
                              struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_norm norm = {.parts = parts};
-    if (parts > TSGD_NORM_MOST)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "%s: found samples of %u parts, want at most %d to "
-                      "normalise", where, parts, TSGD_NORM_MOST));
+    TRY(check_parts(parts, where, err));
     TRY(TSGD_NEW(&norm.mean, (size_t)2 * parts, "means and deviations", err));
     norm.deviation = norm.mean + parts;
     *out = norm;
@@ -106,15 +112,10 @@ struct moments {
     double mean, variance;
 };
 
-/* Of the bytes of one part: `plane` of them in each sample, `stride` from sample to sample. */
-static struct moments of_bytes(const struct tsgd_dataset *d, const uint8_t *from, size_t plane,
-                               size_t stride)
+/* Of n bytes, of which count[b] are b. */
+static struct moments of_counts(const uint64_t count[256], double n, const struct tsgd_dataset *d)
 {
-    double n = (double)d->train.count * (double)plane;
     struct moments m = {0, 0};
-    uint64_t count[256] = {0};
-    for (uint32_t i = 0; i < d->train.count; i++)
-        count_bytes(from + i * stride, plane, count);
     for (int b = 0; b < 256; b++)
         m.mean += (double)count[b] * (double)d->value[b] / n;
     for (int b = 0; b < 256; b++) {
@@ -122,6 +123,16 @@ static struct moments of_bytes(const struct tsgd_dataset *d, const uint8_t *from
         m.variance += (double)count[b] * (off * off) / n;
     }
     return m;
+}
+
+/* Of the bytes of one part: `plane` of them in each sample, `stride` from sample to sample. */
+static struct moments of_bytes(const struct tsgd_dataset *d, const uint8_t *from, size_t plane,
+                               size_t stride)
+{
+    uint64_t count[256] = {0};
+    for (uint32_t i = 0; i < d->train.count; i++)
+        count_bytes(from + i * stride, plane, count);
+    return of_counts(count, (double)d->train.count * (double)plane, d);
 }
 
 /* Likewise of floats. The second pass is what makes the variance exact where the mean is large. */
@@ -143,6 +154,23 @@ static struct moments of_floats(const struct tsgd_dataset *d, const float *from,
     return m;
 }
 
+static enum tsgd_status set(struct tsgd_norm *norm, uint32_t p, struct moments m, bool table,
+                            struct tsgd_error *err)
+{
+    double deviation = sqrt(m.variance);
+    bool varies = deviation >= LEAST_DEVIATION;
+    if (!varies && !table)
+        return tsgd_fail(err, TSGD_EINVAL, "--normalize: channel %u is %g in all training samples, "
+                         "which leaves no deviation to divide by; give means and deviations", p,
+                         m.mean);
+    if (fabs(m.mean) > MOST || deviation > MOST)
+        return tsgd_fail(err, TSGD_EINVAL, "--normalize: feature %u has mean %g and deviation %g, "
+                         "want at most %g; scale it", p, m.mean, deviation, MOST);
+    norm->mean[p] = (float)m.mean;
+    norm->deviation[p] = varies ? (float)deviation : 1;
+    return TSGD_OK;
+}
+
 enum tsgd_status tsgd_norm_measure(struct tsgd_norm *out, const struct tsgd_dataset *d,
                                    struct tsgd_error *err)
 {
@@ -157,17 +185,50 @@ enum tsgd_status tsgd_norm_measure(struct tsgd_norm *out, const struct tsgd_data
         struct moments m = d->format == TSGD_FORMAT_BYTES ?
             of_bytes(d, d->train.bytes + p * plane, plane, stride) :
             of_floats(d, d->train.floats + p * plane, plane, stride);
-        bool varies = sqrt(m.variance) >= LEAST_DEVIATION;
-        if (!varies && !d->table)
-            TRY(tsgd_fail(err, TSGD_EINVAL, "--normalize: channel %u is %g in all training "
-                          "samples, which leaves no deviation to divide by; give means and "
-                          "deviations", p, m.mean));
-        if (fabs(m.mean) > MOST || sqrt(m.variance) > MOST)
-            TRY(tsgd_fail(err, TSGD_EINVAL, "--normalize: feature %u has mean %g and deviation %g, "
-                          "want at most %g; scale it", p, m.mean, sqrt(m.variance), MOST));
-        norm.mean[p] = (float)m.mean;
-        norm.deviation[p] = varies ? (float)sqrt(m.variance) : 1;
+        TRY(set(&norm, p, m, d->table, err));
     }
+    *out = norm;
+    norm = (struct tsgd_norm){.parts = 0};
+done:
+    tsgd_norm_release(&norm);
+    return st;
+}
+
+enum tsgd_status tsgd_tally_init(struct tsgd_tally *out, const struct tsgd_dataset *d,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_tally t = {.parts = tsgd_norm_parts(d)};
+    TRY(check_parts(t.parts, "--normalize", err));
+    t.plane = tsgd_shape_size(d->shape) / t.parts;
+    TRY(TSGD_NEW(&t.count, t.parts, "means and deviations", err));
+    *out = t;
+done:
+    return st;
+}
+
+void tsgd_tally_add(struct tsgd_tally *t, const uint8_t *sample)
+{
+    for (uint32_t p = 0; p < t->parts; p++)
+        count_bytes(sample + p * t->plane, t->plane, t->count[p]);
+    t->samples++;
+}
+
+void tsgd_tally_release(struct tsgd_tally *t)
+{
+    free(t->count);
+    *t = (struct tsgd_tally){.parts = 0};
+}
+
+enum tsgd_status tsgd_norm_of_tally(struct tsgd_norm *out, const struct tsgd_tally *t,
+                                    const struct tsgd_dataset *d, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_norm norm = {.parts = 0};
+    TRY(make(&norm, t->parts, "--normalize", err));
+    for (uint32_t p = 0; p < norm.parts; p++)
+        TRY(set(&norm, p, of_counts(t->count[p], (double)t->samples * (double)t->plane, d),
+                d->table, err));
     *out = norm;
     norm = (struct tsgd_norm){.parts = 0};
 done:

@@ -26,6 +26,25 @@ enum tsgd_status tsgd_norm_parse(struct tsgd_norm *out, const char *text, uint32
 enum tsgd_status tsgd_norm_measure(struct tsgd_norm *out, const struct tsgd_dataset *d,
                                    struct tsgd_error *err);
 
+/* How often each byte stands in each part of samples that pass by one after the other: what measure
+ * needs to know of all training samples where only some of them stay in memory.                 */
+struct tsgd_tally {
+    uint32_t parts;             /* 0: none */
+    size_t plane;               /* bytes of a part */
+    uint32_t samples;           /* that have passed */
+    uint64_t (*count)[256];     /* [parts] */
+};
+
+/* For samples of bytes as those of d. TSGD_EINVAL: too many parts; TSGD_ENOMEM. */
+enum tsgd_status tsgd_tally_init(struct tsgd_tally *out, const struct tsgd_dataset *d,
+                                 struct tsgd_error *err);
+void tsgd_tally_add(struct tsgd_tally *t, const uint8_t *sample);
+void tsgd_tally_release(struct tsgd_tally *t);
+
+/* The numbers that measure finds in the samples that have passed, to the bit; errors as of it. */
+enum tsgd_status tsgd_norm_of_tally(struct tsgd_norm *out, const struct tsgd_tally *t,
+                                    const struct tsgd_dataset *d, struct tsgd_error *err);
+
 /* The text from which tsgd_norm_parse makes the same numbers, to the bit; for the caller to free.
  * NULL: no memory.                                                                              */
 char *tsgd_norm_text(const struct tsgd_norm *norm);

@@ -20,7 +20,7 @@ struct draw {
     uint32_t nodes, samples, classes;
     const uint16_t *label;      /* of sample number s */
     uint32_t *pool, *start;
-    uint32_t *other;            /* [samples], for the partition's own use */
+    uint32_t *other;            /* [samples], for partitions by classes; NULL: not needed yet */
     uint64_t seed;
 };
 
@@ -49,9 +49,11 @@ static void divide_evenly(struct draw *d)
 }
 
 /* Class c takes pool[begin[c]] .. pool[begin[c+1]-1] in random order. */
-static void sort_by_class(struct draw *d, uint32_t begin[257])
+static enum tsgd_status sort_by_class(struct draw *d, uint32_t begin[257], struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     uint32_t next[256];
+    TRY(TSGD_NEW(&d->other, d->samples, "--partition", err));
     memset(begin, 0, 257 * sizeof *begin);
     for (uint32_t i = 0; i < d->samples; i++)
         begin[d->label[d->pool[i]] + 1]++;
@@ -66,6 +68,8 @@ static void sort_by_class(struct draw *d, uint32_t begin[257])
         struct tsgd_rng r = tsgd_rng(d->seed, TSGD_RNG_PARTITION, SHUFFLE, c);
         tsgd_rng_shuffle(&r, d->pool + begin[c], begin[c + 1] - begin[c]);
     }
+done:
+    return st;
 }
 
 /* share[i] = what the first i nodes have together, of a draw from Dirichlet(alpha). */
@@ -106,7 +110,7 @@ static enum tsgd_status draw_dirichlet(struct draw *d, struct tsgd_error *err)
                       "want a number of at least %g", d->arg ? d->arg : "", least_alpha));
     TRY(TSGD_NEW(&share, (size_t)d->nodes + 1, "--partition", err));
     TRY(TSGD_NEW(&owner, d->samples, "--partition", err));
-    sort_by_class(d, begin);
+    TRY(sort_by_class(d, begin, err));
     for (uint32_t c = 0; c < d->classes; c++) {
         uint32_t count = begin[c + 1] - begin[c], p = 0;
         if (!count)
@@ -154,7 +158,7 @@ static enum tsgd_status draw_shards(struct draw *d, struct tsgd_error *err)
                       d->samples));
     n = d->nodes * (uint32_t)each;
     TRY(TSGD_NEW(&shard, n, "--partition", err));
-    sort_by_class(d, begin);
+    TRY(sort_by_class(d, begin, err));
     for (uint32_t j = 0; j < n; j++)
         shard[j] = j;
     tsgd_rng_shuffle(&r, shard, n);
@@ -206,20 +210,30 @@ static enum tsgd_status find(size_t *out, const char *name, struct tsgd_error *e
     return tsgd_unknown_name("--partition", name, names, tsgd_n_partitions, err);
 }
 
+static void hash_numbers(struct tsgd_hasher *h, const uint32_t *number, size_t n)
+{
+    uint32_t some[1024];
+    const size_t most = sizeof some / sizeof *some;
+    for (size_t i = 0; i < n;) {
+        size_t count = n - i < most ? n - i : most;
+        for (size_t j = 0; j < count; j++)
+            some[j] = htole32(number[i + j]);
+        tsgd_hasher_add(h, some, count * sizeof *some);
+        i += count;
+    }
+}
+
 enum tsgd_status tsgd_split_rehash(struct tsgd_split *s, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    uint32_t *all = NULL, samples = s->start[s->nodes];
-    size_t n = 0;
-    TRY(TSGD_NEW(&all, (size_t)s->nodes + 2 + samples, "the split's hash", err));
-    all[n++] = htole32(s->nodes);
-    for (uint64_t i = 0; i <= s->nodes; i++)
-        all[n++] = htole32(s->start[i]);
-    for (uint32_t i = 0; i < samples; i++)
-        all[n++] = htole32(s->index[i]);
-    s->hash = tsgd_hash(all, n * sizeof *all);
+    struct tsgd_hasher *h = NULL;
+    TRY(tsgd_hasher_create(&h, err));
+    hash_numbers(h, &s->nodes, 1);
+    hash_numbers(h, s->start, (size_t)s->nodes + 1);
+    hash_numbers(h, s->index, s->start[s->nodes]);
+    s->hash = tsgd_hasher_value(h);
 done:
-    free(all);
+    tsgd_hasher_free(h);
     return st;
 }
 
@@ -259,13 +273,12 @@ enum tsgd_status tsgd_split_draw(struct tsgd_split *out, const char *partition, 
     if (nodes > d.samples && !allow_empty)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--nodes: %u nodes cannot share %u samples; use at most %u "
                       "--nodes, more samples, or --allow-empty", nodes, d.samples, d.samples));
-    /* The split, what drawing it takes (most for dirichlet), and the copy that is hashed. */
-    bytes = tsgd_add(tsgd_mul(train->count, 4 * sizeof(uint32_t)),
+    /* The split, and what drawing it takes (most for dirichlet). */
+    bytes = tsgd_add(tsgd_mul(train->count, 3 * sizeof(uint32_t)),
                      tsgd_mul(nodes, 2 * sizeof(uint32_t) + sizeof(double)));
     TRY(tsgd_mem_check(bytes, "--partition", "use fewer --nodes or samples", err));
     TRY(TSGD_NEW(&s.start, (size_t)nodes + 1, "--partition", err));
     TRY(TSGD_NEW(&s.index, train->count, "--partition", err));
-    TRY(TSGD_NEW(&d.other, d.samples, "--partition", err));
     for (uint32_t i = 0; i < train->count; i++)
         s.index[i] = i;
     if (subset)
@@ -453,14 +466,34 @@ enum tsgd_status tsgd_split_write(const struct tsgd_split *s, FILE *f)
     return ferror(f) ? TSGD_EIO : TSGD_OK;
 }
 
+enum tsgd_status tsgd_split_copy(struct tsgd_split *out, const struct tsgd_split *from,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_split s = *from;
+    size_t nodes = from->nodes, samples = from->start[nodes];
+    s.start = s.index = s.at = NULL;
+    TRY(TSGD_NEW(&s.start, nodes + 1, "split", err));
+    TRY(TSGD_NEW(&s.index, samples, "split", err));
+    memcpy(s.start, from->start, (nodes + 1) * sizeof *from->start);
+    memcpy(s.index, from->index, samples * sizeof *from->index);
+    *out = s;
+    s = (struct tsgd_split)TSGD_SPLIT_INIT;
+done:
+    tsgd_split_release(&s);
+    return st;
+}
+
 void tsgd_split_release(struct tsgd_split *s)
 {
     free(s->index);
     free(s->start);
+    free(s->at);
     *s = (struct tsgd_split)TSGD_SPLIT_INIT;
 }
 
 size_t tsgd_split_bytes(const struct tsgd_split *s)
 {
-    return ((size_t)s->start[s->nodes] + s->nodes + 1) * sizeof *s->index;
+    size_t index = s->at ? (size_t)s->n_index + s->nodes : s->start[s->nodes];
+    return (index + s->nodes + 1) * sizeof *s->index;
 }

@@ -3,17 +3,25 @@
  *   start   [nodes+1]   node i owns index[start[i]] .. index[start[i+1]-1]
  * Memory is 4 bytes a sample and 4 a node, whatever the model. Every sample of the pool belongs to
  * exactly one node in a split that was drawn; a split file may leave samples out.
+ * Over several ranks (tsgd_split_keep), start still tells how many samples each node has, but index
+ * is of the nodes that are here alone:
+ *   index   [n_index]   their samples, as the places that those have among the kept ones
+ *   at      [nodes]     node i owns index[at[i]] on; TSGD_ELSEWHERE for one that is not here
  * Ownership: whoever builds it releases it. Threads: read-only after build.                     */
 #ifndef TSGD_DATA_PARTITION_H
 #define TSGD_DATA_PARTITION_H
 
-#include "data/dataset.h"
+#include "data/kept.h"
+#include "transport/ranks.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 struct tsgd_split {
     uint32_t *index, *start;
+    uint32_t *at;               /* NULL: all nodes are here */
     uint32_t nodes;
+    uint32_t n_index;           /* where `at` is */
     uint64_t hash;              /* XXH3-64 of nodes, start and index as little-endian uint32 */
     double test_share;          /* its numbers are of what is left of the samples when this share */
     uint64_t test_seed;         /* has been drawn for the test by this seed; 0: none was, or a file
@@ -21,11 +29,21 @@ struct tsgd_split {
 };
 #define TSGD_SPLIT_INIT {.index = NULL}
 
+#define TSGD_ELSEWHERE UINT32_MAX
+
+/* How many samples any node has. */
+static inline uint32_t tsgd_split_count(const struct tsgd_split *s, uint32_t node)
+{
+    return s->start[node + 1] - s->start[node];
+}
+
+/* The samples of a node that is here. */
 static inline const uint32_t *tsgd_split_shard(const struct tsgd_split *s, uint32_t node,
                                                uint32_t *count)
 {
-    *count = s->start[node + 1] - s->start[node];
-    return s->index + s->start[node];
+    assert(!s->at || s->at[node] != TSGD_ELSEWHERE);
+    *count = tsgd_split_count(s, node);
+    return s->index + (s->at ? s->at[node] : s->start[node]);
 }
 
 /* Draws a split. `partition` is one of these, each a row of the table in partition.c:
@@ -71,6 +89,16 @@ enum tsgd_status tsgd_split_rehash(struct tsgd_split *s, struct tsgd_error *err)
  * Requires 0 < share < 1. TSGD_EINVAL: no sample could be taken out; TSGD_ENOMEM.               */
 enum tsgd_status tsgd_split_hold_out(struct tsgd_split *s, double share, uint64_t seed,
                                      uint32_t **held, uint32_t *n_held, struct tsgd_error *err);
+
+/* All of it. On error *out is untouched. TSGD_ENOMEM. */
+enum tsgd_status tsgd_split_copy(struct tsgd_split *out, const struct tsgd_split *from,
+                                 struct tsgd_error *err);
+
+/* From now on it has the samples of nodes that are here alone, by their places among the kept ones,
+ * which all of theirs are; and the counts of all nodes. The hash stays that of the whole. On error
+ * it is as it was. TSGD_ENOMEM.                                                                 */
+enum tsgd_status tsgd_split_keep(struct tsgd_split *s, const struct tsgd_ranks *ranks,
+                                 const struct tsgd_kept *kept, struct tsgd_error *err);
 
 void tsgd_split_release(struct tsgd_split *s);
 

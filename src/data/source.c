@@ -1,5 +1,6 @@
 #include "data/source.h"
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "data/draw_test.h"
 #include "data/paths.h"
@@ -47,6 +48,20 @@ static enum tsgd_status check(const struct tsgd_source *s, const struct tsgd_req
     return TSGD_OK;
 }
 
+/* What was loaded whole. */
+static enum tsgd_status cut_down(struct tsgd_dataset *d, struct tsgd_sieve *sieve,
+                                 struct tsgd_error *err)
+{
+    const size_t features = tsgd_shape_size(d->shape);
+    enum tsgd_status st = sieve->choose(sieve, d, err);
+    if (st != TSGD_OK)
+        return st;
+    tsgd_samples_keep(&d->train, &sieve->train, features, d->outputs);
+    tsgd_samples_keep(&d->test, &sieve->test, features, d->outputs);
+    tsgd_mem_trim();
+    return TSGD_OK;
+}
+
 enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data,
                                    const struct tsgd_request *r, struct tsgd_error *err)
 {
@@ -56,6 +71,8 @@ enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data,
     struct tsgd_request q = r ? *r : usual;
     struct tsgd_spec spec;
     const struct tsgd_source *s = NULL;
+    bool sieved;
+    uint32_t tests;
     TRY(tsgd_spec_parse(&spec, data, "--data", err));
     s = find(spec.name, err);
     if (!s)
@@ -71,11 +88,15 @@ enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data,
                       spec.arg));
     q.arg = spec.arg;
     TRY(s->load(&q, &d, err));
-    if (d.test.count > 0 && q.share_given)
+    sieved = s->has_sieve && q.sieve;
+    tests = sieved ? q.sieve->test.whole : d.test.count;
+    if (tests > 0 && q.share_given)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--test-share: found %g, but --data %s has %u test samples "
-                      "of its own; leave it out", q.test_share, data, d.test.count));
-    if (d.test.count == 0)
+                      "of its own; leave it out", q.test_share, data, tests));
+    if (tests == 0)
         TRY(tsgd_draw_test(&d, q.test_share, q.seed, err));
+    if (q.sieve && !sieved)
+        TRY(cut_down(&d, q.sieve, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:

@@ -2,7 +2,7 @@
 #ifndef TSGD_DATA_SOURCE_H
 #define TSGD_DATA_SOURCE_H
 
-#include "data/dataset.h"
+#include "data/sieve.h"
 
 /* Which data set, and how to read it. */
 struct tsgd_request {
@@ -14,6 +14,7 @@ struct tsgd_request {
     double test_share;          /* of data without test samples of their own; 0: the usual one */
     bool share_given;           /* data that have some are refused then */
     bool numbers;               /* the targets are numbers, not classes */
+    struct tsgd_sieve *sieve;   /* keeps some of the samples; NULL: all are kept */
 };
 
 /* One row of data/list.h. */
@@ -27,12 +28,14 @@ struct tsgd_source {
     bool embedded;              /* has_files, but needs none: they are part of the library too */
     bool has_columns;           /* --label may say where labels stand */
     bool has_numbers;           /* its targets may be numbers */
+    bool has_sieve;             /* stores what r->sieve keeps and no more; has test samples */
     bool has_paths;             /* its argument names files, as data/paths.h has them */
     const char *const *files;   /* what it may read there, or in the directory that arg names, and
                                  * then NULL; NULL: nothing */
     /* Reads or makes the samples. r->dir is NULL without has_files, and for the files in the
-     * library. There may be no test samples; then tsgd_dataset_load draws some. On error *out is
-     * untouched. TSGD_EINVAL: arg or label; TSGD_EIO, TSGD_EFORMAT: a file, named; TSGD_ENOMEM. */
+     * library. There may be no test samples; then tsgd_dataset_load draws some. r->sieve is not
+     * looked at without has_sieve. On error *out is untouched. TSGD_EINVAL: arg or label;
+     * TSGD_EIO, TSGD_EFORMAT: a file, named; TSGD_ENOMEM.                                       */
     enum tsgd_status (*load)(const struct tsgd_request *r, struct tsgd_dataset *out,
                              struct tsgd_error *err);
 };
@@ -42,7 +45,8 @@ extern const size_t tsgd_n_sources;
 
 /* Looks `data` ("name[:arg]") up and loads it; r->arg is not looked at, and r may be NULL. Refuses
  * what the source cannot do. Where it has no test samples, a share of the others becomes them,
- * drawn by the seed. On error *out is untouched.                                                */
+ * drawn by the seed. With a sieve *out has what it keeps, and counts of that. On error *out is
+ * untouched.                                                                                    */
 enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data,
                                    const struct tsgd_request *r, struct tsgd_error *err);
 

@@ -2,6 +2,8 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
+
 /* Test samples that go through the net at once: so few that its activations stay in the cache. Of
  * 16 to 256 this was the fastest for LeNet; the others do not mind.                             */
 enum { EVAL_BATCH = 32 };
@@ -89,9 +91,7 @@ static struct tsgd_answers gather(const struct tsgd_supervised *p, const struct 
 static uint32_t batch_count(const struct tsgd_problem *problem, uint32_t node, uint64_t b)
 {
     const struct tsgd_supervised *p = (const struct tsgd_supervised *)problem;
-    uint32_t shard;
-    tsgd_split_shard(p->split, node, &shard);
-    return tsgd_batch_count(&p->batcher, shard, b);
+    return tsgd_batch_count(&p->batcher, tsgd_split_count(p->split, node), b);
 }
 
 /* Samples of a minibatch before part `part` of `parts`: whole groups of lanes, for a group costs
@@ -141,17 +141,12 @@ static double part_gradient(const struct tsgd_problem *problem, uint32_t node, u
     return gradient_of(problem, node, b, part, problem->parts, x, grad, scratch);
 }
 
-static uint32_t eval_count(const struct tsgd_supervised *p)
-{
-    return p->held ? p->n_held : p->data->test.count;
-}
-
 /* What an evaluation adds up. */
 enum { LOSS, CORRECT, ABOVE, DISTANCE2 };
 
 static uint32_t eval_blocks(const struct tsgd_supervised *p)
 {
-    return (uint32_t)(((uint64_t)eval_count(p) + TSGD_EVAL_BLOCK - 1) / TSGD_EVAL_BLOCK);
+    return (uint32_t)(((uint64_t)p->measured + TSGD_EVAL_BLOCK - 1) / TSGD_EVAL_BLOCK);
 }
 
 /* Of f(x) - f* each block finds its own part, and ||x||^2 - ||x*||^2 is a sum over coordinates, so
@@ -189,8 +184,12 @@ static void evaluate(const struct tsgd_problem *problem, uint32_t block, const f
     }
     struct areas a = cut(p, scratch);
     const struct tsgd_samples *from = p->held ? &p->data->train : &p->data->test;
-    uint32_t first = block * TSGD_EVAL_BLOCK, left = eval_count(p) - first;
+    uint32_t first = block * TSGD_EVAL_BLOCK, left = p->measured - first;
     uint32_t end = first + (left < TSGD_EVAL_BLOCK ? left : TSGD_EVAL_BLOCK);
+    assert(first >= p->first &&
+           end - p->first <= (p->held ? p->n_held : p->data->test.count));
+    first -= p->first;
+    end -= p->first;
     *out = (struct tsgd_measure){.samples = end - first};
     while (first < end) {
         uint32_t count = end - first < EVAL_BATCH ? end - first : EVAL_BATCH, correct;
@@ -238,18 +237,18 @@ static void report(const struct tsgd_problem *problem, const struct tsgd_measure
     value[4] = sum->sum[DISTANCE2];
 }
 
-/* The mean over the outputs of the variance of their targets: the loss of guessing the means. */
-static double variance_of_targets(const struct tsgd_supervised *p)
+double tsgd_supervised_variance(const struct tsgd_dataset *data, const uint32_t *held,
+                                uint32_t n_held)
 {
-    const float *targets = p->held ? p->data->train.targets : p->data->test.targets;
-    uint32_t outputs = p->data->outputs, count = eval_count(p);
+    const float *targets = held ? data->train.targets : data->test.targets;
+    uint32_t outputs = data->outputs, count = held ? n_held : data->test.count;
     double sum = 0;
     for (uint32_t c = 0; c < outputs && count > 0; c++) {
         double mean = 0, square = 0;
         for (uint32_t s = 0; s < count; s++)
-            mean += (double)targets[(size_t)(p->held ? p->held[s] : s) * outputs + c] / count;
+            mean += (double)targets[(size_t)(held ? held[s] : s) * outputs + c] / count;
         for (uint32_t s = 0; s < count; s++) {
-            double off = (double)targets[(size_t)(p->held ? p->held[s] : s) * outputs + c] - mean;
+            double off = (double)targets[(size_t)(held ? held[s] : s) * outputs + c] - mean;
             square += off * off / count;
         }
         sum += square / outputs;
@@ -272,7 +271,7 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
 {
     *out = (struct tsgd_supervised){
         .net = net, .data = data, .split = split, .batcher = batcher, .held = held,
-        .n_held = n_held,
+        .n_held = n_held, .measured = held ? n_held : data->test.count,
     };
     tsgd_decoder_init(&out->decoder, data, batcher.augment != 0, net->on.kernels);
     size_t each = sizeof(uint32_t) + sizeof(uint16_t);
@@ -281,7 +280,7 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
         bytes = tsgd_add(bytes, tsgd_mul(plane_floats(out), sizeof(float)));
         each += sizeof(struct tsgd_view);
     }
-    out->variance = data->classes ? 0 : variance_of_targets(out);
+    out->variance = data->classes ? 0 : tsgd_supervised_variance(data, held, n_held);
     out->problem = (struct tsgd_problem){
         .ops = &ops,
         .dim = net->dim,
@@ -292,6 +291,15 @@ void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *ne
         .metric = metrics[held != NULL][data->classes != 0],
         .n_metrics = WITHOUT_OPTIMUM,
     };
+}
+
+void tsgd_supervised_set_part(struct tsgd_supervised *p, uint32_t first, uint32_t measured,
+                              double variance)
+{
+    p->first = first;
+    p->measured = measured;
+    p->variance = variance;
+    p->problem.eval_blocks = eval_blocks(p);
 }
 
 void tsgd_supervised_set_optimum(struct tsgd_supervised *p, const struct tsgd_risk *risk,

@@ -22,6 +22,8 @@ struct tsgd_supervised {
     struct tsgd_decoder decoder;
     const uint32_t *held;       /* evaluate on these training samples; NULL: on the test samples */
     uint32_t n_held;
+    uint32_t measured;          /* samples that it is evaluated on; of them, number */
+    uint32_t first;             /* `first` and the next ones are here: those above */
     double variance;            /* of the targets that it is evaluated on; what test_r2 is 1 minus
                                  * the loss over */
     const struct tsgd_risk *risk;       /* f; NULL: its minimum is not known */
@@ -36,6 +38,17 @@ struct tsgd_supervised {
 void tsgd_supervised_init(struct tsgd_supervised *out, const struct tsgd_net *net,
                           const struct tsgd_dataset *data, const struct tsgd_split *split,
                           struct tsgd_batcher batcher, const uint32_t *held, uint32_t n_held);
+
+/* The loss of guessing the means of the targets that it is evaluated on: the mean over the outputs
+ * of their variance. Of data whose targets are numbers.                                         */
+double tsgd_supervised_variance(const struct tsgd_dataset *data, const uint32_t *held,
+                                uint32_t n_held);
+
+/* On one rank of several: what it was given to be evaluated on is a part, from sample number
+ * `first` on, of `measured` samples whose targets have this variance. Only blocks of samples that
+ * are here may then be evaluated. After init.                                                   */
+void tsgd_supervised_set_part(struct tsgd_supervised *p, uint32_t first, uint32_t measured,
+                              double variance);
 
 /* Has evaluations measure f too, and how far it is above `optimum`, which need not be found before
  * the first of them. After init; borrows both.                                                  */

@@ -331,7 +331,7 @@ double tsgd_run_step_seconds(struct tsgd_run *r)
     uint32_t node = 0;
     if (!r || !tsgd_life_is_new(&r->life))
         return NAN;
-    while (p->ops->batch_count(p, node, 0) == 0)
+    while (!tsgd_is_here(&r->setup.ranks, node) || p->ops->batch_count(p, node, 0) == 0)
         if (++node == p->nodes)
             return NAN;         /* an objective may leave every node without samples */
     if (TSGD_NEW(&grad, p->dim, "gradient", NULL) == TSGD_OK &&

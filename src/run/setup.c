@@ -417,7 +417,7 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
         TRY(tsgd_trace_create(&r->trace, r->s->trace_events, r->s->trace_layers, err));
         TRY(tsgd_mem_check(tsgd_trace_bytes(r->trace), "--trace-events", "give fewer", err));
     }
-    TRY(r->kind->create(&r->task, r->s, &r->on, r->shelf, err));
+    TRY(r->kind->create(&r->task, r->s, &r->on, r->shelf, &r->ranks, err));
     TRY(check_expected(r, err));
     TRY(resolve_epochs(r, err));
     TRY(tsgd_setup_make_scene(r, err));
@@ -555,7 +555,7 @@ enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
-    if (!r->s->save_split)
+    if (!r->s->save_split || r->ranks.rank > 0)
         return TSGD_OK;
     TRY(tsgd_outfile_open(&f, r->s->save_split, "--save-split", err));
     (void)r->kind->write_split(r->task, f.f);   /* commit finds what went wrong, and says it */

@@ -79,7 +79,7 @@ struct tsgd_minimum tsgd_setup_minimum(const struct tsgd_setup *r);
 /* XXH3-64 of the floats that --init gave; 0 without it. */
 uint64_t tsgd_setup_init_hash(const struct tsgd_setup *r);
 
-/* Writes the split where --save-split asks for it. */
+/* Writes the split where --save-split asks for it, on rank 0. */
 enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_error *err);
 
 /* Writes the trace where --trace asks for it. */

@@ -115,6 +115,17 @@ static bool is_generated(const char *data)
     return true;                /* there is no such source, as load will say */
 }
 
+enum tsgd_status tsgd_shelf_load(struct tsgd_dataset *out, const struct tsgd_settings *s,
+                                 struct tsgd_sieve *sieve, struct tsgd_error *err)
+{
+    return tsgd_dataset_load(out, s->data, &(struct tsgd_request){
+            .dir = s->data_dir, .label = s->label, .seed = s->split_seed,
+            .test_share = TSGD_HAS(s, test_share) ? s->test_share : 0,
+            .share_given = TSGD_GIVEN(s, test_share),
+            .numbers = !strcmp(s->loss, "mse"), .sieve = sieve,
+        }, err);
+}
+
 static enum tsgd_status find_data(struct tsgd_shelf *shelf, const struct tsgd_settings *s,
                                   const char *key, const struct tsgd_dataset **out,
                                   struct tsgd_error *err)
@@ -131,12 +142,7 @@ static enum tsgd_status find_data(struct tsgd_shelf *shelf, const struct tsgd_se
     new->key = strdup(key);
     if (!new->key)
         TRY(tsgd_fail(err, TSGD_ENOMEM, "no memory for data"));
-    TRY(tsgd_dataset_load(&new->data, s->data, &(struct tsgd_request){
-            .dir = s->data_dir, .label = s->label, .seed = s->split_seed,
-            .test_share = TSGD_HAS(s, test_share) ? s->test_share : 0,
-            .share_given = TSGD_GIVEN(s, test_share),
-            .numbers = !strcmp(s->loss, "mse"),
-        }, err));
+    TRY(tsgd_shelf_load(&new->data, s, NULL, err));
     new->next = shelf->data;
     shelf->data = new;
     *out = &new->data;
@@ -168,8 +174,8 @@ enum tsgd_status tsgd_shelf_data(struct tsgd_shelf *shelf, const struct tsgd_set
     return st;
 }
 
-static enum tsgd_status make_split(struct tsgd_split *out, const struct tsgd_settings *s,
-                                   const struct tsgd_dataset *data, struct tsgd_error *err)
+enum tsgd_status tsgd_shelf_split(struct tsgd_split *out, const struct tsgd_settings *s,
+                                  const struct tsgd_dataset *data, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     if (s->split)
@@ -185,23 +191,6 @@ static enum tsgd_status make_split(struct tsgd_split *out, const struct tsgd_set
                       out->test_share, (unsigned long long)out->test_seed));
     out->test_share = data->test_share;
     out->test_seed = data->test_seed;
-done:
-    return st;
-}
-
-static enum tsgd_status copy_split(struct tsgd_split *out, const struct tsgd_split *from,
-                                   struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    size_t nodes = from->nodes, samples = from->start[nodes];
-    TRY(TSGD_NEW(&out->start, nodes + 1, "split", err));
-    TRY(TSGD_NEW(&out->index, samples, "split", err));
-    memcpy(out->start, from->start, (nodes + 1) * sizeof *from->start);
-    memcpy(out->index, from->index, samples * sizeof *from->index);
-    out->nodes = from->nodes;
-    out->hash = from->hash;
-    out->test_share = from->test_share;
-    out->test_seed = from->test_seed;
 done:
     return st;
 }
@@ -228,11 +217,11 @@ static enum tsgd_status find_shares(struct tsgd_shelf *shelf, const struct tsgd_
     }
     if (validation) {
         TRY(find_shares(shelf, s, data, NULL, NAN, &whole, err));
-        TRY(copy_split(&new->shares.split, &whole->split, err));
+        TRY(tsgd_split_copy(&new->shares.split, &whole->split, err));
         TRY(tsgd_split_hold_out(&new->shares.split, share, s->split_seed, &new->shares.held,
                                 &new->shares.n_held, err));
     } else {
-        TRY(make_split(&new->shares.split, s, data, err));
+        TRY(tsgd_shelf_split(&new->shares.split, s, data, err));
     }
     new->shares.whole = whole ? &whole->split : &new->shares.split;
     new->next = shelf->shares;

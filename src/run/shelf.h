@@ -7,6 +7,7 @@
 #define TSGD_RUN_SHELF_H
 
 #include "data/partition.h"
+#include "data/sieve.h"
 #include "run/settings.h"
 
 /* What the nodes train on. */
@@ -39,6 +40,14 @@ enum tsgd_status tsgd_shelf_data(struct tsgd_shelf *shelf, const struct tsgd_set
 enum tsgd_status tsgd_shelf_shares(struct tsgd_shelf *shelf, const struct tsgd_settings *s,
                                    const struct tsgd_dataset *data,
                                    const struct tsgd_shares **out, struct tsgd_error *err);
+
+/* The same without a shelf, for whoever keeps only some of it: what the sieve lets stay of the data
+ * set, which must not be in memory; and the split without --validation, of data that have all their
+ * counts and labels.                                                                            */
+enum tsgd_status tsgd_shelf_load(struct tsgd_dataset *out, const struct tsgd_settings *s,
+                                 struct tsgd_sieve *sieve, struct tsgd_error *err);
+enum tsgd_status tsgd_shelf_split(struct tsgd_split *out, const struct tsgd_settings *s,
+                                  const struct tsgd_dataset *data, struct tsgd_error *err);
 
 /* Bytes of all that stands on it. */
 size_t tsgd_shelf_bytes(struct tsgd_shelf *shelf);

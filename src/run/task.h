@@ -13,12 +13,14 @@
 #include "model/safetensors.h"
 #include "run/settings.h"
 #include "run/shelf.h"
+#include "transport/ranks.h"
 
 #include <stdio.h>
 
 struct tsgd_task {
     const struct tsgd_problem *problem;
-    const struct tsgd_problem *test;    /* the same, evaluated on test samples; NULL: none */
+    const struct tsgd_problem *test;    /* the same, evaluated on test samples; NULL: none, or
+                                         * they are on another rank */
     float *init;                /* x^0 of every token, problem->dim floats */
     const struct tsgd_minimum *minimum; /* that prepare has found; NULL: none was asked for */
 };
@@ -30,11 +32,13 @@ struct tsgd_task_ops {
      * no file. TSGD_EINVAL, TSGD_ENOMEM.                                                        */
     enum tsgd_status (*resolve)(struct tsgd_settings *s, struct tsgd_error *err);
     /* Makes the task that resolved settings ask for, to be computed with `on` from data on the
-     * shelf, and fills in what only the data tell; borrows all of these. On error *out is
-     * untouched. TSGD_EINVAL, TSGD_EFORMAT, TSGD_EIO, TSGD_ENOMEM.                              */
+     * shelf, and fills in what only the data tell; borrows all of these. Where there are several
+     * ranks, gradients are of nodes that are here, and evaluations of the blocks that this rank
+     * measures (tsgd_first_block), or with --eval tokens of all. On error *out is untouched.
+     * TSGD_EINVAL, TSGD_EFORMAT, TSGD_EIO, TSGD_ENOMEM.                                         */
     enum tsgd_status (*create)(struct tsgd_task **out, struct tsgd_settings *s,
                                const struct tsgd_backend *on, struct tsgd_shelf *shelf,
-                               struct tsgd_error *err);
+                               const struct tsgd_ranks *ranks, struct tsgd_error *err);
     /* What takes long and only a training needs, before its first thread starts; further calls do
      * nothing. NULL: there is nothing of the kind. TSGD_ENOMEM.                                 */
     enum tsgd_status (*prepare)(struct tsgd_task *t, struct tsgd_error *err);

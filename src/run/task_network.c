@@ -5,6 +5,7 @@
 #include "data/normalize.h"
 #include "model/parameters.h"
 #include "model/supervised.h"
+#include "run/rank_data.h"
 
 #include <string.h>
 
@@ -12,8 +13,11 @@ struct training {
     struct tsgd_task task;      /* first */
     const char *model;
     uint64_t split_seed;
-    struct tsgd_dataset data;   /* its samples are the shelf's; normalised for this task */
+    struct tsgd_dataset data;   /* its samples are the shelf's, or of `part`; normalised for this
+                                 * task */
     const struct tsgd_shares *shares;
+    struct tsgd_rank_data part; /* where there are several ranks */
+    uint32_t test_samples;      /* of all ranks */
     struct tsgd_net net;
     const struct tsgd_tensor **tensor;  /* [tensors] of the net */
     uint32_t tensors;
@@ -67,6 +71,7 @@ static void release(struct tsgd_task *task)
     tsgd_net_release(&t->net);
     tsgd_norm_release(&t->data.norm);
     tsgd_optimum_release(&t->optimum);
+    tsgd_rank_data_release(&t->part);
     free(t->task.init);
     free(t);
 }
@@ -78,10 +83,14 @@ static enum tsgd_status normalize(struct training *t, struct tsgd_settings *s,
     struct tsgd_dataset *d = &t->data;
     enum tsgd_status st = TSGD_OK;
     char *text = NULL;
-    if (!strcmp(s->normalize, "data"))
+    if (t->part.norm.parts) {
+        d->norm = t->part.norm;
+        t->part.norm = (struct tsgd_norm){.parts = 0};
+    } else if (!strcmp(s->normalize, "data")) {
         TRY(tsgd_norm_measure(&d->norm, d, err));
-    else
+    } else {
         TRY(tsgd_norm_parse(&d->norm, s->normalize, tsgd_norm_parts(d), "--normalize", err));
+    }
     if (d->norm.parts && d->format == TSGD_FORMAT_SPARSE)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--normalize: found '%.80s', but the samples are sparse, "
                       "and would not be any more; want none", s->normalize));
@@ -112,24 +121,62 @@ done:
     return st;
 }
 
+/* Data, their normalisation and their split: from the shelf, or what this rank needs of them. */
+static enum tsgd_status get_data(struct training *t, struct tsgd_settings *s,
+                                 struct tsgd_shelf *shelf, const struct tsgd_ranks *ranks,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_dataset *data = NULL;
+    const bool part = ranks->ranks > 1 && !s->optimum;
+    if (part) {
+        TRY(tsgd_rank_data_make(&t->part, s, ranks, err));
+        data = &t->part.data;
+        t->shares = &t->part.shares;
+    } else {
+        TRY(tsgd_shelf_data(shelf, s, &data, err));
+    }
+    t->data = *data;
+    t->test_samples = part ? t->part.test_samples : data->test.count;
+    if (!TSGD_HAS(s, test_share) && t->data.test_share > 0)
+        TRY(TSGD_FILL_REAL(s, test_share, t->data.test_share, err));
+    TRY(normalize(t, s, err));
+    if (!part)
+        TRY(tsgd_shelf_shares(shelf, s, data, &t->shares, err));
+done:
+    return st;
+}
+
+/* What is trained, and what the result is tested on. */
+static void make_problems(struct training *t, const struct tsgd_settings *s,
+                          struct tsgd_batcher batcher, const struct tsgd_ranks *ranks)
+{
+    const struct tsgd_shares *shares = t->shares;
+    const bool part = shares == &t->part.shares;
+    tsgd_supervised_init(&t->supervised, &t->net, &t->data, &shares->split, batcher, shares->held,
+                         shares->n_held);
+    if (part)
+        tsgd_supervised_set_part(&t->supervised, t->part.first, t->part.measured,
+                                 t->part.variance);
+    t->task.problem = &t->supervised.problem;
+    if (part && (ranks->rank > 0 || !TSGD_HAS(s, validation)))
+        return;                 /* the test samples are not all here */
+    tsgd_supervised_init(&t->test, &t->net, &t->data, &shares->split, batcher, NULL, 0);
+    t->task.test = &t->test.problem;
+}
+
 static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
                                const struct tsgd_backend *on, struct tsgd_shelf *shelf,
-                               struct tsgd_error *err)
+                               const struct tsgd_ranks *ranks, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct training *t = NULL;
-    const struct tsgd_dataset *data = NULL;
     struct tsgd_batcher batcher = {.size = (uint32_t)s->batch, .seed = s->seed};
     TRY(TSGD_NEW(&t, 1, "training", err));
     TRY(tsgd_order_parse(&batcher.order, s->order, err));
     TRY(tsgd_augment_parse(&batcher.augment, s->augment, err));
-    TRY(tsgd_shelf_data(shelf, s, &data, err));
-    t->data = *data;
-    if (!TSGD_HAS(s, test_share) && t->data.test_share > 0)
-        TRY(TSGD_FILL_REAL(s, test_share, t->data.test_share, err));
+    TRY(get_data(t, s, shelf, ranks, err));
     TRY(tsgd_augment_check(batcher.augment, t->data.shape, err));
-    TRY(normalize(t, s, err));
-    TRY(tsgd_shelf_shares(shelf, s, data, &t->shares, err));
     TRY(make_net(t, s, on, err));
     TRY(tsgd_mem_check(tsgd_mul(t->net.dim, sizeof *t->task.init), "--model", "use a smaller one",
                        err));
@@ -141,9 +188,7 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
     } else {
         tsgd_net_random(&t->net, s->seed, t->task.init);
     }
-    tsgd_supervised_init(&t->supervised, &t->net, &t->data, &t->shares->split, batcher,
-                         t->shares->held, t->shares->n_held);
-    tsgd_supervised_init(&t->test, &t->net, &t->data, &t->shares->split, batcher, NULL, 0);
+    make_problems(t, s, batcher, ranks);
     if (!s->step_parts)
         TRY(TSGD_FILL_COUNT(s, step_parts, tsgd_net_parts(&t->net, batcher.size), err));
     t->supervised.problem.parts = (uint32_t)s->step_parts;
@@ -153,8 +198,6 @@ static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
                        (double)(float)s->weight_decay);     /* as steps take it */
         tsgd_supervised_set_optimum(&t->supervised, &t->risk, &t->optimum);
     }
-    t->task.problem = &t->supervised.problem;
-    t->task.test = &t->test.problem;
     *out = &t->task;
     t = NULL;
 done:
@@ -184,7 +227,7 @@ static void describe(const struct tsgd_task *task, struct tsgd_info *out)
     const struct training *t = (const struct training *)task;
     const struct tsgd_dataset *d = &t->data;
     out->train_samples = t->shares->split.start[t->shares->split.nodes];
-    out->test_samples = d->test.count;
+    out->test_samples = t->test_samples;
     out->channels = d->shape.channels;
     out->height = d->shape.height;
     out->width = d->shape.width;

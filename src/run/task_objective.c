@@ -101,10 +101,11 @@ static enum tsgd_status expect(const char *path, const char *model, struct tsgd_
 
 static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
                                const struct tsgd_backend *on, struct tsgd_shelf *shelf,
-                               struct tsgd_error *err)
+                               const struct tsgd_ranks *ranks, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct minimising *t = NULL;
+    (void)ranks;
     (void)shelf;                /* there are no data */
     TRY(tsgd_mem_check(tsgd_mul(s->dim, sizeof(float)), "the objective", "use a smaller dim", err));
     TRY(TSGD_NEW(&t, 1, "objective", err));

@@ -64,12 +64,13 @@ static void release(struct tsgd_task *task)
 
 static enum tsgd_status create(struct tsgd_task **out, struct tsgd_settings *s,
                                const struct tsgd_backend *on, struct tsgd_shelf *shelf,
-                               struct tsgd_error *err)
+                               const struct tsgd_ranks *ranks, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct synthetic *t = NULL;
     const struct tsgd_conditioning *conditioning;
     size_t bytes = tsgd_mul(s->dim, sizeof(double) + 2 * sizeof(float));
+    (void)ranks;
     (void)shelf;                /* there are no data */
     TRY(tsgd_mem_check(bytes, "the quadratic", "use a smaller --dim", err));
     TRY(TSGD_NEW(&t, 1, "quadratic", err));

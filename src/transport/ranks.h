@@ -29,4 +29,11 @@ static inline bool tsgd_is_here(const struct tsgd_ranks *r, uint32_t node)
     return tsgd_rank_of(r, node) == r->rank;
 }
 
+/* Of the blocks that an evaluation is measured in, `rank` measures this one up to the first of
+ * rank + 1.                                                                                     */
+static inline uint32_t tsgd_first_block(const struct tsgd_ranks *r, uint32_t rank, uint32_t blocks)
+{
+    return (uint32_t)((uint64_t)blocks * rank / r->ranks);
+}
+
 #endif

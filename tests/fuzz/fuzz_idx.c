@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size = used;
     }
     fuzz_file(how & 3, data, size);
-    enum tsgd_status st = tsgd_idx_load(&d, folder, classes, "", &err);
+    enum tsgd_status st = tsgd_idx_load(&d, folder, classes, "", NULL, &err);
     if (st == TSGD_OK) {
         MUST(classes ? d.classes == 3 : d.classes >= 2);
         MUST(d.shape.channels == 1 && d.shape.height > 0 && d.shape.width > 0);

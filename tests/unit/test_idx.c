@@ -151,11 +151,11 @@ Test(idx, files_in_memory_are_read_and_their_errors_named)
     struct tsgd_idx_image image[FILES];
     for (int i = 0; i < FILES; i++)
         image[i] = (struct tsgd_idx_image){file[i].byte, file[i].n};
-    cr_assert(tsgd_idx_load_memory(&d, image, "here", 10, NULL) == TSGD_OK);
+    cr_assert(tsgd_idx_load_memory(&d, image, "here", 10, NULL, NULL) == TSGD_OK);
     check_contents(&d);
     tsgd_dataset_release(&d);
     image[TEST_LABELS].n--;
-    cr_expect(tsgd_idx_load_memory(&d, image, "here", 10, &err) == TSGD_EFORMAT);
+    cr_expect(tsgd_idx_load_memory(&d, image, "here", 10, NULL, &err) == TSGD_EFORMAT);
     cr_expect(strstr(err.text, "here/t10k-labels-idx1-ubyte.gz: 2 bytes after the header, want 3"),
               "%s", err.text);
 }
