@@ -3,9 +3,6 @@
 #include "base/cgroup.h"
 
 #include <inttypes.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -113,13 +110,6 @@ void tsgd_shrink(void **block, size_t count, size_t size)
     size_t bytes = count * size;
     void *p = realloc(*block, bytes > 0 ? bytes : 1);
     *block = p ? p : *block;
-}
-
-void tsgd_mem_trim(void)
-{
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
 }
 
 /* ---- holdings ---- */

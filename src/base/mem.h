@@ -62,9 +62,6 @@ enum tsgd_status tsgd_grow(void **block, size_t *room, size_t count, size_t size
  * is then aligned as malloc does it. Cannot fail: what the system does not take stays.          */
 void tsgd_shrink(void **block, size_t count, size_t size);
 
-/* Gives freed memory back to the system, where the C library keeps it for later. */
-void tsgd_mem_trim(void);
-
 /* a * b, a + b; SIZE_MAX when it overflows, so that estimates can be chained and then checked. */
 static inline size_t tsgd_mul(size_t a, size_t b)
 {

@@ -94,6 +94,25 @@ void move(unsigned char *to, const unsigned char *from, size_t samples, size_t f
                        width);
 }
 
+/* Whether numbers stand in the order of data sets already. */
+static bool is_ordered(const struct tsgd_npy *a)
+{
+    return !is_channels_last(a) && (!a->fortran || a->rank == 1);
+}
+
+enum tsgd_status tsgd_array_places(const struct tsgd_npy *a, struct tsgd_shape shape,
+                                   uint32_t **out, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    *out = NULL;
+    if (is_ordered(a))
+        return TSGD_OK;
+    TRY(TSGD_NEW(out, tsgd_shape_size(shape), a->name, err));
+    find_places(a, shape, *out);
+done:
+    return st;
+}
+
 /* Brings what was read into the order of data sets; *items may be replaced. */
 enum tsgd_status tsgd_array_order(const struct tsgd_npy *a, struct tsgd_shape shape, void **items,
                                   size_t width, struct tsgd_error *err)
@@ -102,12 +121,11 @@ enum tsgd_status tsgd_array_order(const struct tsgd_npy *a, struct tsgd_shape sh
     size_t features = tsgd_shape_size(shape), samples = a->shape[0];
     uint32_t *place = NULL;
     void *to = NULL;
-    if (!is_channels_last(a) && (!a->fortran || a->rank == 1))
+    if (is_ordered(a))
         return TSGD_OK;
     TRY(tsgd_mem_check(samples * features * width, a->name, "use fewer samples", err));
-    TRY(TSGD_NEW(&place, features, a->name, err));
+    TRY(tsgd_array_places(a, shape, &place, err));
     TRY(tsgd_alloc(&to, samples * features, width, a->name, err));
-    find_places(a, shape, place);
     if (width == 1)
         move(to, *items, samples, features, place, a->fortran, 1);
     else

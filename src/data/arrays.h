@@ -26,6 +26,11 @@ enum tsgd_status tsgd_array_shape(struct tsgd_shape *out, const struct tsgd_npy 
 enum tsgd_status tsgd_array_order(const struct tsgd_npy *a, struct tsgd_shape shape, void **items,
                                   size_t width, struct tsgd_error *err);
 
+/* Where each number of a sample, as the file has it, belongs: place[features], for the caller to
+ * free; NULL: all stand in order. Samples must come one after the other. TSGD_ENOMEM.           */
+enum tsgd_status tsgd_array_places(const struct tsgd_npy *a, struct tsgd_shape shape,
+                                   uint32_t **out, struct tsgd_error *err);
+
 /* TSGD_EFORMAT: one of the items, which are `width` numbers for each sample, is not finite. */
 enum tsgd_status tsgd_array_finite(const struct tsgd_npy *a, const float *v, size_t width,
                                    struct tsgd_error *err);

@@ -147,13 +147,15 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
     draw_centres(centre, &how, r->seed);
     TRY(draw_labels(&d.train, &train, (uint32_t)how.samples, err));
     TRY(draw_labels(&d.test, &test, TEST_SAMPLES, err));
-    if (r->sieve)
-        TRY(r->sieve->choose(r->sieve, &d, err));
-    TRY(tsgd_sieve_bytes(&d.train, &(struct tsgd_stream){&train, draw_sample},
-                         tsgd_sieve_train(r->sieve), tsgd_sieve_tally(r->sieve), d.shape,
-                         "--data blobs", err));
-    TRY(tsgd_sieve_bytes(&d.test, &(struct tsgd_stream){&test, draw_sample},
-                         tsgd_sieve_test(r->sieve), NULL, d.shape, "--data blobs", err));
+    TRY(tsgd_sieve_choose(r->sieve, &d, err));
+    TRY(tsgd_sieve_bytes(&d, &d.train, &(struct tsgd_stream){
+            .from = &train, .next = draw_sample, .kept = tsgd_sieve_train(r->sieve),
+            .tally = tsgd_sieve_tally(r->sieve), .what = "--data blobs",
+        }, err));
+    TRY(tsgd_sieve_bytes(&d, &d.test, &(struct tsgd_stream){
+            .from = &test, .next = draw_sample, .kept = tsgd_sieve_test(r->sieve),
+            .what = "--data blobs",
+        }, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
@@ -166,6 +168,5 @@ const struct tsgd_source tsgd_source_blobs = {
     .name = "blobs",
     .usage = "blobs[:SAMPLES[,DIM[,CLASSES]]]",
     .summary = "generated Gaussian mixture, 60000,64,10 and 10,000 test samples; DIM may be CxHxW",
-    .has_sieve = true,
     .load = load,
 };

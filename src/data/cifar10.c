@@ -157,13 +157,15 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
     TRY(open_set(&test, r->dir, test_names, 1, err));
     TRY(take_labels(&d.train, &train, before, err));
     TRY(take_labels(&d.test, &test, before, err));
-    if (r->sieve)
-        TRY(r->sieve->choose(r->sieve, &d, err));
-    TRY(tsgd_sieve_bytes(&d.train, &(struct tsgd_stream){&train, next_record},
-                         tsgd_sieve_train(r->sieve), tsgd_sieve_tally(r->sieve), d.shape,
-                         "--data cifar10", err));
-    TRY(tsgd_sieve_bytes(&d.test, &(struct tsgd_stream){&test, next_record},
-                         tsgd_sieve_test(r->sieve), NULL, d.shape, "--data cifar10", err));
+    TRY(tsgd_sieve_choose(r->sieve, &d, err));
+    TRY(tsgd_sieve_bytes(&d, &d.train, &(struct tsgd_stream){
+            .from = &train, .next = next_record, .kept = tsgd_sieve_train(r->sieve),
+            .tally = tsgd_sieve_tally(r->sieve), .what = "--data cifar10",
+        }, err));
+    TRY(tsgd_sieve_bytes(&d, &d.test, &(struct tsgd_stream){
+            .from = &test, .next = next_record, .kept = tsgd_sieve_test(r->sieve),
+            .what = "--data cifar10",
+        }, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
@@ -179,7 +181,6 @@ const struct tsgd_source tsgd_source_cifar10 = {
     .summary = "60,000 colour pictures, 3x32x32, 10 classes (Krizhevsky 2009), the binary version, "
                "from --data-dir",
     .has_files = true,
-    .has_sieve = true,
     .files = files,
     .load = load,
 };

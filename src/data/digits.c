@@ -32,7 +32,6 @@ const struct tsgd_source tsgd_source_digits = {
                "program",
     .has_files = true,
     .embedded = true,
-    .has_sieve = true,
     .files = tsgd_idx_files,
     .load = load,
 };

@@ -14,7 +14,6 @@ const struct tsgd_source tsgd_source_fashion_mnist = {
     .summary = "60,000 pictures of clothes, 28x28, 10 classes (Xiao et al. 2017)",
     .default_dir = "/usr/share/datasets/fashion-mnist",
     .has_files = true,
-    .has_sieve = true,
     .files = tsgd_idx_files,
     .load = load,
 };

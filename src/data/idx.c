@@ -150,7 +150,6 @@ done:
 /* Both files of one part of the set, open. */
 struct pair {
     struct reader images, labels;
-    size_t features;
 };
 #define PAIR_INIT {.images = {.f = TSGD_INFLATE_INIT}, .labels = {.f = TSGD_INFLATE_INIT}}
 
@@ -181,7 +180,6 @@ static enum tsgd_status read_labels(struct pair *p, struct tsgd_dataset *d,
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: images of %u x %u, want %u x %u as in training",
                       images->path, size[1], size[2], d->shape.height, d->shape.width));
     d->shape = (struct tsgd_shape){1, size[1], size[2]};
-    p->features = tsgd_shape_size(d->shape);
     TRY(read_rest(labels, &raw, count, err));
     TRY(TSGD_NEW(&out->labels, count, images->path, err));
     out->count = count;
@@ -199,44 +197,62 @@ done:
     return st;
 }
 
-/* The next image; `spare` is for those that nobody needs. */
+/* Images of bytes, one after the other. */
 struct images {
     struct reader *r;
     size_t features;
     uint32_t count;
-    uint8_t *spare;
+    uint8_t *raw;               /* an image as the file has it */
+    uint32_t *place;            /* where each of its bytes belongs; NULL: where it is */
 };
 
 static enum tsgd_status next_image(void *from, uint32_t i, uint8_t *to, struct tsgd_error *err)
 {
     struct images *s = from;
     size_t got;
-    enum tsgd_status st = tsgd_inflate_read(&s->r->f, to ? to : s->spare, s->features, &got, err);
+    uint8_t *raw = to && !s->place ? to : s->raw;
+    enum tsgd_status st = tsgd_inflate_read(&s->r->f, raw, s->features, &got, err);
     if (st != TSGD_OK)
         return st;
     if (got < s->features)
-        st = too_short(s->r, i * s->features + got, s->count * s->features, err);
-    else if (i + 1 == s->count)
-        st = check_end(s->r, s->count * s->features, err);
+        return too_short(s->r, i * s->features + got, s->count * s->features, err);
+    for (size_t f = 0; to && s->place && f < s->features; f++)
+        to[s->place[f]] = raw[f];
+    return i + 1 == s->count ? check_end(s->r, s->count * s->features, err) : TSGD_OK;
+}
+
+/* Those that are kept, of a part of d; order: the array, where images may stand in another order.
+ * The tally is of training, or NULL.                                                            */
+static enum tsgd_status sieve_images(struct tsgd_dataset *d, struct tsgd_samples *out,
+                                     struct reader *r, const struct tsgd_npy *order,
+                                     const struct tsgd_kept *kept, struct tsgd_tally *tally,
+                                     struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct images s = {.r = r, .features = tsgd_shape_size(d->shape), .count = out->count};
+    TRY(TSGD_NEW(&s.raw, s.features, r->path, err));
+    if (order)
+        TRY(tsgd_array_places(order, d->shape, &s.place, err));
+    TRY(tsgd_sieve_bytes(d, out, &(struct tsgd_stream){
+            .from = &s, .next = next_image, .kept = kept, .tally = tally, .what = r->path,
+        }, err));
+done:
+    free(s.raw);
+    free(s.place);
     return st;
 }
 
-static enum tsgd_status read_images(struct pair *p, struct tsgd_samples *out,
-                                    const struct tsgd_kept *kept, struct tsgd_tally *tally,
-                                    struct tsgd_shape shape, struct tsgd_error *err)
+static enum tsgd_status read_images(struct tsgd_dataset *d, struct tsgd_samples *out,
+                                    struct reader *r, const struct tsgd_kept *kept,
+                                    struct tsgd_tally *tally, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct images images = {.r = &p->images, .features = p->features, .count = out->count};
-    if (!kept) {
-        TRY(tsgd_mem_check(tsgd_mul(out->count, p->features), p->images.path, "use fewer samples",
-                           err));
-        return read_rest(&p->images, &out->bytes, out->count * p->features, err);
-    }
-    TRY(TSGD_NEW(&images.spare, p->features, p->images.path, err));
-    TRY(tsgd_sieve_bytes(out, &(struct tsgd_stream){&images, next_image}, kept, tally, shape,
-                         p->images.path, err));
+    size_t bytes = tsgd_mul(out->count, tsgd_shape_size(d->shape));
+    if (kept)
+        return sieve_images(d, out, r, NULL, kept, tally, err);
+    TRY(tsgd_mem_check(bytes, r->path, "use fewer samples", err));
+    TRY(read_rest(r, &out->bytes, bytes, err));
 done:
-    free(images.spare);
     return st;
 }
 
@@ -252,11 +268,10 @@ static enum tsgd_status load_from(struct tsgd_dataset *out, const struct origin 
     TRY(read_labels(&train, &d, &d.train, from, TRAIN_IMAGES, classes, err));
     TRY(read_labels(&test, &d, &d.test, from, TEST_IMAGES, classes, err));
     d.outputs = d.classes;
-    if (sieve)
-        TRY(sieve->choose(sieve, &d, err));
-    TRY(read_images(&train, &d.train, tsgd_sieve_train(sieve), tsgd_sieve_tally(sieve), d.shape,
+    TRY(tsgd_sieve_choose(sieve, &d, err));
+    TRY(read_images(&d, &d.train, &train.images, tsgd_sieve_train(sieve), tsgd_sieve_tally(sieve),
                     err));
-    TRY(read_images(&test, &d.test, tsgd_sieve_test(sieve), NULL, d.shape, err));
+    TRY(read_images(&d, &d.test, &test.images, tsgd_sieve_test(sieve), NULL, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
@@ -417,12 +432,26 @@ static const char *kind_of(enum tsgd_format f)
     return f == TSGD_FORMAT_BYTES ? "bytes" : "wider numbers";
 }
 
-/* Both arrays of a part, in memory; `numbers`: targets, not labels. The caller releases d. */
-static enum tsgd_status read_arrays(struct tsgd_dataset *d, struct tsgd_samples *out,
-                                    struct array *x, struct array *y, bool numbers,
-                                    struct tsgd_error *err)
+/* Both arrays of a part of the data set, open. */
+struct arrays {
+    struct array x, y;
+    bool there;
+};
+#define ARRAYS_INIT {.x = ARRAY_INIT, .y = ARRAY_INIT}
+
+static void close_arrays(struct arrays *a)
+{
+    tsgd_inflate_close(&a->x.r.f);
+    tsgd_inflate_close(&a->y.r.f);
+}
+
+/* What the samples should come out as; `numbers`: targets, not labels. The caller releases d. */
+static enum tsgd_status read_answers(struct tsgd_dataset *d, struct tsgd_samples *out,
+                                     struct arrays *a, bool numbers, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    const struct array *x = &a->x;
+    struct array *y = &a->y;
     const uint32_t outputs = y->npy.rank == 2 ? (uint32_t)y->npy.shape[1] : 1;
     const size_t features = tsgd_shape_size(d->shape);
     float *number = NULL;
@@ -451,6 +480,20 @@ static enum tsgd_status read_arrays(struct tsgd_dataset *d, struct tsgd_samples 
     } else {
         TRY(take_labels(d, out, &y->npy, number, err));
     }
+done:
+    free(number);
+    return st;
+}
+
+/* kept NULL: all, and then the tally is not looked at. */
+static enum tsgd_status read_samples(struct tsgd_dataset *d, struct tsgd_samples *out,
+                                     struct array *x, const struct tsgd_kept *kept,
+                                     struct tsgd_tally *tally, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const size_t features = tsgd_shape_size(d->shape);
+    if (kept)
+        return sieve_images(d, out, &x->r, &x->npy, kept, tally, err);
     if (d->format == TSGD_FORMAT_BYTES) {
         TRY(read_rest(&x->r, &out->bytes, out->count * features, err));
         TRY(tsgd_array_order(&x->npy, d->shape, (void **)&out->bytes, 1, err));
@@ -460,42 +503,41 @@ static enum tsgd_status read_arrays(struct tsgd_dataset *d, struct tsgd_samples 
         TRY(tsgd_array_finite(&x->npy, out->floats, features, err));
     }
 done:
-    free(number);
     return st;
 }
 
-/* Training samples, or those of the test, if there are any. */
-static enum tsgd_status read_part(struct tsgd_dataset *d, const char *dir, bool test, bool numbers,
-                                  struct tsgd_error *err)
+/* Training samples, or those of the test, if there are any: all but the samples themselves. */
+static enum tsgd_status open_arrays(struct arrays *a, struct tsgd_dataset *d, const char *dir,
+                                    bool test, bool numbers, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct array x = ARRAY_INIT, y = ARRAY_INIT;
+    struct array *x = &a->x, *y = &a->y;
     struct tsgd_shape shape;
     bool found[2] = {true, true};
     if (test) {
-        TRY(open_array(&x, dir, true, false, &found[0], err));
-        TRY(open_array(&y, dir, true, true, &found[1], err));
+        TRY(open_array(x, dir, true, false, &found[0], err));
+        TRY(open_array(y, dir, true, true, &found[1], err));
     }
-    if (!found[0] && !found[1])
+    a->there = found[0] || found[1];
+    if (!a->there)
         goto done;                      /* some are drawn from the others */
     if (!test || !found[0])
-        TRY(must_open(&x, dir, test, false, err));
+        TRY(must_open(x, dir, test, false, err));
     if (!test || !found[1])
-        TRY(must_open(&y, dir, test, true, err));
-    TRY(tsgd_array_shape(&shape, &x.npy, err));
-    enum tsgd_format format = tsgd_array_is_bytes(&x.npy) ? TSGD_FORMAT_BYTES : TSGD_FORMAT_FLOATS;
+        TRY(must_open(y, dir, test, true, err));
+    TRY(tsgd_array_shape(&shape, &x->npy, err));
+    enum tsgd_format format = tsgd_array_is_bytes(&x->npy) ? TSGD_FORMAT_BYTES :
+                                                             TSGD_FORMAT_FLOATS;
     if (test && (memcmp(&shape, &d->shape, sizeof shape) != 0 || format != d->format))
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: samples of %u x %u x %u %s, want %u x %u x %u %s as "
-                      "in training", x.r.path, shape.channels, shape.height, shape.width,
+                      "in training", x->r.path, shape.channels, shape.height, shape.width,
                       kind_of(format), d->shape.channels, d->shape.height, d->shape.width,
                       kind_of(d->format)));
     d->shape = shape;
     d->format = format;
-    d->table = x.npy.rank < 3;
-    TRY(read_arrays(d, test ? &d->test : &d->train, &x, &y, numbers, err));
+    d->table = x->npy.rank < 3;
+    TRY(read_answers(d, test ? &d->test : &d->train, a, numbers, err));
 done:
-    tsgd_inflate_close(&x.r.f);
-    tsgd_inflate_close(&y.r.f);
     return st;
 }
 
@@ -504,17 +546,28 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
+    struct arrays train = ARRAYS_INIT, test = ARRAYS_INIT;
+    struct tsgd_sieve *sieve = NULL;
     if (!r->arg || !*r->arg)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--data idx: names no directory, want idx:DIR"));
     d.classes = r->numbers ? 0 : 2;
     tsgd_dataset_pixels(&d);
-    TRY(read_part(&d, r->arg, false, r->numbers, err));
-    TRY(read_part(&d, r->arg, true, r->numbers, err));
+    TRY(open_arrays(&train, &d, r->arg, false, r->numbers, err));
+    TRY(open_arrays(&test, &d, r->arg, true, r->numbers, err));
     if (!r->numbers)
         d.outputs = d.classes;
+    if (test.there && d.format == TSGD_FORMAT_BYTES)
+        sieve = r->sieve;
+    TRY(tsgd_sieve_choose(sieve, &d, err));
+    TRY(read_samples(&d, &d.train, &train.x, tsgd_sieve_train(sieve), tsgd_sieve_tally(sieve),
+                     err));
+    if (test.there)
+        TRY(read_samples(&d, &d.test, &test.x, tsgd_sieve_test(sieve), NULL, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
+    close_arrays(&train);
+    close_arrays(&test);
     tsgd_dataset_release(&d);
     return st;
 }

@@ -12,7 +12,6 @@ const struct tsgd_source tsgd_source_mnist = {
     .usage = "mnist",
     .summary = "60,000 handwritten digits, 28x28, 10 classes (LeCun et al. 1998), from --data-dir",
     .has_files = true,
-    .has_sieve = true,
     .files = tsgd_idx_files,
     .load = load,
 };

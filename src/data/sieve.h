@@ -1,6 +1,6 @@
 /* data/sieve.h: loading only some samples of a data set. Which ones, a `choose` says when the
- * counts and the labels of all are known. A source that can (has_sieve) then lets the samples pass
- * by one after the other and stores those alone; what other sources load is cut down at once.
+ * counts and the labels of all are known. A source that can then lets the samples pass by one after
+ * the other and stores those alone; what other sources load is cut down at once.
  * What normalisation needs to know of all training samples is counted on the way.
  * Ownership: whoever makes a sieve releases it. One thread.                                     */
 #ifndef TSGD_DATA_SIEVE_H
@@ -15,26 +15,31 @@ struct tsgd_sieve {
      * there is neither an array of them, it may also init the tally, for samples of bytes.      */
     enum tsgd_status (*choose)(struct tsgd_sieve *s, const struct tsgd_dataset *d,
                                struct tsgd_error *err);
+    bool chosen;                /* it was called */
     struct tsgd_kept train, test;
     struct tsgd_tally tally;    /* of all training samples; parts 0: nobody asked for it */
 };
+
+/* Has it choose; without a sieve nothing is done. */
+enum tsgd_status tsgd_sieve_choose(struct tsgd_sieve *s, const struct tsgd_dataset *d,
+                                   struct tsgd_error *err);
 
 /* Samples of bytes that come one after the other. */
 struct tsgd_stream {
     void *from;
     /* Sample i, called for 0, 1, ..; to NULL: nobody needs it. */
     enum tsgd_status (*next)(void *from, uint32_t i, uint8_t *to, struct tsgd_error *err);
+    const struct tsgd_kept *kept;   /* which of them are; NULL: all */
+    struct tsgd_tally *tally;   /* counts all of them; NULL: it is not wanted */
+    const char *what;           /* begins the sentence when memory lacks */
 };
 
-/* Of the samples that the stream has, stores in *s those that `kept` keeps. s has all the labels,
- * and keeps those that belong to it. kept NULL: all. tally NULL: it is not wanted. `what` begins
- * the sentence when memory lacks; other errors as of the stream.                                */
-enum tsgd_status tsgd_sieve_bytes(struct tsgd_samples *s, const struct tsgd_stream *stream,
-                                  const struct tsgd_kept *kept, struct tsgd_tally *tally,
-                                  struct tsgd_shape shape, const char *what,
-                                  struct tsgd_error *err);
+/* Stores in *s, a part of d, the samples that are kept. s has all the labels or targets, and keeps
+ * those that go with them. TSGD_ENOMEM; or as the stream fails.                                 */
+enum tsgd_status tsgd_sieve_bytes(const struct tsgd_dataset *d, struct tsgd_samples *s,
+                                  const struct tsgd_stream *stream, struct tsgd_error *err);
 
-/* What the sieve keeps of both parts, for tsgd_sieve_bytes; NULL without a sieve. */
+/* What the sieve keeps of both parts, and its tally, for streams; NULL without. */
 static inline const struct tsgd_kept *tsgd_sieve_train(const struct tsgd_sieve *s)
 {
     return s ? &s->train : NULL;

@@ -53,12 +53,11 @@ static enum tsgd_status cut_down(struct tsgd_dataset *d, struct tsgd_sieve *siev
                                  struct tsgd_error *err)
 {
     const size_t features = tsgd_shape_size(d->shape);
-    enum tsgd_status st = sieve->choose(sieve, d, err);
+    enum tsgd_status st = tsgd_sieve_choose(sieve, d, err);
     if (st != TSGD_OK)
         return st;
     tsgd_samples_keep(&d->train, &sieve->train, features, d->outputs);
     tsgd_samples_keep(&d->test, &sieve->test, features, d->outputs);
-    tsgd_mem_trim();
     return TSGD_OK;
 }
 
@@ -71,7 +70,6 @@ enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data,
     struct tsgd_request q = r ? *r : usual;
     struct tsgd_spec spec;
     const struct tsgd_source *s = NULL;
-    bool sieved;
     uint32_t tests;
     TRY(tsgd_spec_parse(&spec, data, "--data", err));
     s = find(spec.name, err);
@@ -88,14 +86,13 @@ enum tsgd_status tsgd_dataset_load(struct tsgd_dataset *out, const char *data,
                       spec.arg));
     q.arg = spec.arg;
     TRY(s->load(&q, &d, err));
-    sieved = s->has_sieve && q.sieve;
-    tests = sieved ? q.sieve->test.whole : d.test.count;
+    tests = q.sieve && q.sieve->chosen ? q.sieve->test.whole : d.test.count;
     if (tests > 0 && q.share_given)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--test-share: found %g, but --data %s has %u test samples "
                       "of its own; leave it out", q.test_share, data, tests));
     if (tests == 0)
         TRY(tsgd_draw_test(&d, q.test_share, q.seed, err));
-    if (q.sieve && !sieved)
+    if (q.sieve && !q.sieve->chosen)
         TRY(cut_down(&d, q.sieve, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;

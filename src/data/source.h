@@ -28,14 +28,14 @@ struct tsgd_source {
     bool embedded;              /* has_files, but needs none: they are part of the library too */
     bool has_columns;           /* --label may say where labels stand */
     bool has_numbers;           /* its targets may be numbers */
-    bool has_sieve;             /* stores what r->sieve keeps and no more; has test samples */
     bool has_paths;             /* its argument names files, as data/paths.h has them */
     const char *const *files;   /* what it may read there, or in the directory that arg names, and
                                  * then NULL; NULL: nothing */
     /* Reads or makes the samples. r->dir is NULL without has_files, and for the files in the
-     * library. There may be no test samples; then tsgd_dataset_load draws some. r->sieve is not
-     * looked at without has_sieve. On error *out is untouched. TSGD_EINVAL: arg or label;
-     * TSGD_EIO, TSGD_EFORMAT: a file, named; TSGD_ENOMEM.                                       */
+     * library. There may be no test samples; then tsgd_dataset_load draws some. Where a source has
+     * r->sieve choose, it stores what that keeps and no more; it may leave the sieve alone, and has
+     * to without test samples. On error *out is untouched. TSGD_EINVAL: arg or label; TSGD_EIO,
+     * TSGD_EFORMAT: a file, named; TSGD_ENOMEM.                                                 */
     enum tsgd_status (*load)(const struct tsgd_request *r, struct tsgd_dataset *out,
                              struct tsgd_error *err);
 };

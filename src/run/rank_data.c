@@ -126,7 +126,6 @@ static enum tsgd_status choose(struct tsgd_sieve *sieve, const struct tsgd_datas
     TRY(mark(c, d, err));
     TRY(tsgd_split_keep(&to->shares.split, c->ranks, &sieve->train, err));
     keep_held(c);
-    tsgd_mem_trim();
 done:
     return st;
 }
@@ -140,7 +139,7 @@ enum tsgd_status tsgd_rank_data_make(struct tsgd_rank_data *out, const struct ts
     out->in_memory = s->memory != NULL;
     if (s->memory) {
         out->data = s->memory->dataset;
-        TRY(choose(&c.sieve, &out->data, err));
+        TRY(tsgd_sieve_choose(&c.sieve, &out->data, err));
     } else {
         TRY(tsgd_shelf_load(&out->data, s, &c.sieve, err));
     }

@@ -11,6 +11,7 @@
 
 #include "linalg/isa.h"
 #include "run/replay.h"
+#include "run/setup.h"
 #include "run/split_view.h"
 #include "topology/spectrum.h"
 #include "sim/settings.h"
@@ -79,6 +80,22 @@ static int life_of_run(const struct tsgd_settings *s, long n)
     } else if (run) {
         return BROKEN;
     }
+    return judge(n, st, &err);
+}
+
+/* The same of one rank of three, up to where a training would begin. */
+static int life_of_rank(const struct tsgd_settings *settings, long n)
+{
+    struct tsgd_transport transport = {.rank = 1, .ranks = 3};
+    struct tsgd_settings *s = settings_with(settings, " ");
+    struct tsgd_setup r = {.task = NULL};
+    struct tsgd_error err = {.text = ""};
+    s->transport = &transport;
+    atomic_store(&left, n);
+    enum tsgd_status st = tsgd_setup_init(&r, s, TSGD_FOR_TRAIN, &err);
+    if (st == TSGD_OK)
+        st = tsgd_setup_make(&r, NULL, &err);
+    tsgd_setup_release(&r);
     return judge(n, st, &err);
 }
 
@@ -161,6 +178,14 @@ Test(memory, each_allocation_of_an_objective_may_fail, .timeout = 240)
     struct tsgd_settings *s = settings_of("active=2 rounds=2 threads=2");
     cr_assert(tsgd_settings_set_objective(s, &o, NULL) == TSGD_OK);
     every_allocation_fails(life_of_run, s);
+}
+
+Test(memory, each_allocation_of_one_rank_of_several_may_fail, .timeout = 240)
+{
+    every_allocation_fails(life_of_rank, settings_of(SMALL "model=logistic data=digits "
+                                                     "validation=0.2 normalize=data "
+                                                     "partition=dirichlet:9"));
+    every_allocation_fails(life_of_rank, settings_of(SMALL "model=logistic data=blobs:200,16,4"));
 }
 
 Test(memory, each_allocation_of_a_view_of_a_split_may_fail, .timeout = 240)

@@ -62,6 +62,27 @@ static void write_cifar(const char *path, uint32_t records, uint32_t from)
     cr_assert(fclose(f) == 0);
 }
 
+static void write_big(FILE *f, uint32_t word)
+{
+    for (int shift = 24; shift >= 0; shift -= 8)
+        fputc((int)(word >> shift & 255), f);
+}
+
+/* Images of 4 x 5 x 3, with the channels last, and labels. */
+static void write_idx(const char *images, const char *labels, uint32_t count, uint32_t from)
+{
+    FILE *x = fopen(images, "wb"), *y = fopen(labels, "wb");
+    cr_assert(x && y);
+    write_big(x, 0x804), write_big(x, count), write_big(x, 4), write_big(x, 5), write_big(x, 3);
+    write_big(y, 0x801), write_big(y, count);
+    for (uint32_t i = from; i < from + count; i++) {
+        for (uint32_t j = 0; j < 60; j++)
+            fputc((int)number(i, j), x);
+        fputc((int)(number(i, 9) % 3), y);
+    }
+    cr_assert(fclose(x) == 0 && fclose(y) == 0);
+}
+
 static void enter(void)
 {
     scratch_enter(&scratch, "ranks");
@@ -73,6 +94,8 @@ static void enter(void)
         write_cifar(path, 7 + i, 100 * i);
     }
     write_cifar("test_batch.bin", 9, 1000);
+    write_idx("train-images-idx4-ubyte", "train-labels-idx1-ubyte", 80, 0);
+    write_idx("t10k-images-idx4-ubyte", "t10k-labels-idx1-ubyte", 20, 500);
 }
 
 static void leave(void) { scratch_leave(&scratch); }
@@ -243,6 +266,8 @@ static const char *const texts[] = {
     "data=blobs:1000,12,4 model=logistic partition=dirichlet:1",
     "data=blobs:1000,3x5x5,4 model=logistic normalize=data validation=0.1",
     "data=cifar10 data-dir=. model=logistic normalize=data",
+    "data=idx:. model=logistic normalize=data validation=0.1",
+    "data=idx:. loss=mse model=logistic normalize=data",
     "data=csv:table.csv label=class model=logistic normalize=data partition=shards:1",
     "data=csv:table.csv label=class model=mlp:5 test-share=0.5 validation=0.5",
     "data=csv:table.csv loss=mse model=mlp:5 normalize=data",
@@ -294,6 +319,7 @@ static const struct { const char *text; uint64_t train, test; } sums[] = {
     {"data=digits model=logistic partition=shards:2 subset=600", 600, 360},
     {"data=digits model=logistic validation=0.3", 1437, 360},
     {"data=blobs:1000,12,4 model=logistic", 1000, 10000},
+    {"data=idx:. model=logistic", 80, 20},
     {"data=cifar10 data-dir=. model=logistic", 7 + 8 + 9 + 10 + 11, 9},
     {"data=csv:table.csv label=class model=logistic", 120, 30},
     {"data=libsvm:some.svm model=logistic", 120, 30},
@@ -442,16 +468,99 @@ Test(rank_data, the_caller_s_arrays_stay_whole)
 
 /* ---- many ---- */
 
-/* The highest resident memory of this process so far, in bytes. */
-static uint64_t peak(void)
+/* Bytes of resident memory of this process: now, "VmRSS", or the most so far, "VmHWM". */
+static uint64_t resident(const char *what)
 {
     char line[256];
-    unsigned long long kib = 0;
+    uint64_t bytes = 0;
     FILE *f = fopen("/proc/self/status", "r");
     cr_assert(f);
-    while (fgets(line, sizeof line, f) && sscanf(line, "VmHWM: %llu", &kib) != 1) {}
+    while (fgets(line, sizeof line, f))
+        if (!strncmp(line, what, strlen(what)))
+            bytes = strtoull(line + strlen(what) + 1, NULL, 10) * 1024;
     fclose(f);
-    return kib * 1024;
+    cr_assert_gt(bytes, 0);
+    return bytes;
+}
+
+static void write_numbers(const char *path, uint32_t rows, uint32_t columns)
+{
+    FILE *f = fopen(path, "w");
+    cr_assert(f);
+    for (uint32_t i = 0; i < rows; i++) {
+        for (uint32_t j = 0; j < columns; j++)
+            fprintf(f, "%u,", number(i, j));
+        fprintf(f, "%u\n", i % 3);
+    }
+    cr_assert(fclose(f) == 0);
+}
+
+/* A table of 40,000 rows, which is loaded whole, takes 64 MB. The last of 7 ranks keeps 9 of them:
+ * two of 15 nodes, and a seventh of the test samples.                                           */
+Test(rank_data, what_was_loaded_whole_is_given_back)
+{
+    enum { LINES = TWIN_SLOW ? 1000 : 40000, WIDE = 400 };
+    struct tsgd_setup r;
+    write_numbers("large.csv", LINES, WIDE);
+    uint64_t before = resident("VmRSS");
+    make(&r, "data=csv:large.csv model=logistic", 6, 7, NULL);
+    uint64_t taken = resident("VmRSS") - before;
+    cr_expect_leq(info_of(&r).memory_bytes, LINES * (WIDE * 4ull + 16) / 6 + (1 << 16));
+    if (!TWIN_SLOW)
+        cr_expect_leq(taken, LINES * (WIDE * 4ull + 16) * 2 / 7, "%" PRIu64, taken);
+    tsgd_setup_release(&r);
+}
+
+/* 12,000 images of 56 x 56, 38 MB, and as many bytes of CIFAR-10's records. */
+static void write_many(uint32_t images)
+{
+    enum { BYTES = 56 * 56 };
+    static const char *const parts[][2] = {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
+                                           {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}};
+    static uint8_t image[BYTES];
+    for (int test = 0; test < 2; test++) {
+        uint32_t count = test ? 500 : images;
+        FILE *x = fopen(parts[test][0], "wb"), *y = fopen(parts[test][1], "wb");
+        cr_assert(x && y);
+        write_big(x, 0x803), write_big(x, count), write_big(x, 56), write_big(x, 56);
+        write_big(y, 0x801), write_big(y, count);
+        for (uint32_t i = 0; i < count; i++) {
+            image[i % BYTES] ^= 0x55;
+            cr_assert(fwrite(image, BYTES, 1, x) == 1);
+            fputc((int)(i % 10), y);
+        }
+        cr_assert(fclose(x) == 0 && fclose(y) == 0);
+    }
+    FILE *f = fopen("data_batch_2.bin", "wb");
+    cr_assert(f);
+    for (uint32_t i = 0; i < images; i++)
+        cr_assert(fputc((int)(i % 10), f) != EOF && fwrite(image, RECORD - 1, 1, f) == 1);
+    cr_assert(fclose(f) == 0);
+}
+
+static const char *const streams[] = {"data=idx:.", "data=mnist data-dir=.",
+                                      "data=cifar10 data-dir=."};
+
+ParameterizedTestParameters(rank_data, what_is_not_kept_is_never_in_memory)
+{
+    return twin_rows(sizeof streams / sizeof *streams);
+}
+
+ParameterizedTest(size_t *i, rank_data, what_is_not_kept_is_never_in_memory)
+{
+    enum { IMAGES = TWIN_SLOW ? 300 : 12000 };
+    struct tsgd_setup r;
+    char text[64];
+    remove("train-images-idx4-ubyte"), remove("t10k-images-idx4-ubyte");
+    write_many(IMAGES);
+    snprintf(text, sizeof text, "%s model=logistic", streams[*i]);
+    uint64_t before = resident("VmRSS");
+    make(&r, text, 6, 7, NULL);
+    uint64_t taken = resident("VmHWM") - before, whole = IMAGES * 3000ull;
+    cr_expect_eq(info_of(&r).train_samples, IMAGES + (*i == 2 ? 7 + 9 + 10 + 11u : 0));
+    if (!TWIN_SLOW)
+        cr_expect_leq(taken, whole * 2 / 15 + (4 << 20), "%s: %" PRIu64, text, taken);
+    tsgd_setup_release(&r);
 }
 
 /* Of 4 bytes a sample and 3 bytes of label and mark, 8 bytes a node, and a quarter of the samples
@@ -465,13 +574,13 @@ Test(rank_data, a_million_nodes_over_four_ranks)
                                           "partition=iid", COUNT, COUNT);
     transport[3] = (struct tsgd_transport){.rank = 3, .ranks = 4};
     s->transport = &transport[3];
-    uint64_t before = peak();
+    uint64_t before = resident("VmRSS");
     cr_assert(tsgd_setup_init(&r, s, TSGD_FOR_TRAIN, &err) == TSGD_OK, "%s", err.text);
     cr_assert(tsgd_setup_make(&r, NULL, &err) == TSGD_OK, "%s", err.text);
     const struct tsgd_problem *p = r.task->problem;
     cr_expect_eq(p->ops->batch_count(p, 0, 0), 1);
     cr_expect_eq(p->ops->batch_count(p, COUNT - 1, 0), 1);
-    uint64_t kept = COUNT / 4 * 202 + 10000 / 4 * 204, taken = peak() - before;
+    uint64_t kept = COUNT / 4 * 202 + 10000 / 4 * 204, taken = resident("VmHWM") - before;
     cr_expect_leq(info_of(&r).memory_bytes, kept + COUNT * 9ull + 100000);
     if (!TWIN_SLOW)
         cr_expect_leq(taken, kept + COUNT * 20ull + (8 << 20), "%" PRIu64, taken);
