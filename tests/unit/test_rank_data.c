@@ -6,12 +6,14 @@
 #include "run/setup.h"
 #include "scratch.h"
 #include "sim/settings.h"
+#include "sim/within.h"
 #include "twin.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -364,6 +366,123 @@ Test(rank_data, memory_falls_with_the_ranks)
             tsgd_setup_release(&part);
         }
     tsgd_setup_release(&one);
+}
+
+/* ---- a training ---- */
+
+enum { MOST_EVALS = 16 };
+
+struct trained {
+    const char *text;
+    struct tsgd_settings *s;
+    struct tsgd_eval eval[MOST_EVALS];
+    size_t evals;
+    struct tsgd_summary end;
+    float *mean;
+    size_t dim;
+};
+
+/* On one rank, where there is no transport. */
+static struct trained training_of(const char *text, struct tsgd_transport *to)
+{
+    struct trained t = {.text = text};
+    t.s = settings_of("nodes=15 active=4 rounds=20 eval-every=5 lr=0.05 threads=2 batch=8 %s",
+                      text);
+    t.s->transport = to;
+    return t;
+}
+
+static bool note(const struct tsgd_eval *e, void *user)
+{
+    struct trained *t = user;
+    t->eval[t->evals++ % MOST_EVALS] = *e;
+    return false;
+}
+
+static void *train(void *user)
+{
+    struct trained *t = user;
+    struct tsgd_run *run;
+    struct tsgd_error err = {TSGD_OK, ""};
+    cr_assert(tsgd_run_create(&run, t->s, &err) == TSGD_OK, "%s: %s", t->text, err.text);
+    cr_assert(tsgd_run_train(run, note, t, &t->end, &err) == TSGD_OK, "%s: %s", t->text, err.text);
+    t->dim = tsgd_run_info(run)->parameters;
+    t->mean = malloc(t->dim * sizeof *t->mean);
+    cr_assert(t->mean);
+    memcpy(t->mean, tsgd_run_mean(run), t->dim * sizeof *t->mean);
+    tsgd_run_free(run);
+    return NULL;
+}
+
+static bool same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+static void expect_same_evals(const struct trained *want, const struct trained *got)
+{
+    cr_assert_eq(got->evals, want->evals);
+    for (size_t i = 0; i < want->evals; i++) {
+        const struct tsgd_eval *a = &want->eval[i], *b = &got->eval[i];
+        cr_expect_eq(b->state_hash, a->state_hash, "%s: evaluation %zu", want->text, i);
+        cr_expect_eq(b->samples, a->samples);
+        const double pair[][2] = {
+            {a->train_loss, b->train_loss}, {a->test_loss, b->test_loss},
+            {a->test_accuracy, b->test_accuracy}, {a->test_r2, b->test_r2},
+            {a->validation_loss, b->validation_loss}, {a->validation_r2, b->validation_r2},
+            {a->validation_accuracy, b->validation_accuracy}, {a->objective, b->objective},
+            {a->test_loss_mean, b->test_loss_mean}, {a->test_loss_worst, b->test_loss_worst},
+            {a->validation_loss_worst, b->validation_loss_worst},
+        };
+        for (size_t m = 0; m < sizeof pair / sizeof *pair; m++)
+            cr_expect(same(pair[m][0], pair[m][1]), "%s: evaluation %zu, number %zu: %.17g, %.17g",
+                      want->text, i, m, pair[m][0], pair[m][1]);
+    }
+    cr_expect(same(got->end.test_loss, want->end.test_loss), "%s: %g", want->text,
+              got->end.test_loss);
+    cr_expect(same(got->end.test_accuracy, want->end.test_accuracy));
+    cr_expect(same(got->end.test_r2, want->end.test_r2));
+}
+
+static void compare_trainings(const char *text, uint32_t ranks)
+{
+    struct trained one = training_of(text, NULL), part[MOST_RANKS];
+    pthread_t thread[MOST_RANKS];
+    struct within *w = within_create(ranks, ranks, 3);
+    train(&one);
+    for (uint32_t r = 0; r < ranks; r++) {
+        part[r] = training_of(text, within_rank(w, r));
+        cr_assert(pthread_create(&thread[r], NULL, train, &part[r]) == 0);
+    }
+    for (uint32_t r = 0; r < ranks; r++)
+        cr_assert(pthread_join(thread[r], NULL) == 0);
+    expect_same_evals(&one, &part[0]);
+    for (uint32_t r = 0; r < ranks; r++) {
+        cr_expect(!memcmp(part[r].mean, one.mean, one.dim * sizeof *one.mean), "%s: rank %u", text,
+                  r);
+        free(part[r].mean);
+    }
+    cr_expect(within_is_empty(w));
+    within_free(w);
+    free(one.mean);
+}
+
+static const char *const trained_texts[] = {
+    "data=blobs:500,9,4 model=logistic normalize=data",
+    "data=digits model=mlp:8 partition=dirichlet:0.3 allow-empty=true augment=crop",
+    "data=digits model=logistic validation=0.4 eval=tokens",
+    "data=digits model=logistic eval=tokens method=dsgd active=",
+    "data=digits model=logistic optimum=true weight-decay=0.01",
+    "data=csv:table.csv loss=mse model=mlp:5 normalize=data validation=0.2 lr=0.001",
+    "data=libsvm:some.svm model=logistic method=gt active=",
+};
+
+ParameterizedTestParameters(rank_data, trainings_have_the_bits_of_one_rank)
+{
+    return twin_rows(sizeof trained_texts / sizeof *trained_texts);
+}
+
+ParameterizedTest(size_t *i, rank_data, trainings_have_the_bits_of_one_rank)
+{
+    for (size_t j = 0; j < sizeof how_many / sizeof *how_many; j++)
+        compare_trainings(trained_texts[*i], how_many[j]);
 }
 
 /* ---- what rank 0 does for all ---- */
