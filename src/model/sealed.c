@@ -60,6 +60,31 @@ static void put(FILE *f, struct tsgd_hasher *h, const void *bytes, size_t n)
     tsgd_hasher_add(h, bytes, n);
 }
 
+static char *block_at(const struct tsgd_sealed_tensor *t, size_t block)
+{
+    return (char *)t->data + block * t->stride_bytes;
+}
+
+static bool is_here(const struct tsgd_sealed_tensor *t, size_t block)
+{
+    return !t->some || t->some->is_here(t->some->user, block);
+}
+
+static void put_block(FILE *f, struct tsgd_hasher *h, const struct tsgd_sealed_tensor *t,
+                      size_t block)
+{
+    size_t left = t->block_bytes, n;
+    if (is_here(t, block)) {
+        put(f, h, block_at(t, block), left);
+        return;
+    }
+    for (; left > 0; left -= n) {
+        n = left;
+        const void *bytes = t->some->next(t->some->user, block, &n);
+        put(f, h, bytes, n);
+    }
+}
+
 enum tsgd_status tsgd_sealed_write(FILE *f, const struct tsgd_sealed_tensor *tensor, size_t n,
                                    json_t *meta, struct tsgd_error *err)
 {
@@ -78,8 +103,7 @@ enum tsgd_status tsgd_sealed_write(FILE *f, const struct tsgd_sealed_tensor *ten
     put(f, h, padded, length);
     for (size_t i = 0; i < n; i++)
         for (size_t b = 0; b < tensor[i].blocks; b++)
-            put(f, h, (const char *)tensor[i].data + b * tensor[i].stride_bytes,
-                tensor[i].block_bytes);
+            put_block(f, h, &tensor[i], b);
     snprintf(digits, sizeof digits, "%016" PRIx64, tsgd_hasher_value(h));
     long at = (long)sizeof length + (find_digits(padded, length) - padded);
     if (fseek(f, at, SEEK_SET) != 0)
@@ -185,19 +209,50 @@ static enum tsgd_status check_entries(const struct tsgd_tensor_file *s, const ch
     return TSGD_OK;
 }
 
+/* Reads a tensor's blocks that are here; its data begin at `start` of the file. */
+static enum tsgd_status read_tensor(struct tsgd_tensor_file *s, const char *path,
+                                    const struct tsgd_sealed_tensor *t, uint64_t start,
+                                    struct tsgd_error *err)
+{
+    bool stands = false;        /* the file stands where the next block begins */
+    for (size_t b = 0; b < t->blocks; b++) {
+        bool here = is_here(t, b);
+        if (here && !stands && fseek(s->f, (long)(start + b * t->block_bytes), SEEK_SET) != 0)
+            return tsgd_fail(err, TSGD_EIO, "%s: cannot read", path);
+        stands = here;
+        if (here && fread(block_at(t, b), 1, t->block_bytes, s->f) != t->block_bytes)
+            return tsgd_fail(err, TSGD_EIO, "%s: the file ended while it was read", path);
+    }
+    return TSGD_OK;
+}
+
+/* Reads the tensors of which some blocks are elsewhere, or those that are here as a whole. */
+static enum tsgd_status read_tensors(struct tsgd_tensor_file *s, const char *path,
+                                     const struct tsgd_sealed_tensor *tensor, size_t n, bool some,
+                                     struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    uint64_t start = s->start;
+    for (size_t i = 0; i < n; i++) {
+        if (some == (tensor[i].some != NULL))
+            TRY(read_tensor(s, path, &tensor[i], start, err));
+        start += tensor[i].blocks * tensor[i].block_bytes;
+    }
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_sealed_read(struct tsgd_tensor_file *s, const char *path,
                                   const struct tsgd_sealed_tensor *tensor, size_t n,
                                   struct tsgd_error *err)
 {
     enum tsgd_status st = check_entries(s, path, tensor, n, err);
-    if (st != TSGD_OK)
-        return st;
-    if (fseek(s->f, (long)s->start, SEEK_SET) != 0)
-        return tsgd_fail(err, TSGD_EIO, "%s: cannot read", path);
-    for (size_t i = 0; i < n; i++)
-        for (size_t b = 0; b < tensor[i].blocks; b++)
-            if (fread((char *)tensor[i].data + b * tensor[i].stride_bytes, 1,
-                      tensor[i].block_bytes, s->f) != tensor[i].block_bytes)
-                return tsgd_fail(err, TSGD_EIO, "%s: the file ended while it was read", path);
-    return TSGD_OK;
+    return st == TSGD_OK ? read_tensors(s, path, tensor, n, false, err) : st;
+}
+
+enum tsgd_status tsgd_sealed_read_blocks(struct tsgd_tensor_file *s, const char *path,
+                                         const struct tsgd_sealed_tensor *tensor, size_t n,
+                                         struct tsgd_error *err)
+{
+    return read_tensors(s, path, tensor, n, true, err);
 }

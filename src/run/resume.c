@@ -266,6 +266,7 @@ enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_setup
     TRY(TSGD_NEW(&tensor, n, r->path, err));
     tsgd_checkpoint_tensors(x, setup, extra, n_extra, tensor, n);
     TRY(tsgd_sealed_read(&r->file, r->path, tensor, n, err));
+    TRY(tsgd_sealed_read_blocks(&r->file, r->path, tensor, n, err));
     x->round = r->round;
     x->seconds = r->seconds;
     tsgd_tensor_file_close(&r->file);   /* the file that replaces it may be large too */
