@@ -7,6 +7,7 @@
 #define TSGD_ENGINE_SNAPSHOT_H
 
 #include "engine/rule.h"
+#include "transport/ranks.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,8 @@ size_t tsgd_piece_bytes(const struct tsgd_piece *p);
 /* Told of a piece. Each part calls it for its own pieces, always in the same order. */
 typedef void tsgd_memory_fn(void *user, const struct tsgd_piece *piece);
 
+struct stream;
+
 struct tsgd_snapshot {
     uint64_t round;             /* t */
     double seconds;             /* that the training had taken */
@@ -42,6 +45,21 @@ struct tsgd_snapshot {
     uint64_t *diverged;         /* [populations] (struct pop), or UINT64_MAX */
     struct tsgd_piece *piece;
     size_t pieces;
+    /* Of a run over ranks. Rows and losses of tokens, and rows of nodes, that are on other ranks
+     * are not touched here.                                                                     */
+    struct tsgd_ranks ranks;    /* which nodes are here */
+    uint32_t *at;               /* [tokens] the rank of each; NULL: there is one rank */
+    struct stream *stream;      /* of the other ranks' rows, in the order of the file */
 };
+
+static inline bool tsgd_snapshot_has_token(const struct tsgd_snapshot *x, size_t a)
+{
+    return !x->at || x->at[a] == x->ranks.rank;
+}
+
+static inline bool tsgd_snapshot_has_node(const struct tsgd_snapshot *x, size_t node)
+{
+    return !x->at || tsgd_is_here(&x->ranks, (uint32_t)node);
+}
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/stream.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,83 +14,127 @@
 
 /* ---- the tensors ---- */
 
-struct listing {
-    struct tsgd_sealed_tensor *tensor;
-    size_t n, max;
-};
-
-/* Room for one more; what does not fit is counted alone. */
-static struct tsgd_sealed_tensor *add(struct listing *l, struct tsgd_sealed_tensor *spare)
+static bool token_is_here(const void *snapshot, size_t a)
 {
-    return l->n++ < l->max ? &l->tensor[l->n - 1] : spare;
+    return tsgd_snapshot_has_token(snapshot, a);
 }
 
-/* Rows of `many` tokens or nodes, each tensor of the model for itself. */
-static void add_rows(struct listing *l, const struct tsgd_snapshot *x,
-                     const struct tsgd_setup *setup, const char *prefix, float *row, uint64_t many)
+static bool node_is_here(const void *snapshot, size_t node)
+{
+    return tsgd_snapshot_has_node(snapshot, node);
+}
+
+static const void *token_bytes(void *snapshot, size_t a, size_t *bytes)
+{
+    const struct tsgd_snapshot *x = snapshot;
+    return tsgd_stream_take(x->stream, x->at[a], bytes);
+}
+
+static const void *node_bytes(void *snapshot, size_t node, size_t *bytes)
+{
+    const struct tsgd_snapshot *x = snapshot;
+    return tsgd_stream_take(x->stream, tsgd_rank_of(&x->ranks, (uint32_t)node), bytes);
+}
+
+/* Room for one more; without room it is counted alone. */
+static struct tsgd_sealed_tensor *add(struct tsgd_contents *c, struct tsgd_sealed_tensor *spare)
+{
+    return c->tensor ? &c->tensor[c->n++] : (c->n++, spare);
+}
+
+/* What there is for each token or node, `stride` bytes apart. */
+static void add_each(struct tsgd_contents *c, struct tsgd_sealed_tensor t, size_t stride,
+                     const struct tsgd_sealed_blocks *some, const char *prefix, const char *name)
+{
+    struct tsgd_sealed_tensor spare, *to = add(c, &spare);
+    t.blocks = t.extent[0];
+    t.stride_bytes = stride;
+    t.some = c->x->at ? some : NULL;
+    snprintf(t.name, sizeof t.name, "%s%s", prefix, name);
+    *to = t;
+}
+
+/* Rows of tokens or nodes, each tensor of the model for itself. */
+static void add_rows(struct tsgd_contents *c, const char *prefix, float *row, bool of_nodes)
 {
     const struct tsgd_tensor *of;
-    struct tsgd_sealed_tensor spare;
+    const struct tsgd_setup *setup = c->setup;
     for (uint32_t i = 0; (of = setup->kind->tensor(setup->task, i)) != NULL; i++) {
-        struct tsgd_sealed_tensor *t = add(l, &spare);
-        *t = (struct tsgd_sealed_tensor){
-            .dtype = "F32", .rank = of->rank + 1, .extent = {many}, .data = row + of->offset,
-            .blocks = many, .block_bytes = of->count * sizeof *row,
-            .stride_bytes = x->stride * sizeof *row,
+        struct tsgd_sealed_tensor t = {
+            .dtype = "F32", .rank = of->rank + 1,
+            .extent = {of_nodes ? c->x->nodes : c->x->tokens}, .data = row + of->offset,
+            .block_bytes = of->count * sizeof *row,
         };
         for (uint32_t j = 0; j < of->rank; j++)
-            t->extent[j + 1] = of->extent[j];
-        snprintf(t->name, sizeof t->name, "%s%s", prefix, of->name);
+            t.extent[j + 1] = of->extent[j];
+        add_each(c, t, c->x->stride * sizeof *row, of_nodes ? &c->nodes : &c->tokens, prefix,
+                 of->name);
     }
 }
 
-static void add_piece(struct listing *l, const struct tsgd_piece *p, uint32_t populations)
+static void add_piece(struct tsgd_contents *c, const struct tsgd_piece *p)
 {
     static const char *const dtype[] = {
         [TSGD_PIECE_U32] = "I32", [TSGD_PIECE_U64] = "I64",
         [TSGD_PIECE_F64] = "F64",
     };
-    struct tsgd_sealed_tensor spare, *t = add(l, &spare);
+    struct tsgd_sealed_tensor spare, *t = add(c, &spare);
     *t = (struct tsgd_sealed_tensor){
         .dtype = dtype[p->type], .rank = 1, .extent = {p->count}, .data = p->data, .blocks = 1,
         .block_bytes = tsgd_piece_bytes(p), .stride_bytes = tsgd_piece_bytes(p),
     };
-    if (p->population == TSGD_WHOLE_RUN || populations == 1)
+    if (p->population == TSGD_WHOLE_RUN || c->x->populations == 1)
         snprintf(t->name, sizeof t->name, "telesgd.%s", p->name);
     else
         snprintf(t->name, sizeof t->name, "telesgd.%s.%u", p->name, p->population);
 }
 
-size_t tsgd_checkpoint_tensors(const struct tsgd_snapshot *x, const struct tsgd_setup *setup,
-                               const struct tsgd_sealed_tensor *extra, size_t n_extra,
-                               struct tsgd_sealed_tensor *tensor, size_t max)
+static void add_all(struct tsgd_contents *c, const struct tsgd_keeper *k)
 {
-    struct listing l = {tensor, 0, max};
-    struct tsgd_sealed_tensor spare;
+    const struct tsgd_snapshot *x = c->x;
     char prefix[64];
+    c->n = 0;
     for (uint32_t i = 0; i < tsgd_rule_exchanged(x->rule); i++) {
         snprintf(prefix, sizeof prefix, "telesgd.%s.", x->rule->exchanged[i]);
-        add_rows(&l, x, setup, i ? prefix : "", x->exchanged[i], x->tokens);
+        add_rows(c, i ? prefix : "", x->exchanged[i], false);
     }
     for (uint32_t i = 0; i < tsgd_rule_own(x->rule); i++) {
         snprintf(prefix, sizeof prefix, "telesgd.%s.", x->rule->own[i]);
-        add_rows(&l, x, setup, prefix, x->own[i], x->tokens);
+        add_rows(c, prefix, x->own[i], false);
     }
     if (x->rule->node) {
         snprintf(prefix, sizeof prefix, "telesgd.node.%s.", x->rule->node);
-        add_rows(&l, x, setup, prefix, x->node, x->nodes);
+        add_rows(c, prefix, x->node, true);
     }
-    const struct tsgd_piece own[] = {
-        {"loss", TSGD_WHOLE_RUN, TSGD_PIECE_F64, x->loss, x->tokens},
-        {"diverged", TSGD_WHOLE_RUN, TSGD_PIECE_U64, x->diverged, x->populations},
-    };
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        add_piece(&l, &own[i], x->populations);
+    add_each(c, (struct tsgd_sealed_tensor){
+                 .dtype = "F64", .rank = 1, .extent = {x->tokens}, .data = x->loss,
+                 .block_bytes = sizeof *x->loss,
+             }, sizeof *x->loss, &c->tokens, "telesgd.", "loss");
+    add_piece(c, &(struct tsgd_piece){"diverged", TSGD_WHOLE_RUN, TSGD_PIECE_U64, x->diverged,
+                                      x->populations});
     for (size_t i = 0; i < x->pieces; i++)
-        add_piece(&l, &x->piece[i], x->populations);
-    for (size_t i = 0; i < n_extra; i++)
-        *add(&l, &spare) = extra[i];
-    return l.n;
+        add_piece(c, &x->piece[i]);
+    struct tsgd_sealed_tensor spare;
+    for (size_t i = 0; i < k->n_extra; i++)
+        *add(c, &spare) = k->extra[i];
+}
+
+enum tsgd_status tsgd_keeper_list(struct tsgd_keeper *k, const struct tsgd_snapshot *x,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_contents *c = &k->contents;
+    void *of = (void *)(size_t)x;       /* of which the stream alone moves on */
+    free(c->tensor);
+    *c = (struct tsgd_contents){
+        .x = x, .setup = k->setup, .tokens = {token_is_here, token_bytes, of},
+        .nodes = {node_is_here, node_bytes, of},
+    };
+    add_all(c, k);
+    TRY(TSGD_NEW(&c->tensor, c->n, "a checkpoint", err));
+    add_all(c, k);
+done:
+    return st;
 }
 
 /* ---- the settings ---- */
@@ -133,7 +178,9 @@ enum tsgd_status tsgd_keeper_init(struct tsgd_keeper *out, const struct tsgd_set
 void tsgd_keeper_release(struct tsgd_keeper *k)
 {
     json_decref(k->asked);
+    free(k->contents.tensor);
     k->asked = NULL;
+    k->contents.tensor = NULL;
 }
 
 enum tsgd_status tsgd_keeper_check(const struct tsgd_settings *s, struct tsgd_error *err)
@@ -248,12 +295,8 @@ static enum tsgd_status write_file(const struct tsgd_snapshot *x, const struct t
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_settings *s = k->setup->s;
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
-    struct tsgd_sealed_tensor *tensor = NULL;
-    size_t n = tsgd_checkpoint_tensors(x, k->setup, k->extra, k->n_extra, NULL, 0);
-    TRY(TSGD_NEW(&tensor, n, "a checkpoint", err));
-    tsgd_checkpoint_tensors(x, k->setup, k->extra, k->n_extra, tensor, n);
     TRY(tsgd_outfile_open(&f, s->checkpoint, "--checkpoint", err));
-    TRY(tsgd_sealed_write(f.f, tensor, n, describe(x, k), err));
+    TRY(tsgd_sealed_write(f.f, k->contents.tensor, k->contents.n, describe(x, k), err));
     long end = fseek(f.f, 0, SEEK_END) == 0 ? ftell(f.f) : 0;
     told->bytes = end > 0 ? (uint64_t)end : 0;
     if (!tell(k, told))
@@ -263,8 +306,18 @@ static enum tsgd_status write_file(const struct tsgd_snapshot *x, const struct t
     TRY(tsgd_outfile_commit(&f, err));
 done:
     tsgd_outfile_abandon(&f);
-    free(tensor);
     return st;
+}
+
+/* For rank 0, which writes them: what of the tensors is here, in the order of the file. */
+static void send_rows(const struct tsgd_snapshot *x, const struct tsgd_contents *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct tsgd_sealed_tensor *t = &c->tensor[i];
+        for (size_t b = 0; t->some && b < t->blocks; b++)
+            if (t->some->is_here(x, b))
+                tsgd_stream_put(x->stream, (char *)t->data + b * t->stride_bytes, t->block_bytes);
+    }
 }
 
 enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
@@ -272,6 +325,10 @@ enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
 {
     const struct tsgd_keeper *k = keeper;
     uint64_t start = tsgd_now_ns();
+    if (x->at && x->ranks.rank > 0) {
+        send_rows(x, &k->contents);
+        return TSGD_OK;
+    }
     struct tsgd_error why = {.status = TSGD_OK};
     struct tsgd_checkpoint told = {.path = k->setup->s->checkpoint, .round = x->round};
     enum tsgd_status st = write_file(x, k, &told, &why);

@@ -21,6 +21,15 @@
 /* In `telesgd.checkpoint` of the metadata. It counts up when older files can no longer be read. */
 #define TSGD_CHECKPOINT_FORMAT "1"
 
+/* The tensors of a checkpoint file. */
+struct tsgd_contents {
+    const struct tsgd_snapshot *x;
+    const struct tsgd_setup *setup;
+    struct tsgd_sealed_blocks tokens, nodes;    /* which of them are on this rank */
+    struct tsgd_sealed_tensor *tensor;          /* [n]; the keeper's extra ones are the last */
+    size_t n;
+};
+
 /* What the checkpoints of a job are made of, besides the snapshot. */
 struct tsgd_keeper {
     const struct tsgd_setup *setup;
@@ -28,6 +37,7 @@ struct tsgd_keeper {
     json_t *asked;              /* settings of the result as they were given */
     const struct tsgd_sealed_tensor *extra;     /* [n_extra] more to store */
     size_t n_extra;
+    struct tsgd_contents contents;
     uint64_t pass;              /* of a search, from 1; a run has one */
     _Atomic bool ask;           /* asks for one soon; relaxed: it carries no data */
     tsgd_checkpoint_fn *tell;   /* NULL: nobody */
@@ -44,15 +54,15 @@ void tsgd_keeper_release(struct tsgd_keeper *k);
 /* Whether --checkpoint, if it is given, can be written. TSGD_EIO. */
 enum tsgd_status tsgd_keeper_check(const struct tsgd_settings *s, struct tsgd_error *err);
 
-/* For tsgd_checkpoints.write; `keeper` is a struct tsgd_keeper. TSGD_EIO, TSGD_ENOMEM: the previous
- * checkpoint is still there.                                                                    */
+/* Lists the contents of checkpoints that are copied into this snapshot, or read from there, which
+ * it borrows; before the first of them. TSGD_ENOMEM.                                            */
+enum tsgd_status tsgd_keeper_list(struct tsgd_keeper *k, const struct tsgd_snapshot *x,
+                                  struct tsgd_error *err);
+
+/* For tsgd_checkpoints.write; `keeper` is a struct tsgd_keeper. On rank 0 it writes the file; on
+ * another one it tells rank 0 the rows that are here. TSGD_EIO, TSGD_ENOMEM: the previous checkpoint
+ * is still there.                                                                               */
 enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
                                    struct tsgd_error *err);
-
-/* The tensors of a snapshot, and after them the extra ones: as many as fit into tensor[max];
- * returns how many there are.                                                                   */
-size_t tsgd_checkpoint_tensors(const struct tsgd_snapshot *x, const struct tsgd_setup *setup,
-                               const struct tsgd_sealed_tensor *extra, size_t n_extra,
-                               struct tsgd_sealed_tensor *tensor, size_t max);
 
 #endif

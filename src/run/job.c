@@ -103,11 +103,14 @@ size_t tsgd_job_bytes(const struct tsgd_job *j) { return tsgd_engine_bytes(&j->c
 
 static enum tsgd_status fill(struct tsgd_job *j, struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     struct tsgd_resume *r = j->resume;
-    enum tsgd_status st = tsgd_resume_read(r, j->setup, j->keeper->extra, j->keeper->n_extra,
-                                           tsgd_engine_snapshot(j->engine), err);
-    if (st == TSGD_OK && !tsgd_engine_resume(j->engine))
-        st = tsgd_fail(err, TSGD_EFORMAT, "%s: holds numbers that no run could have", r->path);
+    const struct tsgd_contents *c = &j->keeper->contents;
+    TRY(tsgd_resume_read(r, c, tsgd_engine_snapshot(j->engine), err));
+    if (!tsgd_engine_resume(j->engine))
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: holds numbers that no run could have", r->path));
+    TRY(tsgd_resume_read_rows(r, c, err));
+done:
     return st;
 }
 
@@ -118,6 +121,8 @@ enum tsgd_status tsgd_job_start(struct tsgd_job *j, struct tsgd_error *err)
     if (r->kind->prepare)
         TRY(r->kind->prepare(r->task, err));
     TRY(tsgd_engine_create(&j->engine, &j->config, err));
+    if (j->keeper)
+        TRY(tsgd_keeper_list(j->keeper, tsgd_engine_snapshot(j->engine), err));
     if (j->resume)
         TRY(fill(j, err));
     TRY(tsgd_engine_start(j->engine, err));

@@ -256,21 +256,19 @@ done:
 
 /* ---- the snapshot ---- */
 
-enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_setup *setup,
-                                  const struct tsgd_sealed_tensor *extra, size_t n_extra,
+enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_contents *contents,
                                   struct tsgd_snapshot *x, struct tsgd_error *err)
 {
-    enum tsgd_status st = TSGD_OK;
-    struct tsgd_sealed_tensor *tensor = NULL;
-    size_t n = tsgd_checkpoint_tensors(x, setup, extra, n_extra, NULL, 0);
-    TRY(TSGD_NEW(&tensor, n, r->path, err));
-    tsgd_checkpoint_tensors(x, setup, extra, n_extra, tensor, n);
-    TRY(tsgd_sealed_read(&r->file, r->path, tensor, n, err));
-    TRY(tsgd_sealed_read_blocks(&r->file, r->path, tensor, n, err));
     x->round = r->round;
     x->seconds = r->seconds;
+    return tsgd_sealed_read(&r->file, r->path, contents->tensor, contents->n, err);
+}
+
+enum tsgd_status tsgd_resume_read_rows(struct tsgd_resume *r, const struct tsgd_contents *contents,
+                                       struct tsgd_error *err)
+{
+    enum tsgd_status st = tsgd_sealed_read_blocks(&r->file, r->path, contents->tensor, contents->n,
+                                                  err);
     tsgd_tensor_file_close(&r->file);   /* the file that replaces it may be large too */
-done:
-    free(tensor);
     return st;
 }

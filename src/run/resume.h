@@ -2,7 +2,8 @@
  * as it was: what was given then is given again, and what is found otherwise is refused. Machine
  * and outputs may be others.
  *
- *     settings (before they are resolved), check (after), read (once there is an engine)
+ *     settings (before they are resolved), check (after), read and read_rows (once there is an
+ *     engine)
  *
  * Ownership: whoever opens it closes it. One thread.                                            */
 #ifndef TSGD_RUN_RESUME_H
@@ -32,10 +33,14 @@ void tsgd_resume_close(struct tsgd_resume *r);
 enum tsgd_status tsgd_resume_check(const struct tsgd_resume *r, const struct tsgd_setup *setup,
                                    struct tsgd_error *err);
 
-/* Fills the snapshot of an engine of these settings, and the extra tensors, and closes the file;
- * the rest of *r stays. TSGD_EFORMAT, TSGD_EIO, TSGD_ENOMEM.                                    */
-enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_setup *setup,
-                                  const struct tsgd_sealed_tensor *extra, size_t n_extra,
+/* Fills these contents and their snapshot with what every rank of a run knows; the rows are missing.
+ * TSGD_EFORMAT: the settings are others, or the file is broken. TSGD_EIO, TSGD_ENOMEM.          */
+enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_contents *contents,
                                   struct tsgd_snapshot *x, struct tsgd_error *err);
+
+/* After that, when the snapshot says which tokens are on this rank: reads the rows that are, and
+ * closes the file; the rest of *r stays. TSGD_EFORMAT, TSGD_EIO.                                */
+enum tsgd_status tsgd_resume_read_rows(struct tsgd_resume *r, const struct tsgd_contents *contents,
+                                       struct tsgd_error *err);
 
 #endif
