@@ -6,6 +6,7 @@
  *     kills PROGRAM KILLS [SEED]                                                                */
 #include "faults/tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,7 +23,7 @@
 #include <unistd.h>
 
 #define CHECKPOINT "run.checkpoint"
-enum { MOST_IN_A_ROW = 5, SECONDS = 120, NO_ANSWER = 99 };
+enum { MOST_IN_A_ROW = 5, SECONDS = 120, NO_ANSWER = 99, MOST_RANKS = 4 };
 
 #define END " --seed 3 --progress off --log run.jsonl --save run.safetensors"
 #define DIGITS " --data digits --nodes 12 --eval-every 5" END
@@ -67,7 +69,7 @@ struct whole {
     uint64_t ns;
 };
 
-static const char *program;
+static const char *program, *ranked, *launcher;     /* the last two NULL: no ranks */
 static char scratch[PATH_MAX], folder[PATH_MAX + 8];
 static uint64_t state;              /* of the draws */
 
@@ -93,23 +95,111 @@ static uint64_t now(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void become(const char *words)
+/* words: all but the program's name; ranks 0: without the launcher. */
+static void become(const char *words, unsigned ranks)
 {
-    char *text = strdup(words), *argv[80] = {(char *)(size_t)"telesgd"}, *rest = text;
-    int n = 1, out = open("../stdout", O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    for (char *w; (w = strsep(&rest, " ")) && n < 79;)
+    char *text, *argv[96];
+    int n = 0, out = open("../stdout", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (asprintf(&text, "%s %u %s %s", ranks ? launcher : "", ranks, ranks ? ranked : "telesgd",
+                 words) < 0)
+        _exit(NO_ANSWER);
+    for (char *w, *rest = text; (w = strsep(&rest, " ")) && n < 95;)
         if (*w)
             argv[n++] = w;
+    argv[n] = NULL;
     int err = open("../stderr", O_WRONLY | O_CREAT | O_TRUNC, 0666);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
     alarm(SECONDS);
-    execv(program, argv);
+    if (ranks)
+        execvp(argv[0], argv);
+    else
+        execv(program, argv + 1);       /* without the number of ranks */
     _exit(NO_ANSWER);
 }
 
+/* ---- processes that a launcher started ---- */
+
+enum { MOST_PROCESSES = 64 };
+
+/* A process's parent, and whether it is a rank; 0: it is gone. */
+static pid_t parent_of(pid_t process, bool *is_rank)
+{
+    char path[64], text[400], name[32];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return 0;
+    if (!fgets(text, sizeof text, f) ||
+        sscanf(text, "%*d (%31[^)]) %*c %d", name, &parent) != 2)
+        parent = 0;
+    fclose(f);
+    *is_rank = parent && !strncmp(ranked + strlen(ranked) - strlen(name), name, strlen(name));
+    return parent;
+}
+
+/* Processes below `top`, itself the first, and those that their parents have left to this one. */
+static size_t descendants(pid_t top, pid_t found[MOST_PROCESSES], bool is_rank[MOST_PROCESSES])
+{
+    size_t n = 0;
+    found[n] = top;
+    is_rank[n++] = false;
+    for (size_t before = 0; before != n;) {
+        DIR *all = opendir("/proc");
+        before = n;
+        for (struct dirent *d; all && (d = readdir(all)) != NULL;) {
+            pid_t process = (pid_t)atoi(d->d_name), parent;
+            bool rank = false, known = process <= 0 || n == MOST_PROCESSES, below = false;
+            for (size_t i = 0; i < n; i++)
+                known |= found[i] == process;
+            if (known || !(parent = parent_of(process, &rank)))
+                continue;
+            for (size_t i = 0; i < n; i++)
+                below |= found[i] == parent;
+            if (below || parent == getpid()) {
+                found[n] = process;
+                is_rank[n++] = rank;
+            }
+        }
+        if (all)
+            closedir(all);
+    }
+    return n;
+}
+
+/* Kills the launcher with all ranks, or one rank alone, if there are any yet. */
+static void kill_ranks(pid_t top)
+{
+    pid_t found[MOST_PROCESSES], rank[MOST_PROCESSES];
+    bool is_rank[MOST_PROCESSES];
+    size_t n = descendants(top, found, is_rank), ranks = 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_rank[i])
+            rank[ranks++] = found[i];
+    if (ranks && draw(2))
+        kill(rank[draw(ranks)], SIGKILL);
+    else
+        for (size_t i = 0; i < n; i++)
+            kill(found[i], SIGKILL);
+}
+
+/* Ends what a launcher has left, which would write into the next training's files. */
+static void end_rest(void)
+{
+    pid_t found[MOST_PROCESSES];
+    bool is_rank[MOST_PROCESSES];
+    size_t n = descendants(getpid(), found, is_rank);
+    for (size_t i = 1; i < n; i++)
+        kill(found[i], SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0)
+        ;
+}
+
+/* ---- trainings ---- */
+
 /* Runs it, and kills it after so long; 0: not at all. Returns its status. */
-static int run(const char *words, uint64_t kill_after_ns, struct rusage *used)
+static int run(const char *words, unsigned ranks, uint64_t kill_after_ns, struct rusage *used)
 {
     int status;
     pid_t child = fork();
@@ -118,16 +208,21 @@ static int run(const char *words, uint64_t kill_after_ns, struct rusage *used)
     if (child == 0) {
         if (chdir(folder) != 0)
             _exit(NO_ANSWER);
-        become(words);
+        become(words, ranks);
     }
     if (kill_after_ns) {
         struct timespec t = {.tv_sec = (time_t)(kill_after_ns / 1000000000),
                              .tv_nsec = (long)(kill_after_ns % 1000000000)};
         nanosleep(&t, NULL);
-        kill(child, SIGKILL);
+        if (ranks)
+            kill_ranks(child);
+        else
+            kill(child, SIGKILL);
     }
     if (wait4(child, &status, 0, used) != child)
         die("lost a process");
+    if (ranks)
+        end_rest();
     return status;
 }
 
@@ -158,6 +253,8 @@ static const char *newest(unsigned keep)
     return NULL;
 }
 
+#define LAUNCH_NS 500000000ull
+
 /* How a training writes checkpoints. */
 struct manner {
     unsigned every, keep;
@@ -175,7 +272,7 @@ static int go_on(const char *words, const struct manner *m, uint64_t kill_after_
              from ? from : "");
     if (is_sweep)                       /* the same command goes on */
         snprintf(with, sizeof with, "%s --checkpoint-every %u", words, m->every);
-    return run(with, kill_after_ns, used);
+    return run(with, ranked ? 1 + (unsigned)draw(MOST_RANKS) : 0, kill_after_ns, used);
 }
 
 static bool judge(const char *words, const struct whole *w, const struct manner *m, int status,
@@ -203,7 +300,7 @@ static bool judge(const char *words, const struct whole *w, const struct manner 
         good = fail(words, "keeps more checkpoints than asked for", "");
     if (now_there.n - checkpoints < w->after.n)
         good = fail(words, "lacks a file", "");
-    if (used->ru_maxrss > w->most_kib + w->most_kib / 4 + 4096)
+    if (!ranked && used->ru_maxrss > w->most_kib + w->most_kib / 4 + 4096)
         good = fail(words, "takes more memory than undisturbed", "");
     tree_release(&now_there);
     return good;
@@ -214,12 +311,24 @@ static void look_at_whole(struct whole *w, const char *words)
     struct rusage used;
     tree_restore(&(struct tree){.n = 0}, folder);
     uint64_t start = now();
-    int status = run(words, 0, &used);
+    int status = run(words, 0, 0, &used);
     w->ns = now() - start;
     w->most_kib = used.ru_maxrss;
     w->after = tree_read(folder);
     if (!judge(words, w, &(struct manner){0}, status, &used))
         exit(NO_ANSWER);
+}
+
+/* Killed launchers leave files; they go away with the others. And nobody else takes over what they
+ * have started.                                                                                 */
+static void prepare_launcher(void)
+{
+    if (!ranked)
+        return;
+    setenv("TMPDIR", scratch, 1);
+    setenv("OMPI_MCA_btl_vader_backing_directory", scratch, 1);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        die("no subreaper");
 }
 
 int main(int argc, char **argv)
@@ -229,10 +338,12 @@ int main(int argc, char **argv)
     const char *tmp = getenv("TMPDIR");
     uint64_t most_percent = 0;
     uint64_t kills = 0, trained = 0, went_on = 0, broken = 0;
-    if (argc < 3 || !realpath(argv[1], file)) {
-        fprintf(stderr, "usage: kills PROGRAM KILLS [SEED]\n");
+    if (argc < 3 || argc == 5 || !realpath(argv[1], file) ||
+        (argc > 5 && !(ranked = realpath(argv[4], NULL)))) {
+        fprintf(stderr, "usage: kills PROGRAM KILLS [SEED [RANKED LAUNCHER]]\n");
         return NO_ANSWER;
     }
+    launcher = ranked ? argv[5] : NULL;
     program = file;
     uint64_t wanted = strtoull(argv[2], NULL, 10);
     state = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
@@ -245,18 +356,21 @@ int main(int argc, char **argv)
     FILE *f = fopen(strcat(strcpy(path, scratch), "/grid.ini"), "w");
     if (!f || fputs(grid, f) == EOF || fclose(f) != 0)
         die("cannot write the file of the sweep");
-    for (size_t i = 0; i < TRAININGS; i++)
+    prepare_launcher();
+    size_t kinds = ranked ? TRAININGS - 1 : TRAININGS;      /* no sweeps over ranks */
+    for (size_t i = 0; i < kinds; i++)
         look_at_whole(&whole[i], trainings[i]);
     for (uint64_t i = 0; kills < wanted; i++) {
-        size_t which = i % TRAININGS;
+        size_t which = i % kinds;
         uint64_t in_a_row = 1 + draw(MOST_IN_A_ROW);
         struct manner m = {1 + (unsigned)draw(4), 1 + (unsigned)draw(3)};
         struct rusage used;
         tree_restore(&(struct tree){.n = 0}, folder);
         for (uint64_t k = 0; k < in_a_row; k++) {
             went_on += newest(m.keep) != NULL;
-            int status = go_on(trainings[which], &m, 1 + draw(2 * whole[which].ns), &used);
-            kills += WIFSIGNALED(status);
+            uint64_t start = ranked ? LAUNCH_NS + 2 * whole[which].ns : 0;
+            int status = go_on(trainings[which], &m, 1 + draw(start + 2 * whole[which].ns), &used);
+            kills += WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
         }
         went_on += newest(m.keep) != NULL;
         int status = go_on(trainings[which], &m, 0, &used);
@@ -271,7 +385,7 @@ int main(int argc, char **argv)
     }
     printf("%" PRIu64 " kills in %" PRIu64 " trainings of %d kinds, %" PRIu64 " times gone on from "
            "a checkpoint: %" PRIu64 " did not come to the same; memory at most %" PRIu64
-           " %% of that undisturbed\n", kills, trained, TRAININGS, went_on, broken, most_percent);
+           " %% of that undisturbed\n", kills, trained, (int)kinds, went_on, broken, most_percent);
     tree_restore(&(struct tree){.n = 0}, scratch);
     rmdir(scratch);
     return broken ? 1 : 0;
