@@ -53,6 +53,12 @@ void tsgd_unmap(void *p, size_t bytes)
         munmap(p, bytes ? bytes : 1);
 }
 
+void tsgd_map_clear(void *p, size_t bytes)
+{
+    if (p && madvise(p, bytes, MADV_DONTNEED) != 0)
+        memset(p, 0, bytes);            /* pages that are locked */
+}
+
 size_t tsgd_mem_available(void)
 {
     char line[256];

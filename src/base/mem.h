@@ -22,6 +22,9 @@ enum tsgd_status tsgd_alloc(void **out, size_t count, size_t size, const char *w
 enum tsgd_status tsgd_map(void **out, size_t bytes, const char *what, struct tsgd_error *err);
 void tsgd_unmap(void *p, size_t bytes);
 
+/* Gives the pages of such memory back, which stays: it is zero again. */
+void tsgd_map_clear(void *p, size_t bytes);
+
 /* What one owner holds: taken block by block, released all at once. A holding that counts takes
  * nothing and only adds up the bytes, so the code that takes memory is the code that tells how much
  * it will be. Pointers are then left as they are.                                               */

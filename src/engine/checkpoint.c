@@ -10,6 +10,21 @@
 
 /* ---- what it takes ---- */
 
+static enum tsgd_status take_spread(struct checkpoint *c, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct state *s = c->s;
+    TRY(TSGD_HOLD(&c->holding, &c->shot.at, s->tokens, "copies for checkpoints", err));
+    TRY(TSGD_HOLD(&c->holding, &c->first, s->tokens, "copies for checkpoints", err));
+    TRY(TSGD_HOLD(&c->holding, &c->come, s->c.ranks.ranks, "copies for checkpoints", err));
+    if (s->c.rule.node)
+        TRY(TSGD_HOLD(&c->holding, &c->shown, s->tokens, "copies for checkpoints", err));
+    TRY(tsgd_stream_init(&c->stream, s->spread.transport, tsgd_errand(ERRAND_FILE, 0, 0),
+                         &c->holding, err));
+done:
+    return st;
+}
+
 static enum tsgd_status take(struct checkpoint *c, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -30,6 +45,8 @@ static enum tsgd_status take(struct checkpoint *c, struct tsgd_error *err)
     TRY(TSGD_HOLD(&c->holding, &shot->loss, s->tokens, "copies for checkpoints", err));
     TRY(TSGD_HOLD(&c->holding, &shot->diverged, shot->populations, "copies for checkpoints", err));
     TRY(TSGD_HOLD(&c->holding, &c->reported, shot->populations, "copies for checkpoints", err));
+    if (s->is_spread)
+        TRY(take_spread(c, err));
 done:
     return st;
 }
@@ -44,6 +61,7 @@ enum tsgd_status tsgd_checkpoint_init(struct checkpoint *c, struct state *s,
     c->shot = (struct tsgd_snapshot){
         .tokens = s->tokens, .nodes = s->c.problem->nodes, .populations = s->c.n_populations,
         .dim = s->arena.dim, .stride = s->arena.stride, .rule = &s->c.rule,
+        .ranks = s->c.ranks, .stream = &c->stream,
     };
     enum tsgd_status st = take(c, err);
     if (st != TSGD_OK || c->holding.counts)
@@ -173,6 +191,20 @@ void tsgd_checkpoint_keep(void *checkpoint, const struct tsgd_piece *piece)
     memcpy(c->shot.piece[c->kept++].data, piece->data, tsgd_piece_bytes(piece));
 }
 
+void tsgd_checkpoint_place(struct checkpoint *c, const uint32_t *rank, const uint64_t *last)
+{
+    struct tsgd_snapshot *shot = &c->shot;
+    uint32_t here = 0;
+    memcpy(shot->at, rank, shot->tokens * sizeof *rank);
+    if (c->shown)
+        memcpy(c->shown, last, shot->tokens * sizeof *last);
+    for (uint32_t a = 0; a < shot->tokens; a++)
+        here += tsgd_snapshot_has_token(shot, a);
+    atomic_store_explicit(&c->left, here, memory_order_relaxed);        /* as in open */
+    if (here == 0)
+        sem_post(&c->wake);
+}
+
 /* ---- for those who step ---- */
 
 void tsgd_checkpoint_token(struct checkpoint *c, struct worker *w, uint32_t a, uint64_t t)
@@ -187,6 +219,8 @@ void tsgd_checkpoint_token(struct checkpoint *c, struct worker *w, uint32_t a, u
     for (uint32_t i = 0; i < s->own; i++)
         memcpy(shot->own[i] + at, tsgd_arena_own(&s->arena, i, a), bytes);
     shot->loss[a] = *tsgd_state_loss(s, t, a);
+    if (c->first)
+        c->first[a] = tsgd_state_head(s, t, a)->diverged;
     tsgd_end_other(w);
     tsgd_jitter(w, false);
     /* Acquire and release: the last one sees all copies, and shows them to the writer (C2). */
@@ -226,14 +260,22 @@ bool tsgd_checkpoint_node(struct checkpoint *c, uint32_t node, uint64_t opened)
 static void copy_nodes(struct checkpoint *c)
 {
     for (uint32_t node = 0; c->node_row && node < c->shot.nodes; node++)
-        while (!copy_node(c, node, c->opened))
+        while (tsgd_snapshot_has_node(&c->shot, node) && !copy_node(c, node, c->opened))
             sched_yield();              /* a visitor is at it, and ends without waiting */
 }
 
-/* C5. Evaluation goes on whatever the writer does; looking now and then is soon enough. */
+/* C7 and C5. The tokens go on whatever the writer does; looking now and then is soon enough. */
+static const struct timespec a_while = {.tv_nsec = 1000000};
+
+static void await_visits(const struct checkpoint *c)
+{
+    for (uint32_t a = 0; c->shown && a < c->shot.tokens; a++)
+        while (!tsgd_seq_reached(&c->s->arena.seq[a], c->shown[a]))
+            nanosleep(&a_while, NULL);
+}
+
 static void await_reports(const struct checkpoint *c)
 {
-    const struct timespec a_while = {.tv_nsec = 1000000};
     for (uint32_t q = 0; q < c->shot.populations; q++)
         while (!tsgd_seq_reached(&c->evaluation->pop[q].evaluated, c->reported[q]))
             nanosleep(&a_while, NULL);
@@ -247,7 +289,8 @@ static bool goes_on(struct checkpoint *c)
     for (uint32_t q = 0; q < c->shot.populations; q++) {
         /* Relaxed, both: C2 and C5 have ordered what happened before x^t, and what happened later
          * is not looked at, but for a divergence, after which the file would be of no use.      */
-        uint64_t key = atomic_load_explicit(&s->pop[q].diverged, memory_order_relaxed);
+        uint64_t key = s->is_spread ? c->shot.diverged[q] :
+            atomic_load_explicit(&s->pop[q].diverged, memory_order_relaxed);
         uint64_t end = atomic_load_explicit(&s->pop[q].end_round, memory_order_relaxed);
         all &= end > c->shot.round && (s->c.independent || key == NEVER);
         c->shot.diverged[q] = key >> 32 < c->shot.round ? key : NEVER;
@@ -255,16 +298,93 @@ static bool goes_on(struct checkpoint *c)
     return all;
 }
 
-static void write_out(struct checkpoint *c)
+static void write_file(struct checkpoint *c)
 {
     const struct tsgd_checkpoints *to = &c->s->c.checkpoints;
-    copy_nodes(c);
     await_reports(c);
     c->shot.seconds = (double)tsgd_ns_since(c->s->start_ns) * 1e-9;
     if (goes_on(c)) {
         c->status = to->write(&c->shot, to->user, &c->err);
         c->written += c->status == TSGD_OK;
     }
+}
+
+/* ---- the writer, over ranks: C6 ---- */
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* What is known here of divergences: of steps here, and of tokens that are here. */
+static void note_diverged(struct checkpoint *c)
+{
+    for (uint32_t q = 0; q < c->shot.populations; q++)  /* relaxed: as in goes_on */
+        c->shot.diverged[q] = atomic_load_explicit(&c->s->pop[q].diverged, memory_order_relaxed);
+    for (uint32_t a = 0; a < c->shot.tokens; a++) {
+        uint64_t *of = &c->shot.diverged[c->s->pop_of[a]];
+        if (tsgd_snapshot_has_token(&c->shot, a))
+            *of = least(*of, c->first[a]);
+    }
+}
+
+/* How much comes from each rank: what diverged, its tokens' rows and losses, its nodes' rows. */
+static void count_bytes(struct checkpoint *c)
+{
+    const struct state *s = c->s;
+    const struct tsgd_snapshot *shot = &c->shot;
+    uint64_t row = shot->dim * sizeof(float);
+    for (uint32_t r = 0; r < shot->ranks.ranks; r++)
+        c->come[r] = shot->populations * sizeof *shot->diverged;
+    for (uint32_t a = 0; a < shot->tokens; a++)
+        c->come[shot->at[a]] += (s->exchanged + s->own) * row + sizeof *shot->loss;
+    for (uint32_t node = 0; shot->node && node < shot->nodes; node++)
+        c->come[tsgd_rank_of(&shot->ranks, node)] += row;
+}
+
+/* What is here has been written, or sent; the next checkpoint may be of other tokens. */
+static void give_back(const struct checkpoint *c)
+{
+    const struct tsgd_snapshot *shot = &c->shot;
+    size_t bytes = shot->tokens * shot->stride * sizeof(float);
+    for (uint32_t i = 0; i < c->s->exchanged; i++)
+        tsgd_map_clear(shot->exchanged[i], bytes);
+    for (uint32_t i = 0; i < c->s->own; i++)
+        tsgd_map_clear(shot->own[i], bytes);
+}
+
+/* When rank 0 writes nothing, or could not, it lets all that comes pass. */
+static void write_spread(struct checkpoint *c)
+{
+    const struct tsgd_checkpoints *to = &c->s->c.checkpoints;
+    struct tsgd_snapshot *shot = &c->shot;
+    size_t bytes = shot->populations * sizeof *shot->diverged;
+    count_bytes(c);
+    tsgd_stream_begin(&c->stream, c->come);
+    if (shot->ranks.rank > 0) {
+        note_diverged(c);
+        tsgd_stream_put(&c->stream, shot->diverged, bytes);
+        c->status = to->write(shot, to->user, &c->err);
+    } else {
+        await_reports(c);
+        note_diverged(c);
+        for (uint32_t r = 1; r < shot->ranks.ranks; r++)
+            for (uint32_t q = 0; q < shot->populations; q++) {
+                uint64_t theirs;
+                tsgd_stream_take_all(&c->stream, r, &theirs, sizeof theirs);
+                shot->diverged[q] = least(shot->diverged[q], theirs);
+            }
+        write_file(c);
+    }
+    tsgd_stream_end(&c->stream);
+    give_back(c);
+}
+
+static void write_out(struct checkpoint *c)
+{
+    await_visits(c);
+    copy_nodes(c);
+    if (c->s->is_spread)
+        write_spread(c);
+    else
+        write_file(c);
     /* Release, pairs with the planner's acquire (C3). */
     atomic_store_explicit(&c->busy, false, memory_order_release);
 }

@@ -17,6 +17,16 @@
  *     C5  The file is written once every evaluation up to x^t has been reported, so that a log
  *         never lacks what a resumed run will not tell again.
  *
+ * When tokens are spread over ranks (engine/spread.h), a checkpoint is opened on all of them, or on
+ * none; each copies what it has, and the writer of rank 0 writes all of it:
+ *
+ *     C6  The other ranks' writers send what they have copied in the order of the file
+ *         (engine/stream.h), first of all which tokens have diverged. The writers look at the
+ *         network themselves, because after the training nobody else does.
+ *     C7  A token may have left this rank before round t without any copy to count. So before C4's
+ *         copies the writer also awaits, of every token, the last phase that was planned to be
+ *         shown on this rank before round t.
+ *
  * A run that was asked to stop ends in a round in which a checkpoint can be opened; until then it
  * trains on. Nothing is written of a run that has diverged, or that a verdict ended in round t.
  *
@@ -26,6 +36,7 @@
 
 #include "engine/evaluation.h"
 #include "engine/snapshot.h"
+#include "engine/stream.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -40,6 +51,13 @@ struct checkpoint {
     uint64_t opened;            /* checkpoints so far */
     size_t kept;                /* pieces copied into the one that is being opened */
     bool pending;               /* one is due */
+    uint64_t *shown;            /* [tokens] C7; planner, then writer. NULL: not spread, or no rows
+                                 * of nodes */
+
+    /* Only when tokens are spread. */
+    uint64_t *first;            /* [tokens] as struct tsgd_head's `diverged`; copiers, writer */
+    uint64_t *come;             /* [ranks] bytes that come from each; the writer's */
+    struct stream stream;
 
     uint64_t *reported;         /* [populations] evaluations that C5 waits for; planner, then
                                  * writer */
@@ -99,6 +117,10 @@ bool tsgd_checkpoint_is_asked(const struct checkpoint *c);
  * publishes its plan.                                                                           */
 void tsgd_checkpoint_open(struct checkpoint *c, uint64_t t);
 void tsgd_checkpoint_keep(void *checkpoint, const struct tsgd_piece *piece);
+
+/* After that, when tokens are spread: where they are, and the last phase that each was planned to
+ * show here before; both [tokens].                                                              */
+void tsgd_checkpoint_place(struct checkpoint *c, const uint32_t *rank, const uint64_t *last);
 
 /* ---- for whoever has claimed the step of token a in round t ---- */
 

@@ -8,6 +8,12 @@
 
 /* ---- create, count, free ---- */
 
+static void look(void *engine)
+{
+    struct tsgd_engine *e = engine;
+    tsgd_mail_look(&e->mail, &e->writer);
+}
+
 /* The parts in the order in which they need each other. */
 static enum tsgd_status init(struct tsgd_engine *e, const struct tsgd_engine_config *c,
                              struct tsgd_error *err)
@@ -18,6 +24,9 @@ static enum tsgd_status init(struct tsgd_engine *e, const struct tsgd_engine_con
     TRY(tsgd_checkpoint_init(&e->checkpoint, &e->state, &e->evaluation, err));
     TRY(tsgd_planner_init(&e->planner, &e->state, &e->evaluation, &e->checkpoint, err));
     TRY(tsgd_mail_init(&e->mail, &e->state, &e->planner, &e->evaluation, err));
+    e->writer.e = e;
+    e->checkpoint.stream.look = look;
+    e->checkpoint.stream.network = e;
     TRY(tsgd_checkpoint_reserve(&e->checkpoint, tsgd_planner_memory, &e->planner, err));
     TRY(tsgd_visits_init(&e->visits, &e->state, &e->planner, err));
     e->checkpoint.node_row = e->checkpoint.shot.node ? e->visits.node_row : NULL;
@@ -108,13 +117,23 @@ bool tsgd_engine_resume(struct tsgd_engine *e)
     const struct tsgd_snapshot *from = &e->checkpoint.shot;
     const struct tsgd_piece *piece = from->piece;
     tsgd_planner_memory(&e->planner, apply, &piece);
-    if (from->node)
-        for (uint32_t i = 0; i < from->nodes; i++)
-            memcpy(e->visits.node_row + i * from->stride, from->node + i * from->stride,
-                   from->dim * sizeof(float));
     for (uint32_t q = 0; q < from->populations; q++)
         atomic_init(&e->state.pop[q].diverged, from->diverged[q]);
-    return tsgd_planner_resumed(&e->planner);
+    if (!tsgd_planner_resumed(&e->planner))
+        return false;
+    tsgd_planner_begin(&e->planner);
+    for (uint32_t a = 0; a < from->tokens && from->at; a++)     /* where else does not matter */
+        from->at[a] = e->state.starts_here[a] ? from->ranks.rank : from->ranks.ranks;
+    return true;
+}
+
+static void fill_nodes(struct tsgd_engine *e)
+{
+    const struct tsgd_snapshot *from = &e->checkpoint.shot;
+    for (uint32_t i = 0; from->node && i < from->nodes; i++)
+        if (tsgd_snapshot_has_node(from, i))
+            memcpy(e->visits.node_row + i * from->stride, from->node + i * from->stride,
+                   from->dim * sizeof(float));
 }
 
 /* ---- run ---- */
@@ -179,6 +198,8 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
     TRY(tsgd_engine_start(e, err));
     uint64_t ticks = tsgd_ticks(), start = tsgd_now_ns();
     e->state.start_ns = start;
+    if (e->state.c.resumes)
+        fill_nodes(e);
     if (e->state.c.resumes)
         e->state.start_ns -= (uint64_t)(e->checkpoint.shot.seconds * 1e9);
     tsgd_planner_begin(&e->planner);

@@ -35,7 +35,8 @@ enum tsgd_status tsgd_engine_create(struct tsgd_engine **out,
 
 /* Of an engine that resumes, before its start: the snapshot, with room for all that it holds, for
  * the caller to fill; resume then takes it over. It must be one that an engine of the same
- * configuration wrote, but for threads, gossip, pin and lengths. False: none could have written
+ * configuration wrote, but for threads, gossip, pin, ranks and lengths; rows and losses may also be
+ * filled in after resume, which tells in `at` which tokens are here. False: none could have written
  * it.                                                                                           */
 struct tsgd_snapshot *tsgd_engine_snapshot(struct tsgd_engine *e);
 bool tsgd_engine_resume(struct tsgd_engine *e);

@@ -383,7 +383,8 @@ static void complete(struct mail *m, struct worker *w, uint64_t label)
         atomic_fetch_add_explicit(&sp->gates, 1, memory_order_release);
         break;
     case ERRAND_FILE:
-        break;
+        tsgd_stream_done(&m->planner->checkpoint->stream, label);
+        return;                         /* the training does not wait for files */
     }
     tsgd_spread_end(sp);
 }
@@ -403,6 +404,7 @@ bool tsgd_mail_look(struct mail *m, struct worker *w)
         run_errand(m, errand);
     post_ghosts(m);
     post_evaluations(m);
+    tsgd_stream_post(&m->planner->checkpoint->stream);
     size_t n = t->ops->look(t, label, MOST_AT_ONCE);
     atomic_store_explicit(&m->looking, false, memory_order_release);
     for (size_t i = 0; i < n; i++) {

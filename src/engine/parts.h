@@ -23,6 +23,7 @@ struct tsgd_engine {
     struct start start;
     struct threads threads;
     struct watchdog watchdog;
+    struct worker writer;       /* as whom the writer of checkpoints looks at the network */
 };
 
 #endif

@@ -459,6 +459,8 @@ static void spread_out(struct planner *p, uint64_t t)
         for (uint32_t a = pop->first; a < pop->first + pop->c.k && end >= t; a++)
             slot->rank[a] = tsgd_rank_of(&s->spread.ranks, p->holder[a]);
     }
+    if (slot->copies)
+        tsgd_checkpoint_place(p->checkpoint, slot->rank, p->last);
     if (t > s->first_round)
         settle(p, t - 1);
     for (uint32_t q = 0; q < s->c.n_populations; q++) {

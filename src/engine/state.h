@@ -5,6 +5,7 @@
  *     checkpoint.h   x^t copied for a file while the tokens go on
  *     spread.h       tokens that are spread over ranks
  *     mail.h         their messages
+ *     stream.h       what they tell rank 0 for a file
  *     visit.h        a token's stay with its holder
  *     teams.h        steps that several workers share
  *     slices.h       gossip of a whole population at once

@@ -84,7 +84,7 @@ void tsgd_stream_begin(struct stream *s, const uint64_t *bytes)
         atomic_store_explicit(&l->due, 0, memory_order_relaxed);
     }
     s->last = NULL;
-    for (uint32_t i = 0; takes && i < s->lines; i++)    /* now whoever looks sees all of the above */
+    for (uint32_t i = 0; takes && i < s->lines; i++)    /* whoever looks now sees the above */
         allow(s, &s->line[i], 2);
 }
 

@@ -60,7 +60,7 @@ enum tsgd_status tsgd_keeper_list(struct tsgd_keeper *k, const struct tsgd_snaps
                                   struct tsgd_error *err);
 
 /* For tsgd_checkpoints.write; `keeper` is a struct tsgd_keeper. On rank 0 it writes the file; on
- * another one it tells rank 0 the rows that are here. TSGD_EIO, TSGD_ENOMEM: the previous checkpoint
+ * another one it tells rank 0 the rows that are here. TSGD_EIO, TSGD_ENOMEM: the checkpoint before
  * is still there.                                                                               */
 enum tsgd_status tsgd_keeper_write(const struct tsgd_snapshot *x, void *keeper,
                                    struct tsgd_error *err);

@@ -33,7 +33,7 @@ void tsgd_resume_close(struct tsgd_resume *r);
 enum tsgd_status tsgd_resume_check(const struct tsgd_resume *r, const struct tsgd_setup *setup,
                                    struct tsgd_error *err);
 
-/* Fills these contents and their snapshot with what every rank of a run knows; the rows are missing.
+/* Fills these contents and their snapshot with what every rank of a run knows: all but the rows.
  * TSGD_EFORMAT: the settings are others, or the file is broken. TSGD_EIO, TSGD_ENOMEM.          */
 enum tsgd_status tsgd_resume_read(struct tsgd_resume *r, const struct tsgd_contents *contents,
                                   struct tsgd_snapshot *x, struct tsgd_error *err);
