@@ -351,7 +351,7 @@ Test(ranks_files, a_run_that_has_diverged_on_another_rank_writes_nothing, .timeo
     char words[200];
     scratch_enter(&dir, "diverged");
     for (unsigned seed = 0; seed < 8; seed++) {
-        snprintf(words, sizeof words, "method=walk active=1 rounds=30 seed=%u"
+        snprintf(words, sizeof words, "method=walk active=1 rounds=30 eval-every=99 seed=%u"
                  " checkpoint=run.ckpt checkpoint-every=12", seed);
         gradients = 0;
         struct course c = over_with(3, &(struct common){.words = words, .objective = &o});
