@@ -33,8 +33,8 @@ const struct tree_file *tree_find(const struct tree *t, const char *path);
 /* What was written, or printed, with '#' in place of what differs from one run to the next: wall
  * times, shares of them, steals, sleeps and dates in JSON lines, CSV and reports, and how many
  * threads a run of a sweep got; of what is told of the machine, as far as it can be found out; and
- * of checkpoints, which change no result. The caller frees it. A file that was cut anywhere gives
- * the start of what the whole one gives.                                                        */
+ * of checkpoints, which change no result. What ranks add is left out. The caller frees it. A file
+ * that was cut anywhere gives the start of what the whole one gives.                            */
 struct tree_file tree_mask(const struct tree_file *f);
 /* Where a file first differs from another, in a few words. */
 void tree_differ(const struct tree_file *got, const struct tree_file *want, char *out, size_t room);
