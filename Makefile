@@ -86,10 +86,10 @@ prog = $(patsubst %.c,$(B)/%,$(notdir $(wildcard $(1))))
 say = $(if $(V),,@echo '  $(1)$@';)           # V=1 shows the commands
 link = $(call say,link      )$(CC) $(CF) $(LDHARDEN_$(VARIANT)) $(LDFLAGS) $(filter %.o %.a,$^) $(BLIS) $(LIBS) $(1) -o $@
 
-# The program's own folders; all else is the library.
+# The program's own folders; all else is the library, but for src/mpi: see telesgd-mpi.
 PROGRAM := command sweep web compare log cli
 $(B)/telesgd: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/libtelesgd.a ; $(call link,-linih)
-LIBRARY := $(filter-out $(PROGRAM:%=$(B)/src/%/%) $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
+LIBRARY := $(filter-out $(PROGRAM:%=$(B)/src/%/%) $(B)/src/mpi/% $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
 $(B)/libtelesgd.a: $(LIBRARY) ; $(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
 # One set of objects for both: code that may lie anywhere costs nothing here, and others may make a
 # library of their own of the archive. telesgd.h says what is visible from outside. What is taken of
@@ -245,6 +245,30 @@ KILLS := 500
 power: $(B)/power $(FAULTS) ; $< $(wordlist 2,3,$(FAULTS))
 mutants: ; tests/stress/mutants.sh
 
+# ---- ranks that are processes of MPI: telesgd-mpi ----
+# The program with src/mpi in the place of its main. What MPI's own compiler compiles lies in a folder
+# by that compiler's name, so that MPICC=mpicc.mpich takes nothing that was compiled for another MPI.
+MPICC ?= mpicc
+M := $(B)/mpi/$(notdir $(MPICC))
+MPI_COMPILE = OMPI_CC='$(CC)' MPICH_CC='$(CC)' $(MPICC)
+mpilink = $(call say,link      )$(MPI_COMPILE) $(CF) $(LDHARDEN_$(VARIANT)) $(LDFLAGS) $(filter %.o %.a,$^) $(BLIS) $(LIBS) $(1) -o $@
+mpi: $(M)/telesgd-mpi
+	@command -v $(MPICC) >/dev/null
+	@cmp -s $< $(B)/telesgd-mpi || { cp $< $(B)/telesgd-mpi.new && mv $(B)/telesgd-mpi.new $(B)/telesgd-mpi; }
+$(M)/telesgd-mpi: $(filter-out $(B)/src/command/main.o,$(call obj,$(PROGRAM:%=src/%/*.c))) \
+  $(patsubst %.c,$(M)/%.o,$(wildcard src/mpi/*.c)) $(B)/libtelesgd.a ; $(call mpilink,-linih)
+$(M)/ops: $(M)/tests/mpi/ops.o $(M)/src/mpi/mpi.o ; $(call mpilink)
+$(M)/shim.so: $(M)/tests/mpi/shim.o ; $(call say,link      )$(MPI_COMPILE) $(CF) $(LDFLAGS) -shared $^ -o $@
+$(M)/tests/mpi/shim.o: private CF += -fPIC
+$(M)/%.o: %.c $(M)/flags ; $(call say,compile   )mkdir -p $(@D) && $(MPI_COMPILE) $(CPP) $(CF) -c $< -o $@
+$(M)/flags: $(B)/flags
+	@command -v $(MPICC) >/dev/null || { echo "$(MPICC) is missing; 'make deps-mpi' installs Open MPI, and MPICH has one too"; exit 1; }
+	@mkdir -p $(@D) && touch $@
+-include $(patsubst %.c,$(M)/%.d,$(wildcard src/mpi/*.c tests/mpi/*.c))
+NEED_MPI := $(NEED_BUILD) libopenmpi-dev openmpi-bin
+deps-mpi: ; $(call install,$(NEED_MPI),to build telesgd-mpi)
+.PHONY: mpi deps-mpi
+
 # ---- the protocol's models (tests/model) ----
 # The explorer compiles the engine's own text with a <stdatomic.h> of its own; of each file what its programs
 # do not reach falls away, so that nothing else need be linked.
@@ -259,7 +283,7 @@ build/model/explorer: $(wildcard tests/model/explorer/*.[ch] src/engine/*.[ch])
 lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
 
 # ---- bugs that tools see in the source: .clang-tidy, .ci/cppcheck; and what tests do not reach ----
-TIDY := $(patsubst %.c,$(B)/%.tidy,$(wildcard src/*/*.c))
+TIDY := $(patsubst %.c,$(B)/%.tidy,$(filter-out src/mpi/%,$(wildcard src/*/*.c)))
 LAST_ISA := $(lastword $(filter-out avx512,$(ISAS)))
 LOOK := $(filter-out -MMD -MP,$(CPP)) -std=c11 -DTSGD_REVISION='"$(REV)"'
 $(B)/%.tidy: %.c $(B)/%.o .clang-tidy

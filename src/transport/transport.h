@@ -1,6 +1,6 @@
 /* transport/transport.h: how the ranks of one run reach each other: processes, perhaps on several
  * machines, that train together. A run knows only this interface; what carries the messages stands
- * behind it: MPI (transport/mpi.c, in a program of its own), or the memory of one process
+ * behind it: MPI (mpi/mpi.h, in a program of its own), or the memory of one process
  * (tests/sim/within.c).
  *
  * A message has a source, a destination, a channel and a tag. Of messages in which all four agree,

@@ -1,0 +1,50 @@
+/* mpi/mpi.h: ranks that are processes of MPI, perhaps on several machines, as transport/transport.h
+ * wants them. This folder is compiled into the program telesgd-mpi alone.
+ *
+ * Each channel is a communicator of its own, so that no message of one meets a receive of another.
+ * Sends, receives and all-reduces under way stand in one array, which grows; a look tests a window
+ * of it, the next look the window behind that. A look at all of them would cost as much as there
+ * are, and an oversubscribed Open MPI gives its CPU away in every call that finds nothing.
+ *
+ * Ownership: init and release belong to whoever initialises MPI; release comes before MPI_Finalize.
+ * Threads: one at a time (MPI_THREAD_SERIALIZED).
+ * Errors: a sentence on the standard error, and MPI_Abort.                                      */
+#ifndef TSGD_MPI_MPI_H
+#define TSGD_MPI_MPI_H
+
+#include "transport/transport.h"
+
+#include <mpi.h>
+
+/* One message or all-reduce under way. */
+struct tsgd_mpi_posted {
+    uint64_t label;
+    enum { TSGD_MPI_SEND, TSGD_MPI_RECEIVE, TSGD_MPI_LARGEST } kind;
+    int bytes;                  /* that a receive must bring */
+};
+
+/* The all-reduce under way. Its numbers travel as signed ones that are in the same order, because
+ * not every MPI takes the largest of unsigned ones of 64 bits: MPICH 4.0 finds 0 above 2^63.    */
+enum { TSGD_MPI_NUMBERS = 16 };
+struct tsgd_mpi_largest {
+    int64_t in[TSGD_MPI_NUMBERS], out[TSGD_MPI_NUMBERS];
+    uint64_t *to;               /* the caller's */
+    uint32_t n;
+};
+
+struct tsgd_mpi {
+    struct tsgd_transport transport;    /* first: what the operations are handed */
+    MPI_Comm channel[TSGD_CHANNELS];
+    MPI_Comm all;               /* for what all ranks do together */
+    MPI_Request *request;       /* [room], the first n are under way */
+    struct tsgd_mpi_posted *posted;     /* [room] */
+    size_t n, room;
+    size_t at;                  /* where the next look begins */
+    struct tsgd_mpi_largest largest;
+};
+
+/* After MPI_Init_thread. All ranks must come to both. */
+void tsgd_mpi_init(struct tsgd_mpi *m);
+void tsgd_mpi_release(struct tsgd_mpi *m);
+
+#endif
