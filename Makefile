@@ -255,7 +255,7 @@ mpilink = $(call say,link      )$(MPI_COMPILE) $(CF) $(LDHARDEN_$(VARIANT)) $(LD
 mpi: $(M)/telesgd-mpi
 	@command -v $(MPICC) >/dev/null
 	@cmp -s $< $(B)/telesgd-mpi || { cp $< $(B)/telesgd-mpi.new && mv $(B)/telesgd-mpi.new $(B)/telesgd-mpi; }
-$(M)/telesgd-mpi: $(filter-out $(B)/src/command/main.o,$(call obj,$(PROGRAM:%=src/%/*.c))) \
+$(M)/telesgd-mpi: $(filter-out $(B)/src/command/start.o,$(call obj,$(PROGRAM:%=src/%/*.c))) \
   $(patsubst %.c,$(M)/%.o,$(wildcard src/mpi/*.c)) $(B)/libtelesgd.a ; $(call mpilink,-linih)
 $(M)/ops: $(M)/tests/mpi/ops.o $(M)/src/mpi/mpi.o ; $(call mpilink)
 $(M)/shim.so: $(M)/tests/mpi/shim.o ; $(call say,link      )$(MPI_COMPILE) $(CF) $(LDFLAGS) -shared $^ -o $@

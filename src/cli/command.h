@@ -5,6 +5,7 @@
 #define TSGD_CLI_COMMAND_H
 
 #include "base/status.h"
+#include "transport/transport.h"
 
 #include <stdio.h>
 
@@ -25,11 +26,26 @@ struct tsgd_option_help {
 
 struct tsgd_cli;                    /* cli/parse.h */
 
+/* The processes that run this program together, each the same command. */
+struct tsgd_world {
+    struct tsgd_transport *transport;   /* NULL: this one alone */
+    /* Told on rank 0 before a training begins; checkpoint: the file, or NULL. Or NULL itself. */
+    void (*begins)(const char *checkpoint);
+};
+
+/* Who runs a command where there are more ranks than one. */
+enum tsgd_command_ranks {
+    TSGD_RANKS_FIRST,               /* the first, while the others wait */
+    TSGD_RANKS_ALL,                 /* all, together */
+    TSGD_RANKS_NONE                 /* nobody: it is refused */
+};
+
 struct tsgd_command {
     const char *name;
     unsigned options;               /* its bit, TSGD_FOR_..; 0: takes none */
     const struct tsgd_option_help *own_help;    /* up to one without a name; or NULL */
     size_t min_operands, max_operands;
+    enum tsgd_command_ranks ranks;
     const char *usage;              /* what follows the name: "[OPTION]..." */
     const char *summary;            /* for the list of commands */
     const char *about, *closing;    /* of its help (cli/page.h), around the options; or NULL */
@@ -41,10 +57,12 @@ extern const struct tsgd_command *const tsgd_commands[];
 extern const size_t tsgd_n_commands;
 
 /* "telesgd: SENTENCE" on stderr and, when a setting is wrong, where the help is. `command` may be
- * NULL. The only place that prints errors.                                                      */
+ * NULL. The only place that prints errors. Silent on all ranks but the first: what concerns them
+ * all has been agreed to (run/agree.h).                                                         */
 void tsgd_complain(const struct tsgd_command *command, const struct tsgd_error *err);
 
-/* "telesgd: ABOUT: TEXT" on stderr, of what ends nothing; text: whole lines. about may be "". */
+/* "telesgd: ABOUT: TEXT" on stderr, of what ends nothing; text: whole lines. about may be "". Of
+ * another rank than the first it says which.                                                    */
 void tsgd_warn(const char *about, const char *text);
 
 /* What --help prints, or, with all options, --help-all. */

@@ -12,12 +12,13 @@ struct tsgd_cli {
     struct tsgd_settings *settings;
     /* Where help is asked for, nothing else counts. */
     enum { TSGD_HELP_NOT, TSGD_HELP_SHORT, TSGD_HELP_ALL } help;
+    const struct tsgd_world *world;
     char **operand;                 /* point into argv */
     size_t n_operands;
 };
 #define TSGD_CLI_INIT {.settings = NULL}
 
-/* Reads the arguments that follow the command's name. --NAME VALUE and --NAME=VALUE give a setting
+/* Reads the arguments that follow the command's name; world stays NULL. --NAME VALUE and --NAME=VALUE give a setting
  * a value, --FLAG is --FLAG=true. Settings files are read first, wherever they stand, so that the
  * command line wins; beside one, an empty value takes a setting back to its default. Release `out`
  * either way.

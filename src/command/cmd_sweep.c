@@ -294,6 +294,7 @@ const struct tsgd_command tsgd_command_sweep = {
     .own_help = options,
     .min_operands = 1,
     .max_operands = SIZE_MAX,
+    .ranks = TSGD_RANKS_NONE,
     .usage = "FILE [[SECTION.]NAME=VALUE]... -o FOLDER [OPTION]...",
     .summary = "a grid of runs from one file",
     .about = about,

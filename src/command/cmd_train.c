@@ -4,6 +4,7 @@
 #include "command/progress.h"
 #include "command/report.h"
 #include "command/session.h"
+#include "run/agree.h"
 #include "run/run.h"
 
 #include <string.h>
@@ -50,7 +51,8 @@ static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *
 {
     struct training *t = what;
     bool log_on_terminal = tsgd_session_logs_to_stdout(&t->session) && isatty(STDOUT_FILENO);
-    tsgd_progress_start(&t->progress, t->session.asked->progress, log_on_terminal, t->run);
+    tsgd_progress_start(&t->progress, tsgd_session_progress(&t->session), log_on_terminal,
+                        t->run);
     tsgd_run_on_stall(t->run, on_stall, t);
     tsgd_run_on_checkpoint(t->run, on_checkpoint, t);
     enum tsgd_status st = tsgd_run_train(t->run, on_eval, t, &t->summary, err);
@@ -104,7 +106,9 @@ static enum tsgd_status dry_run(const struct tsgd_command *self, const struct ts
     struct tsgd_run *run = NULL;
     TRY(tsgd_settings_copy(&s, asked, err));
     TRY(TSGD_FILL(s, save_split, NULL, err));
-    TRY(tsgd_run_plan(&run, s, NULL, NULL, err));
+    TRY(tsgd_agree(s->transport, tsgd_run_plan(&run, s, NULL, NULL, err), err));
+    if (!tsgd_speaks(s))
+        goto done;
     if (asked->show_placement)
         TRY(tsgd_run_start(run, err));
     TRY(tsgd_settings_copy(&shown, tsgd_run_info(run)->resolved, err));
@@ -127,7 +131,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     enum tsgd_exit code = TSGD_EXIT_USAGE;
     struct training t = {.run = NULL};
     struct tsgd_error err;
-    TRY(tsgd_session_init(&t.session, self, asked, &err));
+    TRY(tsgd_session_init(&t.session, self, cli, &err));
     if (asked->dry_run) {
         TRY(dry_run(self, asked, &err));
         return TSGD_EXIT_DONE;
@@ -139,7 +143,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
         tell_idle_threads(info);
         tsgd_report_minimum(stderr, "telesgd: ", info);
     }
-    if (asked->show_placement)
+    if (asked->show_placement && tsgd_speaks(asked))
         tsgd_report_placement(stderr, "", t.run);
     code = tsgd_session_run(&t.session, &(struct tsgd_trainee){
         .what = &t, .info = info, .stop = stop, .ask_checkpoint = ask_checkpoint, .train = train,
@@ -191,6 +195,7 @@ static const char closing[] =
 const struct tsgd_command tsgd_command_train = {
     .name = "train",
     .options = TSGD_FOR_TRAIN,
+    .ranks = TSGD_RANKS_ALL,
     .usage = "[OPTION]...",
     .summary = "train a model on simulated nodes",
     .about = about,

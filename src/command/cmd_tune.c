@@ -182,7 +182,7 @@ static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli
     enum tsgd_exit code = TSGD_EXIT_USAGE;
     struct search w = {.tune = NULL};
     struct tsgd_error err;
-    TRY(tsgd_session_init(&w.session, self, cli->settings, &err));
+    TRY(tsgd_session_init(&w.session, self, cli, &err));
     TRY(tsgd_tune_create(&w.tune, cli->settings, &err));
     w.candidate = tsgd_tune_candidates(w.tune, &w.candidates);
     TRY(TSGD_NEW(&w.curve, w.candidates, "curves", &err));
@@ -229,6 +229,7 @@ const struct tsgd_command tsgd_command_tune = {
     .name = "tune",
     .options = TSGD_FOR_TUNE,
     .own_help = options,
+    .ranks = TSGD_RANKS_ALL,
     .usage = "[OPTION]...",
     .summary = "search for the number of active nodes, and the step size",
     .about = about,

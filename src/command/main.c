@@ -1,10 +1,13 @@
 /* The program: a table of commands. */
-#include "cli/parse.h"
+#include "command/program.h"
 
 #include "base/build.h"
 #include "base/text.h"
 #include "cli/human.h"
+#include "cli/parse.h"
+#include "command/crew.h"
 #include "linalg/backend.h"
+#include "run/agree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,9 +39,14 @@ const struct tsgd_command *const tsgd_commands[] = {
 };
 const size_t tsgd_n_commands = sizeof tsgd_commands / sizeof *tsgd_commands;
 
+/* Of this process, for what it prints; 0 as well where there is but one. */
+static uint32_t own_rank;
+
 void tsgd_complain(const struct tsgd_command *command, const struct tsgd_error *err)
 {
     struct tsgd_error shown = *err;         /* may quote what a file holds */
+    if (own_rank > 0)
+        return;
     fprintf(stderr, "telesgd: %s\n", tsgd_human_text(shown.text));
     if (err->status == TSGD_EINVAL)
         fprintf(stderr, "try 'telesgd %s%s--help'\n", command ? command->name : "",
@@ -49,6 +57,8 @@ void tsgd_warn(const char *about, const char *text)
 {
     flockfile(stderr);                      /* other threads may tell something too */
     fputs("telesgd: ", stderr);
+    if (own_rank > 0)
+        fprintf(stderr, "rank %u: ", own_rank);
     if (*about) {
         tsgd_human_print(stderr, about);
         fputs(": ", stderr);
@@ -108,19 +118,40 @@ static enum tsgd_exit print_version(void)
     return TSGD_EXIT_DONE;
 }
 
-static enum tsgd_exit run_command(const char *name, int argc, char **argv)
+/* What the command line says, and on all ranks the same of it. */
+static enum tsgd_status read_command_line(struct tsgd_cli *cli, const struct tsgd_command *command,
+                                          int argc, char **argv, const struct tsgd_world *world,
+                                          struct tsgd_error *err)
+{
+    enum tsgd_status st = tsgd_cli_parse(cli, command, argc, argv, err);
+    cli->world = world;
+    st = tsgd_agree(world->transport, st, err);
+    if (st != TSGD_OK || cli->help || command->ranks == TSGD_RANKS_FIRST)
+        return st;
+    if (command->ranks == TSGD_RANKS_NONE && world->transport)
+        return tsgd_fail(err, TSGD_EINVAL, "%s: found %u ranks, but it runs in one process; start "
+                         "it without mpirun, or 'train' and 'tune' with it", command->name,
+                         world->transport->ranks);
+    cli->settings->transport = world->transport;
+    return tsgd_crew_share(cli->settings, err);
+}
+
+static enum tsgd_exit run_command(const char *name, int argc, char **argv,
+                                  const struct tsgd_world *world)
 {
     struct tsgd_error err;
     struct tsgd_cli cli;
     const struct tsgd_command *command = NULL;
     enum tsgd_exit code = TSGD_EXIT_DONE;
-    if (find_command(&command, name, &err)) {
+    if (tsgd_agree(world->transport, find_command(&command, name, &err), &err)) {
         tsgd_complain(NULL, &err);
         return TSGD_EXIT_USAGE;
     }
-    if (tsgd_cli_parse(&cli, command, argc, argv, &err)) {
+    if (read_command_line(&cli, command, argc, argv, world, &err)) {
         tsgd_complain(command, &err);
         code = TSGD_EXIT_USAGE;
+    } else if (own_rank > 0 && (cli.help || command->ranks != TSGD_RANKS_ALL)) {
+        code = TSGD_EXIT_DONE;
     } else if (cli.help) {
         tsgd_help(stdout, command, cli.help == TSGD_HELP_ALL);
     } else {
@@ -142,24 +173,39 @@ static bool fill_closed_streams(void)
     return ok;
 }
 
-int main(int argc, char **argv)
+/* All that is not of one command, told by the first rank. */
+static enum tsgd_exit run_overview(int argc, char **argv)
 {
-    enum tsgd_exit code;
-    if (!fill_closed_streams())
-        return TSGD_EXIT_FAILED;
-    signal(SIGXFSZ, SIG_IGN);           /* a file that grows too large is a write that fails */
+    if (own_rank > 0)
+        return argc < 2 ? TSGD_EXIT_USAGE : TSGD_EXIT_DONE;
     if (argc < 2) {
         tsgd_help_overview(stderr);
         return TSGD_EXIT_USAGE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help-all")) {
-        tsgd_help_overview(stdout);
-        code = TSGD_EXIT_DONE;
-    } else if (!strcmp(argv[1], "--version")) {
-        code = print_version();
-    } else {
-        code = run_command(argv[1], argc - 2, argv + 2);
-    }
+    if (!strcmp(argv[1], "--version"))
+        return print_version();
+    tsgd_help_overview(stdout);
+    return TSGD_EXIT_DONE;
+}
+
+static bool is_overview(int argc, char **argv)
+{
+    static const char *const word[] = {"--help", "-h", "--help-all", "--version"};
+    bool found = argc < 2;
+    for (size_t i = 0; i < sizeof word / sizeof *word && !found; i++)
+        found = !strcmp(argv[1], word[i]);
+    return found;
+}
+
+int tsgd_program(int argc, char **argv, const struct tsgd_world *world)
+{
+    enum tsgd_exit code;
+    own_rank = world->transport ? world->transport->rank : 0;
+    if (!fill_closed_streams())
+        return TSGD_EXIT_FAILED;
+    signal(SIGXFSZ, SIG_IGN);           /* a file that grows too large is a write that fails */
+    code = is_overview(argc, argv) ? run_overview(argc, argv) :
+           run_command(argv[1], argc - 2, argv + 2, world);
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == TSGD_EXIT_DONE) {
         struct tsgd_error err;
         tsgd_fail(&err, TSGD_EIO, "cannot write the standard output: %s", strerror(errno));

@@ -218,6 +218,9 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
     fprintf(out, "speed           %s samples/s, %s on %" PRIu64 " %s\n",
             tsgd_human_short(s->samples_per_second, a), tsgd_human_time(s->wall_seconds, b),
             info->threads, threads_word(info));
+    if (info->resolved->transport && info->resolved->transport->ranks > 1)
+        fprintf(out, "ranks           %u; threads and time are those of the first\n",
+                info->resolved->transport->ranks);
     fprintf(out, "workers' time   step %.1f %%, mix %.1f %%, eval %.1f %%, wait %.1f %%, "
                  "other %.1f %%\n", 100 * s->share_step, 100 * s->share_mix, 100 * s->share_eval,
             100 * s->share_wait, 100 * s->share_other);

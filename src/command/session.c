@@ -5,28 +5,32 @@
 #include "command/outputs.h"
 #include "command/report.h"
 #include "log/logresume.h"
+#include "run/agree.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool tsgd_session_tells(const struct tsgd_session *s) { return strcmp(s->asked->progress, "off"); }
+const char *tsgd_session_progress(const struct tsgd_session *s)
+{
+    return tsgd_speaks(s->asked) ? s->asked->progress : "off";
+}
+
+bool tsgd_session_tells(const struct tsgd_session *s)
+{
+    return strcmp(tsgd_session_progress(s), "off");
+}
 
 bool tsgd_session_logs_to_stdout(const struct tsgd_session *s)
 {
     return s->asked->log && !strcmp(s->asked->log, "-");
 }
 
-enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_command *self,
-                                   const struct tsgd_settings *asked, struct tsgd_error *err)
+static enum tsgd_status check_outputs(const struct tsgd_settings *asked,
+                                      const struct tsgd_command *self, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    const char *split = asked->save_split;
-    *out = (struct tsgd_session){
-        .self = self, .asked = asked, .log = TSGD_LOG_INIT,
-        .split_is_new = split && access(split, F_OK) != 0,
-    };
     TRY(tsgd_outputs_check_names(asked, err));
     if (asked->log)
         TRY(tsgd_log_check(asked, self, err));
@@ -36,6 +40,19 @@ enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_c
     TRY(tsgd_outputs_probe(asked, err));
 done:
     return st;
+}
+
+enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_command *self,
+                                   const struct tsgd_cli *cli, struct tsgd_error *err)
+{
+    const struct tsgd_settings *asked = cli->settings;
+    const char *split = tsgd_speaks(asked) ? asked->save_split : NULL;
+    *out = (struct tsgd_session){
+        .self = self, .world = cli->world, .asked = asked, .log = TSGD_LOG_INIT,
+        .split_is_new = split && access(split, F_OK) != 0,
+    };
+    enum tsgd_status st = tsgd_speaks(asked) ? check_outputs(asked, self, err) : TSGD_OK;
+    return tsgd_agree(asked->transport, st, err);
 }
 
 /* Where the closing report goes; NULL: nowhere, for both streams are spoken for. */
@@ -73,15 +90,16 @@ static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *
     struct tsgd_error err;
     bool diverged = st == TSGD_EDIVERGED, ended = st == TSGD_OK || diverged;
     bool result = st == TSGD_OK && !s->log.failure && (!t->has_result || t->has_result(t->what));
-    FILE *out = st == TSGD_OK ? report_stream(s) : NULL;
+    bool speaks = tsgd_speaks(asked);
+    FILE *out = st == TSGD_OK && speaks ? report_stream(s) : NULL;
     enum tsgd_exit code = TSGD_EXIT_FAILED;
     if (ended) {
         code = diverged ? TSGD_EXIT_DIVERGED : interrupted ? TSGD_EXIT_INTERRUPTED : TSGD_EXIT_DONE;
         t->log(t->what, diverged);
     }
-    if (result && asked->save)
+    if (result && asked->save && speaks)
         note(s, t->save(t->what, asked->save, &err), &err, &code);
-    if (ended && asked->trace)
+    if (ended && asked->trace && speaks)
         note(s, t->save_trace(t->what, &traced, &err), &err, &code);
     note(s, tsgd_log_close(&s->log, &err), &err, &code);
     if (s->checkpoint_failed)           /* which was told when it did */
@@ -106,6 +124,18 @@ static void remove_split(const char *path)
     free(file);
 }
 
+static enum tsgd_status begin_log(struct tsgd_session *s, const struct tsgd_trainee *t,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (!s->asked->log || !tsgd_speaks(s->asked))
+        return TSGD_OK;
+    TRY(tsgd_log_open(&s->log, s->asked->log, err));
+    TRY(tsgd_log_go_on(&s->log, t->info, s->asked, s->self, err));
+done:
+    return st;
+}
+
 /* Whoever sees the log's first line may interrupt, so signals are caught before it is written. */
 enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_trainee *t)
 {
@@ -114,10 +144,9 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
     struct tsgd_error err;
     bool interrupted = false;
     tsgd_signals_catch(t->stop, t->ask_checkpoint, t->what);
-    if (s->asked->log)
-        st = tsgd_log_open(&s->log, s->asked->log, &err);
-    if (st == TSGD_OK)
-        st = tsgd_log_go_on(&s->log, t->info, s->asked, s->self, &err);
+    if (s->world && s->world->begins && tsgd_speaks(s->asked))
+        s->world->begins(t->info->resolved->checkpoint);
+    st = tsgd_agree(s->asked->transport, begin_log(s, t, &err), &err);
     if (st == TSGD_OK) {
         st = t->train(t->what, &interrupted, &err);
         if (st != TSGD_OK)

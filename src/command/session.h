@@ -4,6 +4,7 @@
 #ifndef TSGD_COMMAND_SESSION_H
 #define TSGD_COMMAND_SESSION_H
 
+#include "cli/parse.h"
 #include "log/logfile.h"
 
 /* What is trained: a run or a search, and how its calls are called. */
@@ -28,15 +29,17 @@ struct tsgd_trainee {
 
 struct tsgd_session {
     const struct tsgd_command *self;
+    const struct tsgd_world *world;
     const struct tsgd_settings *asked;
     struct tsgd_log log;
     bool split_is_new;          /* a start that fails takes the split file away again */
     bool checkpoint_failed;     /* the last one */
 };
 
-/* Whether outputs may be written, and can be; before the trainee is made. TSGD_EINVAL, TSGD_EIO. */
+/* Whether outputs may be written, and can be; before the trainee is made. The same on all ranks, of
+ * which the first alone writes. TSGD_EINVAL, TSGD_EIO.                                          */
 enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_command *self,
-                                   const struct tsgd_settings *asked, struct tsgd_error *err);
+                                   const struct tsgd_cli *cli, struct tsgd_error *err);
 
 /* Opens the log, trains, ends. Complains of what goes wrong. */
 enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_trainee *t);
@@ -46,7 +49,10 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
  * tsgd_checkpoint_fn wants.                                                                     */
 bool tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c);
 
-/* Whether people are to be told anything while it trains. */
+/* How people are to be told while it trains: "auto", "plain" or "off", as on all ranks but one. */
+const char *tsgd_session_progress(const struct tsgd_session *s);
+
+/* Whether they are to be told anything. */
 bool tsgd_session_tells(const struct tsgd_session *s);
 
 /* Whether the log goes to the standard output. */

@@ -322,6 +322,8 @@ json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings
         set_real(&line, "optimum_seconds", info->minimum.seconds);
     }
     set_count(&line, "threads", info->threads);      /* in its old place: those that will run */
+    if (settings->transport && settings->transport->ranks > 1)
+        set_count(&line, "ranks", settings->transport->ranks);
     return line;
 }
 

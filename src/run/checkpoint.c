@@ -186,7 +186,7 @@ void tsgd_keeper_release(struct tsgd_keeper *k)
 enum tsgd_status tsgd_keeper_check(const struct tsgd_settings *s, struct tsgd_error *err)
 {
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
-    enum tsgd_status st = s->checkpoint ?
+    enum tsgd_status st = s->checkpoint && tsgd_speaks(s) ?
         tsgd_outfile_open(&f, s->checkpoint, "--checkpoint", err) : TSGD_OK;
     tsgd_outfile_abandon(&f);
     return st;

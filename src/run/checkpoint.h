@@ -51,7 +51,7 @@ enum tsgd_status tsgd_keeper_init(struct tsgd_keeper *out, const struct tsgd_set
                                   struct tsgd_error *err);
 void tsgd_keeper_release(struct tsgd_keeper *k);
 
-/* Whether --checkpoint, if it is given, can be written. TSGD_EIO. */
+/* Whether --checkpoint, if it is given, can be written, on the rank that writes it. TSGD_EIO. */
 enum tsgd_status tsgd_keeper_check(const struct tsgd_settings *s, struct tsgd_error *err);
 
 /* Lists the contents of checkpoints that are copied into this snapshot, or read from there, which

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "run/agree.h"
 #include "run/job.h"
 #include "run/life.h"
 #include "run/metrics.h"
@@ -134,8 +135,9 @@ enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settin
     TRY(tsgd_given(out, "out", __func__, err));
     *out = NULL;
     TRY(tsgd_given(settings, "settings", __func__, err));
-    TRY(tsgd_run_plan(&r, settings, NULL, NULL, err));
-    TRY(tsgd_run_start(r, err));
+    TRY(tsgd_agree(settings->transport, tsgd_run_plan(&r, settings, NULL, NULL, err), err));
+    TRY(tsgd_agree_setup(&r->setup, &r->info, err));
+    TRY(tsgd_agree(settings->transport, tsgd_run_start(r, err), err));
     *out = r;
     r = NULL;
 done:

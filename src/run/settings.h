@@ -57,6 +57,12 @@ struct tsgd_settings {
 #define TSGD_HAS(s, field) ((s)->text[TSGD_SET_##field] != NULL)
 #define TSGD_GIVEN(s, field) ((s)->given[TSGD_SET_##field])
 
+/* Whether this rank is the one that tells and writes for all. */
+static inline bool tsgd_speaks(const struct tsgd_settings *s)
+{
+    return !s->transport || s->transport->rank == 0;
+}
+
 enum tsgd_setting_type {
     TSGD_TYPE_COUNT,
     TSGD_TYPE_REAL,

@@ -555,7 +555,7 @@ enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outfile f = TSGD_OUTFILE_INIT;
-    if (!r->s->save_split || r->ranks.rank > 0)
+    if (!r->s->save_split || !tsgd_speaks(r->s))
         return TSGD_OK;
     TRY(tsgd_outfile_open(&f, r->s->save_split, "--save-split", err));
     (void)r->kind->write_split(r->task, f.f);   /* commit finds what went wrong, and says it */

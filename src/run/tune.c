@@ -3,6 +3,7 @@
  * for, on disjoint sets of active nodes.                                                        */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "run/agree.h"
 #include "run/job.h"
 #include "run/life.h"
 
@@ -272,16 +273,15 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_settings *settings,
-                                  struct tsgd_error *err)
+/* All but the first pass's engine. *out is freed by the caller also on error. */
+static enum tsgd_status plan(struct tsgd_tune **out, const struct tsgd_settings *settings,
+                             struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_tune *t = NULL;
     struct tsgd_settings *whole = NULL;
-    TRY(tsgd_given(out, "out", __func__, err));
-    *out = NULL;
-    TRY(tsgd_given(settings, "settings", __func__, err));
     TRY(TSGD_NEW(&t, 1, "search", err));
+    *out = t;
     tsgd_life_create(&t->life);
     pthread_mutex_init(&t->telling, NULL);
     TRY(tsgd_resume_settings(&whole, &t->resume, settings, "tune", err));
@@ -299,15 +299,37 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
     TRY(init_found(t, whole, err));
     TRY(init_passes(t, err));
     TRY(tsgd_keeper_check(s, err));
-    /* What cannot run is told before it begins. */
+done:
+    tsgd_settings_free(whole);
+    return st;
+}
+
+/* What cannot run is told before it begins. */
+static enum tsgd_status start_first(struct tsgd_tune *t, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
     TRY(tsgd_job_start(&t->pass[t->first_pass].job, err));
     t->info.minimum = tsgd_setup_minimum(&t->setup);
-    if (s->resume)
+    if (t->setup.s->resume)
         TRY(recall(t, err));
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_settings *settings,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_tune *t = NULL;
+    TRY(tsgd_given(out, "out", __func__, err));
+    *out = NULL;
+    TRY(tsgd_given(settings, "settings", __func__, err));
+    TRY(tsgd_agree(settings->transport, plan(&t, settings, err), err));
+    TRY(tsgd_agree_setup(&t->setup, &t->info, err));
+    TRY(tsgd_agree(settings->transport, start_first(t, err), err));
     *out = t;
     t = NULL;
 done:
-    tsgd_settings_free(whole);
     tsgd_tune_free(t);
     return st;
 }
@@ -335,11 +357,20 @@ static bool better(const struct tsgd_tune *t, double score)
     return more ? score > t->chosen->score : score < t->chosen->score;
 }
 
+/* Evaluations are told to rank 0 alone; the others choose by what it has been told. */
+static void share(const struct tsgd_tune *t, struct tsgd_candidate *c)
+{
+    struct tsgd_transport *ranks = t->setup.s->transport;
+    if (ranks && ranks->ranks > 1)
+        ranks->ops->broadcast(ranks, c, sizeof *c, 0);
+}
+
 static void choose(struct tsgd_tune *t, const struct pass *p)
 {
     for (uint32_t q = 0; q < p->job.n; q++) {
         struct tsgd_candidate *c = p->candidate[q];
         c->diverged = tsgd_engine_diverged(p->job.engine, q);
+        share(t, c);
         if (c->diverged || isnan(c->score) || (t->chosen && !better(t, c->score)))
             continue;
         t->chosen = c;
@@ -353,7 +384,7 @@ static enum tsgd_status run_pass(struct tsgd_tune *t, struct pass *p, struct tsg
     enum tsgd_status st = TSGD_OK;
     struct tsgd_outcome o;
     if (!p->job.engine)                 /* the first pass's is started already */
-        TRY(tsgd_job_start(&p->job, err));
+        TRY(tsgd_agree(t->setup.s->transport, tsgd_job_start(&p->job, err), err));
     TRY(tsgd_job_run(&p->job, &o, err));
     choose(t, p);
     t->rounds_before += tsgd_engine_rounds(p->job.engine, 0);

@@ -1,0 +1,133 @@
+#include "mpi/witness.h"
+
+#include "base/file.h"
+#include "cli/command.h"
+#include "model/sealed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What the parent says. */
+struct word {
+    enum { NOTHING, BEGINS, DONE } what;
+    bool writes;                /* checkpoints, into `checkpoint` */
+    char checkpoint[PATH_MAX];
+};
+
+static int to_child = -1;
+static pid_t child = -1;
+
+/* As far as the file tells. */
+static void tell(const struct word *w)
+{
+    static const char died[] = "a rank has died, or was killed, and the training with it; ";
+    struct tsgd_tensor_file file = {.f = NULL};
+    struct tsgd_error e;
+    const char *round = w->writes && tsgd_sealed_open(&file, w->checkpoint, &e) == TSGD_OK ?
+        tsgd_sealed_meta(&file, "telesgd.round") : NULL;
+    if (round)
+        tsgd_fail(&e, TSGD_EIO, "%sthe last checkpoint, '%.600s', is of round %.20s: go on from it "
+                  "by --resume '%.600s', with any number of ranks", died, w->checkpoint, round,
+                  w->checkpoint);
+    else if (w->writes)
+        tsgd_fail(&e, TSGD_EIO, "%sthere is no checkpoint yet to go on from in '%.600s'", died,
+                  w->checkpoint);
+    else
+        tsgd_fail(&e, TSGD_EIO, "%sthere is no checkpoint to go on from: --checkpoint FILE writes "
+                  "some", died);
+    tsgd_complain(NULL, &e);
+}
+
+/* Whole or not at all. */
+static bool hear(int from, struct word *w)
+{
+    size_t have = 0;
+    while (have < sizeof *w) {
+        ssize_t n = read(from, (char *)w + have, sizeof *w - have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        have += (size_t)n;
+    }
+    return true;
+}
+
+/* In the child. A session of its own, because mpirun kills the whole group of a rank. */
+static _Noreturn void watch(int from)
+{
+    struct word said = {.what = NOTHING}, w;
+    setsid();
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    int nowhere = open("/dev/null", O_RDWR);
+    dup2(nowhere, STDIN_FILENO);
+    dup2(nowhere, STDOUT_FILENO);       /* whoever reads what the parent prints need not await us */
+    dup2(from, STDERR_FILENO + 1);
+    close_range(STDERR_FILENO + 2, UINT_MAX, 0);
+    while (said.what != DONE && hear(STDERR_FILENO + 1, &w))
+        said = w;
+    if (said.what == BEGINS)
+        tell(&said);
+    _exit(0);
+}
+
+void tsgd_witness_start(void)
+{
+    int end[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end) != 0)
+        return;
+    child = fork();
+    if (child == 0) {
+        close(end[1]);
+        watch(end[0]);
+    }
+    close(end[0]);
+    if (child > 0)
+        to_child = end[1];
+    else
+        close(end[1]);
+}
+
+static void say(const struct word *w)
+{
+    const char *at = (const char *)w;
+    size_t left = sizeof *w;
+    while (to_child >= 0 && left > 0) {
+        ssize_t n = send(to_child, at, left, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;                     /* it is gone; a training needs no witness */
+        at += n;
+        left -= (size_t)n;
+    }
+}
+
+void tsgd_witness_begins(const char *checkpoint)
+{
+    struct word w = {.what = BEGINS, .writes = checkpoint != NULL};
+    if (checkpoint)
+        strncpy(w.checkpoint, checkpoint, sizeof w.checkpoint - 1);
+    say(&w);
+}
+
+void tsgd_witness_dismiss(void)
+{
+    if (to_child < 0)
+        return;
+    say(&(struct word){.what = DONE});
+    close(to_child);
+    to_child = -1;
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
