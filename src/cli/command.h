@@ -29,7 +29,7 @@ struct tsgd_cli;                    /* cli/parse.h */
 /* The processes that run this program together, each the same command. */
 struct tsgd_world {
     struct tsgd_transport *transport;   /* NULL: this one alone */
-    /* Told on rank 0 before a training begins; checkpoint: the file, or NULL. Or NULL itself. */
+    /* Told before a training begins; checkpoint: the file, or NULL. Or NULL itself. */
     void (*begins)(const char *checkpoint);
 };
 

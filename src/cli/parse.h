@@ -18,10 +18,10 @@ struct tsgd_cli {
 };
 #define TSGD_CLI_INIT {.settings = NULL}
 
-/* Reads the arguments that follow the command's name; world stays NULL. --NAME VALUE and --NAME=VALUE give a setting
- * a value, --FLAG is --FLAG=true. Settings files are read first, wherever they stand, so that the
- * command line wins; beside one, an empty value takes a setting back to its default. Release `out`
- * either way.
+/* Reads the arguments that follow the command's name; world stays NULL. --NAME VALUE and
+ * --NAME=VALUE give a setting a value, --FLAG is --FLAG=true. Settings files are read first,
+ * wherever they stand, so that the command line wins; beside one, an empty value takes a setting
+ * back to its default. Release `out` either way.
  * TSGD_EINVAL: an unknown option (suggests the nearest), a bad value, too few or too many operands,
  * a bad settings file; TSGD_EIO: one that cannot be read; TSGD_ENOMEM.                          */
 enum tsgd_status tsgd_cli_parse(struct tsgd_cli *out, const struct tsgd_command *command, int argc,

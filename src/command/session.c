@@ -144,7 +144,7 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
     struct tsgd_error err;
     bool interrupted = false;
     tsgd_signals_catch(t->stop, t->ask_checkpoint, t->what);
-    if (s->world && s->world->begins && tsgd_speaks(s->asked))
+    if (s->world && s->world->begins)
         s->world->begins(t->info->resolved->checkpoint);
     st = tsgd_agree(s->asked->transport, begin_log(s, t, &err), &err);
     if (st == TSGD_OK) {

@@ -6,30 +6,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { OTHERS_DIE_WITHIN = 10 };        /* seconds */
 
 /* What the parent says. */
 struct word {
     enum { NOTHING, BEGINS, DONE } what;
+    uint32_t rank;
+    uint64_t run;
     bool writes;                /* checkpoints, into `checkpoint` */
     char checkpoint[PATH_MAX];
 };
 
 static int to_child = -1;
 static pid_t child = -1;
+static uint32_t own_rank;
+static uint64_t own_run;
 
 /* As far as the file tells. */
 static void tell(const struct word *w)
 {
-    static const char died[] = "a rank has died, or was killed, and the training with it; ";
+    char died[160], host[64] = "";
     struct tsgd_tensor_file file = {.f = NULL};
     struct tsgd_error e;
+    gethostname(host, sizeof host - 1);
+    snprintf(died, sizeof died, "rank %u on %s has died, or was killed, and the training with it; ",
+             w->rank, host);
     const char *round = w->writes && tsgd_sealed_open(&file, w->checkpoint, &e) == TSGD_OK ?
         tsgd_sealed_meta(&file, "telesgd.round") : NULL;
     if (round)
@@ -37,8 +49,8 @@ static void tell(const struct word *w)
                   "by --resume '%.600s', with any number of ranks", died, w->checkpoint, round,
                   w->checkpoint);
     else if (w->writes)
-        tsgd_fail(&e, TSGD_EIO, "%sthere is no checkpoint yet to go on from in '%.600s'", died,
-                  w->checkpoint);
+        tsgd_fail(&e, TSGD_EIO, "%son this machine there is no checkpoint yet to go on from in "
+                  "'%.600s'", died, w->checkpoint);
     else
         tsgd_fail(&e, TSGD_EIO, "%sthere is no checkpoint to go on from: --checkpoint FILE writes "
                   "some", died);
@@ -60,6 +72,17 @@ static bool hear(int from, struct word *w)
     return true;
 }
 
+/* Whether nobody on this machine has told yet. An address of the abstract kind can be taken once;
+ * it is given back when this process ends.                                                      */
+static bool is_first(const struct word *w)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int n = snprintf(at.sun_path + 1, sizeof at.sun_path - 1, "telesgd %016" PRIx64, w->run);
+    int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return s < 0 || bind(s, (const struct sockaddr *)&at,
+                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0;
+}
+
 /* In the child. A session of its own, because mpirun kills the whole group of a rank. */
 static _Noreturn void watch(int from)
 {
@@ -76,8 +99,11 @@ static _Noreturn void watch(int from)
     close_range(STDERR_FILENO + 2, UINT_MAX, 0);
     while (said.what != DONE && hear(STDERR_FILENO + 1, &w))
         said = w;
-    if (said.what == BEGINS)
+    if (said.what == BEGINS && is_first(&said)) {
         tell(&said);
+        dup2(nowhere, STDERR_FILENO);   /* mpirun waits until nobody can print any more */
+        sleep(OTHERS_DIE_WITHIN);
+    }
     _exit(0);
 }
 
@@ -113,9 +139,16 @@ static void say(const struct word *w)
     }
 }
 
+void tsgd_witness_know(uint32_t rank, uint64_t run)
+{
+    own_rank = rank;
+    own_run = run;
+}
+
 void tsgd_witness_begins(const char *checkpoint)
 {
-    struct word w = {.what = BEGINS, .writes = checkpoint != NULL};
+    struct word w = {.what = BEGINS, .rank = own_rank, .run = own_run,
+                     .writes = checkpoint != NULL};
     if (checkpoint)
         strncpy(w.checkpoint, checkpoint, sizeof w.checkpoint - 1);
     say(&w);

@@ -1,20 +1,26 @@
-/* mpi/witness.h: who tells how to go on when a rank has died. mpirun ends all other ranks then, by
- * SIGKILL, the first too (MPICH's at once, Open MPI's two seconds later), so that no rank could
- * tell. The witness is a child process, forked before MPI is initialised, that sleeps on a socket
- * whose other end its parent holds open. When the parent ends without having said that it is done, the witness
- * writes a sentence on the standard error: that the training has ended before its end, which
- * checkpoint there is, and how to go on from it.
+/* mpi/witness.h: who tells how to go on when a rank has died. mpirun then ends all other ranks by
+ * SIGKILL: MPICH's at once, Open MPI's within two seconds, in which it stops passing on what they
+ * print. So no rank could tell. Each has a witness, a child process that was forked before MPI is
+ * initialised, and sleeps on a socket whose other end its parent holds open. When the parent ends
+ * without having said that it is done, the witness writes a sentence on the standard error: that
+ * its rank has died, which checkpoint there is, and how to go on from it. Of the witnesses on a
+ * machine the first to find that out speaks, which is that of the rank that has died first.
  * Only a parent that has said what it trains is mourned. One thread.                            */
 #ifndef TSGD_MPI_WITNESS_H
 #define TSGD_MPI_WITNESS_H
 
+#include <stdint.h>
+
 /* Before MPI_Init_thread. Where there can be no child there is none, and the rest does nothing. */
 void tsgd_witness_start(void);
+
+/* Which rank the parent is, and a number that all ranks of the run have, and no other run. */
+void tsgd_witness_know(uint32_t rank, uint64_t run);
 
 /* A training begins; checkpoint: the file that it writes, or NULL. */
 void tsgd_witness_begins(const char *checkpoint);
 
-/* The parent ends as it should; returns when the witness is gone. */
+/* The parent has done what it had to; returns when the witness is gone. */
 void tsgd_witness_dismiss(void);
 
 #endif

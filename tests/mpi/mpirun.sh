@@ -10,5 +10,5 @@ if [ $kind = openmpi ] && [ "$(id -u)" = 0 ]; then flags="$flags --allow-run-as-
 over() {
     local ranks=$1
     shift
-    timeout --foreground "${LONGEST:-120}" "$mpirun" $flags -n "$ranks" "$@" < /dev/null
+    timeout --foreground -k 5 "${LONGEST:-120}" "$mpirun" $flags -n "$ranks" "$@" < /dev/null
 }
