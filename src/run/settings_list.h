@@ -232,12 +232,14 @@ SETTING(final_average, "final-average", FLAG, NULL, ANYTHING, IS("false"), ABOUT
         "that")
 SETTING(eval, "eval", CHOICE, "WHAT", ONE_OF("mean|tokens"), IS("mean"), ABOUT_LENGTH, RUN, RESULT,
         TRAIN,
-        "mean: evaluate the mean of the tokens; tokens: each of them too")
+        "mean: evaluate the mean of the tokens; tokens: each of them too, for which every rank of "
+        "a run over several keeps all test samples")
 SETTING(optimum, "optimum", FLAG, NULL, ANYTHING, IS("false"), ABOUT_LENGTH, DATA, RESULT,
         TRAIN | TUNE,
         "find the minimum f* of f, the nodes' mean training loss with --weight-decay, before the "
         "training; evaluations then tell f(x), f(x) - f* and |x - x*|^2 of the mean x of the "
-        "tokens: objective, suboptimality, distance2. For --model logistic")
+        "tokens: objective, suboptimality, distance2. For --model logistic; every rank of a run "
+        "over several keeps all samples then")
 
 SETTING(output, "output", TEXT, "PATH", ANYTHING, UNSET("must be given"), ABOUT_OUTPUT, PROGRAM,
         OUTPUT, SWEEP | REPORT,
