@@ -115,7 +115,8 @@ void tsgd_shrink(void **block, size_t count, size_t size)
 {
     size_t bytes = count * size;
     void *p = realloc(*block, bytes > 0 ? bytes : 1);
-    *block = p ? p : *block;
+    if (p)
+        *block = p;
 }
 
 /* ---- holdings ---- */

@@ -74,6 +74,7 @@ struct set {
     uint32_t in_file;           /* records of it that have been */
     uint32_t records;           /* of all files */
     uint16_t *labels;           /* where they go; NULL: they are there */
+    uint8_t spare[PIXELS];      /* of a record that nobody needs */
 };
 #define SET_INIT {.part = NULL}
 
@@ -102,13 +103,13 @@ done:
 static enum tsgd_status next_record(void *from, uint32_t i, uint8_t *to, struct tsgd_error *err)
 {
     struct set *s = from;
-    uint8_t label, spare[PIXELS];
+    uint8_t label;
     while (s->in_file == s->part[s->at].records) {
         s->at++;
         s->in_file = 0;
     }
     struct part *p = &s->part[s->at];
-    if (fread(&label, 1, 1, p->f) != 1 || fread(to ? to : spare, 1, PIXELS, p->f) != PIXELS)
+    if (fread(&label, 1, 1, p->f) != 1 || fread(to ? to : s->spare, 1, PIXELS, p->f) != PIXELS)
         return ferror(p->f) ? tsgd_fail(err, TSGD_EIO, "%s: cannot read: %s", p->path,
                                         strerror(errno))
                             : tsgd_fail(err, TSGD_EFORMAT, "%s: the file ended while it was read",

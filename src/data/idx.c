@@ -151,7 +151,7 @@ done:
 struct pair {
     struct reader images, labels;
 };
-#define PAIR_INIT {.images = {.f = TSGD_INFLATE_INIT}, .labels = {.f = TSGD_INFLATE_INIT}}
+#define PAIR_INIT {.images = {.path = ""}}      /* nothing is open */
 
 static void close_pair(struct pair *p)
 {
@@ -417,10 +417,11 @@ done:
 static enum tsgd_status read_bytes(struct array *a, float **out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    const size_t n = a->npy.items;
     uint8_t *raw = NULL;
-    TRY(read_rest(&a->r, &raw, a->npy.items, err));
-    TRY(TSGD_NEW(out, a->npy.items, a->r.path, err));
-    for (uint64_t i = 0; i < a->npy.items; i++)
+    TRY(read_rest(&a->r, &raw, n, err));
+    TRY(TSGD_NEW(out, n, a->r.path, err));
+    for (size_t i = 0; i < n; i++)
         (*out)[i] = raw[i];
 done:
     free(raw);

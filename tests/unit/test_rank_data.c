@@ -618,7 +618,7 @@ static void write_numbers(const char *path, uint32_t rows, uint32_t columns)
  * two of 15 nodes, and a seventh of the test samples.                                           */
 Test(rank_data, what_was_loaded_whole_is_given_back)
 {
-    enum { LINES = TWIN_SLOW ? 1000 : 40000, WIDE = 400 };
+    enum { LINES = TWIN_SLOW ? 8000 : 40000, WIDE = 400 };
     struct tsgd_setup r;
     write_numbers("large.csv", LINES, WIDE);
     uint64_t before = resident("VmRSS");
