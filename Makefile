@@ -101,7 +101,7 @@ SHARED := $(if $(findstring sanitize,$(OPT_$(VARIANT))),,$(B)/libtelesgd.so.$(SO
 $(B)/libtelesgd.so.$(SO): $(LIBRARY) src/telesgd.map
 	$(call say,link      )$(CC) $(CF) -shared -Wl,-soname,$(@F) -Wl,--version-script=src/telesgd.map -Wl,--exclude-libs,ALL \
 	    -Wl,-Bsymbolic-functions -Wl,-z,defs -Wl,-z,relro,-z,now $(LDFLAGS) $(LIBRARY) $(BLIS) $(LIBS) -o $@
-$(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/libtelesgd.a ; $(call link,-lcriterion)
+$(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/src/mpi/metis.o $(B)/libtelesgd.a ; $(call link,-lmetis -lcriterion)
 # Programs of callers, against the public header alone.
 EXAMPLES := $(patsubst tests/examples/%.c,$(B)/example_%,$(wildcard tests/examples/*.c))
 $(B)/tests/examples/%.o: private CPP := -Iinclude -MMD -MP
@@ -155,7 +155,7 @@ $(B)/revision: FORCE     # touched only when it is another one
 # ---- what is needed, by package; the reason for each stands in the README ----
 NEED_BUILD := gcc libc6-dev libblis-serial-dev zlib1g-dev libzip-dev libjansson-dev libinih-dev libxxhash-dev librandom123-dev
 NEED_RUN := $(NEED_BUILD) dataset-fashion-mnist gnuplot-nox
-NEED_TEST := $(NEED_RUN) libcriterion-dev curl wget locales python3-numpy
+NEED_TEST := $(NEED_RUN) libcriterion-dev libmetis-dev curl wget locales python3-numpy
 NEED_CLANG := $(NEED_TEST) clang
 NEED_PAGE := $(NEED_BUILD) chromium nodejs
 NEED_MODEL := gcc libc6-dev spin
@@ -256,7 +256,7 @@ mpi: $(M)/telesgd-mpi
 	@command -v $(MPICC) >/dev/null
 	@cmp -s $< $(B)/telesgd-mpi || { cp $< $(B)/telesgd-mpi.new && mv $(B)/telesgd-mpi.new $(B)/telesgd-mpi; }
 $(M)/telesgd-mpi: $(filter-out $(B)/src/command/start.o,$(call obj,$(PROGRAM:%=src/%/*.c))) \
-  $(patsubst %.c,$(M)/%.o,$(wildcard src/mpi/*.c)) $(B)/libtelesgd.a ; $(call mpilink,-linih)
+  $(patsubst %.c,$(M)/%.o,$(wildcard src/mpi/*.c)) $(B)/libtelesgd.a ; $(call mpilink,-linih -lmetis)
 $(M)/ops: $(M)/tests/mpi/ops.o $(M)/src/mpi/mpi.o ; $(call mpilink)
 $(M)/shim.so: $(M)/tests/mpi/shim.o ; $(call say,link      )$(MPI_COMPILE) $(CF) $(LDFLAGS) -shared $^ -o $@
 $(M)/tests/mpi/shim.o: private CF += -fPIC
@@ -265,7 +265,7 @@ $(M)/flags: $(B)/flags
 	@command -v $(MPICC) >/dev/null || { echo "$(MPICC) is missing; 'make deps-mpi' installs Open MPI, and MPICH has one too"; exit 1; }
 	@mkdir -p $(@D) && touch $@
 -include $(patsubst %.c,$(M)/%.d,$(wildcard src/mpi/*.c tests/mpi/*.c))
-NEED_MPI := $(NEED_BUILD) libopenmpi-dev openmpi-bin
+NEED_MPI := $(NEED_BUILD) libopenmpi-dev openmpi-bin libmetis-dev
 deps-mpi: ; $(call install,$(NEED_MPI),to build telesgd-mpi)
 .PHONY: mpi deps-mpi
 

@@ -336,6 +336,11 @@ SETTING(threads, "threads", COUNT, "N", RANGE(1, 65536),
 SETTING(jobs, "jobs", COUNT, "N", RANGE(1, 65536), UNSET("the CPUs that this process may use"),
         ABOUT_MACHINE, PROGRAM, MACHINE, SWEEP,
         "runs at a time; their threads share the CPUs, and the last runs get more of them")
+SETTING(place, "place", CHOICE, "HOW", ONE_OF("block|graph"), IS("block"), ABOUT_MACHINE, RUN,
+        MACHINE, TRAIN,
+        "which rank of a run over several (telesgd-mpi) a node and its data are on: consecutive "
+        "nodes together (block), or nodes that mix with each other, where tokens stay with their "
+        "nodes (graph). Same bits")
 SETTING(gossip, "gossip", CHOICE, "HOW", ONE_OF("rows|slices|auto"), IS("auto"), ABOUT_MACHINE, RUN,
         MACHINE, TRAIN | TUNE,
         "rows: each token mixes as soon as its neighbours are there; slices: all at once where "

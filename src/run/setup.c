@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "run/place.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -183,6 +184,18 @@ static enum tsgd_status resolve_trace(const struct tsgd_setup *r, struct tsgd_er
                      r->s->model);
 }
 
+/* A search has no --place: its tokens travel. */
+static enum tsgd_status resolve_place(const struct tsgd_setup *r, struct tsgd_error *err)
+{
+    if (!r->s->place || strcmp(r->s->place, "graph"))
+        return TSGD_OK;
+    if (r->teleports)
+        return tsgd_fail(err, TSGD_EINVAL, "--place: found 'graph', but with method %s tokens "
+                         "travel to nodes that are drawn, so no nodes are neighbours for long; "
+                         "want block", r->s->method);
+    return tsgd_place_can(err);
+}
+
 static enum tsgd_status check_length(const struct tsgd_settings *s, struct tsgd_error *err)
 {
     bool epochs = TSGD_HAS(s, epochs);
@@ -285,6 +298,7 @@ enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_setti
     TRY(resolve_churn(r.s, err));
     TRY(resolve_clock(&r, err));
     TRY(resolve_trace(&r, err));
+    TRY(resolve_place(&r, err));
     TRY(resolve_length(&r, err));
     TRY(resolve_step_size(&r, err));
     r.gossip = gossip_of(r.s->gossip);
@@ -402,6 +416,31 @@ done:
     return st;
 }
 
+enum tsgd_status tsgd_setup_place(struct tsgd_setup *r, uint32_t ranks, uint32_t **of,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_mixing *mixing = NULL;
+    *of = NULL;
+    if (!r->s->place || strcmp(r->s->place, "graph"))
+        return TSGD_OK;
+    TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
+    TRY(tsgd_place_graph(of, mixing, ranks, err));
+done:
+    return st;
+}
+
+/* Every rank finds the same table (run/agree.h looks whether it has). */
+static enum tsgd_status make_ranks(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (r->ranks.ranks > 1)
+        TRY(tsgd_setup_place(r, r->ranks.ranks, &r->placed, err));
+    r->ranks.of = r->placed;
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
                                  struct tsgd_error *err)
 {
@@ -411,6 +450,7 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
         TRY(tsgd_shelf_create(&r->own_shelf, err));
     r->shelf = shelf ? shelf : r->own_shelf;
     TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
+    TRY(make_ranks(r, err));
     TRY(tsgd_backend_init(&r->on, r->s->isa, err));
     TRY(TSGD_FILL(r->s, isa, r->on.kernels->isa, err));
     if (r->s->trace) {
@@ -602,6 +642,7 @@ void tsgd_setup_release(struct tsgd_setup *r)
     tsgd_churn_release(&r->churn);
     tsgd_trace_free(r->trace);
     free(r->test_scratch);
+    free(r->placed);
     if (r->task)
         r->kind->free(r->task);     /* borrows texts of the settings, and from the shelf */
     tsgd_shelf_free(r->own_shelf);

@@ -27,7 +27,8 @@ struct tsgd_setup {
     struct tsgd_task *task;
     struct tsgd_churn churn;
     struct tsgd_network network;
-    struct tsgd_ranks ranks;    /* which nodes are here */
+    struct tsgd_ranks ranks;    /* which nodes are here; of a table, once make has begun */
+    uint32_t *placed;           /* its table; NULL: blocks */
     struct tsgd_rule rule;
     enum tsgd_gossip gossip;
     struct tsgd_mixing_for *mixing; /* a list, by the number of tokens */
@@ -45,8 +46,8 @@ enum tsgd_status tsgd_setup_init(struct tsgd_setup *out, const struct tsgd_setti
  * and of tsgd_setup_mixing.                                                                     */
 enum tsgd_status tsgd_setup_make_scene(struct tsgd_setup *r, struct tsgd_error *err);
 
-/* Makes task, churn and network, from data on the shelf (NULL: on one of its own), and resolves the
- * rest. Errors as of all these.                                                                 */
+/* Makes ranks, task, churn and network, from data on the shelf (NULL: on one of its own), and
+ * resolves the rest. Errors as of all these.                                                    */
 enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
                                  struct tsgd_error *err);
 void tsgd_setup_release(struct tsgd_setup *r);
@@ -55,6 +56,11 @@ void tsgd_setup_release(struct tsgd_setup *r);
  * TSGD_EINVAL: the topology or the method has none of this size. TSGD_ENOMEM.                   */
 enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
                                    const struct tsgd_mixing **out, struct tsgd_error *err);
+
+/* The rank of each node, of so many, as --place has it; NULL: in blocks. Free *of. Errors as of
+ * tsgd_place_graph and tsgd_setup_mixing.                                                       */
+enum tsgd_status tsgd_setup_place(struct tsgd_setup *r, uint32_t ranks, uint32_t **of,
+                                  struct tsgd_error *err);
 
 /* Takes what tsgd_setup_test needs, so that it cannot fail after a long training. TSGD_ENOMEM. */
 enum tsgd_status tsgd_setup_prepare_test(struct tsgd_setup *r, struct tsgd_error *err);
