@@ -1,5 +1,6 @@
 #include "base/trace.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <inttypes.h>
@@ -11,9 +12,25 @@ struct tsgd_trace {
     bool inner;
     uint32_t passes;
     uint64_t ticks, ns;         /* the same moment on both clocks */
+    int64_t ahead;
 };
 
 _Thread_local struct tsgd_track *tsgd_trace_inner;
+
+/* The same moment by ticks and in ns: of some tries the one in which least passed between the two,
+ * for the system may take the CPU away there.                                                   */
+static void look_at_clocks(uint64_t *ticks, uint64_t *ns)
+{
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 8; i++) {
+        uint64_t before = tsgd_ticks(), now = tsgd_now_ns(), took = tsgd_ticks() - before;
+        if (took >= least)
+            continue;
+        least = took;
+        *ticks = before + took / 2;
+        *ns = now;
+    }
+}
 
 enum tsgd_status tsgd_trace_create(struct tsgd_trace **out, size_t room, bool inner,
                                    struct tsgd_error *err)
@@ -22,8 +39,8 @@ enum tsgd_status tsgd_trace_create(struct tsgd_trace **out, size_t room, bool in
     enum tsgd_status st = TSGD_NEW(&t, 1, "trace", err);
     if (st != TSGD_OK)
         return st;
-    *t = (struct tsgd_trace){.room = room, .inner = inner,
-                             .ticks = tsgd_ticks(), .ns = tsgd_now_ns()};
+    *t = (struct tsgd_trace){.room = room, .inner = inner};
+    look_at_clocks(&t->ticks, &t->ns);
     *out = t;
     return TSGD_OK;
 }
@@ -57,7 +74,8 @@ enum tsgd_status tsgd_trace_reserve(struct tsgd_trace *t, size_t tracks, struct 
     while (t->tracks < tracks) {
         void *event;
         TRY(tsgd_map(&event, tsgd_trace_bytes(t), "events of the trace", err));
-        t->track[t->tracks++] = (struct tsgd_track){.event = event, .room = t->room};
+        t->track[t->tracks++] = (struct tsgd_track){.event = event, .room = t->room,
+                                                      .whole = UINT64_MAX};
     }
     for (size_t i = 0; i < t->tracks; i++)
         t->track[i].pass = t->passes;
@@ -70,66 +88,96 @@ struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i) { return &t-
 
 bool tsgd_trace_is_inner(const struct tsgd_trace *t) { return t->inner; }
 
+void tsgd_trace_set_ahead(struct tsgd_trace *t, int64_t ns) { t->ahead = ns; }
+
 void tsgd_track_touch(struct tsgd_track *t)
 {
     memset(t->event + t->n, 0, (t->room - t->n) * sizeof *t->event);
 }
 
-/* ---- writing ---- */
-
-/* From ticks to nanoseconds since the first event. */
-struct scale {
-    uint64_t first;
-    double ns;                  /* of a tick */
-};
-
-static uint64_t at(const struct scale *s, uint64_t ticks)
+void tsgd_track_lose(struct tsgd_track *t, const struct tsgd_trace_event *event)
 {
-    return (uint64_t)((double)(ticks - s->first) * s->ns);
+    uint64_t round = (uint64_t)t->pass << 32 | event->number[1];
+    t->lost++;
+    if (event->kind->arrow >= TSGD_TRACE_SENT && round < t->whole)
+        t->whole = round;
 }
 
-/* Where each flow begins and ends, by the first tick of its slices. */
-struct flow {
-    uint64_t first, last;       /* equal: one slice, and no arrow */
-};
+/* ---- measuring ---- */
 
-struct flows {
-    struct flow *flow;          /* [passes][per_pass] */
-    uint32_t per_pass;
-};
-
-static struct flow *flow_of(const struct flows *f, const struct tsgd_trace_event *e)
+static struct tsgd_trace_scale scale_of(const struct tsgd_trace *t)
 {
-    return e->kind->flows ? &f->flow[(size_t)e->pass * f->per_pass + e->number[0]] : NULL;
+    uint64_t ticks = t->ticks, ns = t->ns;
+    look_at_clocks(&ticks, &ns);
+    return (struct tsgd_trace_scale){t->ticks, t->ns - (uint64_t)t->ahead,
+                                     ticks > t->ticks && ns > t->ns ?
+                                     (double)(ns - t->ns) / (double)(ticks - t->ticks) : 1};
 }
 
-static enum tsgd_status find_flows(const struct tsgd_trace *t, struct flows *out,
-                                   struct tsgd_error *err)
+static uint64_t at(const struct tsgd_trace_scale *s, uint64_t ticks)
+{
+    return s->ns + (uint64_t)((double)(ticks - s->ticks) * s->tick);
+}
+
+static struct tsgd_trace_flow *flow_of(const struct tsgd_trace_view *v,
+                                       const struct tsgd_trace_event *e)
+{
+    bool flows = e->kind->arrow == TSGD_TRACE_FLOWS;
+    return flows ? &v->flow[(size_t)e->pass * v->flows + e->number[0]] : NULL;
+}
+
+void tsgd_trace_measure(const struct tsgd_trace *t, struct tsgd_trace_view *v)
+{
+    uint64_t first = UINT64_MAX;
+    v->scale = scale_of(t);
+    v->first = v->whole = UINT64_MAX;
+    v->events = v->lost = 0;
+    v->flows = 0;
+    v->passes = t->passes;
+    for (size_t i = 0; i < t->tracks; i++) {
+        const struct tsgd_track *track = &t->track[i];
+        v->events += track->n;
+        v->lost += track->lost;
+        v->whole = track->whole < v->whole ? track->whole : v->whole;
+        for (size_t j = 0; j < track->n; j++) {
+            const struct tsgd_trace_event *e = &track->event[j];
+            first = e->begin < first ? e->begin : first;
+            if (e->kind->arrow == TSGD_TRACE_FLOWS && e->number[0] >= v->flows)
+                v->flows = e->number[0] + 1;
+        }
+    }
+    if (v->events)
+        v->first = at(&v->scale, first);
+}
+
+enum tsgd_status tsgd_trace_find_flows(const struct tsgd_trace *t, struct tsgd_trace_view *v,
+                                       struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    for (size_t i = 0; i < t->tracks; i++)
-        for (size_t j = 0; j < t->track[i].n; j++) {
-            const struct tsgd_trace_event *e = &t->track[i].event[j];
-            if (e->kind->flows && e->number[0] >= out->per_pass)
-                out->per_pass = e->number[0] + 1;
-        }
-    if (out->per_pass == 0)
+    if (v->flows == 0)
         return TSGD_OK;
-    TRY(TSGD_NEW(&out->flow, tsgd_mul(t->passes, out->per_pass), "flows of the trace", err));
+    TRY(TSGD_NEW(&v->flow, tsgd_mul(v->passes, v->flows), "flows of the trace", err));
     for (size_t i = 0; i < t->tracks; i++)
         for (size_t j = 0; j < t->track[i].n; j++) {
             const struct tsgd_trace_event *e = &t->track[i].event[j];
-            struct flow *f = flow_of(out, e);
+            struct tsgd_trace_flow *f = flow_of(v, e);
             if (!f)
                 continue;
-            if (f->first == 0 || e->begin < f->first)
-                f->first = e->begin;
-            if (e->begin > f->last)
-                f->last = e->begin;
+            uint64_t ns = at(&v->scale, e->begin);
+            f->before = UINT64_MAX - ns > f->before ? UINT64_MAX - ns : f->before;
+            f->last = ns > f->last ? ns : f->last;
         }
 done:
     return st;
 }
+
+void tsgd_trace_view_release(struct tsgd_trace_view *v)
+{
+    free(v->flow);
+    v->flow = NULL;
+}
+
+/* ---- writing ---- */
 
 static void put_text(FILE *f, const char *text)
 {
@@ -144,86 +192,133 @@ static void put_text(FILE *f, const char *text)
     fputc('"', f);
 }
 
-/* Begins an event of phase `ph` in track i at ns; the caller closes it. */
-static void put_head(FILE *f, const char *ph, const char *name, const char *category, size_t i,
+/* A file under way: whose events come, and in which track. */
+struct page {
+    FILE *f;
+    const struct tsgd_trace_view *v;
+    size_t track;
+};
+
+/* Begins an event of phase `ph` at ns; the caller closes it. */
+static void put_head(const struct page *p, const char *ph, const char *name, const char *category,
                      uint64_t ns)
 {
-    fprintf(f, ",\n{\"ph\":\"%s\",\"name\":", ph);
-    put_text(f, name);
-    fprintf(f, ",\"cat\":\"%s\",\"pid\":1,\"tid\":%zu,\"ts\":%" PRIu64 ".%03u", category, i + 1,
-            ns / 1000, (unsigned)(ns % 1000));
+    ns -= p->v->first;
+    fprintf(p->f, ",\n{\"ph\":\"%s\",\"name\":", ph);
+    put_text(p->f, name);
+    fprintf(p->f, ",\"cat\":\"%s\",\"pid\":%" PRIu32 ",\"tid\":%zu,\"ts\":%" PRIu64 ".%03u",
+            category, p->v->process + 1, p->track + 1, ns / 1000, (unsigned)(ns % 1000));
 }
 
-static void put_slice(FILE *f, const struct tsgd_trace_event *e, size_t i, const struct scale *s)
+static void put_slice(const struct page *p, const struct tsgd_trace_event *e)
 {
-    uint64_t begin = at(s, e->begin), ns = at(s, e->end) - begin;
+    uint64_t begin = at(&p->v->scale, e->begin), ns = at(&p->v->scale, e->end) - begin;
     const char *comma = "";
-    put_head(f, "X", e->kind->name ? e->kind->name : e->text, e->kind->category, i, begin);
-    fprintf(f, ",\"dur\":%" PRIu64 ".%03u,\"args\":{", ns / 1000, (unsigned)(ns % 1000));
+    put_head(p, "X", e->kind->name ? e->kind->name : e->text, e->kind->category, begin);
+    fprintf(p->f, ",\"dur\":%" PRIu64 ".%03u,\"args\":{", ns / 1000, (unsigned)(ns % 1000));
     for (int j = 0; j < 3; j++)
         if (e->kind->number[j] && e->number[j] != TSGD_TRACE_NONE) {
-            fprintf(f, "%s\"%s\":%" PRIu32, comma, e->kind->number[j], e->number[j]);
+            fprintf(p->f, "%s\"%s\":%" PRIu32, comma, e->kind->number[j], e->number[j]);
             comma = ",";
         }
     if (e->kind->name && e->text) {
-        fprintf(f, "%s\"note\":", comma);
-        put_text(f, e->text);
+        fprintf(p->f, "%s\"note\":", comma);
+        put_text(p->f, e->text);
     }
-    fprintf(f, "}}");
+    fprintf(p->f, "}}");
 }
 
 /* An arrow's end is bound to the slice around its time (bp e), which has just been written. */
-static void put_flow(FILE *f, const struct tsgd_trace_event *e, size_t i, const struct scale *s,
-                     const struct flow *flow)
+static void put_flow(const struct page *p, const struct tsgd_trace_event *e)
 {
-    if (!flow || flow->first == flow->last)
+    const struct tsgd_trace_flow *flow = flow_of(p->v, e);
+    uint64_t ns = at(&p->v->scale, e->begin);
+    if (!flow || UINT64_MAX - flow->before == flow->last)
         return;
-    put_head(f, e->begin == flow->first ? "s" : e->begin == flow->last ? "f" : "t",
-             e->kind->number[0], e->kind->number[0], i, at(s, e->begin));
-    fprintf(f, ",\"bp\":\"e\",\"id\":%" PRIu64 "}", (uint64_t)e->pass << 32 | e->number[0]);
+    put_head(p, UINT64_MAX - ns == flow->before ? "s" : ns == flow->last ? "f" : "t",
+             e->kind->number[0], e->kind->number[0], ns);
+    fprintf(p->f, ",\"bp\":\"e\",\"id\":%" PRIu64 "}", (uint64_t)e->pass << 32 | e->number[0]);
 }
 
-static struct scale scale_of(const struct tsgd_trace *t)
+/* Both ends of a message find the same number for its arrow. */
+static uint64_t arrow_of(const struct page *p, const struct tsgd_trace_event *e)
 {
-    struct scale s = {.first = UINT64_MAX};
-    uint64_t ticks = tsgd_ticks() - t->ticks;
-    s.ns = (double)tsgd_ns_since(t->ns) / (double)(ticks ? ticks : 1);
-    for (size_t i = 0; i < t->tracks; i++)
-        for (size_t j = 0; j < t->track[i].n; j++)
-            if (t->track[i].event[j].begin < s.first)
-                s.first = t->track[i].event[j].begin;
-    return s;
+    bool sent = e->kind->arrow == TSGD_TRACE_SENT;
+    uint32_t what[] = {e->pass, e->number[0], e->number[1], sent ? p->v->process : e->number[2],
+                       sent ? e->number[2] : p->v->process};
+    return tsgd_hash(what, sizeof what) ^ tsgd_hash(e->kind->category, strlen(e->kind->category));
 }
+
+/* From the begin of the slice that sends to that of the one that receives. Of a round in which
+ * somebody's track was full there are none.                                                     */
+static void put_arrow(const struct page *p, const struct tsgd_trace_event *e)
+{
+    bool sent = e->kind->arrow == TSGD_TRACE_SENT;
+    if (e->kind->arrow < TSGD_TRACE_SENT ||
+        ((uint64_t)e->pass << 32 | e->number[1]) >= p->v->whole)
+        return;
+    put_head(p, sent ? "s" : "f", e->kind->category, e->kind->category,
+             at(&p->v->scale, e->begin));
+    fprintf(p->f, ",\"bp\":\"e\",\"id\":\"%016" PRIx64 "\"}", arrow_of(p, e));
+}
+
+/* Names a thread, or the process. */
+static void put_name(const struct page *p, const char *what, const char *name)
+{
+    fprintf(p->f, "{\"ph\":\"M\",\"name\":\"%s_name\",\"pid\":%" PRIu32, what,
+            p->v->process + 1);
+    if (*what == 't')
+        fprintf(p->f, ",\"tid\":%zu", p->track + 1);
+    fprintf(p->f, ",\"args\":{\"name\":");
+    put_text(p->f, name);
+    fprintf(p->f, "}},\n{\"ph\":\"M\",\"name\":\"%s_sort_index\",\"pid\":%" PRIu32, what,
+            p->v->process + 1);
+    if (*what == 't')
+        fprintf(p->f, ",\"tid\":%zu", p->track + 1);
+    fprintf(p->f, ",\"args\":{\"sort_index\":%zu}}",
+            *what == 't' ? p->track : (size_t)p->v->process);
+}
+
+void tsgd_trace_begin(FILE *f, uint64_t events, uint64_t lost)
+{
+    fprintf(f, TSGD_TRACE_HEADER " %s\",\"events\":%" PRIu64 ",\"lost\":%" PRIu64 "},\n"
+            "\"traceEvents\":[\n", TELESGD_VERSION, events, lost);
+}
+
+void tsgd_trace_put(const struct tsgd_trace *t, const struct tsgd_trace_view *v, FILE *f)
+{
+    char name[32];
+    struct page p = {.f = f, .v = v};
+    if (v->process)
+        fputs(",\n", f);
+    put_name(&p, "process", v->name);
+    for (; p.track < t->tracks; p.track++) {
+        snprintf(name, sizeof name, "worker %zu", p.track);
+        fputs(",\n", f);
+        put_name(&p, "thread", name);
+        for (size_t j = 0; j < t->track[p.track].n; j++) {
+            const struct tsgd_trace_event *e = &t->track[p.track].event[j];
+            put_slice(&p, e);
+            put_flow(&p, e);
+            put_arrow(&p, e);
+        }
+    }
+}
+
+void tsgd_trace_end(FILE *f) { fprintf(f, "\n]}\n"); }
 
 enum tsgd_status tsgd_trace_write(const struct tsgd_trace *t, FILE *f, struct tsgd_traced *out,
                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct flows flows = {NULL, 0};
-    struct scale s = scale_of(t);
-    *out = (struct tsgd_traced){0, 0};
-    TRY(find_flows(t, &flows, err));
-    for (size_t i = 0; i < t->tracks; i++) {
-        out->events += t->track[i].n;
-        out->lost += t->track[i].lost;
-    }
-    fprintf(f, TSGD_TRACE_HEADER " %s\","
-            "\"events\":%" PRIu64 ",\"lost\":%" PRIu64 "},\n\"traceEvents\":[\n"
-            "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"telesgd\"}}",
-            TELESGD_VERSION, out->events, out->lost);
-    for (size_t i = 0; i < t->tracks; i++) {
-        fprintf(f, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%zu,"
-                "\"args\":{\"name\":\"worker %zu\"}},\n", i + 1, i);
-        fprintf(f, "{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":1,\"tid\":%zu,"
-                "\"args\":{\"sort_index\":%zu}}", i + 1, i);
-        for (size_t j = 0; j < t->track[i].n; j++) {
-            const struct tsgd_trace_event *e = &t->track[i].event[j];
-            put_slice(f, e, i, &s);
-            put_flow(f, e, i, &s, flow_of(&flows, e));
-        }
-    }
-    fprintf(f, "\n]}\n");
+    struct tsgd_trace_view v = {.name = "telesgd"};
+    tsgd_trace_measure(t, &v);
+    *out = (struct tsgd_traced){v.events, v.lost};
+    TRY(tsgd_trace_find_flows(t, &v, err));
+    tsgd_trace_begin(f, v.events, v.lost);
+    tsgd_trace_put(t, &v, f);
+    tsgd_trace_end(f);
 done:
-    free(flows.flow);
+    tsgd_trace_view_release(&v);
     return st;
 }

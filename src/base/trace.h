@@ -1,5 +1,6 @@
 /* base/trace.h: what every worker did when, kept in memory while it runs and written afterwards as
- * Chrome trace events, JSON that ui.perfetto.dev and chrome://tracing open.
+ * Chrome trace events, JSON that ui.perfetto.dev and chrome://tracing open. Several processes may
+ * tell theirs in one file, on one clock.
  * A trace has a track for each worker, with room for so many events; a full track records no more
  * and counts what it loses, so that the beginning of a run is seen whole.
  * Ownership: whoever creates a trace frees it. Threads: a track belongs to one thread at a time,
@@ -21,8 +22,14 @@ struct tsgd_trace_kind {
     const char *name;           /* of the slice; NULL: the event's text is */
     const char *category;
     const char *number[3];      /* names of the event's numbers; NULL: not shown */
-    bool flows;                 /* the first number is something that goes on from slice to slice:
+    enum tsgd_trace_arrow {
+        TSGD_TRACE_ALONE,       /* no arrow leads from or to the slice */
+        TSGD_TRACE_FLOWS,       /* the first number is something that goes on from slice to slice:
                                  * an arrow leads from each to the next with the same number */
+        TSGD_TRACE_SENT,        /* numbers: token, round, the process that it goes to, counted from
+                                 * 0: an arrow leads to the slice in which it is received there */
+        TSGD_TRACE_RECEIVED     /* .., the process that it comes from */
+    } arrow;
 };
 
 struct tsgd_trace_event {
@@ -36,6 +43,7 @@ struct tsgd_track {
     struct tsgd_trace_event *event;
     size_t n, room;
     uint64_t lost;
+    uint64_t whole;             /* pass << 32 | round: earlier ones have lost no message */
     uint32_t pass;
 };
 
@@ -57,14 +65,20 @@ enum tsgd_status tsgd_trace_reserve(struct tsgd_trace *t, size_t tracks, struct 
 struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i);
 bool tsgd_trace_is_inner(const struct tsgd_trace *t);
 
+/* So many ns this process's clock is ahead of the one by which the file will tell times. */
+void tsgd_trace_set_ahead(struct tsgd_trace *t, int64_t ns);
+
 /* Called by the track's thread before it records: the system then places the track's memory near
  * it.                                                                                           */
 void tsgd_track_touch(struct tsgd_track *t);
 
+/* There is no room for the event. */
+void tsgd_track_lose(struct tsgd_track *t, const struct tsgd_trace_event *event);
+
 static inline void tsgd_track_add(struct tsgd_track *t, const struct tsgd_trace_event *event)
 {
-    if (t->n == t->room) {
-        t->lost++;
+    if (__builtin_expect(t->n == t->room, 0)) {
+        tsgd_track_lose(t, event);
         return;
     }
     t->event[t->n] = *event;
@@ -78,6 +92,45 @@ static inline void tsgd_track_add(struct tsgd_track *t, const struct tsgd_trace_
  * caller to find in `f`. TSGD_ENOMEM.                                                           */
 enum tsgd_status tsgd_trace_write(const struct tsgd_trace *t, FILE *f, struct tsgd_traced *out,
                                   struct tsgd_error *err);
+
+/* ---- traces of several processes in one file ---- */
+
+/* Where a flow begins and ends, on the file's clock. Both grow when views are merged. */
+struct tsgd_trace_flow {
+    uint64_t before;            /* UINT64_MAX less the first slice's ns; 0: there is none */
+    uint64_t last;              /* the last slice's ns; the first one's: there is no arrow */
+};
+
+/* How a process's trace is shown beside others. Each process measures its own, all merge what they
+ * found, and each puts its events: so that every arrow that leaves one arrives in another.      */
+struct tsgd_trace_view {
+    uint32_t process;           /* its number, from 0 */
+    const char *name;           /* of the process */
+    /* Measured. */
+    struct tsgd_trace_scale {
+        uint64_t ticks, ns;     /* the same moment; ns on the file's clock */
+        double tick;            /* ns of one */
+    } scale;
+    uint64_t first;             /* ns of the first event; merged: the least */
+    uint64_t whole;             /* as in a track; merged: the least */
+    uint64_t events, lost;      /* merged: the sums */
+    uint32_t flows;             /* of a pass; merged: the most */
+    uint32_t passes;
+    struct tsgd_trace_flow *flow;       /* [passes][flows]; merged: the most of both fields */
+};
+
+/* Fills in what is measured, but for `flow`. The caller has filled in the fields before. */
+void tsgd_trace_measure(const struct tsgd_trace *t, struct tsgd_trace_view *v);
+
+/* Fills in v->flow; v->flows may have been merged since. TSGD_ENOMEM. Release v in any case. */
+enum tsgd_status tsgd_trace_find_flows(const struct tsgd_trace *t, struct tsgd_trace_view *v,
+                                       struct tsgd_error *err);
+void tsgd_trace_view_release(struct tsgd_trace_view *v);
+
+/* The start of the file, the events of one process, the end. */
+void tsgd_trace_begin(FILE *f, uint64_t events, uint64_t lost);
+void tsgd_trace_put(const struct tsgd_trace *t, const struct tsgd_trace_view *v, FILE *f);
+void tsgd_trace_end(FILE *f);
 
 /* ---- slices within a task, by code that knows no workers ---- */
 

@@ -4,32 +4,42 @@
 #include <unistd.h>
 
 const struct activity
-    tsgd_activity_step = {{"step", "step", {"token", "round", "node"}, true}, STEP_TIME, DOES_STEP},
-    tsgd_activity_part = {{"step: part", "step", {"token", "round", "part"}, false}, STEP_TIME,
-                          DOES_PART},
-    tsgd_activity_update = {{"step: update", "step", {"token", "round", "range"}, false},
+    tsgd_activity_step = {{"step", "step", {"token", "round", "node"}, TSGD_TRACE_FLOWS},
+                          STEP_TIME, DOES_STEP},
+    tsgd_activity_part = {{"step: part", "step", {"token", "round", "part"}, TSGD_TRACE_ALONE},
+                          STEP_TIME, DOES_PART},
+    tsgd_activity_update = {{"step: update", "step", {"token", "round", "range"}, TSGD_TRACE_ALONE},
                             STEP_TIME, DOES_UPDATE},
-    tsgd_activity_mix = {{"mix", "mix", {"token", "round", "node"}, true}, MIX_TIME, DOES_MIX},
-    tsgd_activity_slice = {{"mix: slice", "mix", {"population", "round", "slice"}, false},
-                           MIX_TIME, DOES_SLICE},
-    tsgd_activity_fold = {{"eval: fold", "eval", {"population", "round", "token"}, false},
-                          EVAL_TIME, DOES_FOLD},
-    tsgd_activity_block = {{"eval: block", "eval", {"population", "round", "block"}, false},
-                           EVAL_TIME, DOES_BLOCK},
-    tsgd_activity_report = {{"eval: report", "eval", {"population", "round", NULL}, false},
-                            EVAL_TIME, DOES_REPORT},
-    tsgd_activity_copy = {{"checkpoint: copy", "checkpoint", {"token", "round", NULL}, false},
-                          OTHER_TIME, DOES_COPY},
-    tsgd_activity_plan = {{"plan", "plan", {NULL, "round", NULL}, false}, OTHER_TIME, DOES_PLAN},
-    tsgd_activity_wait = {{"wait", "wait", {NULL, NULL, NULL}, false}, WAIT_TIME, DOES_LOOK},
-    tsgd_activity_other = {{NULL, NULL, {NULL, NULL, NULL}, false}, OTHER_TIME, DOES_LOOK};
+    tsgd_activity_mix = {{"mix", "mix", {"token", "round", "node"}, TSGD_TRACE_FLOWS},
+                         MIX_TIME, DOES_MIX},
+    tsgd_activity_slice = {
+        {"mix: slice", "mix", {"population", "round", "slice"}, TSGD_TRACE_ALONE},
+        MIX_TIME, DOES_SLICE},
+    tsgd_activity_fold = {
+        {"eval: fold", "eval", {"population", "round", "token"}, TSGD_TRACE_ALONE},
+        EVAL_TIME, DOES_FOLD},
+    tsgd_activity_block = {
+        {"eval: block", "eval", {"population", "round", "block"}, TSGD_TRACE_ALONE},
+        EVAL_TIME, DOES_BLOCK},
+    tsgd_activity_report = {
+        {"eval: report", "eval", {"population", "round", NULL}, TSGD_TRACE_ALONE},
+        EVAL_TIME, DOES_REPORT},
+    tsgd_activity_copy = {
+        {"checkpoint: copy", "checkpoint", {"token", "round", NULL}, TSGD_TRACE_ALONE},
+        OTHER_TIME, DOES_COPY},
+    tsgd_activity_plan = {{"plan", "plan", {NULL, "round", NULL}, TSGD_TRACE_ALONE},
+                          OTHER_TIME, DOES_PLAN},
+    tsgd_activity_wait = {{"wait", "wait", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+                          WAIT_TIME, DOES_LOOK},
+    tsgd_activity_other = {{NULL, NULL, {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+                           OTHER_TIME, DOES_LOOK};
 
 /* What an activity of this kind is shown as when it was ended without having been begun. */
 static const struct tsgd_trace_kind unannounced[N_TIMES] = {
-    [STEP_TIME] = {"step", "step", {NULL, NULL, NULL}, false},
-    [MIX_TIME] = {"mix", "mix", {NULL, NULL, NULL}, false},
-    [EVAL_TIME] = {"eval", "eval", {NULL, NULL, NULL}, false},
-    [WAIT_TIME] = {"wait", "wait", {NULL, NULL, NULL}, false},
+    [STEP_TIME] = {"step", "step", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+    [MIX_TIME] = {"mix", "mix", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+    [EVAL_TIME] = {"eval", "eval", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+    [WAIT_TIME] = {"wait", "wait", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
 };
 
 /* The two largest numbers, TSGD_AWAY (engine/holders.h) and NOBODY (engine/planner.h), stand in
@@ -39,8 +49,8 @@ enum { NO_NODES = 2 };
 void tsgd_worker_announce(struct worker *w, const struct activity *a, uint32_t first,
                           uint64_t second, uint32_t third)
 {
-    bool away = a->trace.flows && third >= UINT32_MAX - (NO_NODES - 1);
-    bool stolen = a->trace.flows && (first < w->lo || first >= w->hi);
+    bool away = a->trace.arrow == TSGD_TRACE_FLOWS && third >= UINT32_MAX - (NO_NODES - 1);
+    bool stolen = a->trace.arrow == TSGD_TRACE_FLOWS && (first < w->lo || first >= w->hi);
     w->event = (struct tsgd_trace_event){
         .kind = &a->trace, .text = stolen ? "stolen" : NULL,
         .number = {first, (uint32_t)second, away ? TSGD_TRACE_NONE : third},

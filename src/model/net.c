@@ -276,8 +276,8 @@ size_t tsgd_net_scratch(const struct tsgd_net *net, size_t batch, bool gradient)
 }
 
 static const struct tsgd_trace_kind
-    forward_slice = {NULL, "forward", {"layer", NULL, NULL}, false},
-    backward_slice = {NULL, "backward", {"layer", NULL, NULL}, false};
+    forward_slice = {NULL, "forward", {"layer", NULL, NULL}, TSGD_TRACE_ALONE},
+    backward_slice = {NULL, "backward", {"layer", NULL, NULL}, TSGD_TRACE_ALONE};
 
 static void end_slice(uint64_t begin, const struct tsgd_trace_kind *kind,
                       const struct tsgd_net *net, uint32_t i)

@@ -7,6 +7,7 @@
 #include "run/job.h"
 #include "run/life.h"
 #include "run/metrics.h"
+#include "run/trace.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -319,7 +320,7 @@ enum tsgd_status tsgd_run_save_trace(const struct tsgd_run *r, struct tsgd_trace
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_given(r, "run", __func__, err));
     TRY(tsgd_life_ended(&r->life, false, __func__, err));
-    TRY(tsgd_setup_save_trace(&r->setup, out, err));
+    TRY(tsgd_trace_save(&r->setup, out, err));
 done:
     return st;
 }

@@ -605,23 +605,6 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_setup_save_trace(const struct tsgd_setup *r, struct tsgd_traced *out,
-                                       struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    struct tsgd_outfile f = TSGD_OUTFILE_INIT;
-    struct tsgd_traced traced;
-    if (!r->trace)
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--trace: is not set, so nothing was recorded; set it "
-                      "before create"));
-    TRY(tsgd_outfile_open(&f, r->s->trace, "--trace", err));
-    TRY(tsgd_trace_write(r->trace, f.f, out ? out : &traced, err));
-    TRY(tsgd_outfile_commit(&f, err));
-done:
-    tsgd_outfile_abandon(&f);
-    return st;
-}
-
 enum tsgd_status tsgd_setup_save(const struct tsgd_setup *r, const float *x, const char *path,
                                  struct tsgd_error *err)
 {

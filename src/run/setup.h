@@ -88,10 +88,6 @@ uint64_t tsgd_setup_init_hash(const struct tsgd_setup *r);
 /* Writes the split where --save-split asks for it, on rank 0. */
 enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_error *err);
 
-/* Writes the trace where --trace asks for it. */
-enum tsgd_status tsgd_setup_save_trace(const struct tsgd_setup *r, struct tsgd_traced *out,
-                                       struct tsgd_error *err);
-
 /* Writes the row x as the task's safetensors file. */
 enum tsgd_status tsgd_setup_save(const struct tsgd_setup *r, const float *x, const char *path,
                                  struct tsgd_error *err);

@@ -6,6 +6,7 @@
 #include "run/agree.h"
 #include "run/job.h"
 #include "run/life.h"
+#include "run/trace.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -519,7 +520,7 @@ enum tsgd_status tsgd_tune_save_trace(const struct tsgd_tune *t, struct tsgd_tra
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_given(t, "t", __func__, err));
     TRY(tsgd_life_ended(&t->life, false, __func__, err));
-    TRY(tsgd_setup_save_trace(&t->setup, out, err));
+    TRY(tsgd_trace_save(&t->setup, out, err));
 done:
     return st;
 }

@@ -350,7 +350,7 @@ Test(trace, a_training_that_diverged_can_be_looked_at)
 
 Test(trace, any_text_is_written_as_json)
 {
-    static const struct tsgd_trace_kind kind = {NULL, "odd", {"n", NULL, "m"}, false};
+    static const struct tsgd_trace_kind kind = {NULL, "odd", {"n", NULL, "m"}, TSGD_TRACE_ALONE};
     struct tsgd_trace *t;
     struct tsgd_traced traced;
     cr_assert(tsgd_trace_create(&t, 4, false, NULL) == TSGD_OK);
