@@ -96,14 +96,16 @@ uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due
     return index;
 }
 
-void tsgd_evaluation_publish(struct evaluation *e, uint32_t q, const uint32_t *rank)
+void tsgd_evaluation_publish(struct evaluation *e, uint32_t q, const uint32_t *rank,
+                             uint64_t bytes)
 {
     struct evaluated_pop *p = &e->pop[q];
     if (p->opened == atomic_load_explicit(&p->evals, memory_order_relaxed))
         return;
+    struct record *r = &p->record[(p->opened - 1) % RECORDS];
     for (uint32_t b = 0; b < e->s->pop[q].c.k; b++)
-        atomic_store_explicit(&p->record[(p->opened - 1) % RECORDS].rank[b], rank[b],
-                              memory_order_relaxed);
+        atomic_store_explicit(&r->rank[b], rank[b], memory_order_relaxed);
+    r->due.bytes_between_ranks = bytes;
     atomic_store_explicit(&p->evals, p->opened, memory_order_release);
 }
 

@@ -22,7 +22,7 @@ enum { WINDOW = 8 };            /* rows of other ranks on their way to the fold 
 struct due {
     uint64_t round, samples, gradients, bytes_gossip, bytes_teleport;
     uint64_t samples_before;    /* at the previous evaluation */
-    uint64_t bytes_between_ranks;
+    uint64_t bytes_between_ranks;       /* known when it is published */
     double sim_seconds;
     float eta;                  /* of the last completed round */
     bool ends;                  /* the population ends here, as planned */
@@ -117,8 +117,9 @@ TSGD_TWICE bool tsgd_evaluation_has_room(const struct evaluation *e, struct wait
 uint64_t tsgd_evaluation_open(struct evaluation *e, uint32_t q, const struct due *due);
 
 /* When tokens are spread: counts what was opened in the round being planned, now that it is known
- * where its tokens are: rank[k].                                                                 */
-void tsgd_evaluation_publish(struct evaluation *e, uint32_t q, const uint32_t *rank);
+ * where its tokens are, rank[k], and how many bytes have passed between ranks so far.           */
+void tsgd_evaluation_publish(struct evaluation *e, uint32_t q, const uint32_t *rank,
+                             uint64_t bytes);
 
 /* ---- for the tokens: R3 ---- */
 

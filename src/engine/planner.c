@@ -294,7 +294,6 @@ static struct due due(const struct planner *p, uint32_t q, uint64_t t, bool ends
         .round = t, .samples = d->samples, .gradients = d->gradients,
         .samples_before = d->evaluated,
         .bytes_gossip = d->bytes_gossip, .bytes_teleport = d->bytes_teleport,
-        .bytes_between_ranks = d->bytes_between_ranks,
         .sim_seconds = p->clock ? p->s->c.clock.ops->now(p->clock, pop->first, pop->c.k) : NAN,
         .eta = pop->c.eta.at(pop->c.eta.schedule, t ? t - 1 : 0), .ends = ends,
         .stopped = stopped,
@@ -627,7 +626,8 @@ void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
     if (s->is_spread) {
         spread_out(p, t);
         for (uint32_t q = 0; q < s->c.n_populations; q++)
-            tsgd_evaluation_publish(p->evaluation, q, p->slot[t % SLOTS].rank + s->pop[q].first);
+            tsgd_evaluation_publish(p->evaluation, q, p->slot[t % SLOTS].rank + s->pop[q].first,
+                                    p->pop[q].bytes_between_ranks);
         ask(p, t);
     }
     TSGD_PROBE1(round, t);

@@ -2,6 +2,7 @@
  * partitioner finds against blocks, against every way to part a small graph, and against graphs
  * whose best parts are known.                                                                   */
 #include "base/rng.h"
+#include "over_ranks.h"
 #include "program.h"
 #include "run/place.h"
 #include "sim/graphs.h"
@@ -387,6 +388,32 @@ Test(place, by_the_graph_wants_a_node_for_every_rank)
     cr_assert(tsgd_place_graph(&of, &s, 6, &err) == TSGD_OK);
     free(of);
     tsgd_mixing_release(&s);
+}
+
+/* What passed between the ranks in all rounds is what the placement counts for one, as often: each
+ * half-step with its head, a cache line, both in whole cache lines.                             */
+Test(place, changes_no_bit_and_sends_the_rows_that_it_counts)
+{
+    enum { NODES = 25, ROUNDS = 12, ROW = 64 + (65 * 10 * 4 + 63) / 64 * 64 };
+    struct tsgd_settings *s = settings_of("data=digits model=logistic nodes=%d rounds=%d threads=2 "
+                                          "method=dsgd topology=regular:4 seed=3", NODES, ROUNDS);
+    struct tsgd_mixing w = TSGD_MIXING_INIT;
+    struct over_ranks one, got;
+    cr_assert(tsgd_topology_build(&w, "regular:4", NODES, 3, NULL) == TSGD_OK);
+    run_over_ranks(&one, s, 1, 0);
+    for (uint32_t ranks = 2; ranks <= MOST_RANKS; ranks += 2)
+        for (int graph = 0; graph < 2; graph++) {
+            uint32_t *of = NULL;
+            uint64_t rows = graph ? place(&w, ranks, &of).rows : blocks(&w, ranks).rows;
+            free(of);
+            settings_change(s, "place=%s", graph ? "graph" : "block");
+            run_over_ranks(&got, s, ranks, 4);
+            cr_expect_eq(got.end[0].last.state_hash, one.end[0].last.state_hash, "%u ranks", ranks);
+            cr_expect_eq(got.end[0].last.bytes_between_ranks, rows * ROW * ROUNDS,
+                         "%u ranks: %lu bytes, want %lu", ranks,
+                         got.end[0].last.bytes_between_ranks, rows * ROW * ROUNDS);
+        }
+    tsgd_mixing_release(&w);
 }
 
 Test(place, is_refused_to_tokens_that_travel)
