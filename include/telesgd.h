@@ -385,7 +385,9 @@ struct tsgd_summary {
     double share_step;          /* shares of the workers' time; they sum to 1 */
     double share_mix;
     double share_eval;
-    double share_wait;
+    double share_messages;      /* over several ranks: waiting for rows that were on their way, and
+                                 * sending and receiving them; else 0 */
+    double share_wait;          /* for lack of work: over several ranks, that is uneven load */
     double share_other;         /* planning, claiming, looking for work */
     uint64_t steals;            /* token tasks run by another worker than the token's own */
     uint64_t sleeps;            /* times a worker slept for lack of work */
@@ -534,8 +536,8 @@ enum tsgd_status tsgd_run_place(const struct tsgd_run *run, uint64_t worker,
 
 /* Shares of a worker's time; they sum to 1, or are 0 where it had none. */
 struct tsgd_worker_shares {
-    double step, mix, eval, wait;
-    double other;                       /* planning, claiming, looking for work */
+    double step, mix, eval, messages, wait;     /* as in struct tsgd_summary */
+    double other;                               /* planning, claiming, looking for work */
 };
 
 /* After training, also one that diverged: of a worker, numbered as for tsgd_run_place.

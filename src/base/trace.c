@@ -13,6 +13,7 @@ struct tsgd_trace {
     uint32_t passes;
     uint64_t ticks, ns;         /* the same moment on both clocks */
     int64_t ahead;
+    uint64_t error;
 };
 
 _Thread_local struct tsgd_track *tsgd_trace_inner;
@@ -88,7 +89,11 @@ struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i) { return &t-
 
 bool tsgd_trace_is_inner(const struct tsgd_trace *t) { return t->inner; }
 
-void tsgd_trace_set_ahead(struct tsgd_trace *t, int64_t ns) { t->ahead = ns; }
+void tsgd_trace_set_clock(struct tsgd_trace *t, int64_t ahead, uint64_t error)
+{
+    t->ahead = ahead;
+    t->error = error;
+}
 
 void tsgd_track_touch(struct tsgd_track *t)
 {
@@ -134,6 +139,7 @@ void tsgd_trace_measure(const struct tsgd_trace *t, struct tsgd_trace_view *v)
     v->events = v->lost = 0;
     v->flows = 0;
     v->passes = t->passes;
+    v->error = t->error;
     for (size_t i = 0; i < t->tracks; i++) {
         const struct tsgd_track *track = &t->track[i];
         v->events += track->n;
@@ -279,10 +285,13 @@ static void put_name(const struct page *p, const char *what, const char *name)
             *what == 't' ? p->track : (size_t)p->v->process);
 }
 
-void tsgd_trace_begin(FILE *f, uint64_t events, uint64_t lost)
+void tsgd_trace_begin(FILE *f, const struct tsgd_trace_view *v)
 {
-    fprintf(f, TSGD_TRACE_HEADER " %s\",\"events\":%" PRIu64 ",\"lost\":%" PRIu64 "},\n"
-            "\"traceEvents\":[\n", TELESGD_VERSION, events, lost);
+    fprintf(f, TSGD_TRACE_HEADER " %s\",\"events\":%" PRIu64 ",\"lost\":%" PRIu64, TELESGD_VERSION,
+            v->events, v->lost);
+    if (v->error)
+        fprintf(f, ",\"clock_error_ns\":%" PRIu64, v->error);
+    fprintf(f, "},\n\"traceEvents\":[\n");
 }
 
 void tsgd_trace_put(const struct tsgd_trace *t, const struct tsgd_trace_view *v, FILE *f)
@@ -295,7 +304,7 @@ void tsgd_trace_put(const struct tsgd_trace *t, const struct tsgd_trace_view *v,
     for (; p.track < t->tracks; p.track++) {
         snprintf(name, sizeof name, "worker %zu", p.track);
         fputs(",\n", f);
-        put_name(&p, "thread", name);
+        put_name(&p, "thread", t->track[p.track].name ? t->track[p.track].name : name);
         for (size_t j = 0; j < t->track[p.track].n; j++) {
             const struct tsgd_trace_event *e = &t->track[p.track].event[j];
             put_slice(&p, e);
@@ -315,7 +324,7 @@ enum tsgd_status tsgd_trace_write(const struct tsgd_trace *t, FILE *f, struct ts
     tsgd_trace_measure(t, &v);
     *out = (struct tsgd_traced){v.events, v.lost};
     TRY(tsgd_trace_find_flows(t, &v, err));
-    tsgd_trace_begin(f, v.events, v.lost);
+    tsgd_trace_begin(f, &v);
     tsgd_trace_put(t, &v, f);
     tsgd_trace_end(f);
 done:

@@ -43,6 +43,7 @@ struct tsgd_track {
     struct tsgd_trace_event *event;
     size_t n, room;
     uint64_t lost;
+    const char *name;           /* of the thread; NULL: it is a worker */
     uint64_t whole;             /* pass << 32 | round: earlier ones have lost no message */
     uint32_t pass;
 };
@@ -65,8 +66,9 @@ enum tsgd_status tsgd_trace_reserve(struct tsgd_trace *t, size_t tracks, struct 
 struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i);
 bool tsgd_trace_is_inner(const struct tsgd_trace *t);
 
-/* So many ns this process's clock is ahead of the one by which the file will tell times. */
-void tsgd_trace_set_ahead(struct tsgd_trace *t, int64_t ns);
+/* So many ns this process's clock is ahead of the one by which the file will tell times, or up to
+ * `error` more or less.                                                                         */
+void tsgd_trace_set_clock(struct tsgd_trace *t, int64_t ahead, uint64_t error);
 
 /* Called by the track's thread before it records: the system then places the track's memory near
  * it.                                                                                           */
@@ -114,6 +116,7 @@ struct tsgd_trace_view {
     uint64_t first;             /* ns of the first event; merged: the least */
     uint64_t whole;             /* as in a track; merged: the least */
     uint64_t events, lost;      /* merged: the sums */
+    uint64_t error;             /* ns that this process's clock may be wrong; merged: the most */
     uint32_t flows;             /* of a pass; merged: the most */
     uint32_t passes;
     struct tsgd_trace_flow *flow;       /* [passes][flows]; merged: the most of both fields */
@@ -128,7 +131,7 @@ enum tsgd_status tsgd_trace_find_flows(const struct tsgd_trace *t, struct tsgd_t
 void tsgd_trace_view_release(struct tsgd_trace_view *v);
 
 /* The start of the file, the events of one process, the end. */
-void tsgd_trace_begin(FILE *f, uint64_t events, uint64_t lost);
+void tsgd_trace_begin(FILE *f, const struct tsgd_trace_view *v);
 void tsgd_trace_put(const struct tsgd_trace *t, const struct tsgd_trace_view *v, FILE *f);
 void tsgd_trace_end(FILE *f);
 

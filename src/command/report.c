@@ -7,6 +7,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Whether it is over several ranks. */
+static bool is_spread(const struct tsgd_info *info)
+{
+    const struct tsgd_transport *t = info->resolved->transport;
+    return t && t->ranks > 1;
+}
+
 static const char *threads_word(const struct tsgd_info *info)
 {
     return info->threads == 1 ? "thread" : "threads";
@@ -212,18 +219,25 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
         fprintf(out, "network         %s gossiped, %s teleported\n",
                 tsgd_human_bytes((double)e->bytes_gossip, a),
                 tsgd_human_bytes((double)e->bytes_teleport, b));
+        if (is_spread(info))
+            fprintf(out, "between ranks   %s of rows\n",
+                    tsgd_human_bytes((double)e->bytes_between_ranks, a));
         if (e->sim_seconds == e->sim_seconds)
             fprintf(out, "simulated       %.6g seconds on that network\n", e->sim_seconds);
     }
     fprintf(out, "speed           %s samples/s, %s on %" PRIu64 " %s\n",
             tsgd_human_short(s->samples_per_second, a), tsgd_human_time(s->wall_seconds, b),
             info->threads, threads_word(info));
-    if (info->resolved->transport && info->resolved->transport->ranks > 1)
-        fprintf(out, "ranks           %u; threads and time are those of the first\n",
+    if (is_spread(info))
+        fprintf(out, "ranks           %u; threads are those of the first, time is that of all\n",
                 info->resolved->transport->ranks);
-    fprintf(out, "workers' time   step %.1f %%, mix %.1f %%, eval %.1f %%, wait %.1f %%, "
-                 "other %.1f %%\n", 100 * s->share_step, 100 * s->share_mix, 100 * s->share_eval,
-            100 * s->share_wait, 100 * s->share_other);
+    fprintf(out, "workers' time   step %.1f %%, mix %.1f %%, eval %.1f %%, ", 100 * s->share_step,
+            100 * s->share_mix, 100 * s->share_eval);
+    if (is_spread(info))
+        fprintf(out, "messages %.1f %%, uneven load %.1f %%, other %.1f %%\n",
+                100 * s->share_messages, 100 * s->share_wait, 100 * s->share_other);
+    else
+        fprintf(out, "wait %.1f %%, other %.1f %%\n", 100 * s->share_wait, 100 * s->share_other);
     print_written(out, asked, s->checkpoints ? info->resolved->checkpoint : NULL);
 }
 

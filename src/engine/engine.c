@@ -35,19 +35,22 @@ static enum tsgd_status init(struct tsgd_engine *e, const struct tsgd_engine_con
     e->tokens = (struct tokens){&e->state, &e->planner, &e->evaluation, &e->visits, &e->teams};
     TRY(tsgd_start_init(&e->start, &e->state, c->resumes ? &e->checkpoint.shot : NULL, err));
     TRY(tsgd_threads_init(&e->threads, &e->state, e, tsgd_slices_strip(&e->state), err));
+    if (!e->threads.holding.counts)
+        e->writer.track = tsgd_threads_writer_track(&e->state);
     TRY(tsgd_watchdog_init(&e->watchdog, &e->state, e->threads.worker, e, err));
+    TRY(tsgd_account_init(&e->account, &e->state, err));
 done:
     return st;
 }
 
 /* Every part's holding, for those who count or add up. */
-enum { HOLDINGS = 11 };
+enum { HOLDINGS = 12 };
 static void holdings(struct tsgd_engine *e, struct tsgd_holding *out[HOLDINGS])
 {
     struct tsgd_holding *all[HOLDINGS] = {
         &e->state.holding, &e->evaluation.holding, &e->checkpoint.holding, &e->planner.holding,
         &e->visits.holding, &e->teams.holding, &e->slices.holding, &e->start.holding,
-        &e->threads.holding, &e->watchdog.holding, &e->mail.holding,
+        &e->threads.holding, &e->watchdog.holding, &e->mail.holding, &e->account.holding,
     };
     memcpy(out, all, sizeof all);
 }
@@ -72,6 +75,7 @@ void tsgd_engine_free(struct tsgd_engine *e)
         return;
     tsgd_watchdog_release(&e->watchdog);
     tsgd_threads_release(&e->threads);  /* these two first: threads may look at everything else */
+    tsgd_account_release(&e->account);
     tsgd_checkpoint_release(&e->checkpoint);
     tsgd_start_release(&e->start);
     tsgd_slices_release(&e->slices);
@@ -138,13 +142,26 @@ static void fill_nodes(struct tsgd_engine *e)
 
 /* ---- run ---- */
 
-static void divide(const uint64_t ticks[N_TIMES], double share[N_TIMES])
+static void divide(const double ns[N_TIMES], double share[N_TIMES])
 {
-    uint64_t total = 0;
+    double total = 0;
     for (int j = 0; j < N_TIMES; j++)
-        total += ticks[j];
+        total += ns[j];
     for (int j = 0; j < N_TIMES; j++)
-        share[j] = total ? (double)ticks[j] / (double)total : 0;
+        share[j] = total > 0 ? ns[j] / total : 0;
+}
+
+/* What the workers of all ranks have spent. */
+static void add_up(const struct account *a, struct tsgd_outcome *out)
+{
+    double ns[N_TIMES] = {0};
+    for (uint32_t i = 0; i < a->workers; i++) {
+        for (int j = 0; j < N_TIMES; j++)
+            ns[j] += a->worker[i].ns[j];
+        out->steals += a->worker[i].steals;
+        out->sleeps += a->worker[i].sleeps;
+    }
+    divide(ns, out->share);
 }
 
 /* What became of the run, which has ended. */
@@ -153,7 +170,7 @@ static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
 {
     const struct worker *worker = e->threads.worker;
     uint64_t diverged = NEVER;
-    uint64_t sum[N_TIMES] = {0}, trained = 0, end = tsgd_ended_at(&worker[0]), only = 0;
+    uint64_t trained = 0, end = tsgd_ended_at(&worker[0]), only = 0;
     for (uint32_t q = 0; q < e->state.c.n_populations; q++) {
         uint64_t key = atomic_load_explicit(&e->state.pop[q].diverged, memory_order_relaxed);
         diverged = key < diverged ? key : diverged;
@@ -167,14 +184,10 @@ static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
     }
     for (uint32_t i = 0; i < e->state.workers; i++) {
         const struct worker *w = &worker[i];
-        for (int j = 0; j < N_TIMES; j++)
-            sum[j] += w->ticks[j];
-        out->steals += w->steals;
-        out->sleeps += w->sleeps;
         trained = w->trained_at > trained ? w->trained_at : trained;
     }
     only += end > trained ? end - trained : 0;
-    divide(sum, out->share);
+    add_up(&e->account, out);
     out->seconds = (double)ns * 1e-9;
     out->busy_seconds = out->seconds;
     if (ticks > only)
@@ -196,6 +209,7 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
 {
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_engine_start(e, err));
+    TRY(tsgd_account_begin(&e->account, &e->state, err));
     uint64_t ticks = tsgd_ticks(), start = tsgd_now_ns();
     e->state.start_ns = start;
     if (e->state.c.resumes)
@@ -211,6 +225,8 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
         uint64_t took_ticks = tsgd_ticks() - ticks, took_ns = tsgd_ns_since(start);
         tsgd_checkpoint_end(&e->checkpoint);
         tsgd_mail_end(&e->mail);
+        tsgd_account_settle(&e->account, &e->state, e->threads.worker,
+                            (double)took_ns / (double)(took_ticks ? took_ticks : 1));
         settle(e, took_ticks, took_ns, out);
     }
     tsgd_watchdog_end(&e->watchdog);
@@ -247,9 +263,14 @@ void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd
     }
 }
 
-void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[5])
+void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[TSGD_SHARES])
 {
-    divide(e->threads.worker[worker].ticks, share);
+    divide(e->account.worker[worker].ns, share);
+}
+
+uint32_t tsgd_engine_all_workers(const struct tsgd_engine *e)
+{
+    return e->account.workers;
 }
 
 uint64_t tsgd_engine_progress(const struct tsgd_engine *e)

@@ -13,6 +13,9 @@
 #include "engine/config.h"
 
 /* What became of a run. */
+/* What workers spend their time on: struct tsgd_worker_shares, in its order. */
+enum { TSGD_SHARES = 6 };
+
 struct tsgd_outcome {
     bool interrupted;
     bool diverged;
@@ -20,8 +23,8 @@ struct tsgd_outcome {
     uint32_t diverged_token;    /* UINT32_MAX: the evaluation of x of that round */
     double seconds;             /* wall time */
     double busy_seconds;        /* without the intervals in which only evaluation was left to do */
-    double share[5];            /* of the workers' time: step, mix, eval, wait, other; sum 1 */
-    uint64_t steals, sleeps;
+    double share[TSGD_SHARES];  /* of the workers' time; sum 1 */
+    uint64_t steals, sleeps;    /* of all ranks, as `share` */
 };
 
 /* Bytes that create would take: rows, plans, means, scratch; SIZE_MAX: too many to count. */
@@ -61,8 +64,10 @@ uint64_t tsgd_engine_checkpoints(const struct tsgd_engine *e, struct tsgd_error 
 /* Where worker i runs, 0 <= i < workers, and its home tokens. */
 void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd_placement *out);
 
-/* After the run: shares of the time of worker i, 0 <= i < workers, as in the outcome. */
-void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[5]);
+/* After the run: how many workers all ranks have, and shares of the time of worker i of them, which
+ * are numbered rank by rank.                                                                    */
+uint32_t tsgd_engine_all_workers(const struct tsgd_engine *e);
+void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[TSGD_SHARES]);
 
 /* Rounds planned so far; from any thread. */
 uint64_t tsgd_engine_progress(const struct tsgd_engine *e);

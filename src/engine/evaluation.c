@@ -202,6 +202,18 @@ static void fold_came(struct evaluation *e, struct worker *w, uint32_t q, uint64
     atomic_store_explicit(&g->taken, n + 1, memory_order_release);
 }
 
+struct tsgd_way tsgd_fold_way(const struct evaluation *e, uint32_t q, uint64_t folded)
+{
+    const struct evaluated_pop *p = &e->pop[q];
+    uint32_t k = e->s->pop[q].c.k, from = p->record[folded / k % RECORDS].rank[folded % k];
+    uint64_t n = atomic_load_explicit(&p->gathered.taken, memory_order_relaxed);
+    if (e->s->spread.ranks.rank != 0 || from == 0)
+        return (struct tsgd_way){0, 0};
+    const float *row = p->gathered.row + n % WINDOW * (TSGD_HEAD_FLOATS + e->s->arena.stride);
+    const struct tsgd_head *head = (const struct tsgd_head *)row;
+    return (struct tsgd_way){head->sent_ns, head->came_ns};
+}
+
 /* The others': a token's row is asked to be sent, if it is here. */
 static void fold_elsewhere(struct evaluation *e, uint32_t q, uint64_t i, uint32_t b)
 {

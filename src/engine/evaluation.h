@@ -147,6 +147,10 @@ bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block);
 bool tsgd_block_claim(struct evaluation *e, uint32_t q, uint64_t block);
 void tsgd_block_run(struct evaluation *e, struct worker *w, uint32_t q, uint64_t block);
 
+/* Of the row that the fold takes next, when it came from another rank: its way; else 0 and 0. Only
+ * when tokens are spread; requires a claim.                                                     */
+struct tsgd_way tsgd_fold_way(const struct evaluation *e, uint32_t q, uint64_t folded);
+
 /* ---- for the look (engine/mail.h), when tokens are spread ---- */
 
 /* Whether this rank measures block b of evaluation i. */

@@ -80,6 +80,8 @@ static bool rest(struct worker *w, struct task *out)
 static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t patience)
 {
     if (*idle == 0) {
+        if (w->e->state.is_spread)
+            w->idle_since = tsgd_spread_now(&w->e->state.spread);
         TSGD_PROBE1(wait__begin, w->id);
         tsgd_does(w, DOES_LOOK, 0, 0);
     }
@@ -94,14 +96,30 @@ static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t pa
     return false;
 }
 
+/* Ends a wait for a task. What of it was lost to a message is told apart. */
+static void end_wait(struct worker *w, const struct task *task)
+{
+    uint64_t before = w->ticks[WAIT_TIME], begin = w->idle_since;
+    tsgd_end(w, &tsgd_activity_wait);
+    if (!w->e->state.is_spread)
+        return;
+    uint64_t end = tsgd_spread_now(&w->e->state.spread), waited = w->ticks[WAIT_TIME] - before;
+    uint64_t lost = tsgd_lost_to_message(tsgd_task_way(w, task), begin, end);
+    if (lost == 0)
+        return;
+    lost = (uint64_t)((double)waited * (double)lost / (double)(end - begin));
+    w->ticks[WAIT_TIME] -= lost;
+    w->ticks[MESSAGE_TIME] += lost;
+}
+
 static void work(struct worker *w)
 {
     uint32_t patience = w->e->state.c.patience ? w->e->state.c.patience : SLEEP_AFTER, idle = 0;
     struct state *s = &w->e->state;
     struct task task;
     for (;;) {
-        if (s->is_spread)
-            tsgd_mail_look(&w->e->mail, w);
+        if (s->is_spread && tsgd_mail_look(&w->e->mail, w) && idle == 0)
+            tsgd_end(w, &tsgd_activity_messages);
         bool got = take(w, &task, s->is_spread || idle >= STEAL_AFTER);
         if (!got && tsgd_state_over(s)) {
             if (s->is_spread)           /* it may be a message that has ended it */
@@ -114,7 +132,10 @@ static void work(struct worker *w)
             continue;
         if (idle)
             TSGD_PROBE2(wait__end, w->id, w->sleeps);
-        tsgd_end(w, idle ? &tsgd_activity_wait : &tsgd_activity_other);
+        if (idle)
+            end_wait(w, &task);
+        else
+            tsgd_end(w, &tsgd_activity_other);
         tsgd_task_run(w, &task);
         tsgd_end(w, &tsgd_activity_other);
         idle = 0;

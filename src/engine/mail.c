@@ -1,6 +1,6 @@
 #include "engine/mail.h"
 
-#include "base/clock.h"
+#include "transport/await.h"
 
 #include <string.h>
 
@@ -52,8 +52,30 @@ static uint64_t planned(const struct mail *m)
     return tsgd_seq_phase(tsgd_seq_load(&m->planner->planned));
 }
 
+/* What the trace shows of half-steps; private rows, which travel beside them, have no arrow. */
+static const struct tsgd_trace_kind
+    sends = {"send", "message", {"token", "round", "rank"}, TSGD_TRACE_SENT},
+    sends_own = {"send: private rows", "message", {"token", "round", "rank"}, TSGD_TRACE_ALONE},
+    receives = {"receive", "message", {"token", "round", "rank"}, TSGD_TRACE_RECEIVED};
+
+static uint64_t traced_begin(const struct worker *w)
+{
+    return tsgd_is_traced(w) ? tsgd_ticks() : 0;
+}
+
+/* It lies within whatever the worker is at. */
+static void traced_end(struct worker *w, uint64_t begin, const struct tsgd_trace_kind *kind,
+                       uint32_t a, uint64_t t, uint32_t rank)
+{
+    if (tsgd_is_traced(w))
+        tsgd_track_add(w->track, &(struct tsgd_trace_event){
+            .begin = begin, .end = tsgd_ticks(), .kind = kind,
+            .number = {a, (uint32_t)t, rank}});
+}
+
 struct row {
     struct mail *m;
+    struct worker *w;
     uint32_t a;
     uint64_t t;
 };
@@ -61,18 +83,24 @@ struct row {
 static void send_row(void *row, uint32_t to)
 {
     const struct row *r = row;
+    uint64_t begin = traced_begin(r->w);
     send(r->m, to, TSGD_CHANNEL_ROWS, 2 * r->a, tsgd_state_head(r->m->s, r->t, r->a),
          rows_bytes(r->m->s), tsgd_errand(ERRAND_ROW, r->a, r->t));
+    traced_end(r->w, begin, &sends, r->a, r->t, to);
 }
 
 /* M1, M5: a half-step goes to the ranks that mix with it; what is private to the new holder's. */
-static void send_rows(struct mail *m, uint32_t a, uint64_t t)
+static void send_rows(struct mail *m, struct worker *w, uint32_t a, uint64_t t)
 {
     const struct state *s = m->s;
-    tsgd_plan_targets(m->planner, a, t, m->seen, &m->seeing, send_row, &(struct row){m, a, t});
-    if (s->own && (tsgd_plan_of(m->planner, t)->way[a] & WAY_MOVES))
-        send(m, tsgd_plan_of(m->planner, t + 1)->rank[a], TSGD_CHANNEL_ROWS, 2 * a + 1,
-             tsgd_arena_own(&s->arena, 0, a), own_bytes(s), tsgd_errand(ERRAND_OWN, a, t));
+    tsgd_plan_targets(m->planner, a, t, m->seen, &m->seeing, send_row, &(struct row){m, w, a, t});
+    if (!s->own || !(tsgd_plan_of(m->planner, t)->way[a] & WAY_MOVES))
+        return;
+    uint32_t to = tsgd_plan_of(m->planner, t + 1)->rank[a];
+    uint64_t begin = traced_begin(w);
+    send(m, to, TSGD_CHANNEL_ROWS, 2 * a + 1, tsgd_arena_own(&s->arena, 0, a), own_bytes(s),
+         tsgd_errand(ERRAND_OWN, a, t));
+    traced_end(w, begin, &sends_own, a, t, to);
 }
 
 /* M4: posts the receives of a half-step, if that may be. */
@@ -129,7 +157,10 @@ static void send_fold(struct mail *m, uint64_t errand)
     uint32_t a = tsgd_errand_id(errand), q = s->pop_of[a];
     const struct evaluated_pop *p = evaluated_of(m, q);
     uint64_t i = tsgd_errand_number(errand, atomic_load_explicit(&p->evals, memory_order_relaxed));
-    send(m, 0, TSGD_CHANNEL_EVALUATION, a, tsgd_state_head(s, tsgd_evaluated_round(p, i), a),
+    struct tsgd_head *head = tsgd_state_head(s, tsgd_evaluated_round(p, i), a);
+    head->sent_ns = tsgd_spread_now(&s->spread);
+    tsgd_place_leaves(&m->s->spread, a, tsgd_state_place(s, tsgd_evaluated_round(p, i), a));
+    send(m, 0, TSGD_CHANNEL_EVALUATION, a, head,
          (TSGD_HEAD_FLOATS + s->arena.stride) * sizeof(float), errand);
 }
 
@@ -246,7 +277,7 @@ static void post_evaluations(struct mail *m)
 
 /* ---- the queue ---- */
 
-static void run_errand(struct mail *m, uint64_t errand)
+static void run_errand(struct mail *m, struct worker *w, uint64_t errand)
 {
     struct spread *sp = &m->s->spread;
     enum errand what = tsgd_errand_what(errand);
@@ -257,7 +288,7 @@ static void run_errand(struct mail *m, uint64_t errand)
                                            m->s->pop[id].c.k);
     switch (what) {
     case ERRAND_ROW:
-        send_rows(m, id, tsgd_errand_number(errand, planned(m)));
+        send_rows(m, w, id, tsgd_errand_number(errand, planned(m)));
         break;
     case ERRAND_GHOST:
         m->ghost[m->ghosts++] = errand;
@@ -277,6 +308,7 @@ static void run_errand(struct mail *m, uint64_t errand)
                  errand);
         break;
     case ERRAND_GATE:
+        sp->asked[GATE_TIME] = tsgd_spread_now(sp);
         sp->transport->ops->largest(sp->transport, sp->asked, sp->said, GATE_QUESTIONS, errand);
         break;
     case ERRAND_OWN:
@@ -292,6 +324,7 @@ static void show(struct mail *m, uint32_t a, uint64_t t)
 {
     struct state *s = m->s;
     const struct slot *slot = tsgd_plan_of(m->planner, t);
+    tsgd_state_head(s, t, a)->came_ns = tsgd_spread_now(&s->spread);
     /* Relaxed: the word shows it. */
     atomic_store_explicit(&s->spread.places[a].uses[tsgd_state_place(s, t, a)], slot->uses[a],
                           memory_order_relaxed);
@@ -301,14 +334,20 @@ static void show(struct mail *m, uint32_t a, uint64_t t)
         tsgd_seq_publish(&s->arena.seq[a], 2 * t + 1);
 }
 
-static void complete_row(struct mail *m, enum errand what, uint32_t a, uint64_t t)
+static void complete_row(struct mail *m, struct worker *w, enum errand what, uint32_t a,
+                         uint64_t t)
 {
     struct state *s = m->s;
     if (what == ERRAND_GHOST) {
-        if (atomic_fetch_sub_explicit(&m->missing[a], 1, memory_order_acq_rel) == 1)
-            show(m, a, t);
+        if (atomic_fetch_sub_explicit(&m->missing[a], 1, memory_order_acq_rel) != 1)
+            return;
+        uint32_t from = tsgd_plan_of(m->planner, t)->rank[a];   /* the slot may be reused after */
+        uint64_t begin = traced_begin(w);
+        show(m, a, t);
+        traced_end(w, begin, &receives, a, t, from);
         return;
     }
+    tsgd_place_gone(&s->spread, a, tsgd_state_place(s, t, a));
     if (what == ERRAND_OWN)             /* release, pairs with the acquire in receive_rows */
         atomic_store_explicit(&s->spread.places[a].own_leaves, 0, memory_order_release);
     tsgd_use_over(&s->spread, a, tsgd_state_place(s, t, a), 1,
@@ -323,11 +362,14 @@ static void complete_fold(struct mail *m, uint64_t errand)
     if (s->c.ranks.rank == 0) {
         struct gathered *g = &evaluated_of(m, id)->gathered;
         uint64_t n = errand >> 32 & 0xfffffff;          /* WINDOW divides what is left out */
+        float *row = g->row + n % WINDOW * (TSGD_HEAD_FLOATS + s->arena.stride);
+        ((struct tsgd_head *)row)->came_ns = tsgd_spread_now(&s->spread);
         atomic_store_explicit(&g->came[n % WINDOW], g->asks[n % WINDOW] + 1, memory_order_release);
         return;
     }
     struct evaluated_pop *p = evaluated_of(m, s->pop_of[id]);
     uint64_t i = tsgd_errand_number(errand, atomic_load_explicit(&p->evals, memory_order_relaxed));
+    tsgd_place_gone(&s->spread, id, tsgd_state_place(s, tsgd_evaluated_round(p, i), id));
     atomic_store_explicit(&p->gathered.sent[id - s->pop[s->pop_of[id]].first], i + 1,
                           memory_order_release);
 }
@@ -363,7 +405,7 @@ static void complete(struct mail *m, struct worker *w, uint64_t label)
     case ERRAND_ROW:
     case ERRAND_OWN:
     case ERRAND_GHOST:
-        complete_row(m, what, id, tsgd_errand_number(label, planned(m)));
+        complete_row(m, w, what, id, tsgd_errand_number(label, planned(m)));
         return;                         /* their uses are counted instead */
     case ERRAND_FOLD:
         complete_fold(m, label);
@@ -379,7 +421,9 @@ static void complete(struct mail *m, struct worker *w, uint64_t label)
         if (!first)
             tsgd_evaluation_conclude(m->evaluation, id, under_way(m, id));
         break;
-    case ERRAND_GATE:                   /* release, pairs with tsgd_plan_next_ready's acquire */
+    case ERRAND_GATE:
+        sp->gate_came = tsgd_spread_now(sp);
+        /* Release, pairs with tsgd_plan_next_ready's acquire. */
         atomic_fetch_add_explicit(&sp->gates, 1, memory_order_release);
         break;
     case ERRAND_FILE:
@@ -395,13 +439,14 @@ bool tsgd_mail_look(struct mail *m, struct worker *w)
 {
     struct tsgd_transport *t = m->s->spread.transport;
     uint64_t label[MOST_AT_ONCE], errand;
+    bool posted = false;
     /* Relaxed first: it is asked often. Acquire, pairs with the release below: one look comes after
      * the other, with all that belongs to whoever looks.                                        */
     if (atomic_load_explicit(&m->looking, memory_order_relaxed) ||
         atomic_exchange_explicit(&m->looking, true, memory_order_acquire))
         return false;
-    while ((errand = tsgd_spread_take(&m->s->spread)) != 0)
-        run_errand(m, errand);
+    for (; (errand = tsgd_spread_take(&m->s->spread)) != 0; posted = true)
+        run_errand(m, w, errand);
     post_ghosts(m);
     post_evaluations(m);
     tsgd_stream_post(&m->planner->checkpoint->stream);
@@ -411,14 +456,20 @@ bool tsgd_mail_look(struct mail *m, struct worker *w)
         tsgd_jitter(w, false);
         complete(m, w, label[i]);
     }
-    return n > 0;
+    return posted || n > 0;
 }
 
 /* ---- before and after ---- */
 
 void tsgd_mail_begin(struct mail *m)
 {
-    (void)m;
+    struct spread *sp = &m->s->spread;
+    if (!m->s->is_spread)
+        return;
+    struct tsgd_clock_offset clock = tsgd_compare_clocks(sp->transport);
+    sp->clock_offset = -clock.ahead;
+    if (m->s->c.trace)
+        tsgd_trace_set_clock(m->s->c.trace, clock.ahead, clock.error);
 }
 
 void tsgd_mail_end(struct mail *m)

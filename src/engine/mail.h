@@ -38,11 +38,11 @@ enum tsgd_status tsgd_mail_init(struct mail *m, struct state *s, struct planner 
                                 struct evaluation *evaluation, struct tsgd_error *err);
 void tsgd_mail_release(struct mail *m);
 
-/* Looks, unless somebody else does. Whether anything was complete, so that tasks may be ready. */
+/* Looks, unless somebody else does. Whether anything was posted or complete. */
 bool tsgd_mail_look(struct mail *m, struct worker *w);
 
-/* Before the run, in the calling thread: all ranks agree on what the time is. After it: on who
- * diverged when.                                                                                */
+/* Before the run, in the calling thread: all ranks agree on what the time is, for heads and traces.
+ * After it: on who diverged when.                                                               */
 void tsgd_mail_begin(struct mail *m);
 void tsgd_mail_end(struct mail *m);
 

@@ -2,6 +2,7 @@
 #ifndef TSGD_ENGINE_PARTS_H
 #define TSGD_ENGINE_PARTS_H
 
+#include "engine/account.h"
 #include "engine/checkpoint.h"
 #include "engine/mail.h"
 #include "engine/slices.h"
@@ -24,6 +25,7 @@ struct tsgd_engine {
     struct threads threads;
     struct watchdog watchdog;
     struct worker writer;       /* as whom the writer of checkpoints looks at the network */
+    struct account account;
 };
 
 #endif

@@ -195,6 +195,14 @@ static uint64_t gates_before(const struct state *s, uint64_t t)
     return turn % GATE == 0 ? turn / GATE : 0;
 }
 
+struct tsgd_way tsgd_plan_way(const struct planner *p, uint64_t t)
+{
+    const struct spread *sp = &p->s->spread;
+    /* The next gate begins only when this round has been planned. */
+    return gates_before(p->s, t) ? (struct tsgd_way){sp->said[GATE_TIME], sp->gate_came} :
+                                   (struct tsgd_way){0, 0};
+}
+
 bool tsgd_plan_next_ready(struct planner *p, struct worker *w, uint64_t *t)
 {
     struct state *s = p->s;

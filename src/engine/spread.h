@@ -44,6 +44,7 @@
 #ifndef TSGD_ENGINE_SPREAD_H
 #define TSGD_ENGINE_SPREAD_H
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "transport/ranks.h"
 #include "transport/transport.h"
@@ -53,17 +54,24 @@
 
 enum { GATE = 4 };              /* rounds from one gate to the next */
 
-/* What is asked in a gate; anybody's yes is a yes. */
-enum { GATE_STOP, GATE_DIVERGED, GATE_CHECKPOINT, GATE_WRITING, GATE_QUESTIONS };
+/* What is asked in a gate; anybody's yes is a yes. And when it was asked, by rank 0's clock in ns;
+ * all get to know when the last rank has asked.                                                 */
+enum { GATE_STOP, GATE_DIVERGED, GATE_CHECKPOINT, GATE_WRITING, GATE_TIME, GATE_QUESTIONS };
 
 /* What travels before a token's first row: a cache line. */
 struct tsgd_head {
     double loss;                /* as struct tsgd_tally's */
     uint64_t diverged;          /* round << 32 | token + 1 of the token's first loss that was not
                                  * finite; UINT64_MAX: there was none */
-    uint64_t sent_ns;           /* when it was queued, by rank 0's clock */
+    uint64_t sent_ns, came_ns;  /* when it was queued, and when it was here, by rank 0's clock; of
+                                 * a half-step that has not come from elsewhere they say nothing */
 };
 #define TSGD_HEAD_FLOATS 16
+
+/* When a message was on its way, by rank 0's clock in ns. */
+struct tsgd_way {
+    uint64_t sent, came;
+};
 
 /* What the queue holds, and what a message is for. */
 enum errand {
@@ -84,6 +92,9 @@ enum errand {
 struct places {
     _Atomic uint32_t uses[2];
     _Atomic uint32_t own_leaves;        /* M5: sends of the own rows that are not complete */
+    /* For the account: when the sends of what stands in a place were queued, and when the last one
+     * so far was complete. Relaxed: they only tell time.                                        */
+    _Atomic uint64_t left_ns[2], gone_ns[2];
 };
 
 struct spread {
@@ -105,7 +116,14 @@ struct spread {
 
     _Atomic uint64_t gates;     /* decided; the look's release pairs with the planner's acquire */
     uint64_t asked[GATE_QUESTIONS], said[GATE_QUESTIONS];       /* of the gate under way */
+    uint64_t gate_came;         /* ns, when that was decided, by rank 0's clock */
 };
+
+/* Now, by rank 0's clock in ns. */
+static inline uint64_t tsgd_spread_now(const struct spread *s)
+{
+    return tsgd_now_ns() + (uint64_t)s->clock_offset;
+}
 
 /* seen: tokens that can be on this rank, now or later. With a holding that counts, only what it
  * would take. TSGD_ENOMEM.                                                                      */
@@ -145,6 +163,25 @@ static inline void tsgd_use_over(struct spread *s, uint32_t a, uint32_t place, u
     atomic_fetch_sub_explicit(&s->places[a].uses[place], n, memory_order_release);
     atomic_fetch_sub_explicit(pending, n, memory_order_release);
     atomic_fetch_sub_explicit(&s->unfinished, n, memory_order_release);
+}
+
+/* What stands in a place leaves; it has gone, to one of those who get it. */
+static inline void tsgd_place_leaves(struct spread *s, uint32_t a, uint32_t place)
+{
+    atomic_store_explicit(&s->places[a].left_ns[place], tsgd_spread_now(s), memory_order_relaxed);
+}
+
+static inline void tsgd_place_gone(struct spread *s, uint32_t a, uint32_t place)
+{
+    atomic_store_explicit(&s->places[a].gone_ns[place], tsgd_spread_now(s), memory_order_relaxed);
+}
+
+/* The way of what was sent last from a place; 0 and 0: nothing was. */
+static inline struct tsgd_way tsgd_place_way(const struct spread *s, uint32_t a, uint32_t place)
+{
+    return (struct tsgd_way){
+        atomic_load_explicit(&s->places[a].left_ns[place], memory_order_relaxed),
+        atomic_load_explicit(&s->places[a].gone_ns[place], memory_order_relaxed)};
 }
 
 /* Whether nobody uses what stands in a place. */

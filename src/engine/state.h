@@ -11,6 +11,7 @@
  *     slices.h       gossip of a whole population at once
  *     tokens.h       step and mix
  *     threads.h      the workers' threads: their start, where they run, their end
+ *     account.h      what workers have spent their time on
  *     watchdog.h     says what everything waits for when nothing moves
  * Each part has an init, which takes what it needs, a release, readiness checks and tasks.      */
 #ifndef TSGD_ENGINE_STATE_H

@@ -261,4 +261,17 @@ bool tsgd_task_take(struct worker *w, struct task *out, bool steal)
     return true;
 }
 
+struct tsgd_way tsgd_task_way(const struct worker *w, const struct task *t)
+{
+    if (t->kind == &kinds[MIX])
+        return tsgd_mix_way(&w->e->tokens, t->id, (t->phase + 1) / 2);
+    if (t->kind == &kinds[STEP])
+        return tsgd_step_way(&w->e->tokens, t->id, t->phase / 2);
+    if (t->kind == &kinds[NEXT])
+        return tsgd_plan_way(&w->e->planner, t->phase);
+    if (t->kind == &kinds[FOLD])
+        return tsgd_fold_way(&w->e->evaluation, t->id, t->phase);
+    return (struct tsgd_way){0, 0};
+}
+
 void tsgd_task_run(struct worker *w, const struct task *t) { t->kind->run(w, t->id, t->phase); }

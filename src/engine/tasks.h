@@ -21,6 +21,10 @@ bool tsgd_task_find(struct worker *w, struct task *out, bool steal);
 /* Finds one and claims it. */
 bool tsgd_task_take(struct worker *w, struct task *out, bool steal);
 
+/* When the message was on its way that came last of those which a claimed task needs; 0 and 0: it
+ * needs none. Only when tokens are spread over ranks.                                           */
+struct tsgd_way tsgd_task_way(const struct worker *w, const struct task *t);
+
 /* A task that was claimed. */
 void tsgd_task_run(struct worker *w, const struct task *t);
 

@@ -55,6 +55,18 @@ static void fill(struct threads *t, struct tsgd_engine *e, char *scratch, size_t
     }
 }
 
+/* Over ranks the writer of checkpoints has a track behind those of the workers, because it may look
+ * at the network too.                                                                           */
+static size_t tracks(const struct state *s)
+{
+    return s->workers + (s->is_spread && s->c.checkpoints.write);
+}
+
+struct tsgd_track *tsgd_threads_writer_track(const struct state *s)
+{
+    return s->c.trace && tracks(s) > s->workers ? tsgd_trace_track(s->c.trace, s->workers) : NULL;
+}
+
 enum tsgd_status tsgd_threads_init(struct threads *t, struct state *s, struct tsgd_engine *e,
                                    size_t strip, struct tsgd_error *err)
 {
@@ -69,7 +81,7 @@ enum tsgd_status tsgd_threads_init(struct threads *t, struct state *s, struct ts
     if (t->holding.counts) {
         if (s->c.trace)
             t->holding.bytes = tsgd_add(t->holding.bytes,
-                                        tsgd_mul(tsgd_trace_bytes(s->c.trace), s->workers));
+                                        tsgd_mul(tsgd_trace_bytes(s->c.trace), tracks(s)));
         return TSGD_OK;
     }
     pthread_mutex_init(&t->gate, NULL);
@@ -77,7 +89,9 @@ enum tsgd_status tsgd_threads_init(struct threads *t, struct state *s, struct ts
     t->made = true;
     t->process = getpid();
     if (s->c.trace)
-        TRY(tsgd_trace_reserve(s->c.trace, s->workers, err));
+        TRY(tsgd_trace_reserve(s->c.trace, tracks(s), err));
+    if (tsgd_threads_writer_track(s))
+        tsgd_threads_writer_track(s)->name = "checkpoints";
     fill(t, e, scratch, bytes, strip);
     if (s->c.pin)
         TRY(place(t, err));

@@ -38,6 +38,9 @@ enum tsgd_status tsgd_threads_init(struct threads *t, struct state *s, struct ts
                                    size_t strip, struct tsgd_error *err);
 void tsgd_threads_release(struct threads *t);
 
+/* The track of the thread that writes checkpoints; NULL: it has none. */
+struct tsgd_track *tsgd_threads_writer_track(const struct state *s);
+
 /* Starts those that do not exist yet; each calls main(worker). TSGD_ENOMEM: one cannot be started.
  * TSGD_EINVAL: one cannot be kept on its CPU.                                                   */
 enum tsgd_status tsgd_threads_start(struct threads *t, void *(*main)(void *worker),

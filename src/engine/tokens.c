@@ -178,6 +178,34 @@ static void end_uses(const struct tokens *k, uint32_t a, uint64_t t, bool rests)
     tsgd_use_over(&s->spread, a, place, 1, pending);
 }
 
+/* Keeps the later of *last and the way of token a's half-step. */
+static void keep_last(const struct tokens *k, uint32_t a, uint64_t t, struct tsgd_way *last)
+{
+    const struct tsgd_head *head = tsgd_state_head(k->s, t, a);
+    bool came = tsgd_plan_of(k->planner, t)->way[a] & WAY_COMES;
+    if (came && head->came_ns > last->came)
+        *last = (struct tsgd_way){head->sent_ns, head->came_ns};
+}
+
+struct tsgd_way tsgd_mix_way(const struct tokens *k, uint32_t a, uint64_t t)
+{
+    const struct pop *p = &k->s->pop[k->s->pop_of[a]];
+    const struct tsgd_csr *m = tsgd_mixing_at(p->c.mixing, t - 1);
+    bool rests = tsgd_mixing_rests(p->c.mixing, t - 1);
+    uint32_t r = a - p->first;
+    struct tsgd_way last = tsgd_place_way(&k->s->spread, a, tsgd_state_place(k->s, t, a));
+    keep_last(k, a, t - 1, &last);
+    for (uint32_t i = m->ptr[r]; i < m->ptr[r + 1] && !rests; i++)
+        keep_last(k, p->first + m->col[i], t - 1, &last);
+    return last;
+}
+
+/* Of an evaluated round, the token's row is sent before it is written. */
+struct tsgd_way tsgd_step_way(const struct tokens *k, uint32_t a, uint64_t t)
+{
+    return tsgd_place_way(&k->s->spread, a, tsgd_state_place(k->s, t, a));
+}
+
 void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t)
 {
     struct state *s = k->s;

@@ -22,6 +22,12 @@ bool tsgd_mix_ready(const struct tokens *k, uint32_t a, uint64_t t);
 bool tsgd_mix_waits(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits);
 void tsgd_mix_run(const struct tokens *k, struct worker *w, uint32_t a, uint64_t t);
 
+/* Of the messages that this mix, or the step, has to wait for, the way of the one that was complete
+ * last: half-steps that come, and what is sent from the place that is written. 0 and 0: there was
+ * none. Only when tokens are spread; requires a claim.                                          */
+struct tsgd_way tsgd_mix_way(const struct tokens *k, uint32_t a, uint64_t t);
+struct tsgd_way tsgd_step_way(const struct tokens *k, uint32_t a, uint64_t t);
+
 /* Step of round t, which leads to 2t+1 (R3, R4); run requires a claim. */
 bool tsgd_step_ready(const struct tokens *k, uint32_t a, uint64_t t);
 bool tsgd_step_waits(const struct tokens *k, uint32_t a, uint64_t t, struct waits *waits);

@@ -45,7 +45,8 @@ void tsgd_visit_send(const struct visits *v, uint32_t a, uint64_t t)
         atomic_store_explicit(&places->own_leaves, s->own > 0, memory_order_relaxed);
     bool stays = slot->way[a] & WAY_STAYS;
     if (slot->way[a] & WAY_SENT) {
-        tsgd_state_head(s, t, a)->sent_ns = tsgd_now_ns() + (uint64_t)s->spread.clock_offset;
+        tsgd_place_leaves(&s->spread, a, tsgd_state_place(s, t, a));
+        tsgd_state_head(s, t, a)->sent_ns = tsgd_spread_now(&s->spread);
         tsgd_spread_queue(&s->spread, tsgd_errand(ERRAND_ROW, a, t));
     }
     if (stays)

@@ -29,6 +29,8 @@ const struct activity
         OTHER_TIME, DOES_COPY},
     tsgd_activity_plan = {{"plan", "plan", {NULL, "round", NULL}, TSGD_TRACE_ALONE},
                           OTHER_TIME, DOES_PLAN},
+    tsgd_activity_messages = {{"messages", "message", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+                              MESSAGE_TIME, DOES_LOOK},
     tsgd_activity_wait = {{"wait", "wait", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
                           WAIT_TIME, DOES_LOOK},
     tsgd_activity_other = {{NULL, NULL, {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
@@ -39,6 +41,7 @@ static const struct tsgd_trace_kind unannounced[N_TIMES] = {
     [STEP_TIME] = {"step", "step", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
     [MIX_TIME] = {"mix", "mix", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
     [EVAL_TIME] = {"eval", "eval", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+    [MESSAGE_TIME] = {"messages", "message", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
     [WAIT_TIME] = {"wait", "wait", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
 };
 

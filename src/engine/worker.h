@@ -19,7 +19,7 @@
 #include <stdbool.h>
 
 /* What the account tells apart. */
-enum spent { STEP_TIME, MIX_TIME, EVAL_TIME, WAIT_TIME, OTHER_TIME, N_TIMES };
+enum spent { STEP_TIME, MIX_TIME, EVAL_TIME, MESSAGE_TIME, WAIT_TIME, OTHER_TIME, N_TIMES };
 
 /* What the watchdog tells apart. */
 enum does {
@@ -46,6 +46,7 @@ extern const struct activity tsgd_activity_block;       /* block */
 extern const struct activity tsgd_activity_report;
 extern const struct activity tsgd_activity_copy;        /* token; for a checkpoint */
 extern const struct activity tsgd_activity_plan;
+extern const struct activity tsgd_activity_messages;    /* posting them, taking them over */
 extern const struct activity tsgd_activity_wait;
 extern const struct activity tsgd_activity_other;       /* planning, claiming, looking for work */
 
@@ -64,6 +65,7 @@ struct worker {
                                  * TSGD_DOES_MANY in place of a third number that has no room */
     _Atomic uint64_t ended_at;  /* ticks when the last activity ended */
     uint64_t ticks[N_TIMES];
+    uint64_t idle_since;        /* ns, when it began to wait; when tokens are spread over ranks */
     uint64_t trained_at;        /* ticks when the last step or mix ended */
     uint64_t steals, sleeps;
     struct tsgd_track *track;   /* NULL: no trace */

@@ -366,6 +366,8 @@ void tsgd_log_eval(struct tsgd_log *log, const struct tsgd_eval *e)
         return;
     json_t *line = new_line("eval");
     set_metrics(&line, e);
+    if (log->spread)
+        set_count(&line, "bytes_between_ranks", e->bytes_between_ranks);
     put(log, line, DIGITS_METRIC);
 }
 
@@ -403,8 +405,8 @@ void tsgd_log_tuning(struct tsgd_log *log, const struct tsgd_tuning *t)
     put(log, line, DIGITS_METRIC);
 }
 
-/* Shares of each worker's time. */
-static json_t *workers(const struct tsgd_run *run)
+/* Shares of each worker's time; of all ranks. */
+static json_t *workers(const struct tsgd_log *log, const struct tsgd_run *run)
 {
     json_t *all = json_array();
     struct tsgd_worker_shares s;
@@ -413,6 +415,8 @@ static json_t *workers(const struct tsgd_run *run)
         set_real(&one, "step", s.step);
         set_real(&one, "mix", s.mix);
         set_real(&one, "eval", s.eval);
+        if (log->spread)
+            set_real(&one, "messages", s.messages);
         set_real(&one, "wait", s.wait);
         set_real(&one, "other", s.other);
         if (json_array_append_new(all, one) != 0) {
@@ -435,14 +439,18 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
         set_real(&line, "test_accuracy", s->test_accuracy);
         set_real(&line, "test_r2", s->test_r2);
     }
+    if (evaluated && log->spread)
+        set_count(&line, "bytes_between_ranks", s->last.bytes_between_ranks);
     set_real(&line, "wall_seconds", s->wall_seconds);    /* of the run, in place of the metric */
     set_real(&line, "samples_per_second", s->samples_per_second);
     set_real(&line, "share_step", s->share_step);
     set_real(&line, "share_mix", s->share_mix);
     set_real(&line, "share_eval", s->share_eval);
+    if (log->spread)
+        set_real(&line, "share_messages", s->share_messages);
     set_real(&line, "share_wait", s->share_wait);
     set_real(&line, "share_other", s->share_other);
-    set(&line, "workers", workers(run));
+    set(&line, "workers", workers(log, run));
     set_count(&line, "steals", s->steals);
     set_count(&line, "sleeps", s->sleeps);
     set(&line, "interrupted", json_boolean(s->interrupted));

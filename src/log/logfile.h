@@ -21,6 +21,7 @@ struct tsgd_log {
     const char *path;
     bool created;                   /* by us, so that a failed start removes it again */
     bool emptied;                   /* what it held before is gone */
+    bool spread;                    /* of a run over several ranks */
     _Atomic int failure;            /* errno of the first write that failed; relaxed is enough: who
                                      * syncs has seen the lines that it is to sync */
 };

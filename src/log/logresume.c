@@ -111,6 +111,8 @@ enum tsgd_status tsgd_log_go_on(struct tsgd_log *log, const struct tsgd_info *in
     struct tsgd_log again = TSGD_LOG_INIT;
     FILE *from = NULL;
     struct stat s = {.st_size = 0};
+    const struct tsgd_transport *t = info->resolved->transport;
+    log->spread = t && t->ranks > 1;
     if (log->f && log->f != stdout && fstat(fileno(log->f), &s) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "--log: cannot write '%s': %s", path, strerror(errno)));
     if (!info->resumed_round || s.st_size == 0 || !S_ISREG(s.st_mode))
@@ -125,6 +127,7 @@ enum tsgd_status tsgd_log_go_on(struct tsgd_log *log, const struct tsgd_info *in
     log->emptied = true;
     TRY(tsgd_log_open(&again, path, err));      /* the new file, in place of the old one */
     fclose(log->f);
+    again.spread = log->spread;
     *log = again;
     log->emptied = true;
     if (fseek(log->f, 0, SEEK_END) != 0)

@@ -195,7 +195,7 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
             .wall_seconds = r->resume.seconds + o.seconds,
             .samples_per_second = (double)(r->last.samples - r->samples_before) / o.busy_seconds,
             .share_step = o.share[0], .share_mix = o.share[1], .share_eval = o.share[2],
-            .share_wait = o.share[3], .share_other = o.share[4],
+            .share_messages = o.share[3], .share_wait = o.share[4], .share_other = o.share[5],
             .steals = o.steals, .sleeps = o.sleeps,
             .interrupted = o.interrupted,
             .has_until = r->setup.s->until != NULL, .reached = r->reached,
@@ -241,13 +241,13 @@ uint64_t tsgd_run_progress(const struct tsgd_run *r)
     return r ? tsgd_engine_progress(r->job.engine) : 0;
 }
 
-static enum tsgd_status check_worker(const struct tsgd_run *r, uint64_t worker, const char *call,
+static enum tsgd_status check_worker(uint64_t worker, uint64_t workers, const char *call,
                                      struct tsgd_error *err)
 {
-    if (worker < r->info.threads)
+    if (worker < workers)
         return TSGD_OK;
     return tsgd_fail(err, TSGD_EINVAL, "%s: found worker %llu, want 0 to %llu", call,
-                     (unsigned long long)worker, (unsigned long long)r->info.threads - 1);
+                     (unsigned long long)worker, (unsigned long long)workers - 1);
 }
 
 enum tsgd_status tsgd_run_place(const struct tsgd_run *r, uint64_t worker,
@@ -256,7 +256,7 @@ enum tsgd_status tsgd_run_place(const struct tsgd_run *r, uint64_t worker,
     enum tsgd_status st = TSGD_OK;
     TRY(tsgd_given(r, "run", __func__, err));
     TRY(tsgd_given(out, "out", __func__, err));
-    TRY(check_worker(r, worker, __func__, err));
+    TRY(check_worker(worker, r->info.threads, __func__, err));
     tsgd_engine_place(r->job.engine, (uint32_t)worker, out);
 done:
     return st;
@@ -266,14 +266,14 @@ enum tsgd_status tsgd_run_worker_shares(const struct tsgd_run *r, uint64_t worke
                                         struct tsgd_worker_shares *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    double share[5];
+    double share[TSGD_SHARES];
     TRY(tsgd_given(r, "run", __func__, err));
     TRY(tsgd_given(out, "out", __func__, err));
     TRY(tsgd_life_ended(&r->life, false, __func__, err));
-    TRY(check_worker(r, worker, __func__, err));
+    TRY(check_worker(worker, tsgd_engine_all_workers(r->job.engine), __func__, err));
     tsgd_engine_shares(r->job.engine, (uint32_t)worker, share);
     *out = (struct tsgd_worker_shares){.step = share[0], .mix = share[1], .eval = share[2],
-                                .wait = share[3], .other = share[4]};
+                                       .messages = share[3], .wait = share[4], .other = share[5]};
 done:
     return st;
 }

@@ -69,6 +69,7 @@ static void merge_numbers(struct tsgd_transport *t, struct tsgd_trace_view *v,
         v->flows = all[i].flows > v->flows ? all[i].flows : v->flows;
         v->events += all[i].events;
         v->lost += all[i].lost;
+        v->error = all[i].error > v->error ? all[i].error : v->error;
     }
 }
 
@@ -156,7 +157,7 @@ static enum tsgd_status put_all(const struct tsgd_trace *trace, struct tsgd_tran
     TRY(agree(t, st, err));
     merge_flows(t, v, room);
     if (t->rank == 0)
-        tsgd_trace_begin(f, v->events, v->lost);
+        tsgd_trace_begin(f, v);
     tsgd_trace_put(trace, v, t->rank == 0 ? f : to_first);
     for (uint32_t rank = 1; t->rank == 0 && rank < t->ranks; rank++)
         write_other(t, rank, buffer, f);

@@ -200,7 +200,8 @@ static void write_settings(const struct page *p)
 
 /* ---- runs ---- */
 
-static const char *const activity[] = {"step", "mix", "eval", "wait", "other"};
+static const char *const activity[] = {"step", "mix", "eval", "wait", "other",
+                                       "messages"};
 enum { ACTIVITIES = sizeof activity / sizeof *activity };
 
 /* The shares of an object whose fields are named so, with `before` in front. */

@@ -216,7 +216,7 @@ Test(report, has_the_time_of_every_worker_or_else_of_all)
             cr_expect(fabs(at(json_array_get(workers, w), i) - number(logged, activity[i])) < 1e-4);
         }
     cr_expect(json_is_null(json_object_get(item(data, "runs", 1), "workers")));
-    cr_expect(json_array_size(json_object_get(item(data, "runs", 1), "share")) == 5);
+    cr_expect(json_array_size(json_object_get(item(data, "runs", 1), "share")) == 6);
     json_decref(data);
 }
 

@@ -1,6 +1,9 @@
 /* A trace of several ranks is one file: each is a process of it, on one clock, and what one sends
- * and another receives is an arrow. Ranks are threads here; what they record is made up.        */
+ * and another receives is an arrow. Ranks are threads here; what they record is made up, or of a
+ * run.                                                                                          */
 #include "base/clock.h"
+#include "over_ranks.h"
+#include "run/place.h"
 #include "run/trace.h"
 #include "sim/settings.h"
 #include "sim/within.h"
@@ -82,7 +85,7 @@ static void *tell(void *arg)
     setup.s->transport = within_rank(all->world, me->rank);
     cr_assert(tsgd_trace_create(&setup.trace, all->room, false, NULL) == TSGD_OK);
     cr_assert(tsgd_trace_reserve(setup.trace, 1 + (me->rank == 1), NULL) == TSGD_OK);
-    tsgd_trace_set_ahead(setup.trace, all->ahead[me->rank]);
+    tsgd_trace_set_clock(setup.trace, all->ahead[me->rank], 0);
     record(setup.trace, me->rank);
     usleep(20000);              /* ticks are told by what passes between create and now */
     all->st[me->rank] = tsgd_trace_save(&setup, &all->traced[me->rank], &all->err[me->rank]);
@@ -303,4 +306,136 @@ Test(trace_ranks, find_how_far_their_clocks_are_apart)
         cr_expect((uint64_t)llabs((long long)all.offset[r].ahead) <= all.offset[r].error,
                   "rank %u: %ld ns, at most %lu off", r, all.offset[r].ahead, all.offset[r].error);
     cr_expect(all.offset[0].error == 0 && all.offset[1].error > 0);
+}
+
+/* ---- of runs ---- */
+
+static json_t *trace_run(const char *more, uint32_t ranks, struct tsgd_traced *traced)
+{
+    char path[64] = "/tmp/telesgd-ranks-XXXXXX";
+    struct over_ranks got;
+    json_error_t why;
+    int fd = mkstemp(path);
+    cr_assert(fd >= 0);
+    close(fd);
+    run_over_ranks(&got, settings_of("data=digits model=mlp:8 rounds=12 eval-every=5 threads=2 "
+                                     "trace=%s %s", path, more), ranks, 6);
+    json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    cr_assert(file != NULL, "line %d: %s", why.line, why.text);
+    unlink(path);
+    for (uint32_t r = 0; r < ranks; r++)
+        cr_expect(got.traced[r].events == got.traced[0].events && got.traced[r].lost == 0);
+    *traced = got.traced[0];
+    return file;
+}
+
+/* The slice at which an arrow begins or ends. */
+static const json_t *slice_at(const json_t *events, const json_t *arrow, const char *name)
+{
+    json_t *e;
+    size_t i;
+    json_array_foreach(events, i, e)
+        if (is(e, "X", name) && number(e, "pid") == number(arrow, "pid") &&
+            number(e, "tid") == number(arrow, "tid") && number(e, "ts") == number(arrow, "ts"))
+            return e;
+    cr_assert_fail("an arrow is in no slice '%s'", name);
+    return NULL;
+}
+
+static uint32_t arg(const json_t *slice, const char *name)
+{
+    return (uint32_t)number(json_object_get(slice, "args"), name);
+}
+
+/* Each arrow leads from what sends a token's half-step of a round to what receives that, on the
+ * rank that it was sent to, and forwards in time as far as the clocks can tell. How many there
+ * are.                                                                                          */
+static size_t check_arrows(const json_t *file)
+{
+    const json_t *events = json_object_get(file, "traceEvents"), *s;
+    double error = number(json_object_get(file, "otherData"), "clock_error_ns") / 1e3;
+    size_t i, arrows = 0;
+    json_array_foreach(events, i, s) {
+        if (!is(s, "s", "message"))
+            continue;
+        const json_t *f = end_of(events, s);
+        const json_t *from = slice_at(events, s, "send"), *to = slice_at(events, f, "receive");
+        cr_expect(arg(from, "token") == arg(to, "token") && arg(from, "round") == arg(to, "round"));
+        cr_expect_eq(arg(from, "rank") + 1, number(to, "pid"));
+        cr_expect_eq(arg(to, "rank") + 1, number(from, "pid"));
+        cr_expect(number(f, "ts") >= number(s, "ts") - 2 * error, "received at %g, sent at %g, "
+                  "clocks may be %g off", number(f, "ts"), number(s, "ts"), error);
+        arrows++;
+    }
+    cr_expect_eq(count(events, "f", "message"), arrows);
+    cr_expect_eq(count(events, "X", "send"), arrows);
+    cr_expect_eq(count(events, "X", "receive"), arrows);
+    return arrows;
+}
+
+/* As many arrows as there are rows between the ranks. */
+Test(trace_ranks, of_a_run_with_fixed_holders_have_an_arrow_for_each_row)
+{
+    struct tsgd_traced traced;
+    struct tsgd_mixing w = TSGD_MIXING_INIT;
+    struct tsgd_cut cut;
+    cr_assert(tsgd_topology_build(&w, "exp", 10, 0, NULL) == TSGD_OK);
+    for (uint32_t ranks = 2; ranks <= RANKS; ranks++) {
+        json_t *file = trace_run("method=dsgd topology=exp nodes=10", ranks, &traced);
+        struct tsgd_ranks r = {.ranks = ranks, .nodes = 10};
+        cr_assert(tsgd_place_cut(&cut, &w, &r, NULL) == TSGD_OK);
+        cr_expect_eq(check_arrows(file), cut.rows * 12, "%u ranks", ranks);
+        json_decref(file);
+    }
+    tsgd_mixing_release(&w);
+}
+
+/* The thread that writes checkpoints looks at the network too, and what it sends and receives is in
+ * the trace as well.                                                                            */
+Test(trace_ranks, of_a_run_with_checkpoints_lose_no_arrow)
+{
+    struct tsgd_traced traced;
+    struct tsgd_mixing w = TSGD_MIXING_INIT;
+    struct tsgd_ranks r = {.ranks = RANKS, .nodes = 10};
+    struct tsgd_cut cut;
+    char path[] = "/tmp/telesgd-ranks-XXXXXX", more[128];
+    int fd = mkstemp(path);
+    cr_assert(fd >= 0);
+    close(fd);
+    snprintf(more, sizeof more, "method=dsgd topology=exp nodes=10 checkpoint=%s "
+             "checkpoint-every=2", path);
+    json_t *file = trace_run(more, RANKS, &traced), *e;
+    const json_t *events = json_object_get(file, "traceEvents");
+    size_t i, writers = 0;
+    unlink(path);
+    cr_assert(tsgd_topology_build(&w, "exp", 10, 0, NULL) == TSGD_OK);
+    cr_assert(tsgd_place_cut(&cut, &w, &r, NULL) == TSGD_OK);
+    cr_expect_eq(check_arrows(file), cut.rows * 12);
+    json_array_foreach(events, i, e)
+        writers += is(e, "M", "thread_name") && !strcmp("checkpoints", json_string_value(
+            json_object_get(json_object_get(e, "args"), "name")));
+    cr_expect_eq(writers, RANKS);
+    json_decref(file);
+    tsgd_mixing_release(&w);
+}
+
+/* A token is stepped once a round, on whatever rank, and mixed once. */
+Test(trace_ranks, of_a_run_that_teleports_have_each_step_once)
+{
+    enum { TOKENS = 5, ROUNDS = 12 };
+    struct tsgd_traced traced;
+    int steps[ROUNDS][TOKENS] = {{0}};
+    json_t *file = trace_run("nodes=20 active=5 momentum=0.9", RANKS, &traced), *e;
+    const json_t *events = json_object_get(file, "traceEvents");
+    size_t i;
+    cr_expect(check_arrows(file) > 0);
+    json_array_foreach(events, i, e)
+        if (is(e, "X", "step"))
+            cr_expect(++steps[arg(e, "round")][arg(e, "token")] == 1);
+    cr_expect_eq(count(events, "X", "step"), TOKENS * ROUNDS);
+    cr_expect_eq(count(events, "X", "mix"), TOKENS * ROUNDS);
+    cr_expect_eq(count(events, "s", "token"), TOKENS);
+    cr_expect_eq(count(events, "f", "token"), TOKENS);
+    cr_expect(count(events, "X", "send: private rows") > 0);
+    json_decref(file);
 }

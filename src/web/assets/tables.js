@@ -228,11 +228,12 @@ const activities = [
   ["eval", 4],
   ["wait", 3],
   ["other", 6],
+  ["messages", 1],
 ];
 
 function drawTime() {
   const run = runs[+$("time-run").value];
-  const inks = ["#009e73", "#56b4e9", "#e69f00", "#cc79a7", "#a0a0a0"];
+  const inks = ["#009e73", "#56b4e9", "#e69f00", "#cc79a7", "#a0a0a0", "#d55e00"];
   fill(
     $("time-key"),
     ...activities.map(([name], i) => {
@@ -245,6 +246,7 @@ function drawTime() {
     const total = shares.reduce((a, b) => a + b, 0) || 1;
     const text = activities
       .map(([a], i) => `${a} ${((100 * shares[i]) / total).toFixed(1)} %`)
+      .filter((_, i) => activities[i][0] !== "messages" || shares[i] > 0)
       .join(", ");
     return [
       element("div", {}, name),
