@@ -290,10 +290,12 @@ static const char *misfit(const char *name, const char *value)
     return NULL;
 }
 
+/* Not what only a dry run asks. */
 static bool is_written(enum tsgd_setting_id id, const struct tsgd_command *command)
 {
     return (tsgd_setting_rows[id].commands & command->options) && id != TSGD_SET_config &&
-           id != TSGD_SET_dry_run;
+           id != TSGD_SET_dry_run && id != TSGD_SET_ranks && id != TSGD_SET_cores &&
+           id != TSGD_SET_json;
 }
 
 /* What was given as it was given, although the resolved value may say more: with --normalize data

@@ -6,13 +6,20 @@
 
 #include <stdio.h>
 
+struct tsgd_forecast;           /* run/forecast.h */
+
 /* In one line, how large the run is by default: what was not asked for of nodes, active nodes and
  * rounds. Nothing when all was.                                                                 */
 void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
                           const struct tsgd_info *info);
 
-/* Size, memory and expected time, as comments of a settings file. */
-void tsgd_report_plan(FILE *out, struct tsgd_run *run);
+/* Size, memory and expected time, as comments of a settings file. step: seconds of a gradient. */
+void tsgd_report_plan(FILE *out, const struct tsgd_run *run, double step);
+
+/* What --ranks asked: as comments of a settings file, or as a line of JSON. TSGD_ENOMEM. */
+void tsgd_report_forecast(FILE *out, const struct tsgd_run *run, const struct tsgd_forecast *f);
+enum tsgd_status tsgd_report_forecast_json(FILE *out, const struct tsgd_run *run,
+                                           const struct tsgd_forecast *f, struct tsgd_error *err);
 
 /* The minimum of f, where --optimum asked for it, in a line that begins with `start`. */
 void tsgd_report_minimum(FILE *out, const char *start, const struct tsgd_info *info);

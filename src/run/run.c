@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "run/agree.h"
+#include "run/forecast.h"
 #include "run/job.h"
 #include "run/life.h"
 #include "run/metrics.h"
@@ -347,6 +348,12 @@ double tsgd_run_step_seconds(struct tsgd_run *r)
     free(grad);
     free(scratch);
     return steps && now > start ? (double)(now - start) * 1e-9 / (double)steps : NAN;
+}
+
+enum tsgd_status tsgd_run_forecast(const struct tsgd_run *r, double step,
+                                   struct tsgd_forecast *out, struct tsgd_error *err)
+{
+    return tsgd_forecast_make(out, &r->job, step, r->info.memory_bytes, err);
 }
 
 void tsgd_run_free(struct tsgd_run *r)

@@ -276,7 +276,7 @@ SETTING(matrix, "matrix", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGR
         TOPOLOGY,
         "print the weights of a period instead: lines 'round row column weight'")
 SETTING(json, "json", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        EVAL | TOPOLOGY | SPLIT | MODEL,
+        TRAIN | EVAL | TOPOLOGY | SPLIT | MODEL,
         "print one JSON object instead of text")
 SETTING(pytorch, "pytorch", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, MODEL,
         "print the module of PyTorch instead that loads what 'telesgd train --save' writes")
@@ -333,6 +333,14 @@ SETTING(seed, "seed", COUNT, "N", ANYTHING, IS("0"), ABOUT_MACHINE, RUN, RESULT,
 SETTING(threads, "threads", COUNT, "N", RANGE(1, 65536),
         UNSET("the CPUs that this process may use"), ABOUT_MACHINE, RUN, MACHINE, TRAIN | TUNE,
         "worker threads")
+SETTING(ranks, "ranks", COUNT, "R", RANGE(1, 65536), UNSET("those of mpirun, or one"),
+        ABOUT_MACHINE, PROGRAM, OUTPUT, TRAIN,
+        "with --dry-run: how fast would the run be on R ranks of --threads each, between which a "
+        "message takes --link-seconds and its bytes at --bandwidth? In a run: there are so many "
+        "ranks, or it is refused")
+SETTING(cores, "cores", COUNT, "N", FROM(1), UNSET("one for each thread of each rank"),
+        ABOUT_MACHINE, PROGRAM, OUTPUT, TRAIN,
+        "with --ranks: all ranks share N cores, as on one machine")
 SETTING(jobs, "jobs", COUNT, "N", RANGE(1, 65536), UNSET("the CPUs that this process may use"),
         ABOUT_MACHINE, PROGRAM, MACHINE, SWEEP,
         "runs at a time; their threads share the CPUs, and the last runs get more of them")

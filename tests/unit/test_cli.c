@@ -86,7 +86,7 @@ static const struct {
     {TINY " --rounds 10 --compute-seconds 1:lognormal:x", "SECONDS:lognormal:SIGMA"},
     {TINY " --rounds 10 --momentun 0.9", "'--momentun'; did you mean '--momentum'?"},
     {TINY " --rounds 10 --nesterov=yes", "--nesterov: 'yes' is not true or false"},
-    {TINY " --rounds 10 --json", "unknown option '--json'"},
+    {TINY " --rounds 10 --dot", "unknown option '--dot'"},
     {TINY " --rounds 10 -x", "unknown option '-x'"},
     {TINY " --rounds 10 stray", "unexpected argument 'stray'"},
     {TINY " --rounds", "--rounds: needs a value"},
@@ -488,7 +488,7 @@ static const struct {
     {"# a comment\nnesterov = yes\n", "f:2: nesterov: 'yes' is not true or false"},
     {"lr 0.1\n", "f:1: not a line 'name = value'"},
     {"config = g\n", "f:1: config: a settings file cannot name another"},
-    {"json = true\n", "f:1: unknown setting 'json'"},
+    {"dot = true\n", "f:1: unknown setting 'dot'"},
     {"save =\n", "f:1: save: the value is empty"},
     {"batch = 32 # samples\n", "f:1: batch: '32 # samples' is not a whole number"},
 };

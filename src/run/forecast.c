@@ -1,0 +1,335 @@
+#include "run/forecast.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/holders.h"
+#include "linalg/mix.h"
+
+#include <math.h>
+#include <string.h>
+
+enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_error *err)
+{
+    if (!s->ranks && s->cores)
+        return tsgd_fail(err, TSGD_EINVAL, "--cores: needs --ranks, which share them");
+    if (!s->ranks)
+        return TSGD_OK;
+    if (s->ranks > s->nodes)
+        return tsgd_fail(err, TSGD_EINVAL, "--ranks: found %llu, want at most --nodes, %llu: a "
+                         "rank has one node or more", (unsigned long long)s->ranks,
+                         (unsigned long long)s->nodes);
+    if (s->link_cost)
+        return tsgd_fail(err, TSGD_EINVAL, "--link-cost: cannot go with --ranks, between which all "
+                         "links are alike; leave it out");
+    if (TSGD_GIVEN(s, port))
+        return tsgd_fail(err, TSGD_EINVAL, "--port: cannot go with --ranks, which send and receive "
+                         "one message after the other; leave it out");
+    return TSGD_OK;
+}
+
+/* ---- what is measured ---- */
+
+/* Enough for a few thousand short operations, or a few long ones. */
+#define PATIENCE 50000000u      /* ns */
+
+/* A measured operation, over memory of its own. */
+struct bench {
+    const struct tsgd_job *job;
+    struct tsgd_holding holding;
+    struct tsgd_csr w;
+    struct tsgd_rule rule;
+    struct tsgd_rows rows;
+    struct tsgd_holders holders;
+    uint32_t *node;
+    float *row, *grad;          /* row[places][stride] */
+    void *scratch;
+    size_t places, stride, dim;
+    uint64_t calls;
+};
+
+/* Seconds of a call, the mean over as many as go into the time. */
+static double seconds_of(struct bench *b, void (*operation)(struct bench *b))
+{
+    uint64_t start, now, n = 0;
+    b->calls = 0;
+    operation(b);                       /* warm up */
+    start = now = tsgd_now_ns();
+    for (; now - start < PATIENCE; now = tsgd_now_ns(), n++) {
+        b->calls++;
+        operation(b);
+    }
+    return (double)(now - start) * 1e-9 / (double)n;
+}
+
+static float *row_of(const struct bench *b, uint64_t i)
+{
+    return b->row + i % b->places * b->stride;
+}
+
+static void mix(struct bench *b)
+{
+    bool bypass = tsgd_mix_bypass(b->dim, b->places * b->stride * sizeof(float));
+    tsgd_mix_row(b->job->config.kernels, &b->w, 0, NULL, b->row, b->stride, b->dim, bypass,
+                 b->grad);
+}
+
+static void copy(struct bench *b)
+{
+    memcpy(row_of(b, 2 * b->calls), row_of(b, 2 * b->calls + 1), b->dim * sizeof(float));
+}
+
+static void update(struct bench *b)
+{
+    const struct tsgd_step step = {.count = 1};
+    b->rule.step(&b->rule, &b->rows, b->grad, b->dim, &step);
+}
+
+static void plan(struct bench *b)
+{
+    tsgd_holders_begin(&b->holders, b->calls);
+    tsgd_holders_next(&b->holders, 0, b->holders.tokens, b->node);
+    tsgd_holders_end(&b->holders);
+}
+
+static void evaluate(struct bench *b)
+{
+    const struct tsgd_problem *p = b->job->config.problem;
+    struct tsgd_measure m;
+    p->ops->evaluate(p, (uint32_t)(b->calls % p->eval_blocks), b->job->config.init, b->scratch, &m);
+}
+
+/* Row 0 of a matrix reads all of n rows, each as much; nobody else reads any other one. */
+static enum tsgd_status make_matrix(struct tsgd_csr *out, uint32_t n, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_entry *e = NULL;
+    TRY(TSGD_NEW(&e, 2 * n - 1, "the forecast", err));
+    for (uint32_t i = 0; i < n; i++)
+        e[i] = (struct tsgd_entry){0, i, 1 / (float)n};
+    for (uint32_t i = 1; i < n; i++)
+        e[n + i - 1] = (struct tsgd_entry){i, i, 1};
+    TRY(tsgd_csr_build(out, n, e, 2 * n - 1, err));
+done:
+    free(e);
+    return st;
+}
+
+/* Rows that a token reads when it mixes, its own too: the mean over a period. */
+static double rows_read(const struct tsgd_mixing *w)
+{
+    double entries = 0;
+    for (uint32_t i = 0; i < w->period; i++)
+        entries += w->w[i].ptr[w->w[i].n];
+    return entries / w->period / w->w[0].n;
+}
+
+/* Rows as a token's: of a rule they are all different. The last one stands for the gradient. */
+static enum tsgd_status take(struct bench *b, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_engine_config *c = &b->job->config;
+    struct tsgd_holding *h = &b->holding;
+    const char *what = "the forecast";
+    uint32_t e = tsgd_rule_exchanged(&c->rule), own = tsgd_rule_own(&c->rule);
+    double reads = ceil(rows_read(c->population->mixing));
+    uint32_t mixed = reads < 2 ? 2 : reads < 9 ? (uint32_t)reads : 9;
+    b->dim = c->problem->dim;
+    b->stride = tsgd_round_up(b->dim, 16);
+    b->places = mixed > e + own + 1 ? mixed : e + own + 1;
+    TRY(TSGD_HOLD(h, &b->row, tsgd_mul(b->places, b->stride), what, err));
+    TRY(TSGD_HOLD(h, &b->grad, b->stride, what, err));
+    TRY(TSGD_HOLD(h, &b->node, b->job->tokens, what, err));
+    TRY(tsgd_hold(h, &b->scratch, 1, c->problem->scratch_bytes, what, err));
+    TRY(make_matrix(&b->w, mixed, err));
+    b->rule = c->rule;
+    b->rule.kernels = c->kernels;
+    for (uint32_t i = 0; i < e; i++)
+        b->rows.exchanged[i] = row_of(b, i);
+    for (uint32_t i = 0; i < own; i++)
+        b->rows.own[i] = row_of(b, e + i);
+    b->rows.node = c->rule.node ? row_of(b, e + own) : NULL;
+    b->holders = (struct tsgd_holders){
+        .nodes = c->problem->nodes, .tokens = (uint32_t)b->job->tokens, .teleports = c->teleports,
+        .seed = c->seed, .presence = c->presence,
+    };
+    TRY(tsgd_holders_init(&b->holders, h, err));
+done:
+    return st;
+}
+
+static void give_back(struct bench *b)
+{
+    tsgd_csr_release(&b->w);
+    tsgd_holding_release(&b->holding);
+}
+
+/* ---- what follows ---- */
+
+/* A message of some rows and a head, whose copy takes so long a row. */
+static struct tsgd_message_cost message(const struct tsgd_settings *s, uint32_t rows,
+                                        size_t row_bytes, double copy_seconds)
+{
+    struct tsgd_message_cost m = {.bytes = rows * (uint64_t)row_bytes};
+    if (rows) {
+        m.way = (TSGD_HAS(s, link_seconds) ? s->link_seconds : 0) +
+                (TSGD_HAS(s, bandwidth) ? (double)m.bytes / s->bandwidth : 0);
+        m.worker = rows * copy_seconds;
+    }
+    return m;
+}
+
+static void set_costs(struct tsgd_forecast *f, struct bench *b, double gradient)
+{
+    const struct tsgd_settings *s = b->job->setup->s;
+    const struct tsgd_rule *r = &b->job->config.rule;
+    uint32_t exchanged = tsgd_rule_exchanged(r);
+    double copied = seconds_of(b, copy);
+    size_t row_bytes = b->dim * sizeof(float);
+    double step = TSGD_GIVEN(s, compute_seconds) ? b->job->setup->network.step_seconds :
+                  gradient + seconds_of(b, update);
+    f->cost = (struct tsgd_rank_costs){
+        .step = step * (double)s->local_steps,
+        .read = exchanged * seconds_of(b, mix) / b->w.n,
+        .plan = seconds_of(b, plan),
+        .row = message(s, exchanged, row_bytes, copied),
+        .own = message(s, tsgd_rule_own(r), row_bytes, copied),
+    };
+}
+
+/* Rows come to rank 0 one by one, and are summed there as they come; the mean goes to the others
+ * one by one; then all workers measure blocks of it. With --eval tokens every token is measured
+ * too, where it stands.                                                                         */
+static double evaluation_seconds(const struct tsgd_forecast *f, struct bench *b)
+{
+    const struct tsgd_engine_config *c = &b->job->config;
+    double k = (double)b->job->tokens, ranks = (double)f->ranks, blocks = c->problem->eval_blocks;
+    double row = f->cost.row.way / tsgd_rule_exchanged(&c->rule), fold = f->cost.read;
+    double came = k * (ranks - 1) / ranks * (row + f->cost.row.worker), sent = (ranks - 1) * row;
+    double block = c->problem->ops->evaluate && blocks > 0 ? seconds_of(b, evaluate) : 0;
+    double measured = ceil(blocks / (double)f->cores) * block;
+    if (c->eval_tokens)
+        measured += ceil(k * blocks / (double)f->cores) * block;
+    return (came > k * fold ? came : k * fold) + sent + measured;
+}
+
+/* Tokens whose rows the rank that needs most of them keeps: where holders are fixed, those on it,
+ * and whom they read.                                                                           */
+static enum tsgd_status most_rows(const struct tsgd_ranksim *sim, uint32_t *out,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    uint32_t *kept = NULL, *mark = NULL, most = 0;
+    const struct tsgd_mixing *m = sim->mixing;
+    *out = sim->tokens;
+    if (sim->teleports)
+        return TSGD_OK;
+    TRY(TSGD_NEW(&kept, sim->ranks.ranks, "the forecast", err));
+    TRY(TSGD_NEW(&mark, sim->ranks.ranks, "the forecast", err));
+    for (uint32_t b = 0; b < sim->tokens; b++) {        /* by whom is b read? */
+        uint32_t r = tsgd_rank_of(&sim->ranks, b);
+        kept[r]++;
+        mark[r] = b + 1;
+        for (uint32_t i = 0; i < m->period; i++)
+            for (uint32_t j = m->w[i].tptr[b]; j < m->w[i].tptr[b + 1]; j++) {
+                r = tsgd_rank_of(&sim->ranks, m->w[i].tcol[j]);
+                kept[r] += mark[r] != b + 1;
+                mark[r] = b + 1;
+            }
+    }
+    for (uint32_t r = 0; r < sim->ranks.ranks; r++)
+        most = kept[r] > most ? kept[r] : most;
+    *out = most;
+done:
+    free(kept);
+    free(mark);
+    return st;
+}
+
+/* What one process takes, but for rows of tokens that are never there, and with a rank's share of
+ * the data and of rows that stay with nodes.                                                    */
+static enum tsgd_status set_memory(struct tsgd_forecast *f, const struct tsgd_job *j,
+                                   const struct tsgd_ranksim *sim, uint64_t in_one,
+                                   struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_engine_config c = j->config;
+    struct tsgd_info data = {.memory_bytes = 0};
+    size_t row = tsgd_round_up(c.problem->dim, 16) * sizeof(float);
+    uint32_t most, rows = 2 * tsgd_rule_exchanged(&c.rule) + tsgd_rule_own(&c.rule);
+    double others = 1 - 1 / (double)f->ranks, bytes;
+    j->setup->kind->describe(j->setup->task, &data);
+    TRY(most_rows(sim, &most, err));
+    c.gossip = TSGD_GOSSIP_ROWS;
+    bytes = (double)in_one - (double)tsgd_job_bytes(j) + (double)tsgd_engine_bytes(&c);
+    bytes -= (double)(sim->tokens - most) * rows * (double)row;
+    bytes -= others * (double)data.memory_bytes;
+    bytes -= c.rule.node ? others * (double)c.problem->nodes * (double)row : 0;
+    f->memory_bytes = (uint64_t)bytes;
+done:
+    return st;
+}
+
+static struct tsgd_ranksim simulation(const struct tsgd_forecast *f, const struct tsgd_job *j)
+{
+    const struct tsgd_engine_config *c = &j->config;
+    const struct tsgd_network *n = &j->setup->network;
+    return (struct tsgd_ranksim){
+        .tokens = (uint32_t)j->tokens, .teleports = c->teleports, .seed = c->seed,
+        .presence = c->presence, .mixing = c->population->mixing,
+        .ranks = {.ranks = (uint32_t)f->ranks, .nodes = c->problem->nodes},
+        .threads = (uint32_t)f->threads, .cores = f->cores, .cost = f->cost,
+        .stragglers = n->on && n->sigma > 0 ? n : NULL,
+    };
+}
+
+/* So many that the simulation takes seconds; with few tokens a round more of them, so that their
+ * mean is exact to about a percent.                                                             */
+static uint64_t rounds_for(const struct tsgd_ranksim *sim)
+{
+    double rounds = 3e7 / tsgd_ranksim_effort(sim);
+    return rounds < 16 ? 16 : rounds > 2000 ? 2000 : (uint64_t)rounds;
+}
+
+static enum tsgd_status simulate(struct tsgd_forecast *f, const struct tsgd_job *j,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_ranksim sim = simulation(f, j);
+    struct tsgd_rank_times t;
+    sim.rounds = f->rounds = rounds_for(&sim);
+    TRY(tsgd_ranksim_run(&sim, &f->times, err));
+    sim.cost.row.way = sim.cost.row.worker = sim.cost.own.way = sim.cost.own.worker = 0;
+    TRY(tsgd_ranksim_run(&sim, &t, err));
+    f->free_seconds = t.seconds;
+    sim.ranks.ranks = 1;
+    sim.cores = f->threads < f->cores ? f->threads : f->cores;
+    TRY(tsgd_ranksim_run(&sim, &t, err));
+    f->one_rank = t.seconds;
+    f->one_thread = t.work + f->cost.plan;
+done:
+    return st;
+}
+
+enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd_job *job,
+                                    double step, uint64_t memory_bytes, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_settings *s = job->setup->s;
+    struct tsgd_forecast f = {.ranks = s->ranks, .threads = s->threads};
+    struct bench b = {.job = job};
+    uint64_t all = f.ranks * f.threads;
+    f.cores = s->cores && s->cores < all ? s->cores : all;
+    TRY(take(&b, err));
+    if (!(step > 0) && !TSGD_GIVEN(s, compute_seconds))
+        TRY(tsgd_fail(err, TSGD_EINVAL, "--ranks: a step could not be timed here; give its "
+                      "--compute-seconds"));
+    set_costs(&f, &b, step);
+    f.evaluation = evaluation_seconds(&f, &b);
+    TRY(simulate(&f, job, err));
+    struct tsgd_ranksim sim = simulation(&f, job);
+    TRY(set_memory(&f, job, &sim, memory_bytes, err));
+    *out = f;
+done:
+    give_back(&b);
+    return st;
+}

@@ -1,0 +1,35 @@
+/* run/forecast.h: how fast a run would be on so many ranks (--ranks) of so many threads, on
+ * machines that are not there: seconds of a step, of a mix and of a copy are measured here,
+ * --link-seconds and --bandwidth say what a message takes between two ranks, and the events of
+ * some rounds are simulated (scenario/ranksim.h).
+ * A formula alone would not do: with random holders the busiest rank of a round decides little,
+ * because tokens that have not met it go on; how much that evens out is what the events tell.   */
+#ifndef TSGD_RUN_FORECAST_H
+#define TSGD_RUN_FORECAST_H
+
+#include "run/job.h"
+#include "scenario/ranksim.h"
+
+struct tsgd_forecast {
+    uint64_t ranks, threads;    /* threads of a rank */
+    uint64_t cores;             /* that work at a time, of all ranks */
+    uint64_t rounds;            /* simulated */
+    struct tsgd_rank_costs cost;
+    struct tsgd_rank_times times;
+    double free_seconds;        /* of a round, if messages cost nothing */
+    double one_rank;            /* of a round, on one rank of as many threads */
+    double one_thread;          /* of a round, on one rank of one thread */
+    double evaluation;          /* seconds of one; at most, because tokens go on meanwhile */
+    uint64_t memory_bytes;      /* of the rank that needs most, about */
+};
+
+/* Refuses what --ranks cannot go with, before anything is read. TSGD_EINVAL. */
+enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_error *err);
+
+/* Of a planned job whose settings have --ranks, by what is measured in the calling thread, in about
+ * a second; simulating takes a few at most. step: seconds of one gradient. memory_bytes: what the
+ * run would take in one process. TSGD_EINVAL: a step could not be measured. TSGD_ENOMEM.        */
+enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd_job *job,
+                                    double step, uint64_t memory_bytes, struct tsgd_error *err);
+
+#endif

@@ -1,0 +1,530 @@
+#include "scenario/ranksim.h"
+
+#include "base/mem.h"
+#include "engine/holders.h"
+
+#include <string.h>
+
+/* Rounds in flight at once, as in the engine (its plan has so many slots), and the room to keep
+ * them apart here, with the rounds planned ahead.                                               */
+enum { IN_FLIGHT = 8, KEPT = 16 };
+
+enum task { STEP, RECEIVE, MIX, PLAN };
+
+/* A task as a number, by which ready ones are taken: its phase, then its token. A step of round t
+ * has phase 4 t + 8, what is received 4 t + 9, a mix 4 t + 10; the plan of round t 4 t + 3, which
+ * is before the step of round t - 1 that waits for it.                                          */
+static uint64_t number(enum task task, uint64_t t, uint32_t token)
+{
+    uint64_t phase = task == PLAN ? 4 * t + 3 : 4 * t + 8 + task;
+    return phase << 32 | token;
+}
+
+static enum task task_of(uint64_t number) { return (enum task)(number >> 32 & 3); }
+
+static uint64_t round_of(uint64_t number)
+{
+    uint64_t phase = number >> 32;
+    return task_of(number) == PLAN ? phase / 4 : phase / 4 - 2;
+}
+
+enum happens { DONE, SETS_OUT, ARRIVES };
+
+struct event {
+    double time;
+    uint64_t order;             /* of two at one time, the first that was foreseen */
+    uint64_t task;              /* that is done; or a message's half-step, as what is received */
+    uint32_t rank;              /* where; of a message: where to */
+    enum happens happens;
+};
+
+struct ready {
+    uint64_t *task;             /* a heap, the smallest on top */
+    size_t n, room;
+};
+
+struct rank {
+    struct ready ready;
+    uint32_t idle;              /* workers */
+    bool queued;                /* for a core */
+    bool plans;                 /* a plan is ready or under way */
+    uint64_t planned;           /* rounds */
+    double out, in;             /* when its ports are free again */
+};
+
+/* A round in flight. */
+struct leg {
+    uint32_t *rank;             /* [tokens] of the holder */
+    uint32_t *node;             /* [tokens] the holder, or TSGD_AWAY */
+    uint32_t *need;             /* [tokens] half-steps that its mix still waits for */
+    uint64_t *sent;             /* [ranks] bytes */
+    uint32_t *stepped;          /* [ranks] tokens */
+    uint32_t left;              /* tokens that have not mixed */
+};
+
+struct sim {
+    const struct tsgd_ranksim *c;
+    struct tsgd_error *err;
+    enum tsgd_status st;        /* of the first growth that failed */
+    struct tsgd_holders holders;
+    struct tsgd_holding holding;
+    struct leg leg[KEPT];
+    struct rank *rank;
+    uint32_t *queue;            /* [ranks] that wait for a core, in a ring */
+    size_t queue_first, queued;
+    uint64_t cores;             /* free ones */
+    uint32_t *held, *next;      /* [ranks][KEPT], [tokens]: lists of 1 + token, that wait for a
+                                 * plan */
+    uint64_t *seen, mark;       /* [ranks] the last half-step that was sent there */
+    uint32_t *to;               /* [ranks] where a half-step goes */
+    struct event *event;        /* a heap, the earliest on top */
+    size_t n_events, events_room;
+    uint64_t order;
+    uint64_t drawn;             /* rounds */
+    uint64_t low;               /* the first round that has not ended */
+    double now, begun;          /* begun: when the first round that counts did */
+    struct tsgd_rank_times total;
+};
+
+static struct leg *leg(struct sim *s, uint64_t t) { return &s->leg[t % KEPT]; }
+
+static uint64_t first_counted(const struct tsgd_ranksim *c) { return c->rounds / 4; }
+
+/* ---- heaps ---- */
+
+static void grow(struct sim *s, void **block, size_t *room, size_t count, size_t size)
+{
+    if (s->st == TSGD_OK && count > *room)
+        s->st = tsgd_grow(block, room, count, size, "the forecast", "use fewer --ranks", s->err);
+}
+
+static void make_ready(struct sim *s, uint32_t r, uint64_t task)
+{
+    struct ready *h = &s->rank[r].ready;
+    grow(s, (void **)&h->task, &h->room, h->n + 1, sizeof *h->task);
+    if (s->st != TSGD_OK)
+        return;
+    size_t i = h->n++;
+    for (; i > 0 && task < h->task[(i - 1) / 2]; i = (i - 1) / 2)
+        h->task[i] = h->task[(i - 1) / 2];
+    h->task[i] = task;
+}
+
+static uint64_t take_ready(struct ready *h)
+{
+    uint64_t top = h->task[0], last = h->task[--h->n];
+    size_t i = 0;
+    for (size_t child; (child = 2 * i + 1) < h->n; i = child) {
+        child += child + 1 < h->n && h->task[child + 1] < h->task[child];
+        if (last <= h->task[child])
+            break;
+        h->task[i] = h->task[child];
+    }
+    h->task[i] = last;
+    return top;
+}
+
+static bool before(const struct event *a, const struct event *b)
+{
+    return a->time != b->time ? a->time < b->time : a->order < b->order;
+}
+
+static void foresee(struct sim *s, double time, enum happens happens, uint32_t rank, uint64_t task)
+{
+    struct event e = {time, s->order++, task, rank, happens};
+    grow(s, (void **)&s->event, &s->events_room, s->n_events + 1, sizeof *s->event);
+    if (s->st != TSGD_OK)
+        return;
+    size_t i = s->n_events++;
+    for (; i > 0 && before(&e, &s->event[(i - 1) / 2]); i = (i - 1) / 2)
+        s->event[i] = s->event[(i - 1) / 2];
+    s->event[i] = e;
+}
+
+static struct event next_event(struct sim *s)
+{
+    struct event top = s->event[0], last = s->event[--s->n_events];
+    size_t i = 0;
+    for (size_t child; (child = 2 * i + 1) < s->n_events; i = child) {
+        child += child + 1 < s->n_events && before(&s->event[child + 1], &s->event[child]);
+        if (!before(&s->event[child], &last))
+            break;
+        s->event[i] = s->event[child];
+    }
+    s->event[i] = last;
+    return top;
+}
+
+/* ---- the plan ---- */
+
+static const struct tsgd_csr *matrix(const struct sim *s, uint64_t t)
+{
+    return tsgd_mixing_at(s->c->mixing, t);
+}
+
+/* Whether the token's links are cut in round t. */
+static bool cut(struct sim *s, uint64_t t, uint32_t a)
+{
+    return s->c->presence.isolates && leg(s, t)->node[a] == TSGD_AWAY;
+}
+
+static bool reads(struct sim *s, uint64_t t, uint32_t a, uint32_t b)
+{
+    return a != b && !cut(s, t, a) && !cut(s, t, b);
+}
+
+/* Draws the holders of the next round. */
+static void draw(struct sim *s)
+{
+    uint64_t t = s->drawn++;
+    struct leg *l = leg(s, t);
+    const struct tsgd_csr *w = matrix(s, t);
+    uint32_t k = s->c->tokens;
+    tsgd_holders_begin(&s->holders, t);
+    tsgd_holders_next(&s->holders, 0, k, l->node);
+    tsgd_holders_end(&s->holders);
+    memset(l->sent, 0, s->c->ranks.ranks * sizeof *l->sent);
+    memset(l->stepped, 0, s->c->ranks.ranks * sizeof *l->stepped);
+    l->left = k;
+    for (uint32_t a = 0; a < k; a++)
+        l->rank[a] = l->node[a] != TSGD_AWAY ? tsgd_rank_of(&s->c->ranks, l->node[a]) :
+                     t > 0 ? leg(s, t - 1)->rank[a] : tsgd_rank_of(&s->c->ranks, a);
+    for (uint32_t a = 0; a < k; a++) {
+        l->need[a] = 1;
+        for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
+            l->need[a] += reads(s, t, a, w->col[i]);
+    }
+}
+
+/* Where the half-step of token a goes from its rank in round t, into s->to; how many. */
+static uint32_t destinations(struct sim *s, uint64_t t, uint32_t a)
+{
+    const struct tsgd_csr *w = matrix(s, t);
+    const uint32_t *rank = leg(s, t + 1)->rank;
+    uint32_t n = 0;
+    s->seen[leg(s, t)->rank[a]] = ++s->mark;
+    if (s->seen[rank[a]] != s->mark) {
+        s->seen[rank[a]] = s->mark;
+        s->to[n++] = rank[a];
+    }
+    for (uint32_t i = w->tptr[a]; i < w->tptr[a + 1]; i++) {
+        uint32_t b = w->tcol[i], r = rank[b];
+        if (s->seen[r] != s->mark && reads(s, t, b, a)) {
+            s->seen[r] = s->mark;
+            s->to[n++] = r;
+        }
+    }
+    return n;
+}
+
+/* ---- what things cost ---- */
+
+/* A message with the half-step of token a in round t to rank r. */
+static struct tsgd_message_cost message(struct sim *s, uint64_t t, uint32_t a, uint32_t r)
+{
+    struct tsgd_message_cost m = s->c->cost.row, own = s->c->cost.own;
+    if (own.bytes && leg(s, t + 1)->rank[a] == r) {
+        m.way += own.way;
+        m.worker += own.worker;
+        m.bytes += own.bytes;
+    }
+    return m;
+}
+
+static double step_seconds(struct sim *s, uint64_t t, uint32_t a)
+{
+    const struct tsgd_network *n = s->c->stragglers;
+    uint32_t node = leg(s, t)->node[a];
+    if (node == TSGD_AWAY)
+        return 0;
+    return s->c->cost.step * (n ? tsgd_network_step(n, node) / n->step_seconds : 1);
+}
+
+static double mix_seconds(struct sim *s, uint64_t t, uint32_t a)
+{
+    const struct tsgd_csr *w = matrix(s, t);
+    uint32_t n = w->ptr[a + 1] - w->ptr[a];
+    return n > 1 && !cut(s, t, a) ? n * s->c->cost.read : 0;
+}
+
+static double task_seconds(struct sim *s, uint32_t r, uint64_t task)
+{
+    uint64_t t = round_of(task);
+    uint32_t a = (uint32_t)task, n;
+    double seconds;
+    switch (task_of(task)) {
+    case STEP:
+        seconds = step_seconds(s, t, a);
+        s->total.work += seconds;
+        n = destinations(s, t, a);
+        for (uint32_t i = 0; i < n; i++)
+            seconds += message(s, t, a, s->to[i]).worker;
+        return seconds;
+    case MIX:
+        seconds = mix_seconds(s, t, a);
+        s->total.work += seconds;
+        return seconds;
+    case RECEIVE:
+        return message(s, t, a, r).worker;
+    default:
+        return s->c->cost.plan;
+    }
+}
+
+/* ---- what happens ---- */
+
+/* A rank that has a ready task and a free worker waits for a core. */
+static void offer(struct sim *s, uint32_t r)
+{
+    struct rank *x = &s->rank[r];
+    if (x->queued || !x->idle || !x->ready.n)
+        return;
+    x->queued = true;
+    s->queue[(s->queue_first + s->queued++) % s->c->ranks.ranks] = r;
+}
+
+/* Gives free cores to the ranks that wait, one task each time. */
+static void serve(struct sim *s)
+{
+    while (s->cores && s->queued) {
+        uint32_t r = s->queue[s->queue_first];
+        struct rank *x = &s->rank[r];
+        s->queue_first = (s->queue_first + 1) % s->c->ranks.ranks;
+        s->queued--;
+        x->queued = false;
+        x->idle--;
+        s->cores--;
+        uint64_t task = take_ready(&x->ready);
+        foresee(s, s->now + task_seconds(s, r, task), DONE, r, task);
+        offer(s, r);
+    }
+}
+
+static void add(struct sim *s, uint32_t r, uint64_t task)
+{
+    make_ready(s, r, task);
+    offer(s, r);
+}
+
+static void try_plan(struct sim *s, uint32_t r)
+{
+    struct rank *x = &s->rank[r];
+    if (x->plans || x->planned > s->c->rounds || x->planned >= s->low + IN_FLIGHT)
+        return;
+    while (s->drawn <= x->planned)
+        draw(s);
+    x->plans = true;
+    add(s, r, number(PLAN, x->planned, 0));
+}
+
+/* Token a is on rank r for round t. */
+static void is_there(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
+{
+    uint32_t *list = &s->held[(size_t)r * KEPT + t % KEPT];
+    if (s->rank[r].planned > t + 1) {
+        add(s, r, number(STEP, t, a));
+    } else {
+        s->next[a] = *list;
+        *list = a + 1;
+    }
+}
+
+static void planned(struct sim *s, uint32_t r, uint64_t t)
+{
+    s->rank[r].plans = false;
+    s->rank[r].planned = t + 1;
+    if (t > 0) {
+        uint32_t *list = &s->held[(size_t)r * KEPT + (t - 1) % KEPT], a = *list;
+        for (*list = 0; a; a = s->next[a - 1])
+            add(s, r, number(STEP, t - 1, a - 1));
+    }
+    try_plan(s, r);
+}
+
+/* The half-step of token a can be read on rank r. */
+static void half_step(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
+{
+    const struct tsgd_csr *w = matrix(s, t);
+    const uint32_t *rank = leg(s, t + 1)->rank;
+    uint32_t *need = leg(s, t)->need;
+    if (rank[a] == r && --need[a] == 0)
+        add(s, r, number(MIX, t, a));
+    for (uint32_t i = w->tptr[a]; i < w->tptr[a + 1]; i++) {
+        uint32_t b = w->tcol[i];
+        if (rank[b] == r && reads(s, t, b, a) && --need[b] == 0)
+            add(s, r, number(MIX, t, b));
+    }
+}
+
+static void stepped(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
+{
+    struct rank *x = &s->rank[r];
+    uint32_t n = destinations(s, t, a);
+    for (uint32_t i = 0; i < n; i++) {
+        struct tsgd_message_cost m = message(s, t, a, s->to[i]);
+        double out = x->out > s->now ? x->out : s->now;
+        x->out = out + m.way;
+        leg(s, t)->sent[r] += m.bytes;
+        s->total.messages++;
+        foresee(s, out, SETS_OUT, s->to[i], number(RECEIVE, t, a));
+    }
+    leg(s, t)->stepped[r] += leg(s, t)->node[a] != TSGD_AWAY;
+    half_step(s, r, t, a);
+}
+
+/* A message begins to leave, and so to arrive, unless another one is arriving. */
+static void sets_out(struct sim *s, const struct event *e)
+{
+    struct rank *x = &s->rank[e->rank];
+    double way = message(s, round_of(e->task), (uint32_t)e->task, e->rank).way;
+    double in = x->in > s->now ? x->in : s->now;
+    x->in = in + way;
+    foresee(s, x->in, ARRIVES, e->rank, e->task);
+}
+
+static void end_round(struct sim *s)
+{
+    struct leg *l = leg(s, s->low);
+    uint64_t most = 0, tokens = 0;
+    for (uint32_t r = 0; r < s->c->ranks.ranks; r++) {
+        s->total.bytes += (double)l->sent[r];
+        most = l->sent[r] > most ? l->sent[r] : most;
+        tokens = l->stepped[r] > tokens ? l->stepped[r] : tokens;
+    }
+    s->total.most_bytes += (double)most;
+    s->total.most_tokens += (double)tokens;
+    s->low++;
+    if (s->low == first_counted(s->c))
+        s->begun = s->now;
+}
+
+static void mixed(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
+{
+    leg(s, t)->left--;
+    if (t + 1 < s->c->rounds)
+        is_there(s, r, t + 1, a);
+    if (t != s->low || leg(s, t)->left)
+        return;
+    while (s->low < s->drawn && !leg(s, s->low)->left)
+        end_round(s);
+    for (uint32_t i = 0; i < s->c->ranks.ranks; i++)
+        try_plan(s, i);
+}
+
+static void done(struct sim *s, uint32_t r, uint64_t task)
+{
+    uint64_t t = round_of(task);
+    uint32_t a = (uint32_t)task;
+    s->rank[r].idle++;
+    s->cores++;
+    switch (task_of(task)) {
+    case STEP:
+        stepped(s, r, t, a);
+        break;
+    case RECEIVE:
+        half_step(s, r, t, a);
+        break;
+    case MIX:
+        mixed(s, r, t, a);
+        break;
+    case PLAN:
+        planned(s, r, t);
+        break;
+    }
+    offer(s, r);
+}
+
+static void happens(struct sim *s, const struct event *e)
+{
+    s->now = e->time;
+    if (e->happens == DONE)
+        done(s, e->rank, e->task);
+    else if (e->happens == SETS_OUT)
+        sets_out(s, e);
+    else if (s->c->cost.row.worker > 0)
+        add(s, e->rank, e->task);
+    else
+        half_step(s, e->rank, round_of(e->task), (uint32_t)e->task);
+    serve(s);
+}
+
+static enum tsgd_status take(struct sim *s)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_ranksim *c = s->c;
+    struct tsgd_error *err = s->err;
+    struct tsgd_holding *h = &s->holding;
+    const char *what = "the forecast";
+    size_t k = c->tokens, ranks = c->ranks.ranks;
+    for (int i = 0; i < KEPT; i++) {
+        TRY(TSGD_HOLD(h, &s->leg[i].rank, k, what, err));
+        TRY(TSGD_HOLD(h, &s->leg[i].node, k, what, err));
+        TRY(TSGD_HOLD(h, &s->leg[i].need, k, what, err));
+        TRY(TSGD_HOLD(h, &s->leg[i].sent, ranks, what, err));
+        TRY(TSGD_HOLD(h, &s->leg[i].stepped, ranks, what, err));
+    }
+    TRY(TSGD_HOLD(h, &s->rank, ranks, what, err));
+    TRY(TSGD_HOLD(h, &s->queue, ranks, what, err));
+    TRY(TSGD_HOLD(h, &s->held, tsgd_mul(ranks, KEPT), what, err));
+    TRY(TSGD_HOLD(h, &s->next, k, what, err));
+    TRY(TSGD_HOLD(h, &s->seen, ranks, what, err));
+    TRY(TSGD_HOLD(h, &s->to, ranks, what, err));
+    s->holders = (struct tsgd_holders){
+        .nodes = c->ranks.nodes, .tokens = c->tokens, .teleports = c->teleports, .seed = c->seed,
+        .presence = c->presence,
+    };
+    TRY(tsgd_holders_init(&s->holders, h, err));
+done:
+    return st;
+}
+
+static void begin(struct sim *s)
+{
+    const struct tsgd_ranksim *c = s->c;
+    s->cores = c->cores;
+    draw(s);
+    for (uint32_t r = 0; r < c->ranks.ranks; r++)
+        s->rank[r].idle = c->threads;
+    for (uint32_t a = 0; a < c->tokens; a++)
+        is_there(s, leg(s, 0)->rank[a], 0, a);
+    for (uint32_t r = 0; r < c->ranks.ranks; r++)
+        try_plan(s, r);
+    serve(s);
+}
+
+enum tsgd_status tsgd_ranksim_run(const struct tsgd_ranksim *c, struct tsgd_rank_times *out,
+                                  struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct sim s = {.c = c, .err = err};
+    double rounds = (double)c->rounds;
+    TRY(take(&s));
+    begin(&s);
+    while (s.st == TSGD_OK && s.low < c->rounds && s.n_events) {
+        struct event e = next_event(&s);
+        happens(&s, &e);
+    }
+    TRY(s.st);
+    *out = (struct tsgd_rank_times){
+        .seconds = (s.now - s.begun) / (rounds - (double)first_counted(c)),
+        .work = s.total.work / rounds, .messages = s.total.messages / rounds,
+        .bytes = s.total.bytes / rounds, .most_bytes = s.total.most_bytes / rounds,
+        .most_tokens = s.total.most_tokens / rounds,
+    };
+done:
+    for (uint32_t r = 0; s.rank && r < c->ranks.ranks; r++)
+        free(s.rank[r].ready.task);
+    tsgd_holding_release(&s.holding);
+    free(s.event);
+    return st;
+}
+
+double tsgd_ranksim_effort(const struct tsgd_ranksim *c)
+{
+    uint64_t links = 0, ranks = c->ranks.ranks;
+    for (uint32_t i = 0; i < c->mixing->period; i++)
+        links += c->mixing->w[i].ptr[c->tokens];
+    double degree = (double)links / c->mixing->period / c->tokens;
+    double others = ranks - 1 < degree + 1 ? (double)(ranks - 1) : degree + 1;
+    return c->tokens * (2 + 3 * others + degree * (2 + others)) + 2.0 * (double)ranks;
+}

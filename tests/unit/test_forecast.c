@@ -1,0 +1,345 @@
+/* Rounds over ranks: by hand, against a simulation that looks at everything anew at every instant,
+ * against a formula without events, between bounds; and what `train --dry-run --ranks` says. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenario/ranksim.h"
+#include "sim/fleet.h"
+#include "program.h"
+#include "scratch.h"
+
+TestSuite(forecast, .init = enter_folder, .fini = leave_folder);
+
+/* A simulation with a core for each thread. Release its mixing. */
+static struct tsgd_ranksim ranks_of(struct tsgd_mixing *w, const char *topology, uint32_t k,
+                                    uint32_t nodes, bool teleports, uint32_t ranks,
+                                    uint32_t threads)
+{
+    *w = (struct tsgd_mixing)TSGD_MIXING_INIT;
+    cr_assert(tsgd_topology_build(w, topology, k, 0, NULL) == TSGD_OK);
+    return (struct tsgd_ranksim){
+        .tokens = k, .teleports = teleports, .seed = 1, .mixing = w,
+        .ranks = {.ranks = ranks, .nodes = nodes}, .threads = threads,
+        .cores = (uint64_t)ranks * threads, .cost.row.bytes = 1000, .rounds = 400,
+    };
+}
+
+static struct tsgd_rank_times times(const struct tsgd_ranksim *c)
+{
+    struct tsgd_rank_times t;
+    cr_assert(tsgd_ranksim_run(c, &t, NULL) == TSGD_OK);
+    return t;
+}
+
+static void expect_about(double got, double want, double within, const char *what)
+{
+    cr_expect(fabs(got - want) <= within * fabs(want), "%s: found %.9g, want %.9g", what, got,
+              want);
+}
+
+/* ---- by hand ---- */
+
+Test(forecast, one_worker_does_all_steps_and_mixes)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "ring", 5, 20, true, 1, 1);
+    c.cost.step = 1;
+    c.cost.read = 0.01;
+    struct tsgd_rank_times t = times(&c);
+    expect_about(t.seconds, 5 * (1 + 3 * 0.01), 1e-9, "seconds");
+    expect_about(t.work, t.seconds, 1e-9, "work");
+    cr_expect(t.messages == 0 && t.bytes == 0 && t.most_bytes == 0 && t.most_tokens == 5);
+    tsgd_mixing_release(&w);
+}
+
+Test(forecast, fixed_holders_in_equal_parts_share_the_work)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "alone", 8, 8, false, 4, 2);
+    c.cost.step = 1;
+    expect_about(times(&c).seconds, 1, 1e-9, "seconds");
+    c.cores = 2;
+    expect_about(times(&c).seconds, 4, 1e-9, "on two cores");
+    tsgd_mixing_release(&w);
+}
+
+Test(forecast, two_ranks_wait_for_each_others_half_steps)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "ring", 2, 2, false, 2, 1);
+    c.cost = (struct tsgd_rank_costs){.step = 1, .read = 0.01, .row = {0.5, 0.25, 1000}};
+    struct tsgd_rank_times t = times(&c);
+    expect_about(t.seconds, 1 + 0.25 + 0.5 + 0.25 + 2 * 0.01, 1e-9, "seconds");
+    expect_about(t.messages, 2, 1e-9, "messages");
+    expect_about(t.bytes, 2000, 1e-9, "bytes");
+    expect_about(t.most_bytes, 1000, 1e-9, "bytes of the busiest");
+    tsgd_mixing_release(&w);
+}
+
+Test(forecast, a_rank_sends_and_receives_one_message_after_the_other)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "complete", 6, 6, false, 2, 3);
+    c.cost = (struct tsgd_rank_costs){.step = 1, .row = {0.5, 0, 1000}};
+    struct tsgd_rank_times t = times(&c);
+    expect_about(t.seconds, 1 + 3 * 0.5, 1e-9, "seconds");
+    expect_about(t.messages, 6, 1e-9, "messages");
+    tsgd_mixing_release(&w);
+}
+
+Test(forecast, a_plan_that_takes_longer_than_the_steps_sets_the_pace)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "alone", 4, 4, false, 2, 3);
+    c.cost = (struct tsgd_rank_costs){.step = 1, .plan = 3};
+    expect_about(times(&c).seconds, 3, 0.02, "seconds");
+    tsgd_mixing_release(&w);
+}
+
+Test(forecast, private_rows_go_to_the_next_holders_rank_alone)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "alone", 6, 60, true, 3, 1);
+    c.cost = (struct tsgd_rank_costs){.step = 1, .row = {0.1, 0, 1000}, .own = {0.1, 0, 500}};
+    struct tsgd_rank_times t = times(&c);
+    expect_about(t.bytes, 1500 * t.messages, 1e-9, "alone: every message has them");
+    tsgd_mixing_release(&w);
+    c = ranks_of(&w, "ring", 6, 6, false, 3, 1);
+    c.cost = (struct tsgd_rank_costs){.step = 1, .row = {0.1, 0, 1000}, .own = {0.1, 0, 500}};
+    t = times(&c);
+    expect_about(t.bytes, 1000 * t.messages, 1e-9, "fixed holders: none has");
+    expect_about(t.messages, 6, 1e-9, "each end of a block sends one");
+    tsgd_mixing_release(&w);
+}
+
+static bool odd_there(const void *churn, uint32_t node, uint64_t t)
+{
+    (void)churn;
+    (void)t;
+    return node % 2;
+}
+
+Test(forecast, tokens_of_nodes_that_are_away_take_no_step)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "ring", 6, 6, false, 1, 1);
+    c.cost.step = 1;
+    c.cost.read = 0.01;
+    c.presence.there = odd_there;
+    expect_about(times(&c).seconds, 3 + 6 * 0.03, 1e-9, "held");
+    c.presence.isolates = true;
+    expect_about(times(&c).seconds, 3 + 3 * 0.03, 1e-9, "isolated");
+    tsgd_mixing_release(&w);
+}
+
+Test(forecast, tokens_that_do_not_mix_in_a_round_pay_no_mix)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "ring", 4, 4, false, 1, 1);
+    cr_assert(tsgd_mixing_thin(&w, 4, NULL) == TSGD_OK);
+    c.cost.step = 1;
+    c.cost.read = 0.01;
+    expect_about(times(&c).seconds, 4 + 4 * 0.03 / 4, 1e-9, "seconds");
+    tsgd_mixing_release(&w);
+}
+
+/* ---- with random holders, by probability ---- */
+
+/* On a ring a half-step is wanted on the ranks of three tokens' next holders: with p = 1 - 1/R a
+ * rank has none of them with probability p^3, and one of R is its own.                          */
+Test(forecast, half_steps_go_once_to_each_rank_that_wants_them)
+{
+    struct tsgd_mixing w;
+    for (uint32_t ranks = 2; ranks <= 8; ranks *= 2) {
+        struct tsgd_ranksim c = ranks_of(&w, "ring", 8, 80000, true, ranks, 1);
+        double p = 1 - 1 / (double)ranks;
+        c.cost.step = 1;
+        c.rounds = 4000;
+        expect_about(times(&c).messages / 8, (ranks - 1) * (1 - p * p * p), 0.02, "messages");
+        tsgd_mixing_release(&w);
+    }
+}
+
+/* Of 8 tokens on two ranks the busier steps 4 + |X - 4|, X binomial (8, 1/2). */
+Test(forecast, the_busiest_rank_has_the_largest_part_of_a_binomial)
+{
+    static const double choose[] = {1, 8, 28, 56, 70, 56, 28, 8, 1};
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "ring", 8, 80000, true, 2, 1);
+    double mean = 4;
+    for (int i = 0; i <= 8; i++)
+        mean += abs(i - 4) * choose[i] / 256;
+    c.cost.step = 1;
+    c.rounds = 8000;
+    expect_about(times(&c).most_tokens, mean, 0.01, "tokens");
+    tsgd_mixing_release(&w);
+}
+
+/* ---- a second and a third way ---- */
+
+static const struct example {
+    const char *topology;
+    uint32_t k, nodes, ranks, threads, cores;
+    bool teleports;
+} examples[] = {
+    {"ring", 8, 100, 2, 1, 0, true}, {"ring", 8, 8, 2, 1, 0, false},
+    {"ring", 8, 100, 2, 2, 0, true}, {"ring", 8, 100, 4, 1, 0, true},
+    {"ring", 8, 100, 3, 1, 2, true}, {"ring", 8, 8, 3, 1, 2, false},
+    {"ring", 8, 100, 4, 1, 2, true}, {"ring", 16, 1000, 4, 2, 0, true},
+    {"ring", 16, 16, 4, 2, 0, false}, {"ring", 32, 1000, 8, 2, 0, true},
+    {"exp", 8, 100, 2, 1, 0, true}, {"exp", 16, 16, 4, 2, 0, false},
+    {"exp", 32, 1000, 8, 2, 0, true}, {"onepeer-exp", 16, 100, 4, 1, 0, true},
+    {"complete", 8, 100, 4, 1, 0, true}, {"complete", 8, 8, 3, 1, 0, false},
+    {"star", 8, 8, 2, 1, 0, false}, {"alone", 8, 100, 4, 1, 0, true},
+    {"torus", 16, 200, 4, 2, 0, true}, {"ring", 4, 100, 8, 1, 0, true},
+};
+
+static const struct tsgd_rank_costs costs[] = {
+    {.step = 1},
+    {.step = 1, .read = 0.013, .row = {0.017, 0.031, 1000}},
+    {.step = 1, .read = 0.013, .row = {0.37, 0, 1000}, .own = {0.11, 0, 1000}},
+    {.step = 0.1, .read = 0.0013, .row = {0.17, 0.011, 1000}},
+};
+
+static struct criterion_test_params rows(size_t n)
+{
+    size_t *row = cr_malloc(n * sizeof *row);
+    for (size_t i = 0; i < n; i++)
+        row[i] = i;
+    return cr_make_param_array(size_t, row, n, (void (*)(struct criterion_test_params *))cr_free);
+}
+
+ParameterizedTestParameters(forecast, other_ways)
+{
+    return rows(sizeof examples / sizeof *examples);
+}
+
+/* The simulation and its twin agree but for which of several tasks goes first that are equal. The
+ * formula finishes a round on a rank before the next one, which costs little where steps do most of
+ * the work; where messages wait for each other at the ports it is off by more, and of cores that
+ * ranks share it knows nothing: so it is not what users see.                                    */
+ParameterizedTest(size_t *row, forecast, other_ways)
+{
+    const struct example *e = &examples[*row];
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, e->topology, e->k, e->nodes, e->teleports, e->ranks,
+                                     e->threads);
+    c.cores = e->cores ? e->cores : c.cores;
+    c.rounds = 100;
+    for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
+        c.cost = costs[i];
+        double events = times(&c).seconds, least = fleet_least(&c);
+        expect_about(events, fleet_seconds(&c), 0.05, "the twin");
+        if (!e->cores)
+            expect_about(events, fleet_formula(&c), costs[i].row.way < 0.1 * costs[i].step ? 0.05 :
+                         0.25, "the formula");
+        cr_expect(events > 0.98 * least, "found %g, and no schedule can beat %g", events, least);
+    }
+    tsgd_mixing_release(&w);
+}
+
+/* ---- what users see ---- */
+
+#define QUADRATIC "train --dry-run --model quadratic --nodes 16 --rounds 100 "
+
+static json_t *forecast(const char *words)
+{
+    char line[512];
+    snprintf(line, sizeof line, QUADRATIC "--json %s", words);
+    struct result r = run(line);
+    expect_code(&r, 0);
+    json_t *lines = parse_lines(r.out), *o = json_incref(json_array_get(lines, 0));
+    cr_assert(json_array_size(lines) == 1);
+    json_decref(lines);
+    return o;
+}
+
+/* A row of 50 floats; --compute-seconds so large that what is measured here is nothing beside. */
+Test(forecast, the_command_tells_what_the_simulation_says)
+{
+    json_t *f = forecast("--method dsgd --ranks 4 --threads 1 --compute-seconds 1 "
+                         "--link-seconds 0.5 --bandwidth 200");
+    expect_about(number(f, "message_seconds"), 0.5 + 4 * 50 / 200.0, 1e-9, "a message");
+    expect_about(number(f, "messages_per_rank"), 2, 1e-9, "messages");     /* to both sides */
+    expect_about(number(f, "bytes_per_rank"), 400, 1e-9, "bytes");
+    expect_about(number(f, "round_seconds_free_messages"), 4, 1e-3, "four steps");
+    expect_about(number(f, "round_seconds_one_thread"), 16, 1e-3, "all of them");
+    expect_about(number(f, "round_seconds_one_rank"), 16, 1e-3, "all of them");
+    expect_about(number(f, "share_work") + number(f, "share_uneven_load") +
+                 number(f, "share_messages"), 1, 1e-6, "shares");
+    json_decref(f);
+    f = forecast("--method dsgd --ranks 4 --threads 1 --compute-seconds 1 --cores 2");
+    expect_about(number(f, "round_seconds"), 8, 1e-3, "on two cores");
+    json_decref(f);
+    f = forecast("--method dsgd --ranks 2 --threads 1 --compute-seconds 1 --local-steps 3");
+    expect_about(number(f, "round_seconds"), 24, 1e-3, "three steps a round");
+    json_decref(f);
+}
+
+Test(forecast, stragglers_take_as_long_as_the_clock_says)
+{
+    json_t *f = forecast("--method dsgd --ranks 1 --threads 1 --compute-seconds 1:lognormal:1");
+    json_t *same = forecast("--method dsgd --ranks 1 --threads 1 --compute-seconds 1");
+    cr_expect(number(f, "round_seconds") > 1.1 * number(same, "round_seconds"));
+    json_decref(f);
+    json_decref(same);
+}
+
+Test(forecast, steps_are_measured_where_nothing_is_said)
+{
+    json_t *f = forecast("--active 4 --ranks 2 --threads 1");
+    cr_expect(number(f, "step_seconds") > 1e-8 && number(f, "step_seconds") < 1e-2);
+    cr_expect(number(f, "message_seconds") == 0);
+    json_decref(f);
+}
+
+static double memory(const char *method, int ranks)
+{
+    char words[128];
+    snprintf(words, sizeof words, "--dim 100000 %s --threads 1 --ranks %d", method, ranks);
+    json_t *f = forecast(words);
+    double bytes = number(f, "memory_bytes");
+    json_decref(f);
+    return bytes;
+}
+
+/* A token has two rows of 100,000 floats. Of a ring over 16 nodes one of 4 ranks keeps its own four
+ * tokens and the two beside them.                                                               */
+Test(forecast, memory_of_a_rank_falls_where_holders_are_fixed)
+{
+    double row = 2 * 4 * 100000;
+    double dropped = memory("--method dsgd", 1) - memory("--method dsgd", 4);
+    cr_expect(dropped >= 10 * row && dropped < 10.5 * row + 16 * 4 * 100000, "%g rows less",
+              dropped / row);
+    dropped = memory("--active 8", 1) - memory("--active 8", 4);
+    cr_expect(dropped < 8 * row, "%g rows less", dropped / row);
+}
+
+Test(forecast, a_million_nodes_take_seconds)
+{
+    struct result r = run("train --dry-run --model quadratic --nodes 1000000 --active 512 "
+                          "--ranks 256 --threads 2 --link-seconds 1e-6");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "# forecast        256 ranks of 2 threads"), "%s", r.out);
+    cr_expect(strstr(r.out, "to uneven load"), "%s", r.out);
+    cr_expect(!strstr(r.out, "ranks ="), "not a setting of the run: %s", r.out);
+}
+
+Test(forecast, what_cannot_be_is_refused_by_name)
+{
+    expect_program_refuses(QUADRATIC "--ranks 17", 2, "--ranks: found 17, want at most --nodes, "
+                           "16");
+    expect_program_refuses(QUADRATIC "--ranks 2 --port serial", 2, "--port: cannot go with "
+                           "--ranks");
+    expect_program_refuses(QUADRATIC "--ranks 2 --link-cost slow-nodes:0.1", 2, "--link-cost: "
+                           "cannot go with --ranks");
+    expect_program_refuses(QUADRATIC "--cores 2", 2, "--cores: needs --ranks");
+    expect_program_refuses(QUADRATIC "--json", 2, "--json: needs --dry-run and --ranks");
+    expect_program_refuses("train --model quadratic --ranks 2", 2, "--ranks: found 2, but this run "
+                           "has 1");
+    expect_program_refuses("train --model quadratic --ranks 1 --cores 1", 2, "--cores: needs "
+                           "--dry-run");
+}
