@@ -29,6 +29,10 @@ enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_
 
 /* ---- what is measured ---- */
 
+/* Bytes of rows that a copy goes through in turn: more than a core's own caches hold, because the
+ * rows of messages come from elsewhere.                                                         */
+enum { FOREIGN = 32 << 20 };
+
 /* Enough for a few thousand short operations, or a few long ones. */
 #define PATIENCE 50000000u      /* ns */
 
@@ -68,7 +72,7 @@ static float *row_of(const struct bench *b, uint64_t i)
 
 static void mix(struct bench *b)
 {
-    bool bypass = tsgd_mix_bypass(b->dim, b->places * b->stride * sizeof(float));
+    bool bypass = tsgd_mix_bypass(b->dim, b->job->tokens * b->stride * sizeof(float));
     tsgd_mix_row(b->job->config.kernels, &b->w, 0, NULL, b->row, b->stride, b->dim, bypass,
                  b->grad);
 }
@@ -135,7 +139,9 @@ static enum tsgd_status take(struct bench *b, struct tsgd_error *err)
     uint32_t mixed = reads < 2 ? 2 : reads < 9 ? (uint32_t)reads : 9;
     b->dim = c->problem->dim;
     b->stride = tsgd_round_up(b->dim, 16);
+    size_t cold = FOREIGN / (b->stride * sizeof(float)) / 2 * 2;
     b->places = mixed > e + own + 1 ? mixed : e + own + 1;
+    b->places = cold > b->places ? cold : b->places;
     TRY(TSGD_HOLD(h, &b->row, tsgd_mul(b->places, b->stride), what, err));
     TRY(TSGD_HOLD(h, &b->grad, b->stride, what, err));
     TRY(TSGD_HOLD(h, &b->node, b->job->tokens, what, err));
@@ -189,6 +195,7 @@ static void set_costs(struct tsgd_forecast *f, struct bench *b, double gradient)
                   gradient + seconds_of(b, update);
     f->cost = (struct tsgd_rank_costs){
         .step = step * (double)s->local_steps,
+        .parts = b->job->config.problem->parts,
         .read = exchanged * seconds_of(b, mix) / b->w.n,
         .plan = seconds_of(b, plan),
         .row = message(s, exchanged, row_bytes, copied),

@@ -57,6 +57,7 @@ struct leg {
     uint32_t *rank;             /* [tokens] of the holder */
     uint32_t *node;             /* [tokens] the holder, or TSGD_AWAY */
     uint32_t *need;             /* [tokens] half-steps that its mix still waits for */
+    uint32_t *unbegun, *unended;        /* [tokens] parts of its step */
     uint64_t *sent;             /* [ranks] bytes */
     uint32_t *stepped;          /* [ranks] tokens */
     uint32_t left;              /* tokens that have not mixed */
@@ -247,6 +248,8 @@ static double mix_seconds(struct sim *s, uint64_t t, uint32_t a)
     return n > 1 && !cut(s, t, a) ? n * s->c->cost.read : 0;
 }
 
+static uint32_t parts(const struct sim *s) { return s->c->cost.parts ? s->c->cost.parts : 1; }
+
 static double task_seconds(struct sim *s, uint32_t r, uint64_t task)
 {
     uint64_t t = round_of(task);
@@ -254,9 +257,9 @@ static double task_seconds(struct sim *s, uint32_t r, uint64_t task)
     double seconds;
     switch (task_of(task)) {
     case STEP:
-        seconds = step_seconds(s, t, a);
+        seconds = step_seconds(s, t, a) / parts(s);
         s->total.work += seconds;
-        n = destinations(s, t, a);
+        n = --leg(s, t)->unbegun[a] == 0 ? destinations(s, t, a) : 0;
         for (uint32_t i = 0; i < n; i++)
             seconds += message(s, t, a, s->to[i]).worker;
         return seconds;
@@ -306,6 +309,14 @@ static void add(struct sim *s, uint32_t r, uint64_t task)
     offer(s, r);
 }
 
+/* Every part of the step is a task. */
+static void add_step(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
+{
+    leg(s, t)->unbegun[a] = leg(s, t)->unended[a] = parts(s);
+    for (uint32_t i = 0; i < parts(s); i++)
+        add(s, r, number(STEP, t, a));
+}
+
 static void try_plan(struct sim *s, uint32_t r)
 {
     struct rank *x = &s->rank[r];
@@ -322,7 +333,7 @@ static void is_there(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
 {
     uint32_t *list = &s->held[(size_t)r * KEPT + t % KEPT];
     if (s->rank[r].planned > t + 1) {
-        add(s, r, number(STEP, t, a));
+        add_step(s, r, t, a);
     } else {
         s->next[a] = *list;
         *list = a + 1;
@@ -336,7 +347,7 @@ static void planned(struct sim *s, uint32_t r, uint64_t t)
     if (t > 0) {
         uint32_t *list = &s->held[(size_t)r * KEPT + (t - 1) % KEPT], a = *list;
         for (*list = 0; a; a = s->next[a - 1])
-            add(s, r, number(STEP, t - 1, a - 1));
+            add_step(s, r, t - 1, a - 1);
     }
     try_plan(s, r);
 }
@@ -419,7 +430,8 @@ static void done(struct sim *s, uint32_t r, uint64_t task)
     s->cores++;
     switch (task_of(task)) {
     case STEP:
-        stepped(s, r, t, a);
+        if (--leg(s, t)->unended[a] == 0)
+            stepped(s, r, t, a);
         break;
     case RECEIVE:
         half_step(s, r, t, a);
@@ -460,6 +472,8 @@ static enum tsgd_status take(struct sim *s)
         TRY(TSGD_HOLD(h, &s->leg[i].rank, k, what, err));
         TRY(TSGD_HOLD(h, &s->leg[i].node, k, what, err));
         TRY(TSGD_HOLD(h, &s->leg[i].need, k, what, err));
+        TRY(TSGD_HOLD(h, &s->leg[i].unbegun, k, what, err));
+        TRY(TSGD_HOLD(h, &s->leg[i].unended, k, what, err));
         TRY(TSGD_HOLD(h, &s->leg[i].sent, ranks, what, err));
         TRY(TSGD_HOLD(h, &s->leg[i].stepped, ranks, what, err));
     }

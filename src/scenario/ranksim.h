@@ -32,6 +32,7 @@ struct tsgd_message_cost {
 
 struct tsgd_rank_costs {
     double step;                /* seconds of all of a token's steps in a round */
+    uint32_t parts;             /* that several workers of a rank may share; 0: as 1 */
     double read;                /* of each row that a token reads when it mixes, its own too */
     double plan;                /* of planning a round, on every rank */
     struct tsgd_message_cost row;       /* what is mixed */

@@ -90,6 +90,15 @@ Test(forecast, a_rank_sends_and_receives_one_message_after_the_other)
     tsgd_mixing_release(&w);
 }
 
+Test(forecast, workers_of_a_rank_share_the_parts_of_a_step)
+{
+    struct tsgd_mixing w;
+    struct tsgd_ranksim c = ranks_of(&w, "ring", 2, 2, false, 2, 3);
+    c.cost = (struct tsgd_rank_costs){.step = 1, .parts = 4, .row = {0.5, 0.25, 1000}};
+    expect_about(times(&c).seconds, 2 * 0.25 + 0.25 + 0.5 + 0.25, 1e-9, "seconds");
+    tsgd_mixing_release(&w);
+}
+
 Test(forecast, a_plan_that_takes_longer_than_the_steps_sets_the_pace)
 {
     struct tsgd_mixing w;
