@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/holders.h"
+#include "engine/spread.h"
 #include "linalg/mix.h"
 
 #include <math.h>
@@ -171,11 +172,12 @@ static void give_back(struct bench *b)
 
 /* ---- what follows ---- */
 
-/* A message of some rows and a head, whose copy takes so long a row. */
+/* A message of so many rows, as long as the engine's: whole cache lines, of which one comes before
+ * rows that are mixed. A row is copied in copy_seconds.                                         */
 static struct tsgd_message_cost message(const struct tsgd_settings *s, uint32_t rows,
-                                        size_t row_bytes, double copy_seconds)
+                                        size_t head, size_t stride, double copy_seconds)
 {
-    struct tsgd_message_cost m = {.bytes = rows * (uint64_t)row_bytes};
+    struct tsgd_message_cost m = {.bytes = rows ? (head + rows * stride) * sizeof(float) : 0};
     if (rows) {
         m.way = (TSGD_HAS(s, link_seconds) ? s->link_seconds : 0) +
                 (TSGD_HAS(s, bandwidth) ? (double)m.bytes / s->bandwidth : 0);
@@ -190,7 +192,6 @@ static void set_costs(struct tsgd_forecast *f, struct bench *b, double gradient)
     const struct tsgd_rule *r = &b->job->config.rule;
     uint32_t exchanged = tsgd_rule_exchanged(r);
     double copied = seconds_of(b, copy);
-    size_t row_bytes = b->dim * sizeof(float);
     double step = TSGD_GIVEN(s, compute_seconds) ? b->job->setup->network.step_seconds :
                   gradient + seconds_of(b, update);
     f->cost = (struct tsgd_rank_costs){
@@ -198,8 +199,8 @@ static void set_costs(struct tsgd_forecast *f, struct bench *b, double gradient)
         .parts = b->job->config.problem->parts,
         .read = exchanged * seconds_of(b, mix) / b->w.n,
         .plan = seconds_of(b, plan),
-        .row = message(s, exchanged, row_bytes, copied),
-        .own = message(s, tsgd_rule_own(r), row_bytes, copied),
+        .row = message(s, exchanged, TSGD_HEAD_FLOATS, b->stride, copied),
+        .own = message(s, tsgd_rule_own(r), 0, b->stride, copied),
     };
 }
 
@@ -261,15 +262,19 @@ static enum tsgd_status set_memory(struct tsgd_forecast *f, const struct tsgd_jo
     enum tsgd_status st = TSGD_OK;
     struct tsgd_engine_config c = j->config;
     struct tsgd_info data = {.memory_bytes = 0};
+    struct tsgd_transport none = {.ranks = (uint32_t)f->ranks};
     size_t row = tsgd_round_up(c.problem->dim, 16) * sizeof(float);
     uint32_t most, rows = 2 * tsgd_rule_exchanged(&c.rule) + tsgd_rule_own(&c.rule);
     double others = 1 - 1 / (double)f->ranks, bytes;
     j->setup->kind->describe(j->setup->task, &data);
     TRY(most_rows(sim, &most, err));
-    c.gossip = TSGD_GOSSIP_ROWS;
+    c.gossip = f->ranks > 1 ? TSGD_GOSSIP_ROWS : c.gossip;
+    c.ranks = sim->ranks;
+    c.transport = f->ranks > 1 ? &none : NULL;
     bytes = (double)in_one - (double)tsgd_job_bytes(j) + (double)tsgd_engine_bytes(&c);
     bytes -= (double)(sim->tokens - most) * rows * (double)row;
-    bytes -= others * (double)data.memory_bytes;
+    if (j->setup->kind->owners >> TSGD_OWNER_DATA & 1)  /* else no node has any of its own */
+        bytes -= others * (double)(data.memory_bytes - c.problem->dim * sizeof(float));
     bytes -= c.rule.node ? others * (double)c.problem->nodes * (double)row : 0;
     f->memory_bytes = (uint64_t)bytes;
 done:
