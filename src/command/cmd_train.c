@@ -8,6 +8,7 @@
 #include "run/forecast.h"
 #include "run/run.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,7 +114,8 @@ static enum tsgd_status dry_run(const struct tsgd_command *self, const struct ts
         goto done;
     if (asked->show_placement)
         TRY(tsgd_run_start(run, err));
-    double step = tsgd_run_step_seconds(run);
+    bool told = asked->json && TSGD_GIVEN(asked, compute_seconds);      /* need not be measured */
+    double step = told ? NAN : tsgd_run_step_seconds(run);
     if (asked->ranks)
         TRY(tsgd_run_forecast(run, step, &forecast, err));
     if (asked->json) {

@@ -34,8 +34,8 @@ enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_
  * rows of messages come from elsewhere.                                                         */
 enum { FOREIGN = 32 << 20 };
 
-/* Enough for a few thousand short operations, or a few long ones. */
-#define PATIENCE 50000000u      /* ns */
+/* An operation is timed in turns of so long at least, for so long, or so often. */
+enum { TURN_NS = 20000, PATIENCE_NS = 50000000, TURNS = 1000 };
 
 /* A measured operation, over memory of its own. */
 struct bench {
@@ -52,18 +52,30 @@ struct bench {
     uint64_t calls;
 };
 
-/* Seconds of a call, the mean over as many as go into the time. */
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Seconds of a call, the median over turns: in most of them nobody else has the core. */
 static double seconds_of(struct bench *b, void (*operation)(struct bench *b))
 {
-    uint64_t start, now, n = 0;
+    double turn[TURNS];
+    uint64_t begun = tsgd_now_ns(), now = begun;
+    size_t n = 0;
     b->calls = 0;
     operation(b);                       /* warm up */
-    start = now = tsgd_now_ns();
-    for (; now - start < PATIENCE; now = tsgd_now_ns(), n++) {
-        b->calls++;
-        operation(b);
+    while (n < TURNS && (n == 0 || now - begun < PATIENCE_NS)) {
+        uint64_t start = now = tsgd_now_ns(), calls = b->calls;
+        for (; now - start < TURN_NS; now = tsgd_now_ns()) {
+            b->calls++;
+            operation(b);
+        }
+        turn[n++] = (double)(now - start) * 1e-9 / (double)(b->calls - calls);
     }
-    return (double)(now - start) * 1e-9 / (double)n;
+    qsort(turn, n, sizeof *turn, by_size);
+    return turn[n / 2];
 }
 
 static float *row_of(const struct bench *b, uint64_t i)
