@@ -277,6 +277,7 @@ static enum tsgd_status set_memory(struct tsgd_forecast *f, const struct tsgd_jo
     struct tsgd_transport none = {.ranks = (uint32_t)f->ranks};
     size_t row = tsgd_round_up(c.problem->dim, 16) * sizeof(float);
     uint32_t most, rows = 2 * tsgd_rule_exchanged(&c.rule) + tsgd_rule_own(&c.rule);
+    rows += c.problem->parts > 1 ? c.problem->parts : 0;        /* of the parts' gradients */
     double others = 1 - 1 / (double)f->ranks, bytes;
     j->setup->kind->describe(j->setup->task, &data);
     TRY(most_rows(sim, &most, err));
