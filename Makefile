@@ -26,6 +26,8 @@
 #   make mutants    breaks the protocol on purpose and sees the race programs notice
 #   make bench      the benchmarks, also as build/bench.json; BENCH="step peak": only these
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
+#   make bench-ranks  what ranks of MPI cost here, and what was foretold of it; REPEATS=5
+#   make scaling    how runs would scale to 1,024 ranks, as build/scaling.md and .svg
 #   make picture    the README's picture: the same two runs, evaluated more often
 #   make paper      experiments of the paper and their page, in minutes; FULL=1: in full, in hours
 #   make install    program, manual pages, completion, header, library (shared, and an archive),
@@ -268,6 +270,13 @@ $(M)/flags: $(B)/flags
 NEED_MPI := $(NEED_BUILD) libopenmpi-dev openmpi-bin libmetis-dev
 deps-mpi: ; $(call install,$(NEED_MPI),to build telesgd-mpi)
 .PHONY: mpi deps-mpi
+
+# ---- ranks that are not there (train --dry-run --ranks), and what they are beside those that are ----
+$(M)/rows $(M)/rounds: $(M)/%: $(M)/perf/mpi/%.o $(M)/src/mpi/mpi.o $(B)/libtelesgd.a ; $(call mpilink)
+-include $(patsubst %.c,$(M)/%.d,$(wildcard perf/mpi/*.c))
+bench-ranks: mpi $(M)/rows $(M)/rounds ; @MPI=$(M) perf/ranks.sh $(or $(REPEATS),5)
+scaling: $(B)/telesgd ; @TELESGD=$< perf/scaling.sh
+.PHONY: bench-ranks scaling
 
 # ---- the protocol's models (tests/model) ----
 # The explorer compiles the engine's own text with a <stdatomic.h> of its own; of each file what its programs

@@ -7,6 +7,7 @@
 #                    of two threads in the same turn (of_threads), and, of its workers' time but for
 #                    evaluations, the share outside gradient steps of the first rank (outside)
 #   bench=idle       CPU seconds that a second rank without anything to do takes, in a second
+#   bench=round-of-sleeps  the same of steps that sleep, which need no core (perf/mpi/rounds.c)
 #   bench=rows-..    rows between two ranks, by the engine and by a bare loop (perf/mpi/rows.c)
 # Other programs on the machine disturb all of it; the load average is printed at either end.
 set -eu
@@ -30,6 +31,7 @@ case $($run --version) in
 *) ranks="$run --oversubscribe --bind-to none -n" ;;
 esac
 cores=$(nproc)
+wrong=
 
 common="train --data blobs:20000,1x28x28,10 --model lenet --rounds $rounds --eval-every $rounds"
 fixed="--method dsgd --nodes 8"
@@ -115,5 +117,9 @@ done
 sort -n "$out/idle" | awk '{ x[NR] = $1 } END {
     printf "bench=idle cpu_of_a_core=%.3f least=%.3f most=%.3f turns=%d\n", x[int((NR + 1) / 2)], x[1],
            x[NR], NR }'
-$ranks 2 "$mpi/rows"
+for r in 2 3 4; do
+    $ranks "$r" "$mpi/rounds" || wrong=1
+done
+$ranks 2 "$mpi/rows" || wrong=1
 echo "# load $(cut -d ' ' -f 1 /proc/loadavg)"
+[ -z "$wrong" ]

@@ -1,14 +1,15 @@
 #!/bin/sh
 # perf/scaling.sh [OUT]: how runs would scale to 1,024 ranks of 32 cores, as `train --dry-run --ranks`
-# foretells it; `make scaling`. OUT (perf/scaling) gets three files: OUT.jsonl, what the program said;
+# foretells it; `make scaling`. OUT (build/scaling) gets three files: OUT.jsonl, what the program said;
 # OUT.md, tables of it; OUT.svg, a picture, drawn by gnuplot. Steps are given, not measured, so that the
 # result does not depend on who else uses this machine: LeNet 0.3 ms for 32 samples, VGG-11 150 ms for
 # 32, as perf/README.md has them for one core; mixes, copies and plans are measured here, which takes
 # some minutes in all.
 set -eu
-out=${1:-perf/scaling}
+out=${1:-build/scaling}
 telesgd=${TELESGD:-build/release/telesgd}
-[ -n "${DRAW-}" ] || rm -f "$out.jsonl"
+mkdir -p "$(dirname "$out")"
+rm -f "$out.jsonl"
 
 # say SERIES RANKS OPTIONS..: one more line
 say() {
