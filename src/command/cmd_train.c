@@ -8,7 +8,6 @@
 #include "run/forecast.h"
 #include "run/run.h"
 
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -114,10 +113,8 @@ static enum tsgd_status dry_run(const struct tsgd_command *self, const struct ts
         goto done;
     if (asked->show_placement)
         TRY(tsgd_run_start(run, err));
-    bool told = asked->json && TSGD_GIVEN(asked, compute_seconds);      /* need not be measured */
-    double step = told ? NAN : tsgd_run_step_seconds(run);
     if (asked->ranks)
-        TRY(tsgd_run_forecast(run, step, &forecast, err));
+        TRY(tsgd_run_forecast(run, &forecast, err));
     if (asked->json) {
         TRY(tsgd_report_forecast_json(stdout, run, &forecast, err));
         goto done;
@@ -125,7 +122,7 @@ static enum tsgd_status dry_run(const struct tsgd_command *self, const struct ts
     TRY(tsgd_settings_copy(&shown, tsgd_run_info(run)->resolved, err));
     TRY(TSGD_FILL(shown, save_split, asked->save_split, err));
     TRY(tsgd_config_write(stdout, shown, asked, self, err));
-    tsgd_report_plan(stdout, run, step);
+    tsgd_report_plan(stdout, run);
     if (asked->ranks)
         tsgd_report_forecast(stdout, run, &forecast);
     if (asked->show_placement)

@@ -43,13 +43,14 @@ void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
         fputc('\n', out);
 }
 
-void tsgd_report_plan(FILE *out, const struct tsgd_run *run, double step_seconds)
+void tsgd_report_plan(FILE *out, struct tsgd_run *run)
 {
     const struct tsgd_info *info = tsgd_run_info(run);
     char a[TSGD_HUMAN], b[TSGD_HUMAN], c[TSGD_HUMAN];
     uint64_t steps = info->tokens * info->resolved->local_steps;
     uint64_t rounds = tsgd_expected_rounds(info), done = info->resumed_round;
     double gradients = (double)(rounds > done ? rounds - done : 0) * (double)steps;
+    double step_seconds = tsgd_run_step_seconds(run);
     fprintf(out, "#\n# %s tokens of %s parameters", tsgd_human_count(info->tokens, a),
             tsgd_human_count(info->parameters, b));
     if (info->train_samples > 0)

@@ -13,8 +13,8 @@ struct tsgd_forecast;           /* run/forecast.h */
 void tsgd_report_defaults(FILE *out, const struct tsgd_settings *asked,
                           const struct tsgd_info *info);
 
-/* Size, memory and expected time, as comments of a settings file. step: seconds of a gradient. */
-void tsgd_report_plan(FILE *out, const struct tsgd_run *run, double step);
+/* Size, memory and expected time, as comments of a settings file. */
+void tsgd_report_plan(FILE *out, struct tsgd_run *run);
 
 /* What --ranks asked: as comments of a settings file, or as a line of JSON. TSGD_ENOMEM. */
 void tsgd_report_forecast(FILE *out, const struct tsgd_run *run, const struct tsgd_forecast *f);

@@ -1,6 +1,5 @@
 #include "run/forecast.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "engine/holders.h"
 #include "engine/spread.h"
@@ -8,6 +7,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_error *err)
 {
@@ -35,7 +35,16 @@ enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_
 enum { FOREIGN = 32 << 20 };
 
 /* An operation is timed in turns of so long at least, for so long, or so often. */
-enum { TURN_NS = 20000, PATIENCE_NS = 50000000, TURNS = 1000 };
+enum { TURN_NS = 50000, PATIENCE_NS = 100000000, TURNS = 1000 };
+
+/* Of the calling thread: so what else runs on the machine hardly matters, which will not be running
+ * on the machines that are asked about.                                                         */
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 /* A measured operation, over memory of its own. */
 struct bench {
@@ -49,6 +58,7 @@ struct bench {
     float *row, *grad;          /* row[places][stride] */
     void *scratch;
     size_t places, stride, dim;
+    uint32_t source;            /* a node with data, for gradients */
     uint64_t calls;
 };
 
@@ -58,21 +68,30 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Seconds of a call, the median over turns: in most of them nobody else has the core. */
+static uint64_t time_calls(struct bench *b, void (*operation)(struct bench *b), uint64_t calls)
+{
+    uint64_t start = cpu_ns();
+    for (uint64_t i = 0; i < calls; i++) {
+        b->calls++;
+        operation(b);
+    }
+    return cpu_ns() - start;
+}
+
+/* Seconds of a call, the median over turns of as many calls each. */
 static double seconds_of(struct bench *b, void (*operation)(struct bench *b))
 {
     double turn[TURNS];
-    uint64_t begun = tsgd_now_ns(), now = begun;
+    uint64_t calls = 1, spent = 0;
     size_t n = 0;
     b->calls = 0;
     operation(b);                       /* warm up */
-    while (n < TURNS && (n == 0 || now - begun < PATIENCE_NS)) {
-        uint64_t start = now = tsgd_now_ns(), calls = b->calls;
-        for (; now - start < TURN_NS; now = tsgd_now_ns()) {
-            b->calls++;
-            operation(b);
-        }
-        turn[n++] = (double)(now - start) * 1e-9 / (double)(b->calls - calls);
+    while (time_calls(b, operation, calls) < TURN_NS)
+        calls *= 2;
+    while (n < TURNS && spent < PATIENCE_NS) {
+        uint64_t ns = time_calls(b, operation, calls);
+        turn[n++] = (double)ns * 1e-9 / (double)calls;
+        spent += ns;
     }
     qsort(turn, n, sizeof *turn, by_size);
     return turn[n / 2];
@@ -99,6 +118,12 @@ static void update(struct bench *b)
 {
     const struct tsgd_step step = {.count = 1};
     b->rule.step(&b->rule, &b->rows, b->grad, b->dim, &step);
+}
+
+static void gradient(struct bench *b)
+{
+    const struct tsgd_problem *p = b->job->config.problem;
+    p->ops->gradient(p, b->source, b->calls, b->job->config.init, b->grad, b->scratch);
 }
 
 static void plan(struct bench *b)
@@ -176,6 +201,16 @@ done:
     return st;
 }
 
+static enum tsgd_status find_source(struct bench *b, struct tsgd_error *err)
+{
+    const struct tsgd_problem *p = b->job->config.problem;
+    for (b->source = 0; b->source < p->nodes; b->source++)
+        if (p->ops->batch_count(p, b->source, 0) > 0)
+            return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "--ranks: no node has data, so no step can be timed; give "
+                     "its --compute-seconds");
+}
+
 static void give_back(struct bench *b)
 {
     tsgd_csr_release(&b->w);
@@ -198,14 +233,17 @@ static struct tsgd_message_cost message(const struct tsgd_settings *s, uint32_t 
     return m;
 }
 
-static void set_costs(struct tsgd_forecast *f, struct bench *b, double gradient)
+static enum tsgd_status set_costs(struct tsgd_forecast *f, struct bench *b, struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     const struct tsgd_settings *s = b->job->setup->s;
     const struct tsgd_rule *r = &b->job->config.rule;
     uint32_t exchanged = tsgd_rule_exchanged(r);
-    double copied = seconds_of(b, copy);
-    double step = TSGD_GIVEN(s, compute_seconds) ? b->job->setup->network.step_seconds :
-                  gradient + seconds_of(b, update);
+    double copied = seconds_of(b, copy), step = b->job->setup->network.step_seconds;
+    if (!TSGD_GIVEN(s, compute_seconds)) {
+        TRY(find_source(b, err));
+        step = seconds_of(b, gradient) + seconds_of(b, update);
+    }
     f->cost = (struct tsgd_rank_costs){
         .step = step * (double)s->local_steps,
         .parts = b->job->config.problem->parts,
@@ -214,6 +252,8 @@ static void set_costs(struct tsgd_forecast *f, struct bench *b, double gradient)
         .row = message(s, exchanged, TSGD_HEAD_FLOATS, b->stride, copied),
         .own = message(s, tsgd_rule_own(r), 0, b->stride, copied),
     };
+done:
+    return st;
 }
 
 /* Rows come to rank 0 one by one, and are summed there as they come; the mean goes to the others
@@ -336,7 +376,7 @@ done:
 }
 
 enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd_job *job,
-                                    double step, uint64_t memory_bytes, struct tsgd_error *err)
+                                    uint64_t memory_bytes, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_settings *s = job->setup->s;
@@ -345,10 +385,7 @@ enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd
     uint64_t all = f.ranks * f.threads;
     f.cores = s->cores && s->cores < all ? s->cores : all;
     TRY(take(&b, err));
-    if (!(step > 0) && !TSGD_GIVEN(s, compute_seconds))
-        TRY(tsgd_fail(err, TSGD_EINVAL, "--ranks: a step could not be timed here; give its "
-                      "--compute-seconds"));
-    set_costs(&f, &b, step);
+    TRY(set_costs(&f, &b, err));
     f.evaluation = evaluation_seconds(&f, &b);
     TRY(simulate(&f, job, err));
     struct tsgd_ranksim sim = simulation(&f, job);

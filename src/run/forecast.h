@@ -27,9 +27,9 @@ struct tsgd_forecast {
 enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_error *err);
 
 /* Of a planned job whose settings have --ranks, by what is measured in the calling thread, in about
- * a second; simulating takes a few at most. step: seconds of one gradient. memory_bytes: what the
- * run would take in one process. TSGD_EINVAL: a step could not be measured. TSGD_ENOMEM.        */
+ * a second; simulating takes seconds too. memory_bytes: what the run would take in one process.
+ * TSGD_EINVAL: no step can be measured. TSGD_ENOMEM.                                            */
 enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd_job *job,
-                                    double step, uint64_t memory_bytes, struct tsgd_error *err);
+                                    uint64_t memory_bytes, struct tsgd_error *err);
 
 #endif

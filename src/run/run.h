@@ -19,10 +19,10 @@ enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings
 /* Then it may be trained. On error it can still be freed. TSGD_ENOMEM, TSGD_EIO. */
 enum tsgd_status tsgd_run_start(struct tsgd_run *run, struct tsgd_error *err);
 
-/* Of a planned run whose settings have --ranks, what it would be on them. step: its seconds, as
- * tsgd_run_step_seconds says. TSGD_EINVAL, TSGD_ENOMEM.                                         */
-enum tsgd_status tsgd_run_forecast(const struct tsgd_run *run, double step,
-                                   struct tsgd_forecast *out, struct tsgd_error *err);
+/* Of a planned run whose settings have --ranks, what it would be on them. Errors as of
+ * tsgd_forecast_make.                                                                           */
+enum tsgd_status tsgd_run_forecast(const struct tsgd_run *run, struct tsgd_forecast *out,
+                                   struct tsgd_error *err);
 
 /* Bytes that it takes beside what is on the shelf. */
 size_t tsgd_run_own_bytes(const struct tsgd_run *run);
