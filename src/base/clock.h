@@ -13,6 +13,14 @@ static inline uint64_t tsgd_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Of the calling thread: what else runs on the machine hardly matters. A system call. */
+static inline uint64_t tsgd_thread_cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* 0 if the clock has gone back since, which it ought not to. */
 static inline uint64_t tsgd_ns_since(uint64_t start)
 {

@@ -106,15 +106,18 @@ static enum tsgd_status dry_run(const struct tsgd_command *self, const struct ts
     struct tsgd_settings *s = NULL, *shown = NULL;
     struct tsgd_run *run = NULL;
     struct tsgd_forecast forecast;
+    double message;
     TRY(tsgd_settings_copy(&s, asked, err));
     TRY(TSGD_FILL(s, save_split, NULL, err));
     TRY(tsgd_agree(s->transport, tsgd_run_plan(&run, s, NULL, NULL, err), err));
+    if (asked->ranks)
+        TRY(tsgd_run_exchange(run, &message, err));
     if (!tsgd_speaks(s))
         goto done;
     if (asked->show_placement)
         TRY(tsgd_run_start(run, err));
     if (asked->ranks)
-        TRY(tsgd_run_forecast(run, &forecast, err));
+        TRY(tsgd_run_forecast(run, message, &forecast, err));
     if (asked->json) {
         TRY(tsgd_report_forecast_json(stdout, run, &forecast, err));
         goto done;

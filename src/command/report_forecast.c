@@ -59,12 +59,13 @@ static void print_question(FILE *out, const struct tsgd_settings *s, const struc
     fprintf(out, "# a step          %s, %s to mix a row with another, %s to plan a round\n",
             short_time(f->cost.step, a), short_time(f->cost.read, b),
             short_time(f->cost.plan, c));
-    fprintf(out, "# a message       %s of a worker at either end",
-            short_time(f->cost.row.worker, a));
+    fprintf(out, "# a message       %s of a worker at either end (%s)",
+            short_time(f->cost.row.worker, a),
+            f->exchanged ? "between two ranks here" : "a copy; under mpirun it is tried out");
     if (f->cost.row.way > 0)
         fprintf(out, ", %s on its way\n", short_time(f->cost.row.way, a));
     else
-        fprintf(out, "; its way is free without --bandwidth and --link-seconds\n");
+        fprintf(out, ", none on its way without --bandwidth and --link-seconds\n");
     if (TSGD_GIVEN(s, compute_seconds))
         fprintf(out, "#                 (steps by --compute-seconds, the others measured here)\n");
 }
@@ -104,7 +105,7 @@ enum tsgd_status tsgd_report_forecast_json(FILE *out, const struct tsgd_run *run
     double ranks = (double)f->ranks;
     json_t *o = json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
-        " s:f, s:f, s:f, s:f, s:I, s:f}",
+        " s:f, s:f, s:f, s:f, s:I, s:f, s:b}",
         "ranks", (json_int_t)f->ranks, "threads", (json_int_t)f->threads,
         "cores", (json_int_t)f->cores, "tokens", (json_int_t)info->tokens,
         "rounds_simulated", (json_int_t)f->rounds,
@@ -117,7 +118,7 @@ enum tsgd_status tsgd_report_forecast_json(FILE *out, const struct tsgd_run *run
         "messages_per_rank", t->messages / ranks, "bytes_per_rank", t->bytes / ranks,
         "bytes_busiest_rank", t->most_bytes, "tokens_busiest_rank", t->most_tokens,
         "evaluation_seconds", f->evaluation, "memory_bytes", (json_int_t)f->memory_bytes,
-        "seconds", whole_seconds(info, f));
+        "seconds", whole_seconds(info, f), "message_exchanged", f->exchanged);
     char *text = o ? tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(o);
     if (!text)

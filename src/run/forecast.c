@@ -1,13 +1,15 @@
 #include "run/forecast.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "engine/holders.h"
 #include "engine/spread.h"
 #include "linalg/mix.h"
+#include "run/agree.h"
+#include "transport/exchange.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_error *err)
 {
@@ -37,15 +39,6 @@ enum { FOREIGN = 32 << 20 };
 /* An operation is timed in turns of so long at least, for so long, or so often. */
 enum { TURN_NS = 50000, PATIENCE_NS = 100000000, TURNS = 1000 };
 
-/* Of the calling thread: so what else runs on the machine hardly matters, which will not be running
- * on the machines that are asked about.                                                         */
-static uint64_t cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* A measured operation, over memory of its own. */
 struct bench {
     const struct tsgd_job *job;
@@ -58,7 +51,8 @@ struct bench {
     float *row, *grad;          /* row[places][stride] */
     void *scratch;
     size_t places, stride, dim;
-    uint32_t source;            /* a node with data, for gradients */
+    uint32_t source;            /* a node with data that are here, for gradients */
+    uint32_t first_block, blocks;       /* of evaluations that this rank measures */
     uint64_t calls;
 };
 
@@ -68,14 +62,15 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* What else runs on this machine will not on those that are asked about: time is the CPU's. */
 static uint64_t time_calls(struct bench *b, void (*operation)(struct bench *b), uint64_t calls)
 {
-    uint64_t start = cpu_ns();
+    uint64_t start = tsgd_thread_cpu_ns();
     for (uint64_t i = 0; i < calls; i++) {
         b->calls++;
         operation(b);
     }
-    return cpu_ns() - start;
+    return tsgd_thread_cpu_ns() - start;
 }
 
 /* Seconds of a call, the median over turns of as many calls each. */
@@ -137,7 +132,8 @@ static void evaluate(struct bench *b)
 {
     const struct tsgd_problem *p = b->job->config.problem;
     struct tsgd_measure m;
-    p->ops->evaluate(p, (uint32_t)(b->calls % p->eval_blocks), b->job->config.init, b->scratch, &m);
+    p->ops->evaluate(p, b->first_block + (uint32_t)(b->calls % b->blocks), b->job->config.init,
+                     b->scratch, &m);
 }
 
 /* Row 0 of a matrix reads all of n rows, each as much; nobody else reads any other one. */
@@ -185,6 +181,9 @@ static enum tsgd_status take(struct bench *b, struct tsgd_error *err)
     TRY(TSGD_HOLD(h, &b->node, b->job->tokens, what, err));
     TRY(tsgd_hold(h, &b->scratch, 1, c->problem->scratch_bytes, what, err));
     TRY(make_matrix(&b->w, mixed, err));
+    b->first_block = tsgd_first_block(&c->ranks, c->ranks.rank, c->problem->eval_blocks);
+    b->blocks = tsgd_first_block(&c->ranks, c->ranks.rank + 1, c->problem->eval_blocks) -
+                b->first_block;
     b->rule = c->rule;
     b->rule.kernels = c->kernels;
     for (uint32_t i = 0; i < e; i++)
@@ -205,7 +204,8 @@ static enum tsgd_status find_source(struct bench *b, struct tsgd_error *err)
 {
     const struct tsgd_problem *p = b->job->config.problem;
     for (b->source = 0; b->source < p->nodes; b->source++)
-        if (p->ops->batch_count(p, b->source, 0) > 0)
+        if (tsgd_is_here(&b->job->config.ranks, b->source) &&
+            p->ops->batch_count(p, b->source, 0) > 0)
             return TSGD_OK;
     return tsgd_fail(err, TSGD_EINVAL, "--ranks: no node has data, so no step can be timed; give "
                      "its --compute-seconds");
@@ -219,27 +219,42 @@ static void give_back(struct bench *b)
 
 /* ---- what follows ---- */
 
-/* A message of so many rows, as long as the engine's: whole cache lines, of which one comes before
- * rows that are mixed. A row is copied in copy_seconds.                                         */
-static struct tsgd_message_cost message(const struct tsgd_settings *s, uint32_t rows,
-                                        size_t head, size_t stride, double copy_seconds)
+/* Bytes of a message of so many rows, as long as the engine's: whole cache lines, of which one
+ * comes before rows that are mixed.                                                             */
+static size_t message_bytes(uint32_t rows, size_t head, size_t dim)
 {
-    struct tsgd_message_cost m = {.bytes = rows ? (head + rows * stride) * sizeof(float) : 0};
-    if (rows) {
+    return rows ? (head + rows * tsgd_round_up(dim, TSGD_HEAD_FLOATS)) * sizeof(float) : 0;
+}
+
+static size_t mixed_bytes(const struct tsgd_job *j)
+{
+    return message_bytes(tsgd_rule_exchanged(&j->config.rule), TSGD_HEAD_FLOATS,
+                         j->config.problem->dim);
+}
+
+static struct tsgd_message_cost message(const struct tsgd_settings *s, size_t bytes,
+                                        double byte_seconds)
+{
+    struct tsgd_message_cost m = {.bytes = bytes};
+    if (bytes) {
         m.way = (TSGD_HAS(s, link_seconds) ? s->link_seconds : 0) +
                 (TSGD_HAS(s, bandwidth) ? (double)m.bytes / s->bandwidth : 0);
-        m.worker = rows * copy_seconds;
+        m.worker = (double)bytes * byte_seconds;
     }
     return m;
 }
 
-static enum tsgd_status set_costs(struct tsgd_forecast *f, struct bench *b, struct tsgd_error *err)
+static enum tsgd_status set_costs(struct tsgd_forecast *f, struct bench *b, double exchanged_in,
+                                  struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_settings *s = b->job->setup->s;
     const struct tsgd_rule *r = &b->job->config.rule;
     uint32_t exchanged = tsgd_rule_exchanged(r);
-    double copied = seconds_of(b, copy), step = b->job->setup->network.step_seconds;
+    size_t bytes = mixed_bytes(b->job);
+    double copied = seconds_of(b, copy) / (double)(b->dim * sizeof(float));
+    double byte = exchanged_in > 0 ? exchanged_in / (double)bytes : copied;
+    double step = b->job->setup->network.step_seconds;
     if (!TSGD_GIVEN(s, compute_seconds)) {
         TRY(find_source(b, err));
         step = seconds_of(b, gradient) + seconds_of(b, update);
@@ -249,8 +264,8 @@ static enum tsgd_status set_costs(struct tsgd_forecast *f, struct bench *b, stru
         .parts = b->job->config.problem->parts,
         .read = exchanged * seconds_of(b, mix) / b->w.n,
         .plan = seconds_of(b, plan),
-        .row = message(s, exchanged, TSGD_HEAD_FLOATS, b->stride, copied),
-        .own = message(s, tsgd_rule_own(r), 0, b->stride, copied),
+        .row = message(s, bytes, byte),
+        .own = message(s, message_bytes(tsgd_rule_own(r), 0, b->dim), byte),
     };
 done:
     return st;
@@ -258,14 +273,15 @@ done:
 
 /* Rows come to rank 0 one by one, and are summed there as they come; the mean goes to the others
  * one by one; then all workers measure blocks of it. With --eval tokens every token is measured
- * too, where it stands.                                                                         */
+ * too, where it stands. A rank that measures no block takes it to be as long as a step.          */
 static double evaluation_seconds(const struct tsgd_forecast *f, struct bench *b)
 {
     const struct tsgd_engine_config *c = &b->job->config;
     double k = (double)b->job->tokens, ranks = (double)f->ranks, blocks = c->problem->eval_blocks;
     double row = f->cost.row.way / tsgd_rule_exchanged(&c->rule), fold = f->cost.read;
     double came = k * (ranks - 1) / ranks * (row + f->cost.row.worker), sent = (ranks - 1) * row;
-    double block = c->problem->ops->evaluate && blocks > 0 ? seconds_of(b, evaluate) : 0;
+    double block = blocks == 0 || !c->problem->ops->evaluate ? 0 : b->blocks > 0 ?
+                   seconds_of(b, evaluate) : f->cost.step;
     double measured = ceil(blocks / (double)f->cores) * block;
     if (c->eval_tokens)
         measured += ceil(k * blocks / (double)f->cores) * block;
@@ -319,6 +335,7 @@ static enum tsgd_status set_memory(struct tsgd_forecast *f, const struct tsgd_jo
     uint32_t most, rows = 2 * tsgd_rule_exchanged(&c.rule) + tsgd_rule_own(&c.rule);
     rows += c.problem->parts > 1 ? c.problem->parts : 0;        /* of the parts' gradients */
     double others = 1 - 1 / (double)f->ranks, bytes;
+    double kept = (double)j->config.ranks.ranks / (double)f->ranks;     /* of the data here */
     j->setup->kind->describe(j->setup->task, &data);
     TRY(most_rows(sim, &most, err));
     c.gossip = f->ranks > 1 ? TSGD_GOSSIP_ROWS : c.gossip;
@@ -327,7 +344,7 @@ static enum tsgd_status set_memory(struct tsgd_forecast *f, const struct tsgd_jo
     bytes = (double)in_one - (double)tsgd_job_bytes(j) + (double)tsgd_engine_bytes(&c);
     bytes -= (double)(sim->tokens - most) * rows * (double)row;
     if (j->setup->kind->owners >> TSGD_OWNER_DATA & 1)  /* else no node has any of its own */
-        bytes -= others * (double)(data.memory_bytes - c.problem->dim * sizeof(float));
+        bytes += (kept - 1) * (double)(data.memory_bytes - c.problem->dim * sizeof(float));
     bytes -= c.rule.node ? others * (double)c.problem->nodes * (double)row : 0;
     f->memory_bytes = (uint64_t)bytes;
 done:
@@ -375,17 +392,36 @@ done:
     return st;
 }
 
+enum tsgd_status tsgd_forecast_exchange(double *out, const struct tsgd_job *j,
+                                        struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_transport *t = j->setup->s->transport;
+    size_t bytes = mixed_bytes(j);
+    char *room = NULL;
+    *out = NAN;
+    if (!t || t->ranks == 1 || bytes > INT32_MAX)
+        return TSGD_OK;
+    TRY(tsgd_agree(t, TSGD_NEW(&room, tsgd_exchange_room(bytes), "the forecast", err), err));
+    if (t->rank < 2)
+        *out = tsgd_exchange_seconds(t, bytes, room);
+done:
+    free(room);
+    return st;
+}
+
 enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd_job *job,
-                                    uint64_t memory_bytes, struct tsgd_error *err)
+                                    double message, uint64_t memory_bytes, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_settings *s = job->setup->s;
-    struct tsgd_forecast f = {.ranks = s->ranks, .threads = s->threads};
+    struct tsgd_forecast f = {.ranks = s->ranks, .threads = s->threads,
+                              .exchanged = message > 0};
     struct bench b = {.job = job};
     uint64_t all = f.ranks * f.threads;
     f.cores = s->cores && s->cores < all ? s->cores : all;
     TRY(take(&b, err));
-    TRY(set_costs(&f, &b, err));
+    TRY(set_costs(&f, &b, message, err));
     f.evaluation = evaluation_seconds(&f, &b);
     TRY(simulate(&f, job, err));
     struct tsgd_ranksim sim = simulation(&f, job);

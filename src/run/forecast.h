@@ -14,6 +14,8 @@ struct tsgd_forecast {
     uint64_t ranks, threads;    /* threads of a rank */
     uint64_t cores;             /* that work at a time, of all ranks */
     uint64_t rounds;            /* simulated */
+    bool exchanged;             /* a message's cost was measured between ranks; else it is that of
+                                 * a copy */
     struct tsgd_rank_costs cost;
     struct tsgd_rank_times times;
     double free_seconds;        /* of a round, if messages cost nothing */
@@ -26,10 +28,17 @@ struct tsgd_forecast {
 /* Refuses what --ranks cannot go with, before anything is read. TSGD_EINVAL. */
 enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_error *err);
 
+/* In a program over several ranks, which must all come to this: what a message of half-steps costs
+ * a worker at either end, between the first two. NaN: there is one rank, or this is not one of
+ * those two. On all ranks TSGD_ENOMEM.                                                          */
+enum tsgd_status tsgd_forecast_exchange(double *out, const struct tsgd_job *j,
+                                        struct tsgd_error *err);
+
 /* Of a planned job whose settings have --ranks, by what is measured in the calling thread, in about
- * a second; simulating takes seconds too. memory_bytes: what the run would take in one process.
- * TSGD_EINVAL: no step can be measured. TSGD_ENOMEM.                                            */
+ * a second; simulating takes seconds too. message: what tsgd_forecast_exchange says. memory_bytes:
+ * what the run would take in one process. TSGD_EINVAL: no step can be measured. TSGD_ENOMEM.    */
 enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd_job *job,
-                                    uint64_t memory_bytes, struct tsgd_error *err);
+                                    double message, uint64_t memory_bytes,
+                                    struct tsgd_error *err);
 
 #endif

@@ -350,10 +350,15 @@ double tsgd_run_step_seconds(struct tsgd_run *r)
     return steps && now > start ? (double)(now - start) * 1e-9 / (double)steps : NAN;
 }
 
-enum tsgd_status tsgd_run_forecast(const struct tsgd_run *r, struct tsgd_forecast *out,
-                                   struct tsgd_error *err)
+enum tsgd_status tsgd_run_exchange(const struct tsgd_run *r, double *out, struct tsgd_error *err)
 {
-    return tsgd_forecast_make(out, &r->job, r->info.memory_bytes, err);
+    return tsgd_forecast_exchange(out, &r->job, err);
+}
+
+enum tsgd_status tsgd_run_forecast(const struct tsgd_run *r, double message,
+                                   struct tsgd_forecast *out, struct tsgd_error *err)
+{
+    return tsgd_forecast_make(out, &r->job, message, r->info.memory_bytes, err);
 }
 
 void tsgd_run_free(struct tsgd_run *r)

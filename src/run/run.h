@@ -21,7 +21,11 @@ enum tsgd_status tsgd_run_start(struct tsgd_run *run, struct tsgd_error *err);
 
 /* Of a planned run whose settings have --ranks, what it would be on them. Errors as of
  * tsgd_forecast_make.                                                                           */
-enum tsgd_status tsgd_run_forecast(const struct tsgd_run *run, struct tsgd_forecast *out,
+enum tsgd_status tsgd_run_forecast(const struct tsgd_run *run, double message,
+                                   struct tsgd_forecast *out, struct tsgd_error *err);
+
+/* As tsgd_forecast_exchange: for all ranks, before rank 0 makes its forecast. */
+enum tsgd_status tsgd_run_exchange(const struct tsgd_run *run, double *out,
                                    struct tsgd_error *err);
 
 /* Bytes that it takes beside what is on the shelf. */

@@ -3,11 +3,14 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "scenario/ranksim.h"
 #include "sim/fleet.h"
+#include "sim/within.h"
+#include "transport/exchange.h"
 #include "program.h"
 #include "scratch.h"
 
@@ -248,6 +251,32 @@ ParameterizedTest(size_t *row, forecast, other_ways)
         cr_expect(events > 0.98 * least, "found %g, and no schedule can beat %g", events, least);
     }
     tsgd_mixing_release(&w);
+}
+
+/* ---- a message, tried out ---- */
+
+static void *exchange(void *transport)
+{
+    char *room = calloc(1, tsgd_exchange_room(100000));
+    cr_assert(room);
+    double seconds = tsgd_exchange_seconds(transport, 100000, room);
+    cr_expect(seconds > 1e-7 && seconds < 1e-2, "found %g s a message", seconds);
+    free(room);
+    return NULL;
+}
+
+/* A third rank takes no part. Every message that was posted comes. */
+Test(forecast, two_ranks_try_messages_out, .timeout = 120)
+{
+    struct within *w = within_create(3, 1, 20);
+    pthread_t other;
+    cr_assert(pthread_create(&other, NULL, exchange, within_rank(w, 1)) == 0);
+    exchange(within_rank(w, 0));
+    cr_assert(pthread_join(other, NULL) == 0);
+    cr_expect(within_bytes(w, TSGD_CHANNEL_ROWS) % 100000 == 0);
+    cr_expect(within_bytes(w, TSGD_CHANNEL_ROWS) >= 2 * ((uint64_t)256 << 20) * 99 / 100);
+    cr_expect(within_is_empty(w));
+    within_free(w);
 }
 
 /* ---- what users see ---- */
