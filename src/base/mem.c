@@ -34,17 +34,26 @@ enum tsgd_status tsgd_alloc(void **out, size_t count, size_t size, const char *w
     return TSGD_OK;
 }
 
-enum tsgd_status tsgd_map(void **out, size_t bytes, const char *what, struct tsgd_error *err)
+/* flags: of mmap, besides the usual ones. */
+static enum tsgd_status map(void **out, size_t bytes, int flags, const char *what,
+                            struct tsgd_error *err)
 {
     void *p = MAP_FAILED;
     if (bytes <= SIZE_MAX / 2)
-        p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                 0);
+        p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     if (p == MAP_FAILED)
         return tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for %zu bytes", what, bytes);
-    madvise(p, bytes, MADV_HUGEPAGE);   /* a wish: without huge pages everything works the same */
     *out = p;
     return TSGD_OK;
+}
+
+enum tsgd_status tsgd_map(void **out, size_t bytes, const char *what, struct tsgd_error *err)
+{
+    enum tsgd_status st = map(out, bytes, 0, what, err);
+    if (st == TSGD_OK)          /* a wish: without huge pages everything works the same */
+        madvise(*out, bytes, MADV_HUGEPAGE);
+    return st;
 }
 
 void tsgd_unmap(void *p, size_t bytes)
@@ -167,6 +176,23 @@ enum tsgd_status tsgd_hold_map(struct tsgd_holding *h, void **out, size_t bytes,
                                struct tsgd_error *err)
 {
     return hold(h, out, bytes, 1, true, what, err);
+}
+
+enum tsgd_status tsgd_hold_sparse(struct tsgd_holding *h, void **out, size_t bytes, size_t touched,
+                                  const char *what, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    if (touched == bytes)
+        return tsgd_hold_map(h, out, bytes, what, err);
+    if (!h->counts) {
+        TRY(make_room(h, what, err));
+        TRY(map(out, bytes, MAP_NORESERVE, what, err));
+        madvise(*out, bytes, MADV_NOHUGEPAGE);  /* a huge page would take what nobody writes */
+        h->block[h->n++] = (struct tsgd_block){*out, bytes};
+    }
+    h->bytes = tsgd_add(h->bytes, touched);
+done:
+    return st;
 }
 
 void tsgd_holding_release(struct tsgd_holding *h)

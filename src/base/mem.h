@@ -44,6 +44,10 @@ enum tsgd_status tsgd_hold(struct tsgd_holding *h, void **out, size_t count, siz
     tsgd_hold((h), (void **)(ptr), (count), sizeof **(ptr), (what), (err))
 enum tsgd_status tsgd_hold_map(struct tsgd_holding *h, void **out, size_t bytes, const char *what,
                                struct tsgd_error *err);
+/* As tsgd_hold_map, of a mapping of which only `touched` bytes, all or fewer, will ever be written,
+ * here and there: only these are counted, and no more than their pages is taken.                */
+enum tsgd_status tsgd_hold_sparse(struct tsgd_holding *h, void **out, size_t bytes, size_t touched,
+                                  const char *what, struct tsgd_error *err);
 void tsgd_holding_release(struct tsgd_holding *h);
 
 /* Bytes this process may still take: free memory of the machine, or of its control groups where

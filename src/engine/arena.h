@@ -41,10 +41,12 @@ struct tsgd_arena {
 static inline size_t tsgd_arena_stride(size_t dim) { return tsgd_round_up(dim, 16); }
 
 /* Maps an arena with everything zero. places: 1 or 2. head: 0, or a multiple of 16 where tokens are
- * spread over ranks. On error *out is untouched. TSGD_ENOMEM.                                    */
+ * spread over ranks. here: so many tokens' rows will ever be written, all or fewer. On error *out
+ * is untouched. TSGD_ENOMEM.                                                                    */
 enum tsgd_status tsgd_arena_init(struct tsgd_arena *out, struct tsgd_holding *holding,
                                  size_t tokens, size_t dim, uint32_t places, uint32_t exchanged,
-                                 uint32_t private_rows, size_t head, struct tsgd_error *err);
+                                 uint32_t private_rows, size_t head, size_t here,
+                                 struct tsgd_error *err);
 
 /* Exchanged row e of `token` when it has been mixed so many times. */
 static inline float *tsgd_arena_row(const struct tsgd_arena *a, uint64_t turns, uint32_t e,

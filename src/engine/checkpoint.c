@@ -32,14 +32,14 @@ static enum tsgd_status take(struct checkpoint *c, struct tsgd_error *err)
     struct tsgd_snapshot *shot = &c->shot;
     size_t row = tsgd_mul(s->arena.stride, sizeof(float));
     for (uint32_t i = 0; i < s->exchanged; i++)
-        TRY(tsgd_hold_map(&c->holding, (void **)&shot->exchanged[i], tsgd_mul(s->tokens, row),
-                          "copies for checkpoints", err));
+        TRY(tsgd_hold_sparse(&c->holding, (void **)&shot->exchanged[i], tsgd_mul(s->tokens, row),
+                             tsgd_mul(s->here, row), "copies for checkpoints", err));
     for (uint32_t i = 0; i < s->own; i++)
-        TRY(tsgd_hold_map(&c->holding, (void **)&shot->own[i], tsgd_mul(s->tokens, row),
-                          "copies for checkpoints", err));
+        TRY(tsgd_hold_sparse(&c->holding, (void **)&shot->own[i], tsgd_mul(s->tokens, row),
+                             tsgd_mul(s->here, row), "copies for checkpoints", err));
     if (s->c.rule.node) {
-        TRY(tsgd_hold_map(&c->holding, (void **)&shot->node, tsgd_mul(shot->nodes, row),
-                          "copies for checkpoints", err));
+        TRY(tsgd_hold_sparse(&c->holding, (void **)&shot->node, tsgd_mul(shot->nodes, row),
+                             tsgd_mul(s->nodes_here, row), "copies for checkpoints", err));
         TRY(TSGD_HOLD(&c->holding, &c->mark, shot->nodes, "copies for checkpoints", err));
     }
     TRY(TSGD_HOLD(&c->holding, &shot->loss, s->tokens, "copies for checkpoints", err));

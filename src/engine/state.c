@@ -2,16 +2,36 @@
 
 #include "linalg/mix.h"
 
-/* With fixed holders token a is at node a. */
-static void tokens_here(struct state *s)
+/* Which tokens may ever be here. With fixed holders token a is at node a, and those that tokens
+ * here read come to be read.                                                                    */
+static enum tsgd_status tokens_here(struct state *s, struct tsgd_error *err)
 {
-    s->to = s->tokens;
+    const struct tsgd_mixing *mixing = s->c.population[0].mixing;
+    bool *kept = NULL;
+    s->to = s->here = s->kept = s->tokens;
+    s->nodes_here = s->c.problem->nodes;
+    for (uint32_t i = 0; i < s->c.problem->nodes && s->is_spread; i++)
+        s->nodes_here -= !tsgd_is_here(&s->c.ranks, i);
     if (!s->is_spread || s->c.teleports)
-        return;
-    while (s->from < s->to && !tsgd_is_here(&s->c.ranks, s->from))
-        s->from++;
-    while (s->from < s->to && !tsgd_is_here(&s->c.ranks, s->to - 1))
-        s->to--;
+        return TSGD_OK;
+    enum tsgd_status st = TSGD_NEW(&kept, s->tokens, "ranks", err);
+    s->from = s->tokens;
+    s->to = s->here = s->kept = 0;
+    for (uint32_t a = 0; a < s->tokens && st == TSGD_OK; a++) {
+        if (!tsgd_is_here(&s->c.ranks, a))
+            continue;
+        s->from = a < s->from ? a : s->from;
+        s->to = a + 1;
+        s->here++;
+        kept[a] = true;
+        for (uint32_t r = 0; r < tsgd_mixing_count(mixing); r++)
+            for (uint32_t i = mixing->w[r].ptr[a]; i < mixing->w[r].ptr[a + 1]; i++)
+                kept[mixing->w[r].col[i]] = true;
+    }
+    for (uint32_t a = 0; a < s->tokens && st == TSGD_OK; a++)
+        s->kept += kept[a];
+    free(kept);
+    return st;
 }
 
 static enum tsgd_status take(struct state *s, struct tsgd_error *err)
@@ -20,11 +40,11 @@ static enum tsgd_status take(struct state *s, struct tsgd_error *err)
     TRY(TSGD_HOLD(&s->holding, &s->pop_of, s->tokens, "engine", err));
     TRY(TSGD_HOLD(&s->holding, &s->pop, s->c.n_populations, "engine", err));
     TRY(tsgd_arena_init(&s->arena, &s->holding, s->tokens, s->c.problem->dim, s->sliced ? 1 : 2,
-                        s->exchanged, s->own, s->is_spread ? TSGD_HEAD_FLOATS : 0, err));
+                        s->exchanged, s->own, s->is_spread ? TSGD_HEAD_FLOATS : 0, s->kept, err));
     if (s->is_spread)
         TRY(TSGD_HOLD(&s->holding, &s->starts_here, s->tokens, "ranks", err));
     TRY(tsgd_spread_init(&s->spread, &s->c.ranks, s->c.transport, &s->holding, s->tokens,
-                         s->tokens, err));
+                         s->kept, err));
 done:
     return st;
 }
@@ -39,13 +59,14 @@ enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_con
         s.thinned |= c->population[q].mixing->every > 1;
     s.tokens = (uint32_t)tokens;
     s.workers = tsgd_engine_workers(c->problem, tokens, c->threads);
-    tokens_here(&s);
     s.exchanged = tsgd_rule_exchanged(&c->rule);
     s.own = tsgd_rule_own(&c->rule);
     s.is_spread = c->transport != NULL;
     s.sliced = tsgd_engine_slices(c);
     s.bypass = tsgd_mix_bypass(dim, tsgd_mul(tsgd_mul(tokens, 8 * (size_t)s.exchanged), dim));
-    enum tsgd_status st = take(&s, err);
+    enum tsgd_status st = tokens_here(&s, err);
+    if (st == TSGD_OK)
+        st = take(&s, err);
     *out = s;
     if (st != TSGD_OK || s.holding.counts)
         return st;

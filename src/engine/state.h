@@ -50,6 +50,9 @@ struct state {
     bool is_spread;             /* over more ranks than one */
     bool *starts_here;          /* [tokens] is here in the first round; only when spread */
     uint32_t from, to;          /* tokens from .. to - 1 may ever be stepped here */
+    uint32_t here;              /* how many of them */
+    uint32_t nodes_here;
+    uint32_t kept;              /* tokens whose rows may ever be here, to be stepped or read */
 
     struct sleep sleep;
     alignas(128) _Atomic uint32_t left;         /* tokens not retired + evaluations not done */

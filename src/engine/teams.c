@@ -38,8 +38,9 @@ enum tsgd_status tsgd_teams_init(struct teams *m, struct state *s, const struct 
         return TSGD_OK;
     TRY(TSGD_HOLD(&m->holding, &m->team, s->tokens, "teams", err));
     TRY(TSGD_HOLD(&m->holding, &m->loss, (size_t)s->tokens * parts, "teams", err));
-    TRY(tsgd_hold_map(&m->holding, (void **)&m->grad,
-                      tsgd_mul(row, tsgd_mul(s->tokens, parts)), "gradients of the parts", err));
+    TRY(tsgd_hold_sparse(&m->holding, (void **)&m->grad,
+                         tsgd_mul(row, tsgd_mul(s->tokens, parts)),
+                         tsgd_mul(row, tsgd_mul(s->here, parts)), "gradients of the parts", err));
     for (uint32_t a = 0; m->team && a < s->tokens; a++) {
         struct team *t = &m->team[a];
         t->grad = m->grad + (size_t)a * parts * s->arena.stride;

@@ -8,8 +8,9 @@ enum tsgd_status tsgd_visits_init(struct visits *v, struct state *s, const struc
     if (!s->c.rule.node)
         return TSGD_OK;
     size_t row = tsgd_mul(s->arena.stride, sizeof(float));
-    return tsgd_hold_map(&v->holding, (void **)&v->node_row, tsgd_mul(s->c.problem->nodes, row),
-                         "rows of the nodes", err);
+    return tsgd_hold_sparse(&v->holding, (void **)&v->node_row,
+                            tsgd_mul(s->c.problem->nodes, row), tsgd_mul(s->nodes_here, row),
+                            "rows of the nodes", err);
 }
 
 void tsgd_visits_release(struct visits *v) { tsgd_holding_release(&v->holding); }

@@ -288,15 +288,15 @@ static double evaluation_seconds(const struct tsgd_forecast *f, struct bench *b)
     return (came > k * fold ? came : k * fold) + sent + measured;
 }
 
-/* Tokens whose rows the rank that needs most of them keeps: where holders are fixed, those on it,
- * and whom they read.                                                                           */
-static enum tsgd_status most_rows(const struct tsgd_ranksim *sim, uint32_t *out,
-                                  struct tsgd_error *err)
+/* The rank that keeps the most tokens' rows: where holders are fixed, of those on it, and of whom
+ * they read.                                                                                    */
+static enum tsgd_status largest_rank(const struct tsgd_ranksim *sim, uint32_t *out,
+                                     struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    uint32_t *kept = NULL, *mark = NULL, most = 0;
+    uint32_t *kept = NULL, *mark = NULL;
     const struct tsgd_mixing *m = sim->mixing;
-    *out = sim->tokens;
+    *out = 0;
     if (sim->teleports)
         return TSGD_OK;
     TRY(TSGD_NEW(&kept, sim->ranks.ranks, "the forecast", err));
@@ -313,16 +313,14 @@ static enum tsgd_status most_rows(const struct tsgd_ranksim *sim, uint32_t *out,
             }
     }
     for (uint32_t r = 0; r < sim->ranks.ranks; r++)
-        most = kept[r] > most ? kept[r] : most;
-    *out = most;
+        *out = kept[r] > kept[*out] ? r : *out;
 done:
     free(kept);
     free(mark);
     return st;
 }
 
-/* What one process takes, but for rows of tokens that are never there, and with a rank's share of
- * the data and of rows that stay with nodes.                                                    */
+/* What the largest rank takes: as one process, but with its own engine, and a share of the data. */
 static enum tsgd_status set_memory(struct tsgd_forecast *f, const struct tsgd_job *j,
                                    const struct tsgd_ranksim *sim, uint64_t in_one,
                                    struct tsgd_error *err)
@@ -331,21 +329,16 @@ static enum tsgd_status set_memory(struct tsgd_forecast *f, const struct tsgd_jo
     struct tsgd_engine_config c = j->config;
     struct tsgd_info data = {.memory_bytes = 0};
     struct tsgd_transport none = {.ranks = (uint32_t)f->ranks};
-    size_t row = tsgd_round_up(c.problem->dim, 16) * sizeof(float);
-    uint32_t most, rows = 2 * tsgd_rule_exchanged(&c.rule) + tsgd_rule_own(&c.rule);
-    rows += c.problem->parts > 1 ? c.problem->parts : 0;        /* of the parts' gradients */
-    double others = 1 - 1 / (double)f->ranks, bytes;
     double kept = (double)j->config.ranks.ranks / (double)f->ranks;     /* of the data here */
+    double bytes;
     j->setup->kind->describe(j->setup->task, &data);
-    TRY(most_rows(sim, &most, err));
     c.gossip = f->ranks > 1 ? TSGD_GOSSIP_ROWS : c.gossip;
     c.ranks = sim->ranks;
+    TRY(largest_rank(sim, &c.ranks.rank, err));
     c.transport = f->ranks > 1 ? &none : NULL;
     bytes = (double)in_one - (double)tsgd_job_bytes(j) + (double)tsgd_engine_bytes(&c);
-    bytes -= (double)(sim->tokens - most) * rows * (double)row;
     if (j->setup->kind->owners >> TSGD_OWNER_DATA & 1)  /* else no node has any of its own */
         bytes += (kept - 1) * (double)(data.memory_bytes - c.problem->dim * sizeof(float));
-    bytes -= c.rule.node ? others * (double)c.problem->nodes * (double)row : 0;
     f->memory_bytes = (uint64_t)bytes;
 done:
     return st;
