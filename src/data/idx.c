@@ -124,22 +124,35 @@ done:
     return st;
 }
 
-/* Exactly n bytes into *to, and then the end. Memory grows as the bytes arrive, so that it is not
- * the header alone that asks for it; *to is the caller's to free, whatever comes back.          */
-static enum tsgd_status read_rest(struct reader *r, uint8_t **to, size_t n, struct tsgd_error *err)
+/* Up to n bytes into *to; *got is less only where the file ends. Memory grows as the bytes arrive,
+ * so that it is not the header alone that asks for it; *to is the caller's to free, whatever comes
+ * back.                                                                                         */
+static enum tsgd_status read_growing(struct reader *r, uint8_t **to, size_t n, size_t *got,
+                                     struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    size_t got = 0, room = 0, more = 1;
-    while (got < n && more > 0) {
+    size_t room = 0, more = 1;
+    *got = 0;
+    while (*got < n && more > 0) {
         room = room == 0 ? 1 << 20 : 2 * room;
         room = room < n ? room : n;
         uint8_t *p = realloc(*to, room);
         if (!p)
             return tsgd_fail(err, TSGD_ENOMEM, "%s: no memory for %zu bytes", r->path, room);
         *to = p;
-        TRY(tsgd_inflate_read(&r->f, *to + got, room - got, &more, err));
-        got += more;
+        TRY(tsgd_inflate_read(&r->f, *to + *got, room - *got, &more, err));
+        *got += more;
     }
+done:
+    return st;
+}
+
+/* Exactly n bytes into *to, and then the end; likewise. */
+static enum tsgd_status read_rest(struct reader *r, uint8_t **to, size_t n, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    size_t got;
+    TRY(read_growing(r, to, n, &got, err));
     if (got < n)
         TRY(too_short(r, got, n, err));
     TRY(check_end(r, n, err));
@@ -202,23 +215,28 @@ struct images {
     struct reader *r;
     size_t features;
     uint32_t count;
-    uint8_t *raw;               /* an image as the file has it */
+    uint8_t *raw;               /* an image as the file has it; before the others, the first */
     uint32_t *place;            /* where each of its bytes belongs; NULL: where it is */
 };
 
 static enum tsgd_status next_image(void *from, uint32_t i, uint8_t *to, struct tsgd_error *err)
 {
+    enum tsgd_status st = TSGD_OK;
     struct images *s = from;
-    size_t got;
-    uint8_t *raw = to && !s->place ? to : s->raw;
-    enum tsgd_status st = tsgd_inflate_read(&s->r->f, raw, s->features, &got, err);
-    if (st != TSGD_OK)
-        return st;
+    uint8_t *raw = i > 0 && to && !s->place ? to : s->raw;
+    size_t got = s->features;
+    if (i > 0)
+        TRY(tsgd_inflate_read(&s->r->f, raw, s->features, &got, err));
     if (got < s->features)
-        return too_short(s->r, i * s->features + got, s->count * s->features, err);
+        TRY(too_short(s->r, i * s->features + got, s->count * s->features, err));
     for (size_t f = 0; to && s->place && f < s->features; f++)
         to[s->place[f]] = raw[f];
-    return i + 1 == s->count ? check_end(s->r, s->count * s->features, err) : TSGD_OK;
+    if (to && !s->place && raw != to)
+        memcpy(to, raw, s->features);
+    if (i + 1 == s->count)
+        TRY(check_end(s->r, s->count * s->features, err));
+done:
+    return st;
 }
 
 /* Those that are kept, of a part of d; order: the array, where images may stand in another order.
@@ -230,7 +248,10 @@ static enum tsgd_status sieve_images(struct tsgd_dataset *d, struct tsgd_samples
 {
     enum tsgd_status st = TSGD_OK;
     struct images s = {.r = r, .features = tsgd_shape_size(d->shape), .count = out->count};
-    TRY(TSGD_NEW(&s.raw, s.features, r->path, err));
+    size_t got;
+    TRY(read_growing(r, &s.raw, s.features, &got, err));
+    if (got < s.features)
+        TRY(too_short(r, got, s.count * s.features, err));
     if (order)
         TRY(tsgd_array_places(order, d->shape, &s.place, err));
     TRY(tsgd_sieve_bytes(d, out, &(struct tsgd_stream){

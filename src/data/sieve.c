@@ -16,13 +16,14 @@ enum tsgd_status tsgd_sieve_bytes(const struct tsgd_dataset *d, struct tsgd_samp
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_kept *kept = stream->kept;
-    size_t features = tsgd_shape_size(d->shape);
+    size_t features = tsgd_shape_size(d->shape), room = 0;
     uint32_t whole = s->count, count = kept ? kept->count : whole;
     uint8_t *spare = NULL, *to;
     if (kept)
         tsgd_samples_keep(s, kept, features, d->outputs);
-    TRY(tsgd_mem_check(tsgd_mul(count, features), stream->what, "use fewer samples", err));
-    TRY(TSGD_NEW(&s->bytes, count * features, stream->what, err));
+    /* The system gives it page by page, as samples come, whatever a header promises. */
+    TRY(tsgd_grow((void **)&s->bytes, &room, tsgd_mul(count, features), 1, stream->what,
+                  "use fewer samples", err));
     if (stream->tally)
         TRY(TSGD_NEW(&spare, features, stream->what, err));
     to = s->bytes;
