@@ -500,12 +500,13 @@ void tsgd_evaluation_conclude(struct evaluation *e, uint32_t q, uint64_t i)
 bool tsgd_block_is_of(const struct evaluation *e, uint32_t q, uint64_t i, uint32_t b,
                       uint32_t rank)
 {
-    uint32_t n = e->s->c.problem->eval_blocks, ranks = e->s->spread.ranks.ranks;
+    const struct tsgd_ranks *ranks = &e->s->spread.ranks;
+    uint32_t n = e->s->c.problem->eval_blocks;
     if (n == 0)
         return rank == 0;
     if (b >= n)
         return tsgd_evaluated_rank(&e->pop[q], i, b / n - 1) == rank;
-    return b >= (uint64_t)rank * n / ranks && b < (uint64_t)(rank + 1) * n / ranks;
+    return b >= tsgd_first_block(ranks, rank, n) && b < tsgd_first_block(ranks, rank + 1, n);
 }
 
 bool tsgd_block_ready(const struct evaluation *e, uint32_t q, uint64_t block)
