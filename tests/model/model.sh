@@ -23,13 +23,14 @@ build() {
         { cat "$work/spin.log"; exit 1; }
     # Functions in C may look at any variable, so no order of steps is left out (NOREDUCE).
     # shellcheck disable=SC2086
-    (cd "$work" && ${CC:-gcc} -O1 -w -DNOREDUCE -DVECTORSZ=512 -DMEMLIM=8000 ${3:--DSAFETY} $defines pan.c -o pan)
+    (cd "$work" && ${CC:-gcc} -O1 -w -DNOREDUCE -DVECTORSZ=1024 -DMEMLIM=8000 ${3:--DSAFETY} $defines pan.c -o pan)
 }
 
-# row WANT MODEL SIZES TOPOLOGY RULE FLAG: one search, one line of the table.
+# row WANT MODEL SIZES TOPOLOGY RULE FLAG: one search, one line of the table. TOPOLOGY/HOLDERS: with these holders' ranks.
 row() {
     code=0
-    (cd "$work" && OMIT=$5 TOPOLOGY=$4 ./pan -w22 -m200000 ${6:+"$6"} > pan.log 2>&1) || code=$?
+    holders=${4#*/}
+    (cd "$work" && OMIT=$5 TOPOLOGY=${4%%/*} HOLDERS=${holders%"$4"} ./pan -w22 -m200000 ${6:+"$6"} > pan.log 2>&1) || code=$?
     states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' "$work/pan.log")
     found=$(sed -n 's/^pan:1: \(.*\) (at depth .*/\1/p' "$work/pan.log" | head -1)
     got=fails
@@ -42,7 +43,7 @@ row() {
     [ "$got" = "$1" ] || verdict=WRONG
     [ "$got" = "$1" ] || bad=$((bad + 1))
     total=$((total + ${states%%.*}))
-    printf '%-5s %-9s %-8s %-8s %9s  %s  %s\n' "$verdict" "$5" "$4" "$got" "$states" "$3" "${found:+($found)}"
+    printf '%-5s %-9s %-13s %-8s %9s  %s  %s\n' "$verdict" "$5" "$4" "$got" "$states" "$3" "${found:+($found)}"
 }
 
 # check MODEL SIZES TOPOLOGIES RULES-THAT-MUST-FAIL [RULES-THAT-ARE-IMPLIED]
@@ -61,7 +62,7 @@ progress() {
     row holds "$1" "$2" "$3" - -l
 }
 
-printf '%-5s %-9s %-8s %-8s %9s  %s\n' '' 'left out' graph result states 'sizes  (what spin found)'
+printf '%-5s %-9s %-13s %-8s %9s  %s\n' '' 'left out' graph result states 'sizes  (what spin found)'
 
 # Tokens, plans, evaluations. A ring's W is symmetric and always the same, so R1 implies R2. Where all read all, as three
 # tokens on a ring, or nearly all, as four on the exponential graph, tokens are never so far apart that a node or one of
@@ -85,6 +86,22 @@ check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 EVAL_EVERY=1 RECORDS=4" ring "C1
 check protocol "K=2 WORKERS=2 ROUNDS=2 COPIES=1 NODES=2 STOP=1" ring C4
 # Sleeping.
 check sleep "K=2 WORKERS=2 ROUNDS=1 BUFFER=2" - "RMW LOOK EPOCH END" ANOTHER
+# Ranks: all holders, and some that show a rule; messages eager, or by rendezvous. Two plan slots hide what M3 is for.
+# That planners wait for verdicts (M2 asks for one plan more) makes steps wait for them too.
+check ranks "K=2 RANKS=2 ROUNDS=3" ring "R1 M2 M6 LATE NEXT"
+check ranks "K=2 RANKS=2 ROUNDS=3 SLOTS=4 EAGER=1" ring/110010 "M4queue"
+check ranks "K=2 RANKS=2 ROUNDS=3 SLOTS=4 EAGER=1" ring/001011 "COUNT"
+check ranks "K=2 RANKS=2 ROUNDS=4 SLOTS=6 SLOW=1 PRIVATE=1" ring/00101101 "M3send M3post M4order M4word M5 USES M3set"
+check ranks "K=2 RANKS=2 ROUNDS=4 SLOTS=6 SLOW=1 PRIVATE=1" ring/00010010 M4busy
+check ranks "K=2 RANKS=2 ROUNDS=4 SLOTS=6 EVERY=2" ring/00101101 "M3send M3post M4word"
+check ranks "K=3 RANKS=2 ROUNDS=3 SLOTS=6" directed/001011110 M3mix
+check ranks "K=2 RANKS=3 ROUNDS=3 SLOTS=4" ring/012021 "M4word"
+check ranks "K=2 RANKS=2 ROUNDS=2 SLOTS=4 GATE=1 STOP=1" ring/0110 "M7 ALIKE LEFT OVER"
+check ranks "K=2 RANKS=2 ROUNDS=1 EVAL_EVERY=1" ring/11 "ARRIVED WINDOW TALLY"
+check ranks "K=1 RANKS=2 ROUNDS=3 SLOTS=6 EVAL_EVERY=1 RECORDS=1" ring/111 SUMS
+check ranks "K=1 RANKS=2 ROUNDS=3 SLOTS=6 EVAL_EVERY=1 RECORDS=3" ring/111 "R3 MEAN MEANSENT PART"
+check ranks "K=2 RANKS=2 ROUNDS=2 EVAL_EVERY=1 AWAITS=1" ring/1101 "" VERDICT
+progress ranks "K=2 RANKS=2 ROUNDS=3" ring/011010
 
 if [ "$size" = full ]; then
     check protocol "K=3 WORKERS=2 ROUNDS=3 EVERY=2 EVAL_EVERY=2" ring "R1 R3 R5" R2
@@ -105,6 +122,18 @@ if [ "$size" = full ]; then
     progress protocol "K=3 WORKERS=2 ROUNDS=3 SLICED=1 PIECES=2" onepeer
     progress protocol "K=2 WORKERS=2 ROUNDS=2 TEAMS=1 PIECES=2 PARTS=2" onepeer
     progress protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1" onepeer
+    check ranks "K=2 RANKS=2 ROUNDS=3 EAGER=1" ring "R1 M2 M6 LATE NEXT"
+    check ranks "K=2 RANKS=2 ROUNDS=3 FINE=1" "ring/001011 ring/010110" "R1 M6 LATE"
+    check ranks "K=2 RANKS=2 ROUNDS=4 SLOTS=6 PRIVATE=1 EAGER=1" "ring/00101101 ring/01101001" "M3send M3post M4word M5"
+    check ranks "K=3 RANKS=2 ROUNDS=4 SLOTS=5" "onepeer/001011110010 directed/001011110010" "R1 M3mix"
+    check ranks "K=3 RANKS=2 ROUNDS=3 SLOTS=4 EAGER=1" "ring/001011110 exp/010101011" "R1 M4word"
+    check ranks "K=3 RANKS=3 ROUNDS=3" "onepeer/012120201 directed/001122210" "R1 M6"
+    check ranks "K=3 RANKS=2 ROUNDS=4 SLOTS=6 EVERY=2 PRIVATE=1" "directed/001011110010" "M3post M4word"
+    check ranks "K=2 RANKS=2 ROUNDS=4 SLOTS=4 GATE=2 STOP=1" ring/01101001 "M7 ALIKE OVER"
+    check ranks "K=2 RANKS=2 ROUNDS=2 SLOTS=4 EVAL_EVERY=1 RECORDS=2 EAGER=1" ring/1101 "R3 TALLY ARRIVED"
+    check ranks "K=3 RANKS=2 ROUNDS=2 SLOTS=4 EVAL_EVERY=2 WINDOW=2" onepeer/111011 "R3 WINDOW ARRIVED"
+    check ranks "K=2 RANKS=3 ROUNDS=2 SLOTS=4 EVAL_EVERY=2" ring/1221 "WINDOW PART"
+    progress ranks "K=2 RANKS=2 ROUNDS=3 EVAL_EVERY=3" ring/011010
 fi
 echo "model: $total states, $bad rows wrong"
 [ $bad -eq 0 ]

@@ -61,3 +61,35 @@
 #define SLOW 0
 #endif
 #define PLACES (2 - SLICED)
+
+/* Of ranks.pml. */
+#ifndef RANKS
+#define RANKS 2
+#endif
+#ifndef GATE
+#define GATE 0
+#endif
+#ifndef WINDOW
+#define WINDOW 1
+#endif
+#ifndef PRIVATE
+#define PRIVATE 0
+#endif
+#ifndef EAGER
+#define EAGER 0
+#endif
+#ifndef FINE
+#define FINE 0
+#endif
+#if EVAL_EVERY
+#define EVALS (ROUNDS / EVAL_EVERY + 1)
+#else
+#define EVALS 0
+#endif
+#define MESSAGES (ROUNDS * K * (RANKS + 1) + EVALS * (K + 3 * RANKS))
+#define QUEUE (2 * K * RANKS + EVALS * (K + 2 * RANKS))
+#if GATE
+#define GATES (ROUNDS / GATE + 1)
+#else
+#define GATES 1
+#endif
