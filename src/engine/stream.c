@@ -67,7 +67,8 @@ static void await(struct stream *s, struct line *l, uint64_t b, uint64_t many)
     const struct timespec a_while = {.tv_nsec = 50000};
     while (atomic_load_explicit(&l->done[b], memory_order_acquire) < many) {
         s->look(s->network);
-        if (atomic_load_explicit(&l->done[b], memory_order_acquire) < many)
+        /* Relaxed: the loop asks again. */
+        if (atomic_load_explicit(&l->done[b], memory_order_relaxed) < many)
             nanosleep(&a_while, NULL);
     }
 }

@@ -2,6 +2,8 @@
 #include "explorer.h"
 #include "quiet.h"
 
+#include "base/mem.h"
+
 #include <sched.h>
 #include <semaphore.h>
 #include <string.h>
@@ -11,6 +13,7 @@ static void copies(void *to, const void *from);
 static int posts(void);
 #define memcpy(to, from, n) copies(to, from)
 #define sem_post(which) posts()
+#define tsgd_map_clear(map, bytes) ((void)(map))
 #include "engine/checkpoint.c"
 #undef memcpy
 #undef sem_post
@@ -65,7 +68,8 @@ static void begin(void)
                        .c = {.checkpoints = {.write = writes, .every_rounds = 1}}};
     s.pop_of = (uint32_t[2]){0, 0};
     s.arena = (struct tsgd_arena){.row = row[0], .tally = tally, .tokens = 2, .dim = 1,
-                                  .stride = 16, .places = 2, .exchanged = 1};
+                                  .stride = 16, .places = 2, .exchanged = 1,
+                                  .token_step = 16};
     measured = (struct evaluated_pop){.blocks = 1};
     e = (struct evaluation){.s = &s, .pop = &measured};
     piece = (struct tsgd_piece){.type = TSGD_PIECE_U64, .data = &kept, .count = 1};

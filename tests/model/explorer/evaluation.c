@@ -75,7 +75,8 @@ static void begin(void)
     s = (struct state){.pop = &pop, .tokens = 2, .exchanged = 1,
                        .c = {.problem = &problem, .n_populations = 1, .on_eval = told}};
     s.arena = (struct tsgd_arena){.seq = word, .row = row[0], .tally = tally, .tokens = 2, .dim = 1,
-                                  .stride = 16, .places = 2, .exchanged = 1};
+                                  .stride = 16, .places = 2, .exchanged = 1,
+                                  .token_step = 16};
     measured = (struct evaluated_pop){.blocks = 2, .part = part, .hash = hash};
     for (int i = 0; i < 2; i++) {
         measured.ref[i] = &ref[i];

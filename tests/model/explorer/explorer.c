@@ -6,7 +6,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-enum { WORDS = 24, MESSAGES = 24, DATA = 64, CHOICES = 4096, STACK = 64 << 10 };
+enum { WORDS = 48, MESSAGES = 24, DATA = 64, CHOICES = 4096, STACK = 64 << 10 };
 
 /* ---- views ---- */
 

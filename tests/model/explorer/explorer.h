@@ -67,8 +67,8 @@ void explorer_weaken(int site, enum explorer_order to);      /* site -1: none */
 
 /* The programs of a part of the engine; one without a name ends them. */
 extern const struct program programs_of_seq[], programs_of_sleep[], programs_of_slices[],
-    programs_of_teams[], programs_of_evaluation[], programs_of_checkpoint[],
-    programs_of_watchdog[];
+    programs_of_teams[], programs_of_evaluation[], programs_of_checkpoint[], programs_of_ranks[],
+    programs_of_stream[], programs_of_watchdog[];
 
 int classic(void);                      /* how many classic programs gave another answer */
 

@@ -14,7 +14,8 @@ static const struct {
 } part[] = {
     {"seq", programs_of_seq}, {"sleep", programs_of_sleep}, {"slices", programs_of_slices},
     {"teams", programs_of_teams}, {"evaluation", programs_of_evaluation},
-    {"checkpoint", programs_of_checkpoint}, {"watchdog", programs_of_watchdog},
+    {"checkpoint", programs_of_checkpoint}, {"ranks", programs_of_ranks},
+    {"stream", programs_of_stream}, {"watchdog", programs_of_watchdog},
 };
 enum { PARTS = sizeof part / sizeof *part };
 
@@ -26,6 +27,9 @@ static const struct {
      "tsgd_checkpoint_is_due asks once more before anything is written"},
     {"checkpoint.c", "copy_node", "exchange",
      "the load before it has acquired from the same store"},
+    {"mail.c", "complete_row", "store",
+     "whoever reads it is looking, after the look that told of it, and one look orders the next"},
+    {"mail.c", "receive_rows", "load", "as complete_row's"},
 };
 
 static const char *const order_name[] = {"relaxed", "acquire", "release", "acq_rel", "seq_cst"};

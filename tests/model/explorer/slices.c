@@ -31,7 +31,8 @@ static void begin(void)
     sliced = (struct sliced_pop){.slices = 2, .slice_floats = WIDE};
     s = (struct state){.pop = &pop, .tokens = 2, .exchanged = 1, .sliced = true};
     s.arena = (struct tsgd_arena){.seq = word, .row = row[0], .tokens = 2, .dim = 2 * WIDE,
-                                  .stride = 2 * WIDE, .places = 1, .exchanged = 1};
+                                  .stride = 2 * WIDE, .places = 1, .exchanged = 1,
+                                  .token_step = 2 * WIDE};
     l = (struct slices){.s = &s, .planner = &planner, .visits = &visits, .pop = &sliced};
     atomic_init(&word[0].word, 0);
     atomic_init(&word[1].word, 0);
