@@ -86,6 +86,7 @@ check protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1 EVAL_EVERY=1 RECORDS=4" ring "C1
 check protocol "K=2 WORKERS=2 ROUNDS=2 COPIES=1 NODES=2 STOP=1" ring C4
 # Sleeping.
 check sleep "K=2 WORKERS=2 ROUNDS=1 BUFFER=2" - "RMW LOOK EPOCH END" ANOTHER
+check listen "WORKERS=2 ROUNDS=2" - "LISTEN EPOCH END" HANDON
 # Ranks: all holders, and some that show a rule; messages eager, or by rendezvous. Two plan slots hide what M3 is for.
 # That planners wait for verdicts (M2 asks for one plan more) makes steps wait for them too.
 check ranks "K=2 RANKS=2 ROUNDS=3" ring "R1 M2 M6 LATE NEXT"
@@ -123,7 +124,9 @@ if [ "$size" = full ]; then
     progress protocol "K=2 WORKERS=2 ROUNDS=2 TEAMS=1 PIECES=2 PARTS=2" onepeer
     progress protocol "K=2 WORKERS=2 ROUNDS=3 COPIES=1" onepeer
     check ranks "K=2 RANKS=2 ROUNDS=3 EAGER=1" ring "R1 M2 M6 LATE NEXT"
-    check ranks "K=2 RANKS=2 ROUNDS=3 FINE=1" "ring/001011 ring/010110" "R1 M6 LATE"
+    check listen "WORKERS=3 ROUNDS=2" - "LISTEN EPOCH END" HANDON
+    check ranks "K=2 RANKS=2 ROUNDS=3 SLOTS=4 FINE=1 EAGER=1" ring R1
+    check ranks "K=2 RANKS=2 ROUNDS=3 FINE=1" ring/001011 "M6 LATE"
     check ranks "K=2 RANKS=2 ROUNDS=4 SLOTS=6 PRIVATE=1 EAGER=1" "ring/00101101 ring/01101001" "M3send M3post M4word M5"
     check ranks "K=3 RANKS=2 ROUNDS=4 SLOTS=5" "onepeer/001011110010 directed/001011110010" "R1 M3mix"
     check ranks "K=3 RANKS=2 ROUNDS=3 SLOTS=4 EAGER=1" "ring/001011110 exp/010101011" "R1 M4word"
