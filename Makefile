@@ -6,6 +6,8 @@
 #                   every so manieth
 #   make power      the machine loses power while files are written
 #   make kills      trainings are killed and go on; KILLS=500
+#   make kills-mpi  the same over ranks, another number of them each time; KILLS_MPI=60,
+#                   LAUNCHER="mpirun --bind-to none -n"
 #   make model      the protocol's models and its memory orders, explored in full, each rule left out;
 #                   SIZE=quick: the smallest sizes
 #   make stress     the race programs, natively, with random delays
@@ -238,12 +240,15 @@ bench-compare: $(if $(BASE),$(BENCHES))
 # Sweeps stay in build/paper, and are gone on with.
 paper: deps-run ; @$(MAKE) --no-print-directory paper-page
 paper-page: $(B)/telesgd ; perf/paper/paper.sh $< build/paper/$(if $(FULL),full,quick) $(if $(FULL),full,quick)
-.PHONY: faults power kills
+.PHONY: faults power kills kills-mpi
 # On x86-64, whose registers they read.
 FAULTS := $(B)/faults $(B)/telesgd $(B)/shim.so
 faults: $(FAULTS) ; $(FAULTS) $(EVERY)
 kills: $(B)/kills $(B)/telesgd ; $^ $(KILLS)
 KILLS := 500
+kills-mpi: $(B)/kills $(B)/telesgd mpi ; $< $(B)/telesgd $(KILLS_MPI) 1 $(B)/telesgd-mpi "$(LAUNCHER)"
+KILLS_MPI := 60
+LAUNCHER := mpirun --oversubscribe --bind-to none -n
 power: $(B)/power $(FAULTS) ; $< $(wordlist 2,3,$(FAULTS))
 mutants: ; tests/stress/mutants.sh
 

@@ -6,8 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define SEAL "telesgd.xxh3"
-#define BEFORE_DIGITS "\"" SEAL "\":\""
+#define BEFORE_DIGITS "\"" TSGD_SEAL "\":\""
 #define NO_DIGITS "0000000000000000"
 enum { DIGITS = 16 };
 
@@ -35,7 +34,7 @@ static char *make_header(const struct tsgd_sealed_tensor *tensor, size_t n, json
 {
     json_t *header = json_object();
     uint64_t offset = 0;
-    bool bad = json_object_set_new(meta, SEAL, json_string(NO_DIGITS)) != 0;
+    bool bad = json_object_set_new(meta, TSGD_SEAL, json_string(NO_DIGITS)) != 0;
     bad |= json_object_set_new(header, "__metadata__", meta) != 0;
     for (size_t i = 0; i < n; i++)
         bad |= json_object_set_new(header, tensor[i].name, describe(&tensor[i], &offset)) != 0;
@@ -148,7 +147,7 @@ static enum tsgd_status check_seal(struct tsgd_tensor_file *s, const char *path,
         TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot read", path));
     char *digits = find_digits(buffer, length);
     if (!digits || !parse_digits(digits, &wanted))
-        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: has no checksum (" SEAL "), want a checkpoint",
+        TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: has no checksum (" TSGD_SEAL "), want a checkpoint",
                       path));
     memcpy(digits, NO_DIGITS, DIGITS);
     tsgd_hasher_add(h, buffer, length);

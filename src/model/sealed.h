@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#define TSGD_SEAL "telesgd.xxh3"
+
 /* What knows which blocks of a tensor are in memory here, when others are elsewhere. */
 struct tsgd_sealed_blocks {
     bool (*is_here)(const void *user, size_t block);

@@ -164,7 +164,7 @@ static enum tsgd_status check_tags(const struct tsgd_transport *t, uint64_t toke
 }
 
 enum tsgd_status tsgd_agree_setup(const struct tsgd_setup *setup, const struct tsgd_info *info,
-                                  struct tsgd_error *err)
+                                  const struct tsgd_resume *resume, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_transport *t = setup->s->transport;
@@ -187,6 +187,7 @@ enum tsgd_status tsgd_agree_setup(const struct tsgd_setup *setup, const struct t
     compare_count(&c, "parameters", info->parameters);
     compare_count(&c, "--resume: the round", info->resumed_round);
     compare_count(&c, "--resume: the pass", info->resumed_pass);
+    compare(&c, "--resume: the checksum", tsgd_sealed_meta(&resume->file, TSGD_SEAL));
     TRY(tsgd_agree(t, c.st, err));
 done:
     return st;

@@ -8,7 +8,7 @@
 #ifndef TSGD_RUN_AGREE_H
 #define TSGD_RUN_AGREE_H
 
-#include "run/setup.h"
+#include "run/resume.h"
 
 /* The same status on all ranks: TSGD_OK where it is that of all, else that of the first rank that
  * failed, whose number, host and sentence are then in *err everywhere. A sentence that all ranks
@@ -17,10 +17,10 @@ enum tsgd_status tsgd_agree(struct tsgd_transport *t, enum tsgd_status mine,
                             struct tsgd_error *err);
 
 /* Whether all ranks have what rank 0 has: the program's version, the settings that change the
- * result, data, split, first parameters, the round of the checkpoint; and whether messages have
- * tags enough for the tokens. On every rank that setup and info were made. TSGD_EINVAL on all, with
- * the first rank that differs.                                                                  */
+ * result, data, split, first parameters, the checkpoint that it goes on from, which must still be
+ * open; and whether messages have tags enough for the tokens. On every rank that setup and info
+ * were made. TSGD_EINVAL on all, with the first rank that differs.                              */
 enum tsgd_status tsgd_agree_setup(const struct tsgd_setup *setup, const struct tsgd_info *info,
-                                  struct tsgd_error *err);
+                                  const struct tsgd_resume *resume, struct tsgd_error *err);
 
 #endif

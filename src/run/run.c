@@ -138,7 +138,7 @@ enum tsgd_status tsgd_run_create(struct tsgd_run **out, const struct tsgd_settin
     *out = NULL;
     TRY(tsgd_given(settings, "settings", __func__, err));
     TRY(tsgd_agree(settings->transport, tsgd_run_plan(&r, settings, NULL, NULL, err), err));
-    TRY(tsgd_agree_setup(&r->setup, &r->info, err));
+    TRY(tsgd_agree_setup(&r->setup, &r->info, &r->resume, err));
     TRY(tsgd_agree(settings->transport, tsgd_run_start(r, err), err));
     *out = r;
     r = NULL;

@@ -186,6 +186,9 @@ static enum tsgd_status init_found(struct tsgd_tune *t, const struct tsgd_settin
     TRY(TSGD_NEW(&f->last, c, "candidates", err));
     TRY(TSGD_NEW(&f->score, c, "candidates", err));
     TRY(TSGD_NEW(&f->diverged, c, "candidates", err));
+    for (size_t i = 0; i < c; i++)      /* what is not stored of them */
+        for (size_t m = 0; m < TSGD_MOST_METRICS; m++)
+            f->last[i].metric[m] = f->last[i].metric_mean[m] = f->last[i].metric_worst[m] = NAN;
     store(t, 0, "rounds", "I64", &f->rounds, 1, 0, sizeof f->rounds);
     store(t, 1, "gradients", "I64", &f->gradients, 1, 0, sizeof f->gradients);
     store(t, 2, "chosen", "I64", &f->chosen, 1, 0, sizeof f->chosen);
@@ -326,7 +329,7 @@ enum tsgd_status tsgd_tune_create(struct tsgd_tune **out, const struct tsgd_sett
     *out = NULL;
     TRY(tsgd_given(settings, "settings", __func__, err));
     TRY(tsgd_agree(settings->transport, plan(&t, settings, err), err));
-    TRY(tsgd_agree_setup(&t->setup, &t->info, err));
+    TRY(tsgd_agree_setup(&t->setup, &t->info, &t->resume, err));
     TRY(tsgd_agree(settings->transport, start_first(t, err), err));
     *out = t;
     t = NULL;

@@ -41,6 +41,7 @@ struct rank {
     struct course course;
     bool tunes;
     uint64_t active;            /* that a search has chosen */
+    struct tsgd_error err;
 };
 
 static bool note(const struct tsgd_eval *eval, void *user)
@@ -151,8 +152,11 @@ static const char *const kinds[] = {
     "train data=digits model=logistic nodes=6 method=allreduce",
     "train data=digits model=logistic nodes=6 active=5 method=qg-dsgdm momentum=0.9",
     "train model=quadratic nodes=9 dim=200000 active=5 momentum=0.9 lr=0.01",
+    "tune data=digits model=logistic nodes=7",
+    "tune model=quadratic nodes=5 lr-grid=0.01,0.02",
+    "tune model=quadratic nodes=5 lr-grid=0.01,1e30",
 };
-enum { KINDS = sizeof kinds / sizeof *kinds, DIVERGES = KINDS };
+enum { KINDS = sizeof kinds / sizeof *kinds, DIVERGES = KINDS - 1 };
 
 /* Its command is left out. */
 static const char *settings_of_kind(size_t kind) { return strchr(kinds[kind], ' ') + 1; }
@@ -325,6 +329,49 @@ Test(ranks_files, a_run_whose_disk_is_full_goes_on, .timeout = 60)
     cr_assert(c.summary.checkpoints == 0 && c.summary.checkpoint_failed);
     cr_assert(c.n == whole.n && is_end_of(&whole, &c));
     cr_assert(access("run.ckpt", F_OK) != 0);
+    scratch_leave(&dir);
+}
+
+/* ---- ranks that see other files ---- */
+
+static void *try_run(void *rank)
+{
+    struct rank *r = rank;
+    struct tsgd_run *run;
+    r->course.status = tsgd_run_create(&run, r->s, &r->err);
+    return NULL;
+}
+
+Test(ranks_files, a_rank_with_another_checkpoint_or_none_is_named, .timeout = 60)
+{
+    const char *words = "data=digits model=mlp:8 nodes=9 active=5 rounds=18 checkpoint=one"
+                        " checkpoint-every=12";
+    static const char *const other[] = {"other", "none"};
+    static const char *const want[] = {"--resume: the checksum: found ", "none: cannot open: "};
+    struct scratch dir;
+    scratch_enter(&dir, "other");
+    over(1, "train", words);
+    cr_assert(system("mv one other") == 0);     /* they differ in what time it took */
+    over(1, "train", words);
+    for (size_t i = 0; i < 2; i++) {
+        struct rank rank[3];
+        pthread_t thread[3];
+        struct within *w = within_create(3, 1, 20);
+        for (uint32_t r = 0; r < 3; r++) {
+            const char *from = r == 1 ? other[i] : "one";
+            rank[r] = (struct rank){.s = settings_of("checkpoint=new resume=%s", from)};
+            rank[r].s->transport = within_rank(w, r);
+            cr_assert(pthread_create(&thread[r], NULL, try_run, &rank[r]) == 0);
+        }
+        for (uint32_t r = 0; r < 3; r++)
+            pthread_join(thread[r], NULL);
+        for (uint32_t r = 0; r < 3; r++) {
+            cr_assert(rank[r].course.status != TSGD_OK);
+            cr_assert(!strncmp(rank[r].err.text, "rank 1 on ", 10) &&
+                      strstr(rank[r].err.text, want[i]), "%s", rank[r].err.text);
+        }
+        within_free(w);
+    }
     scratch_leave(&dir);
 }
 
