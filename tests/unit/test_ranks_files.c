@@ -296,6 +296,29 @@ ParameterizedTest(size_t *row, ranks_files, a_run_goes_on_over_any_number_of_ran
     scratch_leave(&dir);
 }
 
+/* Where nodes are is the machine's, as the number of ranks is. */
+Test(ranks_files, a_run_goes_on_with_its_nodes_placed_otherwise, .timeout = 120)
+{
+    static const char *const place[] = {"block", "graph"};
+    const char *kind = "data=digits model=mlp:8 nodes=12 method=dsgd topology=torus momentum=0.9"
+                       " momentum-home=node rounds=26 eval-every=3";
+    struct scratch dir;
+    char words[400];
+    scratch_enter(&dir, "placed");
+    struct course whole = over(1, "train", kind);
+    for (size_t i = 0; i < 2; i++)
+        for (uint32_t after = 2; after <= MOST_RANKS; after++) {
+            snprintf(words, sizeof words, "%s place=%s checkpoint=run.ckpt checkpoint-every=12",
+                     kind, place[i]);
+            over(3, "train", words);
+            snprintf(words, sizeof words, "resume=run.ckpt place=%s", place[1 - i]);
+            struct course second = over(after, "train", words);
+            cr_assert(is_end_of(&whole, &second), "from 3 ranks by %s to %u", place[i], after);
+            cr_assert(unlink("run.ckpt") == 0);
+        }
+    scratch_leave(&dir);
+}
+
 /* ---- what goes wrong on the rank that writes ---- */
 
 Test(ranks_files, a_run_whose_checkpoints_cannot_be_written_goes_on, .timeout = 60)
