@@ -10,7 +10,7 @@ enum { MOST_CHUNK = 1 << 20, LEAST_CHUNK = 1 << 16, MOST_BUFFERS = 1 << 26 };
 
 static size_t chunk_bytes(uint32_t ranks)
 {
-    size_t share = MOST_BUFFERS / 2 / ranks / 128 * 128;
+    size_t share = (size_t)MOST_BUFFERS / 2 / ranks / 128 * 128;
     return share > MOST_CHUNK ? MOST_CHUNK : share < LEAST_CHUNK ? LEAST_CHUNK : share;
 }
 
@@ -30,7 +30,7 @@ enum tsgd_status tsgd_stream_init(struct stream *s, struct tsgd_transport *trans
     TRY(tsgd_hold_map(holding, (void **)&buffer, tsgd_mul(s->lines, 2 * s->chunk), "checkpoints",
                       err));
     for (uint32_t i = 0; s->line && i < s->lines; i++)
-        s->line[i].buffer = buffer + i * 2 * s->chunk;
+        s->line[i].buffer = buffer + (size_t)2 * i * s->chunk;
 done:
     return st;
 }
