@@ -120,7 +120,7 @@ static const char *const varying[] = {
 };
 
 /* What a run on one rank does not have. */
-static const char *const of_ranks[] = {"ranks", "bytes_between_ranks"};
+static const char *const of_ranks[] = {"ranks", "bytes_between_ranks", "share_messages"};
 
 static bool is_one_of(const char *const *names, size_t many, const char *name, size_t n)
 {
