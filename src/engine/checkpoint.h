@@ -18,7 +18,8 @@
  *         never lacks what a resumed run will not tell again.
  *
  * When tokens are spread over ranks (engine/spread.h), a checkpoint is opened on all of them, or on
- * none; each copies what it has, and the writer of rank 0 writes all of it:
+ * none, at a gate (M7); what the gate says of checkpoints that are being written stands for C3.
+ * Each rank copies what it has, and the writer of rank 0 writes all of it:
  *
  *     C6  The other ranks' writers send what they have copied in the order of the file
  *         (engine/stream.h), first of all which tokens have diverged. The writers look at the
