@@ -99,7 +99,7 @@ static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *
     }
     if (result && asked->save && speaks)
         note(s, t->save(t->what, asked->save, &err), &err, &code);
-    if (ended && asked->trace && speaks)
+    if (ended && asked->trace)          /* of all ranks, together */
         note(s, t->save_trace(t->what, &traced, &err), &err, &code);
     note(s, tsgd_log_close(&s->log, &err), &err, &code);
     if (s->checkpoint_failed)           /* which was told when it did */

@@ -100,7 +100,7 @@ static void compare_count(struct comparison *c, const char *what, uint64_t count
 static bool is_shared(enum tsgd_setting_id i)
 {
     return i == TSGD_SET_gossip || i == TSGD_SET_checkpoint || i == TSGD_SET_checkpoint_every ||
-           i == TSGD_SET_trace || i == TSGD_SET_keep;
+           i == TSGD_SET_trace || i == TSGD_SET_keep || i == TSGD_SET_place;
 }
 
 static void compare_settings(struct comparison *c, const struct tsgd_settings *s)
@@ -182,6 +182,9 @@ enum tsgd_status tsgd_agree_setup(const struct tsgd_setup *setup, const struct t
     compare_hash(&c, "--data: its files", data);
     compare_hash(&c, "--data: the split", info->split_hash);
     compare_hash(&c, "--init: the file", info->init_hash);
+    if (setup->placed)                  /* as this rank's partitioner has it */
+        compare_hash(&c, "--place: the ranks of the nodes",
+                     tsgd_hash(setup->placed, setup->ranks.nodes * sizeof *setup->placed));
     compare_count(&c, "training samples", info->train_samples);
     compare_count(&c, "test samples", info->test_samples);
     compare_count(&c, "parameters", info->parameters);

@@ -17,9 +17,9 @@ enum tsgd_status tsgd_agree(struct tsgd_transport *t, enum tsgd_status mine,
                             struct tsgd_error *err);
 
 /* Whether all ranks have what rank 0 has: the program's version, the settings that change the
- * result, data, split, first parameters, the checkpoint that it goes on from, which must still be
- * open; and whether messages have tags enough for the tokens. On every rank that setup and info
- * were made. TSGD_EINVAL on all, with the first rank that differs.                              */
+ * result, data, split, placement, first parameters, the checkpoint that it goes on from, which must
+ * still be open; and whether messages have tags enough for the tokens. On every rank that setup and
+ * info were made. TSGD_EINVAL on all, with the first rank that differs.                         */
 enum tsgd_status tsgd_agree_setup(const struct tsgd_setup *setup, const struct tsgd_info *info,
                                   const struct tsgd_resume *resume, struct tsgd_error *err);
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "run/agree.h"
 #include "transport/await.h"
 
 #include <string.h>
@@ -22,37 +23,6 @@ static enum tsgd_status save_alone(const struct tsgd_trace *t, const struct tsgd
 done:
     tsgd_outfile_abandon(&f);
     return st;
-}
-
-/* ---- several ranks go on together ---- */
-
-/* What rank 0 says, whether the others can go on. */
-static enum tsgd_status follow(struct tsgd_transport *t, enum tsgd_status st,
-                               struct tsgd_error *err)
-{
-    struct { enum tsgd_status st; struct tsgd_error err; } told = {.st = st};
-    if (st != TSGD_OK && err)
-        told.err = *err;
-    t->ops->broadcast(t, &told, sizeof told, 0);
-    if (told.st != TSGD_OK)
-        return tsgd_fail(err, told.st, "%s", told.err.text);
-    return TSGD_OK;
-}
-
-/* Whether all can go on. mine: rank 0's of any kind, another one's of memory. */
-static enum tsgd_status agree(struct tsgd_transport *t, enum tsgd_status mine,
-                              struct tsgd_error *err)
-{
-    uint64_t failed = mine != TSGD_OK;
-    if (t->rank != 0)
-        tsgd_await_send(t, 0, &failed, sizeof failed);
-    for (uint32_t rank = 1; t->rank == 0 && rank < t->ranks; rank++) {
-        tsgd_await_receive(t, rank, &failed, sizeof failed);
-        if (failed && mine == TSGD_OK)
-            mine = tsgd_fail(err, TSGD_ENOMEM, "--trace: rank %u has no memory to tell its events",
-                             rank);
-    }
-    return follow(t, mine, err);
 }
 
 /* ---- what they measured becomes one ---- */
@@ -154,7 +124,7 @@ static enum tsgd_status put_all(const struct tsgd_trace *trace, struct tsgd_tran
         st = TSGD_NEW(&buffer, PIECE, "events of the trace", err);
     if (st == TSGD_OK && t->rank != 0 && !(to_first = open_to_first(t, buffer)))
         st = tsgd_fail(err, TSGD_ENOMEM, "--trace: no memory to tell the events");
-    TRY(agree(t, st, err));
+    TRY(tsgd_agree(t, st, err));
     merge_flows(t, v, room);
     if (t->rank == 0)
         tsgd_trace_begin(f, v);
@@ -187,14 +157,14 @@ static enum tsgd_status save_together(const struct tsgd_trace *trace,
     st = TSGD_NEW(&all, t->ranks, "traces of the ranks", err);
     if (st == TSGD_OK && t->rank == 0)
         st = tsgd_outfile_open(&f, s->trace, "--trace", err);
-    TRY(agree(t, st, err));
+    TRY(tsgd_agree(t, st, err));
     tsgd_trace_measure(trace, &v);
     merge_numbers(t, &v, all);
     *out = (struct tsgd_traced){v.events, v.lost};
     TRY(put_all(trace, t, &v, f.f, err));
     if (t->rank == 0)
         st = tsgd_outfile_commit(&f, err);
-    TRY(follow(t, st, err));
+    TRY(tsgd_agree(t, st, err));
 done:
     tsgd_outfile_abandon(&f);
     tsgd_trace_view_release(&v);

@@ -31,6 +31,7 @@ cases=(
     "train $small --active 5 --until train_loss<=2.1"
     "train $small --active 5 --samples 1500 --augment none --order iid"
     "train $small --method dsgd --topology ring"
+    "train $small --method dsgd --topology regular:4 --place graph"
     "train $small --method dsgd --topology exp --momentum 0.9 --availability 0.8 --offline hold"
     "train $small --method dsgd --topology ring --availability 0.8 --offline isolate"
     "train $small --method dsgd --topology base:3 --link-cost slow-nodes:0.3 --port serial"
@@ -52,7 +53,7 @@ cases=(
 )
 # What may differ: times, and what is the machine's (src/README.md).
 plain() {
-    sed -E 's/"(date|threads|gossip|memory_bytes|optimum_seconds|ranks|wall_seconds|samples_per_second|share_[a-z]+|steals|sleeps|bytes_between_ranks|time_[a-z_]+)":("[^"]*"|[^],}]*),?//g; s/"workers":\[[^]]*\],?//g; s/,}/}/' "$1" |
+    sed -E 's/"(date|threads|place|gossip|memory_bytes|optimum_seconds|ranks|wall_seconds|samples_per_second|share_[a-z]+|steals|sleeps|bytes_between_ranks|time_[a-z_]+)":("[^"]*"|[^],}]*),?//g; s/"workers":\[[^]]*\],?//g; s/,}/}/' "$1" |
         if [ "$2" = tune ]; then sort; else cat; fi
 }
 pairs() {
@@ -67,7 +68,7 @@ good=0 bad=0
 for ((i = ${FIRST:-0}; i < ${#cases[@]}; i += ${STEP:-1})); do
     args=${cases[$i]} command=${cases[$i]%% *}
     rm -f want want.st
-    "$telesgd" $args --threads 1 --log want --save want.st > /dev/null 2> want.err
+    "$telesgd" ${args% --place graph} --threads 1 --log want --save want.st > /dev/null 2> want.err
     want=$?
     if [ $want != 0 ] && [ $want != 3 ]; then   # 3: it diverges, which is alike too
         bad=$((bad + 1))
