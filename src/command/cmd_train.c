@@ -128,6 +128,10 @@ static enum tsgd_status dry_run(const struct tsgd_command *self, const struct ts
     tsgd_report_plan(stdout, run);
     if (asked->ranks)
         tsgd_report_forecast(stdout, run, &forecast);
+    uint32_t ranks = asked->ranks ? (uint32_t)asked->ranks : asked->transport ?
+                                    asked->transport->ranks : 1;
+    if (ranks > 1 && !tsgd_run_teleports(run))
+        TRY(tsgd_report_cut(stdout, run, ranks, err));
     if (asked->show_placement)
         tsgd_report_placement(stdout, "# ", run);
 done:

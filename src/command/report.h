@@ -21,6 +21,11 @@ void tsgd_report_forecast(FILE *out, const struct tsgd_run *run, const struct ts
 enum tsgd_status tsgd_report_forecast_json(FILE *out, const struct tsgd_run *run,
                                            const struct tsgd_forecast *f, struct tsgd_error *err);
 
+/* What lies between so many ranks, where tokens stay with their nodes, as comments. Errors as of
+ * tsgd_run_cut.                                                                                 */
+enum tsgd_status tsgd_report_cut(FILE *out, struct tsgd_run *run, uint32_t ranks,
+                                 struct tsgd_error *err);
+
 /* The minimum of f, where --optimum asked for it, in a line that begins with `start`. */
 void tsgd_report_minimum(FILE *out, const char *start, const struct tsgd_info *info);
 

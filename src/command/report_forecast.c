@@ -4,9 +4,11 @@
 #include "base/json.h"
 #include "cli/human.h"
 #include "run/forecast.h"
+#include "run/place.h"
 #include "run/run.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* Shares of the time of all cores: they sum to 1. */
 struct shares {
@@ -46,6 +48,30 @@ static const char *short_time(double seconds, char *text)
         return tsgd_human_time(seconds, text);
     snprintf(text, TSGD_HUMAN, "%.3g us", 1e6 * seconds);
     return text;
+}
+
+static void print_cut(FILE *out, const struct tsgd_cut *c)
+{
+    char a[TSGD_HUMAN], b[TSGD_HUMAN], rows[TSGD_HUMAN];
+    fprintf(out, "%s of %s links, %s rows a round, %u to %u nodes a rank\n",
+            tsgd_human_count(c->links, a), tsgd_human_count(c->of_links, b),
+            tsgd_human_short((double)c->rows / (double)c->rounds, rows), c->least, c->most);
+}
+
+enum tsgd_status tsgd_report_cut(FILE *out, struct tsgd_run *run, uint32_t ranks,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_cut placed, blocks;
+    TRY(tsgd_run_cut(run, ranks, &placed, &blocks, err));
+    fputs("# between ranks   ", out);
+    print_cut(out, &placed);
+    if (!strcmp(tsgd_run_info(run)->resolved->place, "graph")) {
+        fputs("# .. in blocks    ", out);
+        print_cut(out, &blocks);
+    }
+done:
+    return st;
 }
 
 static void print_question(FILE *out, const struct tsgd_settings *s, const struct tsgd_forecast *f)

@@ -344,14 +344,16 @@ done:
     return st;
 }
 
-static struct tsgd_ranksim simulation(const struct tsgd_forecast *f, const struct tsgd_job *j)
+/* of: as in struct tsgd_ranks. */
+static struct tsgd_ranksim simulation(const struct tsgd_forecast *f, const struct tsgd_job *j,
+                                      const uint32_t *of)
 {
     const struct tsgd_engine_config *c = &j->config;
     const struct tsgd_network *n = &j->setup->network;
     return (struct tsgd_ranksim){
         .tokens = (uint32_t)j->tokens, .teleports = c->teleports, .seed = c->seed,
         .presence = c->presence, .mixing = c->population->mixing,
-        .ranks = {.ranks = (uint32_t)f->ranks, .nodes = c->problem->nodes},
+        .ranks = {.ranks = (uint32_t)f->ranks, .nodes = c->problem->nodes, .of = of},
         .threads = (uint32_t)f->threads, .cores = f->cores, .cost = f->cost,
         .stragglers = n->on && n->sigma > 0 ? n : NULL,
     };
@@ -366,10 +368,10 @@ static uint64_t rounds_for(const struct tsgd_ranksim *sim)
 }
 
 static enum tsgd_status simulate(struct tsgd_forecast *f, const struct tsgd_job *j,
-                                 struct tsgd_error *err)
+                                 const uint32_t *of, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_ranksim sim = simulation(f, j);
+    struct tsgd_ranksim sim = simulation(f, j, of);
     struct tsgd_rank_times t;
     sim.rounds = f->rounds = rounds_for(&sim);
     TRY(tsgd_ranksim_run(&sim, &f->times, err));
@@ -377,6 +379,7 @@ static enum tsgd_status simulate(struct tsgd_forecast *f, const struct tsgd_job 
     TRY(tsgd_ranksim_run(&sim, &t, err));
     f->free_seconds = t.seconds;
     sim.ranks.ranks = 1;
+    sim.ranks.of = NULL;
     sim.cores = f->threads < f->cores ? f->threads : f->cores;
     TRY(tsgd_ranksim_run(&sim, &t, err));
     f->one_rank = t.seconds;
@@ -411,16 +414,19 @@ enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd
     struct tsgd_forecast f = {.ranks = s->ranks, .threads = s->threads,
                               .exchanged = message > 0};
     struct bench b = {.job = job};
+    uint32_t *of = NULL;
     uint64_t all = f.ranks * f.threads;
     f.cores = s->cores && s->cores < all ? s->cores : all;
     TRY(take(&b, err));
     TRY(set_costs(&f, &b, message, err));
     f.evaluation = evaluation_seconds(&f, &b);
-    TRY(simulate(&f, job, err));
-    struct tsgd_ranksim sim = simulation(&f, job);
+    TRY(tsgd_setup_place(job->setup, job->config.population->mixing, (uint32_t)f.ranks, &of, err));
+    TRY(simulate(&f, job, of, err));
+    struct tsgd_ranksim sim = simulation(&f, job, of);
     TRY(set_memory(&f, job, &sim, memory_bytes, err));
     *out = f;
 done:
     give_back(&b);
+    free(of);
     return st;
 }

@@ -73,29 +73,48 @@ done:
 
 /* ---- what lies between ranks ---- */
 
-static void count_links(struct tsgd_cut *out, const struct tsgd_graph *g,
-                        const struct tsgd_ranks *ranks)
+/* counted[b] is 1 + the last a < b whose link to b was counted. */
+static void count_link(struct tsgd_cut *out, const struct tsgd_ranks *ranks, uint32_t *counted,
+                       uint32_t a, uint32_t b)
 {
-    for (int32_t a = 0; a < g->nodes; a++)
-        for (int32_t i = g->ptr[a]; i < g->ptr[a + 1]; i++) {
-            uint32_t b = (uint32_t)g->col[i];
-            out->of_links += b > (uint32_t)a;
-            out->links += b > (uint32_t)a &&
-                          tsgd_rank_of(ranks, b) != tsgd_rank_of(ranks, (uint32_t)a);
+    if (b <= a || counted[b] == a + 1)
+        return;
+    counted[b] = a + 1;
+    out->of_links++;
+    out->links += tsgd_rank_of(ranks, a) != tsgd_rank_of(ranks, b);
+}
+
+static enum tsgd_status count_links(struct tsgd_cut *out, const struct tsgd_mixing *mixing,
+                                    const struct tsgd_ranks *ranks, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    uint32_t *counted = NULL;
+    TRY(TSGD_NEW(&counted, ranks->nodes, "links of the topology", err));
+    for (uint32_t a = 0; a < ranks->nodes; a++)
+        for (uint32_t r = 0; r < mixing->period; r++) {
+            const struct tsgd_csr *w = &mixing->w[r];
+            for (uint32_t i = w->ptr[a]; i < w->ptr[a + 1]; i++)
+                count_link(out, ranks, counted, a, w->col[i]);
+            for (uint32_t i = w->tptr[a]; i < w->tptr[a + 1]; i++)
+                count_link(out, ranks, counted, a, w->tcol[i]);
         }
+done:
+    free(counted);
+    return st;
 }
 
 /* sent[rank] is 1 + the last half-step that went there, numbered over the rounds of a period. */
-static void count_rows(struct tsgd_cut *out, const struct tsgd_mixing *mixing,
-                       const struct tsgd_ranks *ranks, uint64_t *sent)
+static enum tsgd_status count_rows(struct tsgd_cut *out, const struct tsgd_mixing *mixing,
+                                   const struct tsgd_ranks *ranks, struct tsgd_error *err)
 {
-    uint32_t n = mixing->w[0].n;
+    enum tsgd_status st = TSGD_OK;
+    uint64_t *sent = NULL, number = 0;
+    TRY(TSGD_NEW(&sent, ranks->ranks, "rows between ranks", err));
     out->rounds = mixing->every > 1 ? mixing->period * mixing->every : mixing->period;
     for (uint32_t r = 0; r < mixing->period; r++) {
         const struct tsgd_csr *w = &mixing->w[r];
-        for (uint32_t a = 0; a < n; a++) {
-            uint64_t number = (uint64_t)r * n + a + 1;
-            sent[tsgd_rank_of(ranks, a)] = number;      /* that needs no message */
+        for (uint32_t a = 0; a < ranks->nodes; a++) {
+            sent[tsgd_rank_of(ranks, a)] = ++number;        /* that needs no message */
             for (uint32_t i = w->tptr[a]; i < w->tptr[a + 1]; i++) {
                 uint32_t to = tsgd_rank_of(ranks, w->tcol[i]);
                 out->rows += sent[to] != number;
@@ -103,6 +122,9 @@ static void count_rows(struct tsgd_cut *out, const struct tsgd_mixing *mixing,
             }
         }
     }
+done:
+    free(sent);
+    return st;
 }
 
 static enum tsgd_status count_nodes(struct tsgd_cut *out, const struct tsgd_ranks *ranks,
@@ -123,32 +145,15 @@ done:
     return st;
 }
 
-/* g: the graph of w. */
-static enum tsgd_status cut_of(struct tsgd_cut *out, const struct tsgd_graph *g,
-                               const struct tsgd_mixing *w, const struct tsgd_ranks *ranks,
-                               struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    uint64_t *sent = NULL;
-    *out = (struct tsgd_cut){.links = 0};
-    TRY(TSGD_NEW(&sent, ranks->ranks, "rows between ranks", err));
-    count_links(out, g, ranks);
-    count_rows(out, w, ranks, sent);
-    TRY(count_nodes(out, ranks, err));
-done:
-    free(sent);
-    return st;
-}
-
 enum tsgd_status tsgd_place_cut(struct tsgd_cut *out, const struct tsgd_mixing *w,
                                 const struct tsgd_ranks *ranks, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_graph g;
-    TRY(graph_make(&g, w, err));
-    TRY(cut_of(out, &g, w, ranks, err));
+    *out = (struct tsgd_cut){.links = 0};
+    TRY(count_links(out, w, ranks, err));
+    TRY(count_rows(out, w, ranks, err));
+    TRY(count_nodes(out, ranks, err));
 done:
-    graph_release(&g);
     return st;
 }
 
@@ -184,7 +189,7 @@ static enum tsgd_status try_parts(uint32_t *of, struct tsgd_cut *best, const str
     struct tsgd_cut cut;
     TRY(tsgd_partition(g, ranks, way, part, err));
     struct tsgd_ranks found = {.ranks = ranks, .nodes = n, .of = (const uint32_t *)part};
-    TRY(cut_of(&cut, g, w, &found, err));
+    TRY(tsgd_place_cut(&cut, w, &found, err));
     if (!is_balanced(&cut, n, ranks) || !is_better(&cut, best))
         return TSGD_OK;
     *best = cut;
@@ -211,7 +216,7 @@ enum tsgd_status tsgd_place_graph(uint32_t **of, const struct tsgd_mixing *w, ui
     TRY(TSGD_NEW(&part, n, "ranks of the nodes", err));
     for (uint32_t a = 0; a < n; a++)
         table[a] = tsgd_rank_of(&blocks, a);
-    TRY(cut_of(&best, &g, w, &blocks, err));
+    TRY(tsgd_place_cut(&best, w, &blocks, err));
     for (int way = 0; ranks > 1 && ranks < n && way < TSGD_PARTITION_WAYS; way++)
         TRY(try_parts(table, &best, &g, w, ranks, (enum tsgd_partition_way)way, part, err));
     *of = table;

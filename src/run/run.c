@@ -8,6 +8,7 @@
 #include "run/job.h"
 #include "run/life.h"
 #include "run/metrics.h"
+#include "run/place.h"
 #include "run/trace.h"
 
 #include <math.h>
@@ -109,6 +110,25 @@ enum tsgd_status tsgd_run_start(struct tsgd_run *r, struct tsgd_error *err)
     TRY(tsgd_keeper_check(r->setup.s, err));
     TRY(tsgd_setup_write_split(&r->setup, err));
 done:
+    return st;
+}
+
+bool tsgd_run_teleports(const struct tsgd_run *r) { return r->setup.teleports; }
+
+enum tsgd_status tsgd_run_cut(struct tsgd_run *r, uint32_t ranks, struct tsgd_cut *placed,
+                              struct tsgd_cut *blocks, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_mixing *mixing = NULL;
+    struct tsgd_ranks on = {.ranks = ranks, .nodes = (uint32_t)r->setup.s->nodes};
+    uint32_t *of = NULL;
+    TRY(tsgd_setup_mixing(&r->setup, r->setup.tokens, &mixing, err));
+    TRY(tsgd_place_cut(blocks, mixing, &on, err));
+    TRY(tsgd_setup_place(&r->setup, mixing, ranks, &of, err));
+    on.of = of;
+    TRY(tsgd_place_cut(placed, mixing, &on, err));
+done:
+    free(of);
     return st;
 }
 

@@ -28,6 +28,15 @@ enum tsgd_status tsgd_run_forecast(const struct tsgd_run *run, double message,
 enum tsgd_status tsgd_run_exchange(const struct tsgd_run *run, double *out,
                                    struct tsgd_error *err);
 
+/* Whether its tokens travel from node to node. */
+bool tsgd_run_teleports(const struct tsgd_run *run);
+
+/* What lies between so many ranks, of a run whose tokens stay with their nodes: as --place has it,
+ * and in blocks. Errors as of tsgd_place_cut and tsgd_place_graph.                              */
+struct tsgd_cut;                /* run/place.h */
+enum tsgd_status tsgd_run_cut(struct tsgd_run *run, uint32_t ranks, struct tsgd_cut *placed,
+                              struct tsgd_cut *blocks, struct tsgd_error *err);
+
 /* Bytes that it takes beside what is on the shelf. */
 size_t tsgd_run_own_bytes(const struct tsgd_run *run);
 

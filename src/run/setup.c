@@ -416,26 +416,21 @@ done:
     return st;
 }
 
-enum tsgd_status tsgd_setup_place(struct tsgd_setup *r, uint32_t ranks, uint32_t **of,
-                                  struct tsgd_error *err)
+enum tsgd_status tsgd_setup_place(const struct tsgd_setup *r, const struct tsgd_mixing *w,
+                                  uint32_t ranks, uint32_t **of, struct tsgd_error *err)
 {
-    enum tsgd_status st = TSGD_OK;
-    const struct tsgd_mixing *mixing = NULL;
     *of = NULL;
-    if (!r->s->place || strcmp(r->s->place, "graph"))
-        return TSGD_OK;
-    TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
-    TRY(tsgd_place_graph(of, mixing, ranks, err));
-done:
-    return st;
+    return r->s->place && !strcmp(r->s->place, "graph") ? tsgd_place_graph(of, w, ranks, err) :
+                                                          TSGD_OK;
 }
 
 /* Every rank finds the same table (run/agree.h looks whether it has). */
-static enum tsgd_status make_ranks(struct tsgd_setup *r, struct tsgd_error *err)
+static enum tsgd_status make_ranks(struct tsgd_setup *r, const struct tsgd_mixing *mixing,
+                                   struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     if (r->ranks.ranks > 1)
-        TRY(tsgd_setup_place(r, r->ranks.ranks, &r->placed, err));
+        TRY(tsgd_setup_place(r, mixing, r->ranks.ranks, &r->placed, err));
     r->ranks.of = r->placed;
 done:
     return st;
@@ -450,7 +445,7 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
         TRY(tsgd_shelf_create(&r->own_shelf, err));
     r->shelf = shelf ? shelf : r->own_shelf;
     TRY(tsgd_setup_mixing(r, r->tokens, &mixing, err));
-    TRY(make_ranks(r, err));
+    TRY(make_ranks(r, mixing, err));
     TRY(tsgd_backend_init(&r->on, r->s->isa, err));
     TRY(TSGD_FILL(r->s, isa, r->on.kernels->isa, err));
     if (r->s->trace) {

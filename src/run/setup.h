@@ -57,10 +57,10 @@ void tsgd_setup_release(struct tsgd_setup *r);
 enum tsgd_status tsgd_setup_mixing(struct tsgd_setup *r, uint64_t k,
                                    const struct tsgd_mixing **out, struct tsgd_error *err);
 
-/* The rank of each node, of so many, as --place has it; NULL: in blocks. Free *of. Errors as of
- * tsgd_place_graph and tsgd_setup_mixing.                                                       */
-enum tsgd_status tsgd_setup_place(struct tsgd_setup *r, uint32_t ranks, uint32_t **of,
-                                  struct tsgd_error *err);
+/* The rank of each node, of so many, as --place has it for tokens that mix by w; NULL: in blocks.
+ * Free *of. Errors as of tsgd_place_graph.                                                      */
+enum tsgd_status tsgd_setup_place(const struct tsgd_setup *r, const struct tsgd_mixing *w,
+                                  uint32_t ranks, uint32_t **of, struct tsgd_error *err);
 
 /* Takes what tsgd_setup_test needs, so that it cannot fail after a long training. TSGD_ENOMEM. */
 enum tsgd_status tsgd_setup_prepare_test(struct tsgd_setup *r, struct tsgd_error *err);

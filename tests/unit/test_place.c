@@ -432,6 +432,22 @@ Test(place, is_refused_to_tokens_that_travel)
     cr_expect(strstr(err.text, "--place: belongs to a run alone"), "%s", err.text);
 }
 
+/* A ring in blocks: a link and a row either way between each two ranks that follow each other;
+ * where tokens mix in every fourth round, a fourth of the rows.                                 */
+Test(place, in_blocks_is_told_by_a_dry_run, .init = enter_folder, .fini = leave_folder)
+{
+    struct result r = run(ALL "0 --nodes 20 --method dsgd --dry-run --ranks 4");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "# between ranks   4 of 20 links, 8 rows a round, 5 to 5 nodes a "
+                            "rank\n"), "%s", r.out);
+    r = run(ALL "0 --nodes 20 --method dsgd --mix-every 4 --dry-run --ranks 4");
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "# between ranks   4 of 20 links, 2 rows a round"), "%s", r.out);
+    r = run(ALL "0 --nodes 20 --method dsgd --dry-run");
+    expect_code(&r, 0);
+    cr_expect(!strstr(r.out, "between ranks"), "%s", r.out);
+}
+
 Test(place, is_refused_by_the_program_without_a_partitioner, .init = enter_folder,
      .fini = leave_folder)
 {
