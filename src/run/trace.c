@@ -5,6 +5,7 @@
 #include "run/agree.h"
 #include "transport/await.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,6 +62,7 @@ static void merge_flows(struct tsgd_transport *t, struct tsgd_trace_view *v,
         tsgd_await_receive(t, 0, v->flow, bytes);
         return;
     }
+    assert(room);
     for (uint32_t rank = 1; rank < t->ranks; rank++) {
         tsgd_await_receive(t, rank, room, bytes);
         widen(v->flow, room, flows);
