@@ -346,7 +346,7 @@ enum tsgd_status tsgd_log_begin(struct tsgd_log *log, const struct tsgd_info *in
     return log->failure ? fail(log, log->failure, err) : TSGD_OK;
 }
 
-static void set_metrics(json_t **line, const struct tsgd_eval *e)
+static void set_metrics(const struct tsgd_log *log, json_t **line, const struct tsgd_eval *e)
 {
     for (size_t i = 0; i < tsgd_n_metrics; i++) {
         const struct tsgd_metric *m = &tsgd_metrics[i];
@@ -358,6 +358,8 @@ static void set_metrics(json_t **line, const struct tsgd_eval *e)
         else
             set(line, m->name, hash_text(*(const uint64_t *)at));
     }
+    if (log->spread)
+        set_count(line, "bytes_between_ranks", e->bytes_between_ranks);
 }
 
 void tsgd_log_eval(struct tsgd_log *log, const struct tsgd_eval *e)
@@ -365,9 +367,7 @@ void tsgd_log_eval(struct tsgd_log *log, const struct tsgd_eval *e)
     if (!log->f)
         return;
     json_t *line = new_line("eval");
-    set_metrics(&line, e);
-    if (log->spread)
-        set_count(&line, "bytes_between_ranks", e->bytes_between_ranks);
+    set_metrics(log, &line, e);
     put(log, line, DIGITS_METRIC);
 }
 
@@ -379,7 +379,7 @@ void tsgd_log_candidate(struct tsgd_log *log, const struct tsgd_candidate *c, ui
     set_count(&line, "population", population);
     set_count(&line, "active", c->active);
     set_count(&line, "pass", c->pass);
-    set_metrics(&line, &c->last);
+    set_metrics(log, &line, &c->last);
     put(log, line, DIGITS_METRIC);
 }
 
@@ -389,7 +389,7 @@ void tsgd_log_tuning(struct tsgd_log *log, const struct tsgd_tuning *t)
         return;
     json_t *line = new_line("summary");
     if (t->chosen) {
-        set_metrics(&line, &t->chosen->last);
+        set_metrics(log, &line, &t->chosen->last);
         set_count(&line, "chosen_active", t->chosen->active);
         set_real(&line, "chosen_lr", t->chosen->lr);
     }
@@ -434,13 +434,11 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
         return;
     json_t *line = new_line("summary");
     if (evaluated) {
-        set_metrics(&line, &s->last);
+        set_metrics(log, &line, &s->last);
         set_real(&line, "test_loss", s->test_loss);      /* also after evaluations of others */
         set_real(&line, "test_accuracy", s->test_accuracy);
         set_real(&line, "test_r2", s->test_r2);
     }
-    if (evaluated && log->spread)
-        set_count(&line, "bytes_between_ranks", s->last.bytes_between_ranks);
     set_real(&line, "wall_seconds", s->wall_seconds);    /* of the run, in place of the metric */
     set_real(&line, "samples_per_second", s->samples_per_second);
     set_real(&line, "share_step", s->share_step);

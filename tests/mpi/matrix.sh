@@ -64,6 +64,15 @@ pairs() {
         echo "${r[$(($1 % 6))]} ${p[$(($1 % 6))]}"
     fi
 }
+# What a log of several ranks tells besides, and one of a single rank does not: in each evaluation and the
+# summary what has passed between them, and for a worker of each rank at least what it has lost to messages.
+tells() {
+    local lines=$(grep -c '"type":"\(eval\|summary\)"' "$1") told=$(grep -c '"bytes_between_ranks":' "$1")
+    local workers=$(grep -o '"messages":' "$1" | wc -l)
+    if [ "$2" = 1 ]; then [ "$told$workers" = 00 ]; else
+        [ "$told" = "$lines" ] && { [ "$3" = tune ] || [ "$workers" -ge "$2" ]; }
+    fi
+}
 good=0 bad=0
 for ((i = ${FIRST:-0}; i < ${#cases[@]}; i += ${STEP:-1})); do
     args=${cases[$i]} command=${cases[$i]%% *}
@@ -81,7 +90,8 @@ for ((i = ${FIRST:-0}; i < ${#cases[@]}; i += ${STEP:-1})); do
         over "$r" env LD_PRELOAD="$shim" SHIM_DELAY=$((i + r * 100 + p)) "$mpi" $args --threads "$p" --log got \
             --save got.st > out 2> err
         got=$?
-        if [ $got = $want ] && cmp -s <(plain want "$command") <(plain got "$command") && { [ ! -e want.st ] || cmp -s want.st got.st; }; then
+        if [ $got = $want ] && cmp -s <(plain want "$command") <(plain got "$command") && { [ ! -e want.st ] || cmp -s want.st got.st; } &&
+            tells got "$r" "$command"; then
             good=$((good + 1))
         else
             bad=$((bad + 1))
