@@ -14,6 +14,9 @@
 #   make check      tests and race programs under the sanitizers
 #   make check-tsan the program itself under ThreadSanitizer, over methods, gossip, threads and the rest
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
+#   make mpi        build/release/telesgd-mpi, for several processes and machines; MPICC=mpicc.mpich:
+#                   with another MPI than Debian's choice; installs nothing, 'make deps-mpi' does
+#   make check-mpi  runs over ranks of Open MPI, and of MPICH where it is installed; SIZE=full: all
 #   make check-page the page of `telesgd report` in a headless Chromium
 #   make check-clang  everything compiled by clang, with the tests of what it computes
 #   make fuzz       hostile files and settings, made up by libFuzzer; SECONDS=60 each target, JOBS=1,
@@ -274,7 +277,8 @@ $(M)/flags: $(B)/flags
 -include $(patsubst %.c,$(M)/%.d,$(wildcard src/mpi/*.c tests/mpi/*.c))
 NEED_MPI := $(NEED_BUILD) libopenmpi-dev openmpi-bin libmetis-dev
 deps-mpi: ; $(call install,$(NEED_MPI),to build telesgd-mpi)
-.PHONY: mpi deps-mpi
+check-mpi: deps-mpi ; @MAKE='$(MAKE)' tests/mpi/check.sh $(or $(SIZE),quick)
+.PHONY: mpi deps-mpi check-mpi
 
 # ---- ranks that are not there (train --dry-run --ranks), and what they are beside those that are ----
 $(M)/rows $(M)/rounds: $(M)/%: $(M)/perf/mpi/%.o $(M)/src/mpi/mpi.o $(B)/libtelesgd.a ; $(call mpilink)

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# All that is looked at over MPI, with each MPI that is installed: the operations alone, the same bits, what
+# crosses ranks, how runs begin and end; natively and under AddressSanitizer.
+#     MAKE=make check.sh quick|full
+set -eu
+cd "$(dirname "$0")/../.."
+size=$1 here=tests/mpi found= first=0
+build() { ${MAKE:-make} --no-print-directory "$@"; }
+build build/release/telesgd
+for flavour in openmpi mpich; do
+    command -v mpicc.$flavour mpirun.$flavour > /dev/null || continue
+    found="$found $flavour" mpirun=mpirun.$flavour
+    for variant in release asan; do
+        at=build/$variant/mpi/mpicc.$flavour
+        build VARIANT=$variant MPICC=mpicc.$flavour $at/telesgd-mpi $at/ops $at/shim.so
+    done
+    export ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0     # MPI's own leaks; a shim comes first
+    . $here/mpirun.sh
+    for ranks in 1 3 4; do over $ranks $at/ops $ranks; done
+    if [ "$size" = full ]; then
+        $here/matrix.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun quick
+        at=build/release/mpi/mpicc.$flavour
+        $here/matrix.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun full
+        $here/count.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun
+        $here/ends.sh $at/telesgd-mpi $mpirun
+    else        # half of the cases with each MPI, some of them under the sanitizer
+        FIRST=$((first + 2)) STEP=8 $here/matrix.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun quick
+        at=build/release/mpi/mpicc.$flavour
+        FIRST=$first STEP=4 $here/matrix.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun quick
+        if [ $first = 0 ]; then $here/count.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun; fi
+        if [ $first = 0 ]; then QUICK=1 $here/ends.sh $at/telesgd-mpi $mpirun; fi
+    fi
+    first=1
+done
+[ -n "$found" ] || { echo "check-mpi: there is neither mpicc.openmpi nor mpicc.mpich; 'make deps-mpi' installs one"; exit 1; }
+echo "check-mpi: with$found"

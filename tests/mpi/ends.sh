@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# How runs over ranks begin and end: a rank that differs or fails is named once and nothing is written; the
+# first rank alone tells and writes; a rank that is killed ends the run with a sentence that says how to go
+# on; SIGINT and SIGTERM to mpirun keep log and result.
+#     ends.sh TELESGD-MPI MPIRUN
+# QUICK=1: less of it.
+set -u
+mpi=$(realpath "$1") mpirun=$2
+. "$(dirname "$(realpath "$0")")/mpirun.sh"
+dir=$(mktemp -d) && cd "$dir" && trap 'rm -rf "$dir"' EXIT
+run="train --data digits --model mlp:64 --nodes 20 --active 4 --progress off --threads 1"
+bad=0
+complain() {
+    bad=$((bad + 1))
+    echo "ends: $1"
+    head -5 out err 2> /dev/null
+}
+# expect CODE SENTENCE-OR-"" FILES: of what has just ended.
+expect() {
+    [ "$code" = "$1" ] || complain "code $code, want $1: $what"
+    [ -z "$2" ] || [ "$(grep -c -e "$2" err)" = 1 ] || complain "not said once, '$2': $what"
+    [ "$(ls | grep -v -x -e out -e err | tr '\n' ' ')" = "$3" ] || complain "left $(ls | tr '\n' ' '), want $3: $what"
+}
+try() {
+    what=$*
+    over "$@" > out 2> err
+    code=$?
+}
+long="--rounds 100000000 --eval-every 500 --log log --save save"
+
+try 1 "$mpi" $run --rounds 9 --log log : -n 2 "$mpi" $run --rounds 9 --log log --lr 0.05
+expect 2 "rank 1 on $(hostname): --lr: found 0.05, want 0.1, as rank 0 has it" ""
+try 2 "$mpi" $run --rounds 9 --log log : -n 1 "$mpi" $run --rounds 9 --log log --split-seed 7
+expect 2 "rank 2 on $(hostname): --split-seed: found 7" ""
+try 1 "$mpi" $run --rounds 9 --log log : -n 1 "$mpi" $run --rounds 9 --log log --init /nowhere/a
+expect 2 "rank 1 on $(hostname): .*/nowhere/a" ""
+# The same name is another file in each one's folder.
+csv="train --model logistic --nodes 2 --active 2 --rounds 3 --progress off --data csv:data --log $dir/log"
+other=$(mktemp -d) && mkdir "$other/a" "$other/b"
+printf '1,2,a\n3,4,b\n5,6,a\n2,2,b\n7,1,a\n1,9,b\n' > "$other/a/data" && sed 's/9/8/' "$other/a/data" > "$other/b/data"
+try 1 sh -c "cd '$other/a' && exec '$mpi' $csv" : -n 1 sh -c "cd '$other/b' && exec '$mpi' $csv"
+rm -rf "$other"
+expect 2 "rank 1 on $(hostname): --data: its files: found one with the hash" ""
+try 3 "$mpi" $run --rounds 9 --save /nowhere/save --log log
+expect 2 "rank 0 on $(hostname): --save: cannot write '/nowhere/save'" ""
+try 3 "$mpi" trian
+expect 2 "command: unknown 'trian'; did you mean 'train'?" ""
+try 2 "$mpi" $run --lr fast
+expect 2 "telesgd: --lr: 'fast' is not a number" ""
+try 2 "$mpi" sweep x -o y
+expect 2 "sweep: found 2 ranks" ""
+if [ -z "${QUICK:-}" ]; then
+    try 30 "$mpi" $run --rounds 9
+    expect 2 "telesgd: --nodes: found 20, fewer than the 30 ranks" ""
+fi
+try 3 "$mpi" list methods
+expect 0 "" ""
+[ "$(grep -c '^  teleport ' out)" = 1 ] || complain "not printed once: $what"
+try 3 "$mpi" $run --rounds 9 --dry-run --log log
+expect 0 "" ""
+[ "$(grep -c '^rounds = 9$' out)" = 1 ] || complain "not printed once: $what"
+try 3 "$mpi" $run --rounds 9 --log log --save save
+expect 0 "" "log save "
+[ "$(grep -c '^trained ' out)" = 1 ] || complain "not told once: $what"
+grep -q '^ranks  *3' out || complain "ranks are not told: $what"
+[ "$(grep -c '"type":"config"' log)" = 1 ] && grep -q '"ranks":3' log || complain "the log lacks ranks: $what"
+rm -f log save
+try 3 "$mpi" $run --rounds 9 --lr 1e30 --log log --save save
+expect 3 "telesgd: the training diverged" "log "
+rm -f log save
+
+# Starts a long run, awaits an evaluation, and sends a signal to mpirun or to a rank.
+#     send SIGNAL mpirun|RANK OPTION..
+send() {
+    local signal=$1 whom=$2 started child pid p one
+    shift 2
+    what="$signal to $whom"
+    over 2 "$mpi" $run $long "$@" > out 2> err &
+    started=$!
+    for ((i = 0; i < 300; i++)); do
+        grep -q '"type":"eval"' log 2> /dev/null && break
+        sleep 0.1
+    done
+    pid=$(pgrep -P "$started" | head -1)                    # timeout
+    child=$(pgrep -P "$pid" | head -1)                      # mpirun
+    [ -n "$child" ] || child=$pid
+    if [ "$whom" = mpirun ]; then
+        kill -"$signal" "$child"
+    else
+        for p in $child $(pgrep -P "$child"); do
+            for one in $(pgrep -P "$p" -x telesgd-mpi); do
+                tr '\0' '\n' < "/proc/$one/environ" | grep -q -x -e "OMPI_COMM_WORLD_RANK=$whom" -e "PMI_RANK=$whom" &&
+                    kill -"$signal" "$one" && break 2
+            done
+        done
+    fi
+    wait "$started"
+    code=$?
+}
+LONGEST=40
+signals="INT TERM"
+[ -z "${QUICK:-}" ] || signals=INT
+for signal in $signals; do
+    send $signal mpirun
+    # Open MPI's mpirun ends with 1 after a signal, whatever the ranks return.
+    expect "$([ $kind = openmpi ] && echo 1 || echo 130)" "" "log save "
+    [ "$(grep -c '"interrupted":true' log)" = 1 ] || complain "the log does not say so: $what"
+    rm -f log save
+done
+for rank in 0 1; do
+    send KILL $rank
+    [ $code != 0 ] && [ $code != 124 ] || complain "code $code: $what"
+    [ "$(grep -c "telesgd: rank $rank on $(hostname) has died" err)" = 1 ] || complain "not said once but $(grep -c "has died" err) times: $what"
+    rm -f log save
+done
+if [ $kind = openmpi ] && [ "$(nproc)" -gt 1 ]; then
+    what="bound to one CPU"
+    timeout -k 5 60 "$mpirun" ${flags/--bind-to none/} --bind-to core -n 1 "$mpi" $run --rounds 2 --threads 2 > out 2> err
+    grep -q "rank 0 on .* may use 1 of .* CPUs, and trains with 2 threads.*--bind-to none" err || complain "no warning: $what"
+fi
+[ $bad = 0 ] && echo "ends: as they should be"
