@@ -4,7 +4,8 @@
 #include "mpi/mpi.h"
 #include "mpi/witness.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* What the first rank returns, unless another one alone has failed; it comes once all have ended,
@@ -21,9 +22,42 @@ static int agree_on_code(struct tsgd_transport *t, int mine)
     return code;
 }
 
+static int number(const char *variable)
+{
+    const char *text = getenv(variable);
+    return text ? atoi(text) : 0;
+}
+
+/* An mpirun of another MPI starts processes that each believe to be alone: they would all train the
+ * same, into the same files. It tells how many it has started.                                  */
+static int started(void)
+{
+    int open_mpi = number("OMPI_COMM_WORLD_SIZE"), mpich = number("PMI_SIZE");
+    return open_mpi > mpich ? open_mpi : mpich;
+}
+
+/* TSGD_EINVAL: what MPI gives is not what this program needs. */
+static enum tsgd_status check_mpi(const struct tsgd_transport *t, int level,
+                                  struct tsgd_error *err)
+{
+    char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length, n = started();
+    MPI_Get_library_version(library, &length);
+    library[strcspn(library, ",\n\t")] = 0;
+    if (level < MPI_THREAD_SERIALIZED)
+        return tsgd_fail(err, TSGD_EINVAL, "MPI: lets one thread alone call it; want one with "
+                         "MPI_THREAD_SERIALIZED");
+    if (t->ranks == 1 && n > 1)
+        return tsgd_fail(err, TSGD_EINVAL, "mpirun: has started %d processes, but each is alone: "
+                         "this program was built with another MPI, %.60s; want its mpirun", n,
+                         library);
+    return TSGD_OK;
+}
+
 int main(int argc, char **argv)
 {
     struct tsgd_mpi mpi;
+    struct tsgd_error err;
     int level, code;
     tsgd_witness_start();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
@@ -32,10 +66,9 @@ int main(int argc, char **argv)
     uint64_t run = tsgd_now_ns() ^ (uint64_t)getpid() << 32;
     t->ops->broadcast(t, &run, sizeof run, 0);
     tsgd_witness_know(t->rank, run);
-    if (level < MPI_THREAD_SERIALIZED) {
-        if (t->rank == 0)
-            fputs("telesgd: this MPI lets one thread alone call it; want MPI_THREAD_SERIALIZED\n",
-                  stderr);
+    if (check_mpi(t, level, &err)) {
+        if (t->rank == 0 && number("OMPI_COMM_WORLD_RANK") <= 0 && number("PMI_RANK") <= 0)
+            tsgd_complain(NULL, &err);
         code = TSGD_EXIT_USAGE;
     } else {
         code = tsgd_program(argc, argv, &(struct tsgd_world){t, tsgd_witness_begins});
