@@ -43,7 +43,9 @@ static enum tsgd_status check_mpi(const struct tsgd_transport *t, int level,
     char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int length, n = started();
     MPI_Get_library_version(library, &length);
-    library[strcspn(library, ",\n\t")] = 0;
+    library[strcspn(library, ",\n")] = 0;
+    for (char *c = library; *c; c++)
+        *c = *c == '\t' ? ' ' : *c;
     if (level < MPI_THREAD_SERIALIZED)
         return tsgd_fail(err, TSGD_EINVAL, "MPI: lets one thread alone call it; want one with "
                          "MPI_THREAD_SERIALIZED");
