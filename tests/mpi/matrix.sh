@@ -53,7 +53,7 @@ cases=(
 )
 # What may differ: times, and what is the machine's (src/README.md).
 plain() {
-    sed -E 's/"(date|threads|place|gossip|memory_bytes|optimum_seconds|ranks|wall_seconds|samples_per_second|share_[a-z]+|steals|sleeps|bytes_between_ranks|time_[a-z_]+)":("[^"]*"|[^],}]*),?//g; s/"workers":\[[^]]*\],?//g; s/,}/}/' "$1" |
+    sed -E 's/"(date|revision|threads|place|gossip|memory_bytes|optimum_seconds|ranks|wall_seconds|samples_per_second|share_[a-z]+|steals|sleeps|bytes_between_ranks|time_[a-z_]+)":("[^"]*"|[^],}]*),?//g; s/"workers":\[[^]]*\],?//g; s/,}/}/' "$1" |
         if [ "$2" = tune ]; then sort; else cat; fi
 }
 pairs() {
