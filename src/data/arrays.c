@@ -121,10 +121,10 @@ enum tsgd_status tsgd_array_order(const struct tsgd_npy *a, struct tsgd_shape sh
     size_t features = tsgd_shape_size(shape), samples = a->shape[0];
     uint32_t *place = NULL;
     void *to = NULL;
-    if (is_ordered(a))
+    TRY(tsgd_array_places(a, shape, &place, err));
+    if (!place)
         return TSGD_OK;
     TRY(tsgd_mem_check(samples * features * width, a->name, "use fewer samples", err));
-    TRY(tsgd_array_places(a, shape, &place, err));
     TRY(tsgd_alloc(&to, samples * features, width, a->name, err));
     if (width == 1)
         move(to, *items, samples, features, place, a->fortran, 1);
