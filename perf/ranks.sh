@@ -5,7 +5,9 @@
 #   bench=round      milliseconds of a round as it was (ms), as it was foretold just before with the
 #                    steps of that moment (foretold_ms), their ratio, the rate against one process
 #                    of two threads in the same turn (of_threads), and, of its workers' time but for
-#                    evaluations, the share outside gradient steps of the first rank (outside)
+#                    evaluations, the share outside gradient steps (outside); then CPU time of a round
+#                    of all ranks (cpu_ms), as foretold, and their ratio, which hardly depend on who
+#                    else uses the machine
 #   bench=idle       CPU seconds that a second rank without anything to do takes, in a second
 #   bench=round-of-sleeps  the same of steps that sleep, which need no core (perf/mpi/rounds.c)
 #   bench=rows-..    rows between two ranks, by the engine and by a bare loop (perf/mpi/rows.c)
@@ -40,17 +42,31 @@ teleports="--nodes 100 --active 8"
 # number FILE KEY: of the last JSON line that has it
 number() { sed -n "s/.*\"$2\":[ ]*\([-0-9.e+]*\).*/\1/p" "$1" | tail -n 1; }
 
-# once CASE MOVES RANKS THREADS: appends ms, foretold ms and the share outside steps
+# CPU seconds of a command and its children.
+cpu() { ( "$@" >/dev/null; times ) | tail -n 1 | awk '{
+    n = split($0, part, " ")
+    for (i = 1; i <= n; i++) { split(part[i], t, "m"); s += 60 * t[1] + t[2] }
+    print s }'; }
+
+# once CASE MOVES RANKS THREADS: appends ms, as foretold, the share outside steps, CPU ms and as foretold.
+# What it takes to start is in a short run as in a long one.
 once() {
     set -- "$1" "$2" "$3" "$4" $common $(eval echo "\$$2")
     name=$1 r=$3 p=$4
     shift 4
     $ranks "$(( r > 1 ? 2 : 1 ))" "$mpi/telesgd-mpi" "$@" --threads "$p" --dry-run --json \
         --ranks "$r" --cores "$cores" >"$out/plan"
-    $ranks "$r" "$mpi/telesgd-mpi" "$@" --threads "$p" --progress off --log "$out/log" >/dev/null
-    awk -v rate="$(number "$out/log" samples_per_second)" -v step="$(number "$out/log" share_step)" \
+    short=$(cpu $ranks "$r" "$mpi/telesgd-mpi" "$@" --threads "$p" --progress off \
+        --rounds $((rounds / 5)))
+    long=$(cpu $ranks "$r" "$mpi/telesgd-mpi" "$@" --threads "$p" --progress off --log "$out/log")
+    awk -v short="$short" -v long="$long" -v rounds="$((rounds - rounds / 5))" \
+        -v work="$(number "$out/plan" share_work)" -v cores="$(number "$out/plan" cores)" \
+        -v ranks="$r" -v messages="$(number "$out/plan" messages_per_rank)" \
+        -v worker="$(number "$out/plan" message_worker_seconds)" -v rate="$(number "$out/log" samples_per_second)" -v step="$(number "$out/log" share_step)" \
         -v eval="$(number "$out/log" share_eval)" -v plan="$(number "$out/plan" round_seconds)" \
-        'BEGIN { print 8 * 32 / rate * 1e3, plan * 1e3, (1 - step - eval) / (1 - eval) }' \
+        'BEGIN { print 8 * 32 / rate * 1e3, plan * 1e3, (1 - step - eval) / (1 - eval),
+                 (long - short) / rounds * 1e3,
+                 (work * cores * plan + 2 * messages * ranks * worker) * 1e3 }' \
         >>"$out/$name"
 }
 
@@ -62,7 +78,8 @@ line() {
                 for (j = i; j > 1 && x[j] < x[j - 1]; j--) { t = x[j]; x[j] = x[j - 1]; x[j - 1] = t }
             return n % 2 ? x[(n + 1) / 2] : (x[n / 2] + x[n / 2 + 1]) / 2
         }
-        { ms[NR] = $1; told[NR] = $2; ratio[NR] = $2 / $1; outside[NR] = $3; speed[NR] = $4 / $1 }
+        { ms[NR] = $1; told[NR] = $2; ratio[NR] = $2 / $1; outside[NR] = $3
+          cpu[NR] = $4; cpu_told[NR] = $5; cpu_ratio[NR] = $5 / $4; speed[NR] = $6 / $1 }
         END {
             split(name, part, "-")
             split(part[2], size, "x")
@@ -70,16 +87,12 @@ line() {
             s = median(speed, NR); o = median(outside, NR)
             printf "bench=round moves=%s ranks=%d threads=%d ms=%.3f foretold_ms=%.3f ratio=%.2f " \
                    "ratio_least=%.2f ratio_most=%.2f of_threads=%.2f of_threads_least=%.2f " \
-                   "of_threads_most=%.2f outside=%.3f turns=%d\n", part[1], size[1], size[2], m, t,
-                   r, ratio[1], ratio[NR], s, speed[1], speed[NR], o, NR
+                   "of_threads_most=%.2f outside=%.3f cpu_ms=%.2f cpu_foretold_ms=%.2f " \
+                   "cpu_ratio=%.2f turns=%d\n", part[1], size[1], size[2], m, t, r, ratio[1],
+                   ratio[NR], s, speed[1], speed[NR], o, median(cpu, NR), median(cpu_told, NR),
+                   median(cpu_ratio, NR), NR
         }'
 }
-
-# CPU seconds of a command and its children.
-cpu() { ( "$@" >/dev/null; times ) | tail -n 1 | awk '{
-    n = split($0, part, " ")
-    for (i = 1; i <= n; i++) { split(part[i], t, "m"); s += 60 * t[1] + t[2] }
-    print s }'; }
 
 # One token is with one of two ranks at a time. Starting MPI costs too: so a long run less a short one.
 idle() {

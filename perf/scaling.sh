@@ -55,18 +55,15 @@ function human(bytes) {
     return bytes >= 1e6 ? sprintf("%.1f MB", bytes / 1e6) : sprintf("%.0f kB", bytes / 1e3)
 }
 function time(s) { return s >= 1 ? sprintf("%.2f s", s) : sprintf("%.2f ms", 1e3 * s) }
-function percent(x) { return sprintf("%.0f %%", 100 * x + (x < 0 ? 0 : 1e-9)) }
+function percent(x) { return sprintf("%.0f %%", x > 0 ? 100 * x : 0) }      # no "-0"
 {
     series = text("series")
     group = series
     sub(/, [0-9]+ a core$/, "", group)
     if (group != series)
         group = group ", 64 ranks"
-    if (group != last)
-        order[++groups] = group
     if (!(group in rows))
         names[++n] = group
-    last = group
     rows[group] = rows[group] sprintf("| %s | %d | %s | %.1f | %s | %s | %s | %s | %s | %s | %s |\n",
         number("ranks"), number("tokens"), time(number("round_seconds")),
         number("round_seconds_one_rank") / number("round_seconds"), percent(number("share_work")),

@@ -116,9 +116,9 @@ int main(int argc, char **argv)
     };
     struct tsgd_mpi mpi;
     int level;
-    uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
+    uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : 60;
     bool ok = true;
-    nap_ns = (argc > 1 ? atol(argv[1]) : 10) * 1000000;
+    nap_ns = (argc > 1 ? atol(argv[1]) : 30) * 1000000;
     if (nap_ns <= 0 || nap_ns >= 1000000000 || rounds == 0) {
         fputs("rounds: want MILLISECONDS below 1000 and ROUNDS of 1 or more\n", stderr);
         return 2;

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 
-enum { AT_ONCE = 4, LEAST_ROUNDS = 8, MOST_ROUNDS = 2000, NAP_NS = 20000 };
+enum { AT_ONCE = 4, LEAST_ROUNDS = 8, MOST_ROUNDS = 200, NAP_NS = 20000 };
 
 /* Bytes that go either way, unless that is too few or too many rounds. */
-#define ENOUGH ((size_t)256 << 20)
+#define ENOUGH ((size_t)64 << 20)
 
 size_t tsgd_exchange_room(size_t bytes) { return 2 * AT_ONCE * bytes; }
 
