@@ -539,6 +539,8 @@ double tsgd_ranksim_effort(const struct tsgd_ranksim *c)
     for (uint32_t i = 0; i < c->mixing->period; i++)
         links += c->mixing->w[i].ptr[c->tokens];
     double degree = (double)links / c->mixing->period / c->tokens;
-    double others = ranks - 1 < degree + 1 ? (double)(ranks - 1) : degree + 1;
+    double others = (double)(ranks - 1);
+    if (others > degree + 1)
+        others = degree + 1;
     return c->tokens * (2 + 3 * others + degree * (2 + others)) + 2.0 * (double)ranks;
 }
