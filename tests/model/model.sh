@@ -131,12 +131,12 @@ if [ "$size" = full ]; then
     check ranks "K=3 RANKS=2 ROUNDS=4 SLOTS=5" "onepeer/001011110010 directed/001011110010" "R1 M3mix"
     check ranks "K=3 RANKS=2 ROUNDS=3 SLOTS=4 EAGER=1" "ring/001011110 exp/010101011" "R1 M4word"
     check ranks "K=3 RANKS=3 ROUNDS=3" "onepeer/012120201 directed/001122210" "R1 M6"
-    check ranks "K=3 RANKS=2 ROUNDS=4 SLOTS=6 EVERY=2 PRIVATE=1" "directed/001011110010" "M3post M4word"
+    check ranks "K=2 RANKS=2 ROUNDS=4 SLOTS=6 EVERY=2 PRIVATE=1" ring/01101001 "M3post M4word USES"
     check ranks "K=2 RANKS=2 ROUNDS=4 SLOTS=4 GATE=2 STOP=1" ring/01101001 "M7 ALIKE OVER"
     check ranks "K=2 RANKS=2 ROUNDS=2 SLOTS=4 EVAL_EVERY=1 RECORDS=2 EAGER=1" ring/1101 "R3 TALLY ARRIVED"
-    check ranks "K=3 RANKS=2 ROUNDS=2 SLOTS=4 EVAL_EVERY=2 WINDOW=2" onepeer/111011 "R3 WINDOW ARRIVED"
-    check ranks "K=2 RANKS=3 ROUNDS=2 SLOTS=4 EVAL_EVERY=2" ring/1221 "WINDOW PART"
-    progress ranks "K=2 RANKS=2 ROUNDS=3 EVAL_EVERY=3" ring/011010
+    check ranks "K=3 RANKS=2 ROUNDS=1 EVAL_EVERY=1 WINDOW=2" ring/111 "WINDOW ARRIVED"
+    check ranks "K=1 RANKS=3 ROUNDS=1 EVAL_EVERY=1" ring/1 TALLY
+    progress ranks "K=2 RANKS=2 ROUNDS=1 EVAL_EVERY=1" ring/11
 fi
 echo "model: $total states, $bad rows wrong"
 [ $bad -eq 0 ]
