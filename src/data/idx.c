@@ -164,7 +164,6 @@ done:
 struct pair {
     struct reader images, labels;
 };
-#define PAIR_INIT {.images = {.path = ""}}      /* nothing is open */
 
 static void close_pair(struct pair *p)
 {
@@ -283,21 +282,24 @@ static enum tsgd_status load_from(struct tsgd_dataset *out, const struct origin 
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
-    struct pair train = PAIR_INIT, test = PAIR_INIT;
+    struct pair *train = NULL, *test;   /* with two names of files each, too large for a stack */
+    TRY(TSGD_NEW(&train, 2, "files of images", err));
+    test = train + 1;
     d.classes = classes ? classes : 2;
     tsgd_dataset_pixels(&d);
-    TRY(read_labels(&train, &d, &d.train, from, TRAIN_IMAGES, classes, err));
-    TRY(read_labels(&test, &d, &d.test, from, TEST_IMAGES, classes, err));
+    TRY(read_labels(train, &d, &d.train, from, TRAIN_IMAGES, classes, err));
+    TRY(read_labels(test, &d, &d.test, from, TEST_IMAGES, classes, err));
     d.outputs = d.classes;
     TRY(tsgd_sieve_choose(sieve, &d, err));
-    TRY(read_images(&d, &d.train, &train.images, tsgd_sieve_train(sieve), tsgd_sieve_tally(sieve),
+    TRY(read_images(&d, &d.train, &train->images, tsgd_sieve_train(sieve), tsgd_sieve_tally(sieve),
                     err));
-    TRY(read_images(&d, &d.test, &test.images, tsgd_sieve_test(sieve), NULL, err));
+    TRY(read_images(&d, &d.test, &test->images, tsgd_sieve_test(sieve), NULL, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
-    close_pair(&train);
-    close_pair(&test);
+    for (size_t i = 0; train && i < 2; i++)
+        close_pair(&train[i]);
+    free(train);
     tsgd_dataset_release(&d);
     return st;
 }
@@ -459,7 +461,6 @@ struct arrays {
     struct array x, y;
     bool there;
 };
-#define ARRAYS_INIT {.x = ARRAY_INIT, .y = ARRAY_INIT}
 
 static void close_arrays(struct arrays *a)
 {
@@ -568,28 +569,31 @@ static enum tsgd_status load(const struct tsgd_request *r, struct tsgd_dataset *
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_dataset d = TSGD_DATASET_INIT;
-    struct arrays train = ARRAYS_INIT, test = ARRAYS_INIT;
+    struct arrays *train = NULL, *test; /* with two names of files each, too large for a stack */
     struct tsgd_sieve *sieve = NULL;
     if (!r->arg || !*r->arg)
         TRY(tsgd_fail(err, TSGD_EINVAL, "--data idx: names no directory, want idx:DIR"));
+    TRY(TSGD_NEW(&train, 2, "files of arrays", err));
+    test = train + 1;
     d.classes = r->numbers ? 0 : 2;
     tsgd_dataset_pixels(&d);
-    TRY(open_arrays(&train, &d, r->arg, false, r->numbers, err));
-    TRY(open_arrays(&test, &d, r->arg, true, r->numbers, err));
+    TRY(open_arrays(train, &d, r->arg, false, r->numbers, err));
+    TRY(open_arrays(test, &d, r->arg, true, r->numbers, err));
     if (!r->numbers)
         d.outputs = d.classes;
-    if (test.there && d.format == TSGD_FORMAT_BYTES)
+    if (test->there && d.format == TSGD_FORMAT_BYTES)
         sieve = r->sieve;
     TRY(tsgd_sieve_choose(sieve, &d, err));
-    TRY(read_samples(&d, &d.train, &train.x, tsgd_sieve_train(sieve), tsgd_sieve_tally(sieve),
+    TRY(read_samples(&d, &d.train, &train->x, tsgd_sieve_train(sieve), tsgd_sieve_tally(sieve),
                      err));
-    if (test.there)
-        TRY(read_samples(&d, &d.test, &test.x, tsgd_sieve_test(sieve), NULL, err));
+    if (test->there)
+        TRY(read_samples(&d, &d.test, &test->x, tsgd_sieve_test(sieve), NULL, err));
     *out = d;
     d = (struct tsgd_dataset)TSGD_DATASET_INIT;
 done:
-    close_arrays(&train);
-    close_arrays(&test);
+    for (size_t i = 0; train && i < 2; i++)
+        close_arrays(&train[i]);
+    free(train);
     tsgd_dataset_release(&d);
     return st;
 }

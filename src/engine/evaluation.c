@@ -129,6 +129,9 @@ TSGD_TWICE bool fold_ready(const struct evaluation *e, uint32_t q, uint64_t fold
         return false;
     if (b == 0 && i >= 2 && !tsgd_seq_reached(&p->evaluated, i - 1))    /* for its buffers */
         return tsgd_waits(waits, WAITS_MEASURED, q, i - 2);
+    if (b == 0 && e->s->is_spread &&
+        atomic_load_explicit(&p->gathered.leaving[i & 1], memory_order_acquire))
+        return tsgd_waits(waits, WAITS_MEASURED, q, i - 2);
     uint64_t round = tsgd_evaluated_round(p, i);
     if (e->s->is_spread && tsgd_evaluated_rank(p, i, (uint32_t)b) != e->s->spread.ranks.rank)
         return e->s->spread.ranks.rank != 0 || has_come(&p->gathered, folded) ||
@@ -250,6 +253,9 @@ static void fold_finish(struct evaluation *e, uint32_t q, uint64_t i)
         p->folded_at = tsgd_ticks();
     if (e->s->is_spread) {
         tsgd_spread_begin(&e->s->spread, 1);
+        /* Relaxed: the queue shows it to whoever posts them. */
+        atomic_store_explicit(&p->gathered.leaving[i & 1], e->s->spread.ranks.ranks - 1,
+                              memory_order_relaxed);
         tsgd_spread_queue(&e->s->spread, tsgd_errand(ERRAND_MEAN, q, i));
     }
 }

@@ -49,6 +49,8 @@ struct gathered {
                                          * with the fold's acquire */
     _Atomic uint64_t taken;     /* rows that the fold has taken; release, pairs with the look's
                                  * acquire, which then posts another receive into the buffer */
+    _Atomic uint32_t leaving[2];        /* sends of the mean [i & 1] that are not complete; release,
+                                         * pairs with the acquire of the fold that writes it next */
     uint64_t asks[WINDOW];      /* the look's: that phase, of a receive that is posted */
     uint64_t posted, at;        /* the look's: rows; the phase of the fold to go on from */
     /* Others: what has been sent. */

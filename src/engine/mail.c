@@ -369,7 +369,8 @@ static void complete_fold(struct mail *m, uint64_t errand)
     }
     struct evaluated_pop *p = evaluated_of(m, s->pop_of[id]);
     uint64_t i = tsgd_errand_number(errand, atomic_load_explicit(&p->evals, memory_order_relaxed));
-    tsgd_place_gone(&s->spread, id, tsgd_state_place(s, tsgd_evaluated_round(p, i), id));
+    uint64_t t = tsgd_seq_phase(tsgd_seq_load(&s->arena.seq[id])) / 2;  /* it waits there (R3) */
+    tsgd_place_gone(&s->spread, id, tsgd_state_place(s, t, id));
     atomic_store_explicit(&p->gathered.sent[id - s->pop[s->pop_of[id]].first], i + 1,
                           memory_order_release);
 }
@@ -378,8 +379,11 @@ static void complete_mean(struct mail *m, uint32_t q, uint64_t label)
 {
     struct evaluated_pop *p = evaluated_of(m, q);
     uint64_t i = tsgd_errand_number(label, atomic_load_explicit(&p->evals, memory_order_relaxed));
-    /* Release, pairs with the acquire in tsgd_block_ready. */
-    atomic_store_explicit(&p->gathered.mean_came[i & 1], i + 1, memory_order_release);
+    /* Release, both, pairs with the acquire in fold_ready, and in tsgd_block_ready. */
+    if (m->s->c.ranks.rank == 0)
+        atomic_fetch_sub_explicit(&p->gathered.leaving[i & 1], 1, memory_order_release);
+    else
+        atomic_store_explicit(&p->gathered.mean_came[i & 1], i + 1, memory_order_release);
 }
 
 static void complete_measures(struct mail *m, struct worker *w, uint32_t q, uint64_t number)
@@ -411,8 +415,7 @@ static void complete(struct mail *m, struct worker *w, uint64_t label)
         complete_fold(m, label);
         break;
     case ERRAND_MEAN:
-        if (!first)
-            complete_mean(m, id, label);
+        complete_mean(m, id, label);
         break;
     case ERRAND_MEASURES:
         complete_measures(m, w, id, label >> 32 & 0xfffffff);

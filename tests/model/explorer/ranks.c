@@ -107,6 +107,7 @@ static void begin(void)
         measured.mean[i] = &mean[i];
         measured.sum[i] = &sum[i];
         atomic_init(&measured.gathered.mean_came[i], 0);
+        atomic_init(&measured.gathered.leaving[i], 0);
         atomic_init(&queue[i], 0);
         atomic_init(&places[0].uses[i], 0);
         atomic_init(&places[0].gone_ns[i], 0);
@@ -400,6 +401,29 @@ static void steps_away(void)
         explorer_write(row[0], "a token steps while its row is sent");
 }
 
+static void sends_mean(void) { explorer_read(&mean[0], "a mean is written while it is sent"); }
+
+/* Rank 0 has sent the mean of evaluation 0, whose buffer evaluation 2 is next to fill. */
+static void begin_leaves(void)
+{
+    begin_gathers();
+    does[0] = sends_mean;
+    label[0] = tsgd_errand(ERRAND_MEAN, 0, 0);
+    measured.gathered.verdicts = 3;
+    pop.c.k = 1;
+    atomic_init(&rank_of[0], 0);
+    atomic_init(&measured.evals, 3);
+    atomic_init(&measured.evaluated.word, 2 * 2);
+    atomic_init(&measured.folded.word, 2 * 2);
+    atomic_init(&measured.gathered.leaving[0], 1);
+}
+
+static void fills_mean(void)
+{
+    if (tsgd_fold_ready(&e, 0, 2))
+        explorer_write(&mean[0], "a mean is written while it is sent");
+}
+
 static void brings_mean(void)
 {
     explorer_write(&mean[0], "a block measures a mean that has yet to come");
@@ -479,6 +503,8 @@ const struct program programs_of_ranks[] = {
     {"a gate is decided", begin_gate, {looks_once, plans_by_it}, NULL},
     {"a row comes and is folded", begin_gathers, {looks_once, folds_it}, NULL},
     {"a row is folded, and its buffer used again", begin_gathered, {folds_and_tells, looks_once},
+     NULL},
+    {"a mean has left, and the next but one is folded", begin_leaves, {looks_once, fills_mean},
      NULL},
     {"a row is sent to be folded, its token steps", begin_sends_row, {looks_once, steps_away},
      NULL},
