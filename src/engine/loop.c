@@ -4,6 +4,7 @@
 #include "engine/tasks.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 /* Empty looks before a worker takes tasks of others, yields instead of pausing, goes to sleep.
@@ -39,8 +40,9 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     return got;
 }
 
-/* A worker that listens naps so long at first, at most, and each time longer by a quarter. */
-enum { NAP_NS = 20000, LONGEST_NAP_NS = 200000 };
+/* A worker that listens naps so long at first, each time longer by a sixteenth, and so long at
+ * most: what another rank is about to send comes soon, or not for long.                         */
+enum { NAP_NS = 20000, LONGEST_NAP_NS = 1000000 };
 
 /* M9: naps and looks at the network, until there is a task or the run is over. Another worker is
  * told to listen before the task begins.                                                        */
@@ -48,7 +50,9 @@ static bool listen(struct worker *w, struct task *out)
 {
     struct state *s = &w->e->state;
     long nap = NAP_NS;
+    int slack = prctl(PR_GET_TIMERSLACK);       /* of 50 us by default, longer than the first nap */
     bool got = false;
+    prctl(PR_SET_TIMERSLACK, 1000);
     tsgd_does(w, DOES_SLEEP, 0, 0);
     while (!tsgd_state_over(s)) {
         tsgd_mail_look(&w->e->mail, w);
@@ -56,8 +60,9 @@ static bool listen(struct worker *w, struct task *out)
             break;
         nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
         w->sleeps++;
-        nap = nap < LONGEST_NAP_NS ? nap + nap / 4 : nap;
+        nap = nap < LONGEST_NAP_NS ? nap + nap / 16 : nap;
     }
+    prctl(PR_SET_TIMERSLACK, slack > 0 ? (unsigned long)slack : 0);
     tsgd_does(w, DOES_LOOK, 0, 0);
     /* Relaxed: it carries no data; the one that is woken looks whether anybody listens. */
     atomic_store_explicit(&w->e->mail.listening, false, memory_order_relaxed);
