@@ -15,13 +15,15 @@
  *     M2  A step of round t is claimed only when round t+1 is planned, or when the token retires:
  *         where its half-step goes is then known, and who will use it.
  *     M3  A place (token, m & 1) counts the uses of the half-step in it: mixes here that read it,
- *         and sends. They are set before the word shows 2t+1 and taken down after the read, or when
- *         the send is complete. Who writes the place (a mix, a receive that is posted) asks for 0.
+ *         and sends. They are set before its sends are queued and its word shows 2t+1, and taken
+ *         down after the read, or when the send is complete. Who writes the place (a mix, a receive
+ *         that is posted) asks for 0.
  *     M4  The sends of a half-step are queued before its word shows 2t+1, and posted in the order
- *         of the queue. Receives of a token are posted in the order of its rounds, each when the
+ *         of the queue; nothing of a plan's slot is read after that, unless a use of its round is
+ *         still to come. Receives of a token are posted in the order of its rounds, each when the
  *         word shows the phase that came before on this rank. So of one source, destination and
- *         tag the first send meets the first receive. Who completes the last receive of a
- *         half-step shows 2t+1.
+ *         tag the first send meets the first receive. Who completes the last receive of a half-step
+ *         shows 2t+1.
  *     M5  What travels with the token, and no neighbour reads, goes to the new holder's rank alone;
  *         its one place on a rank is free again when its send is complete. A node's own row stays.
  *     M6  Round t is planned when, here, all uses of half-steps of round t - SLOTS are over, and
@@ -32,9 +34,14 @@
  *         ranks decide alike.
  *     M8  Rank 0 folds x^t: the others send it their tokens' rows, in token order, and a token's
  *         step waits until its row has been sent. The mean goes back to all, each rank measures its
- *         share of the test samples, and rank 0 reports.
+ *         share of the test samples, and rank 0 reports. A buffer of means is filled anew when its
+ *         sends are complete.
  *     M9  Nobody waits for the network: whoever has ended a task, or has none, looks at it, if
  *         nobody else is looking. Of several workers without a task one naps and looks.
+ *
+ * A rank is over when nothing is left to do on it (`left` is 0) and, read after that, nothing is
+ * unfinished. Uses count as unfinished from the plan on: a rank on which no token ends would else
+ * be over before the tokens that are still there have stepped.
  *
  * No deadlock: a plan of round t counts as 4t-1, a step as 4t, a send and a receive as 4t+1, a mix
  * as 4t+2, a gate as the plan that begins it; each asks for smaller ones only, also if no send is
