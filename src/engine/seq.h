@@ -18,8 +18,8 @@
  *   2t+1    neighbours and the token read     the token's mix writes it, once R2 holds
  *
  * The rules of rows. Those of gossip by slices, R6 and L1 to L4, stand in engine/slices.h; those of
- * a step that workers share, T1 to T3, in engine/teams.h; those of tokens that are spread over ranks,
- * M1 to M9, of which some take the place of R2 and R5, in engine/spread.h.
+ * a step that workers share, T1 to T3, in engine/teams.h; those of tokens that are spread over
+ * ranks, M1 to M9, of which some take the place of R2 and R5, in engine/spread.h.
  *
  * S1  One writer: only the thread that claimed the word writes it, until it gives it back (or, by
  *     T2, passes it on).
