@@ -4,7 +4,6 @@
 #include "engine/tasks.h"
 
 #include <sched.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 /* Empty looks before a worker takes tasks of others, yields instead of pausing, goes to sleep.
@@ -50,9 +49,7 @@ static bool listen(struct worker *w, struct task *out)
 {
     struct state *s = &w->e->state;
     long nap = NAP_NS;
-    int slack = prctl(PR_GET_TIMERSLACK);       /* of 50 us by default, longer than the first nap */
     bool got = false;
-    prctl(PR_SET_TIMERSLACK, 1000);
     tsgd_does(w, DOES_SLEEP, 0, 0);
     while (!tsgd_state_over(s)) {
         tsgd_mail_look(&w->e->mail, w);
@@ -62,7 +59,6 @@ static bool listen(struct worker *w, struct task *out)
         w->sleeps++;
         nap = nap < LONGEST_NAP_NS ? nap + nap / 16 : nap;
     }
-    prctl(PR_SET_TIMERSLACK, slack > 0 ? (unsigned long)slack : 0);
     tsgd_does(w, DOES_LOOK, 0, 0);
     /* Relaxed: it carries no data; the one that is woken looks whether anybody listens. */
     atomic_store_explicit(&w->e->mail.listening, false, memory_order_relaxed);
