@@ -207,7 +207,10 @@ enum tsgd_status tsgd_outfile_commit(struct tsgd_outfile *out, struct tsgd_error
 {
     enum tsgd_status st = TSGD_OK;
     bool failed = ferror(out->f);
-    errno = 0;                          /* after a failed write another one tells why, if it can */
+    static const char more[1 << 16];
+    errno = 0;
+    if (failed)                         /* another write tells why, if it can */
+        fwrite(more, 1, sizeof more, out->f);
     if (fflush(out->f) != 0 || failed || fsync(fileno(out->f)) != 0 ||
         renameat(out->folder, out->temp, out->folder, last_part(out->path)) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "cannot write '%s': %s", out->path,

@@ -30,7 +30,7 @@ struct tsgd_cli;                    /* cli/parse.h */
 struct tsgd_world {
     struct tsgd_transport *transport;   /* NULL: this one alone */
     /* Told before a training begins; checkpoint: the file, or NULL. Or NULL itself. */
-    void (*begins)(const char *checkpoint);
+    void (*begins)(const char *checkpoint, bool resumes);
 };
 
 /* Who runs a command where there are more ranks than one. */

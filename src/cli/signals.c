@@ -35,6 +35,13 @@ void tsgd_signals_catch(void (*stop)(void *), void (*ask)(void *), void *what)
     signal(SIGPIPE, SIG_IGN);   /* a write that cannot be done is told in a sentence instead */
 }
 
+void tsgd_signals_ignore(void)
+{
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+}
+
 void tsgd_signals_release(void)
 {
     signal(SIGINT, SIG_DFL);

@@ -9,4 +9,7 @@
 void tsgd_signals_catch(void (*stop)(void *), void (*ask)(void *), void *what);
 void tsgd_signals_release(void);
 
+/* From now on none of the three does anything. */
+void tsgd_signals_ignore(void);
+
 #endif

@@ -145,7 +145,7 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
     bool interrupted = false;
     tsgd_signals_catch(t->stop, t->ask_checkpoint, t->what);
     if (s->world && s->world->begins)
-        s->world->begins(t->info->resolved->checkpoint);
+        s->world->begins(t->info->resolved->checkpoint, t->info->resolved->resume != NULL);
     st = tsgd_agree(s->asked->transport, begin_log(s, t, &err), &err);
     if (st == TSGD_OK) {
         st = t->train(t->what, &interrupted, &err);
@@ -160,6 +160,9 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
             remove_split(s->asked->save_split);
         tsgd_complain(s->self, &err);
     }
-    tsgd_signals_release();
+    if (s->asked->transport)    /* mpirun would kill ranks that still write if another was killed */
+        tsgd_signals_ignore();
+    else
+        tsgd_signals_release();
     return code;
 }

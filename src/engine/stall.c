@@ -216,8 +216,11 @@ static void say_workers_at(struct watchdog *d, uint32_t a)
         if (!is_of_token(w.does) || w.first != a)
             continue;
         if (n++ < MOST_AT_ONE)
-            SAY(n == 1 ? ", worker %u" : " and %u", i);
+            SAY(n == 1 ? " is under way, worker %u" : " and %u", i);
     }
+    if (n == 0)
+        SAY(d->s->is_spread ? " is for another rank, from which nothing has come" :
+                              " is under way");
     SAY(n > MOST_AT_ONE ? " and more\n" : "\n");
 }
 
@@ -242,7 +245,6 @@ static void say_token(struct watchdog *d, uint32_t a)
     SAY("  token %u, round %llu, %s: its %s", a, (number)phase / 2,
         stepped ? "has stepped" : "between holders", stepped ? "mix" : "step");
     if (tsgd_seq_busy(word)) {
-        SAY(" is under way");
         say_workers_at(d, a);
     } else if (is_ready(d, a, phase)) {
         say_ready(d);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +26,8 @@ struct word {
     uint32_t rank;
     uint64_t run;
     bool writes;                /* checkpoints, into `checkpoint` */
+    bool of_another;            /* such a file is there, of another training: */
+    struct stat other;
     char checkpoint[PATH_MAX];
 };
 
@@ -32,6 +35,15 @@ static int to_child = -1;
 static pid_t child = -1;
 static uint32_t own_rank;
 static uint64_t own_run;
+
+/* Whether the file is what it was before the training. */
+static bool is_old(const struct word *w)
+{
+    struct stat now;
+    return w->of_another && stat(w->checkpoint, &now) == 0 && now.st_ino == w->other.st_ino &&
+           now.st_dev == w->other.st_dev && now.st_mtim.tv_sec == w->other.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == w->other.st_mtim.tv_nsec;
+}
 
 /* As far as the file tells. */
 static void tell(const struct word *w)
@@ -42,8 +54,9 @@ static void tell(const struct word *w)
     gethostname(host, sizeof host - 1);
     snprintf(died, sizeof died, "rank %u on %s has died, or was killed, and the training with it; ",
              w->rank, host);
-    const char *round = w->writes && tsgd_sealed_open(&file, w->checkpoint, &e) == TSGD_OK ?
-        tsgd_sealed_meta(&file, "telesgd.round") : NULL;
+    bool whole = w->writes && !is_old(w) &&
+                 tsgd_sealed_open(&file, w->checkpoint, &e) == TSGD_OK;
+    const char *round = whole ? tsgd_sealed_meta(&file, "telesgd.round") : NULL;
     if (round)
         tsgd_fail(&e, TSGD_EIO, "%sthe last checkpoint, '%.600s', is of round %.20s: go on from it "
                   "by --resume '%.600s', with any number of ranks", died, w->checkpoint, round,
@@ -145,12 +158,13 @@ void tsgd_witness_know(uint32_t rank, uint64_t run)
     own_run = run;
 }
 
-void tsgd_witness_begins(const char *checkpoint)
+void tsgd_witness_begins(const char *checkpoint, bool resumes)
 {
     struct word w = {.what = BEGINS, .rank = own_rank, .run = own_run,
                      .writes = checkpoint != NULL};
     if (checkpoint)
         strncpy(w.checkpoint, checkpoint, sizeof w.checkpoint - 1);
+    w.of_another = checkpoint && !resumes && stat(checkpoint, &w.other) == 0;
     say(&w);
 }
 

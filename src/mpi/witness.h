@@ -9,6 +9,7 @@
 #ifndef TSGD_MPI_WITNESS_H
 #define TSGD_MPI_WITNESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Before MPI_Init_thread. Where there can be no child there is none, and the rest does nothing. */
@@ -17,8 +18,9 @@ void tsgd_witness_start(void);
 /* Which rank the parent is, and a number that all ranks of the run have, and no other run. */
 void tsgd_witness_know(uint32_t rank, uint64_t run);
 
-/* A training begins; checkpoint: the file that it writes, or NULL. */
-void tsgd_witness_begins(const char *checkpoint);
+/* A training begins; checkpoint: the file that it writes, or NULL. resumes: what stands in it is of
+ * this training; else a file that is there already, and stays as it is, is of another.          */
+void tsgd_witness_begins(const char *checkpoint, bool resumes);
 
 /* The parent has done what it had to; returns when the witness is gone. */
 void tsgd_witness_dismiss(void);

@@ -106,6 +106,7 @@ static bool is_shared(enum tsgd_setting_id i)
 static void compare_settings(struct comparison *c, const struct tsgd_settings *s)
 {
     char name[64];
+    compare(c, "--seed", s->text[TSGD_SET_seed]);       /* before what follows from it */
     for (enum tsgd_setting_id i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting_row *row = &tsgd_setting_rows[i];
         if (!(row->effect == TSGD_EFFECT_RESULT || is_shared(i)) || i == TSGD_SET_data_dir)

@@ -20,6 +20,7 @@
 #include "linalg/isa.h"
 #include "method/method.h"
 #include "program.h"
+#include "twin.h"
 #include "scenario/rate.h"
 #include "sim/settings.h"
 #include "sim/sim.h"
@@ -642,16 +643,17 @@ static bool is_told(int err, const char *wanted)
 Test(stall, a_thread_that_is_stopped_is_named_and_goes_on_to_the_same_bits)
 {
     static const char words[] = "train --data digits --model mlp:1024 --batch 256 --nodes 9 "
-                                "--active 4 --rounds 2000 --eval-every 2000 --threads 2 "
-                                "--step-parts 1 --stall-seconds 0.1 --force" QUIET " --log ";
+                                "--active 4 --rounds %d --eval-every 2000 --threads 2 "
+                                "--step-parts 1 --stall-seconds 0.1 --force" QUIET " --log %s";
+    const int rounds = TWIN_SLOW ? 400 : 2000;
     char text[400];
     int err[2];
     pid_t thread;
     bool named = false;
-    snprintf(text, sizeof text, "%s%s", words, "calm");
+    snprintf(text, sizeof text, words, rounds, "calm");
     struct result r = run(text);
     expect_code(&r, 0);
-    snprintf(text, sizeof text, "%s%s", words, "stopped");
+    snprintf(text, sizeof text, words, rounds, "stopped");
     cr_assert(pipe(err) == 0);
     pid_t child = start(open("/dev/null", O_WRONLY), err[1], RLIM_INFINITY, text);
     close(err[1]);
