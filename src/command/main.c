@@ -118,6 +118,23 @@ static enum tsgd_exit print_version(void)
     return TSGD_EXIT_DONE;
 }
 
+/* What decides which way a command goes must be the same on all ranks: else they would wait for
+ * each other at different places.                                                               */
+static enum tsgd_status agree_on_way(const struct tsgd_cli *cli, const struct tsgd_command *command,
+                                     const struct tsgd_world *world, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    const struct tsgd_settings *s = cli->settings;
+    char way[160];
+    snprintf(way, sizeof way, "%s%s%s%s", command->name, cli->help ? " --help" : "",
+             s->dry_run ? " --dry-run" : "", s->json ? " --json" : "");
+    TRY(tsgd_agree_alike(world->transport, "the command", way, err));
+    TRY(tsgd_agree_alike(world->transport, "--ranks", s->text[TSGD_SET_ranks], err));
+    TRY(tsgd_agree_alike(world->transport, "--cores", s->text[TSGD_SET_cores], err));
+done:
+    return st;
+}
+
 /* What the command line says, and on all ranks the same of it. */
 static enum tsgd_status read_command_line(struct tsgd_cli *cli, const struct tsgd_command *command,
                                           int argc, char **argv, const struct tsgd_world *world,
@@ -126,6 +143,8 @@ static enum tsgd_status read_command_line(struct tsgd_cli *cli, const struct tsg
     enum tsgd_status st = tsgd_cli_parse(cli, command, argc, argv, err);
     cli->world = world;
     st = tsgd_agree(world->transport, st, err);
+    if (st == TSGD_OK)
+        st = agree_on_way(cli, command, world, err);
     if (st != TSGD_OK || cli->help || command->ranks == TSGD_RANKS_FIRST)
         return st;
     if (command->ranks == TSGD_RANKS_NONE && world->transport)
@@ -161,10 +180,7 @@ static enum tsgd_exit run_command(const char *name, int argc, char **argv,
     return code;
 }
 
-/* Where a standard stream is closed, the next file that is opened would take its number, and what
- * is printed would land in it. /dev/null takes its place, opened the wrong way round, so that
- * reading and writing fail as they should. False: it cannot be opened.                          */
-static bool fill_closed_streams(void)
+bool tsgd_fill_closed_streams(void)
 {
     static const int mode[] = {O_WRONLY, O_RDONLY, O_RDONLY};
     bool ok = true;
@@ -201,7 +217,7 @@ int tsgd_program(int argc, char **argv, const struct tsgd_world *world)
 {
     enum tsgd_exit code;
     own_rank = world->transport ? world->transport->rank : 0;
-    if (!fill_closed_streams())
+    if (!tsgd_fill_closed_streams())
         return TSGD_EXIT_FAILED;
     signal(SIGXFSZ, SIG_IGN);           /* a file that grows too large is a write that fails */
     code = is_overview(argc, argv) ? run_overview(argc, argv) :

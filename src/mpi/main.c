@@ -4,7 +4,6 @@
 #include "mpi/mpi.h"
 #include "mpi/witness.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,23 +56,12 @@ static enum tsgd_status check_mpi(const struct tsgd_transport *t, int level,
     return TSGD_OK;
 }
 
-/* So that no socket of MPI's takes the place of a standard stream that was closed. */
-static void open_streams(void)
-{
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-}
-
 int main(int argc, char **argv)
 {
     struct tsgd_mpi mpi;
     struct tsgd_error err;
     int level, code;
-    open_streams();
+    tsgd_fill_closed_streams();         /* before MPI opens sockets */
     tsgd_witness_start();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     tsgd_mpi_init(&mpi);

@@ -82,6 +82,16 @@ static void compare(struct comparison *c, const char *what, const char *value)
                           mine.text, want.text);
 }
 
+enum tsgd_status tsgd_agree_alike(struct tsgd_transport *t, const char *what, const char *text,
+                                  struct tsgd_error *err)
+{
+    struct comparison c = {t, TSGD_OK, err};
+    if (alone(t))
+        return TSGD_OK;
+    compare(&c, what, text);
+    return tsgd_agree(t, c.st, err);
+}
+
 static void compare_hash(struct comparison *c, const char *what, uint64_t hash)
 {
     char text[40];

@@ -113,6 +113,11 @@ for rank in 0 1; do
     [ "$(grep -c "telesgd: rank $rank on $(hostname) has died" err)" = 1 ] || complain "not said once but $(grep -c "has died" err) times: $what"
     rm -f log save
 done
+# A checkpoint of another training is none to go on from.
+over 1 "$mpi" $run --rounds 9 --checkpoint old > out 2> err
+send KILL 1 --checkpoint old --checkpoint-every never --seed 7 --force
+grep -q "there is no checkpoint yet to go on from in 'old'" err || complain "another's checkpoint: $what"
+rm -f log save old
 if [ $kind = openmpi ] && [ "$(nproc)" -gt 1 ]; then
     what="bound to one CPU"
     timeout -k 5 60 "$mpirun" ${flags/--bind-to none/} --bind-to core -n 1 "$mpi" $run --rounds 2 --threads 2 > out 2> err
