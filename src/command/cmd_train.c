@@ -34,7 +34,7 @@ static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
     struct training *t = user;
     if (c->stage == TSGD_CHECKPOINT_WRITTEN)
         tsgd_progress_checkpoint(&t->progress, c);
-    else if (c->stage == TSGD_CHECKPOINT_FAILED)
+    else if (c->stage == TSGD_CHECKPOINT_FAILED && !t->session.log.failure)  /* else that is told */
         tsgd_progress_warn(&t->progress, c->error->text);
     return tsgd_session_checkpoint(&t->session, c);
 }

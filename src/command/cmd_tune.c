@@ -138,9 +138,12 @@ static void on_stall(const char *text, void *user)
 
 static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
 {
-    if (c->stage == TSGD_CHECKPOINT_FAILED)
+    struct search *s = user;
+    if (c->stage == TSGD_CHECKPOINT_FAILED && !s->session.log.failure) {    /* else that is told */
         tsgd_warn("", c->error->text);
-    return tsgd_session_checkpoint(&((struct search *)user)->session, c);
+        fputc('\n', stderr);
+    }
+    return tsgd_session_checkpoint(&s->session, c);
 }
 
 static void ask_checkpoint(void *what) { tsgd_tune_checkpoint(((struct search *)what)->tune); }
