@@ -10,6 +10,10 @@
  * Yielding often is what lets more threads than cores progress at full speed.                   */
 enum { STEAL_AFTER = 16, YIELD_AFTER = 32, SLEEP_AFTER = 96 };
 
+/* Over ranks, empty looks before a worker naps, some tenths of a millisecond: a nap takes longer
+ * than most messages, and each of them takes several looks.                                     */
+enum { LISTEN_AFTER = 1024 };
+
 /* A claimed task, if there is a ready one. If there is a second one, somebody is woken for it. */
 static bool take(struct worker *w, struct task *out, bool steal)
 {
@@ -115,7 +119,8 @@ static void end_wait(struct worker *w, const struct task *task)
 
 static void work(struct worker *w)
 {
-    uint32_t patience = w->e->state.c.patience ? w->e->state.c.patience : SLEEP_AFTER, idle = 0;
+    uint32_t soon = w->e->state.is_spread ? LISTEN_AFTER : SLEEP_AFTER;
+    uint32_t patience = w->e->state.c.patience ? w->e->state.c.patience : soon, idle = 0;
     struct state *s = &w->e->state;
     struct task task;
     for (;;) {
