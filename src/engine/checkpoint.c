@@ -298,10 +298,10 @@ static bool goes_on(struct checkpoint *c)
     return all;
 }
 
+/* Requires C5. */
 static void write_file(struct checkpoint *c)
 {
     const struct tsgd_checkpoints *to = &c->s->c.checkpoints;
-    await_reports(c);
     c->shot.seconds = (double)tsgd_ns_since(c->s->start_ns) * 1e-9;
     if (goes_on(c)) {
         c->status = to->write(&c->shot, to->user, &c->err);
@@ -381,10 +381,12 @@ static void write_out(struct checkpoint *c)
 {
     await_visits(c);
     copy_nodes(c);
-    if (c->s->is_spread)
+    if (c->s->is_spread) {
         write_spread(c);
-    else
+    } else {
+        await_reports(c);
         write_file(c);
+    }
     /* Release, pairs with the planner's acquire (C3). */
     atomic_store_explicit(&c->busy, false, memory_order_release);
 }

@@ -25,10 +25,12 @@ static enum tsgd_status take_gathered(struct evaluation *e, struct evaluated_pop
     for (int i = 0; i < RECORDS; i++)
         TRY(TSGD_HOLD(&e->holding, &p->record[i].rank, k, "evaluation", err));
     TRY(TSGD_HOLD(&e->holding, &g->measures, p->blocks, "evaluation", err));
-    if (e->s->spread.ranks.rank == 0)
+    if (e->s->spread.ranks.rank == 0) {
         TRY(TSGD_HOLD(&e->holding, &g->row, tsgd_mul(WINDOW, row), "rows of other ranks", err));
-    else
+        TRY(TSGD_HOLD(&e->holding, &g->begin, e->s->spread.ranks.ranks, "evaluation", err));
+    } else {
         TRY(TSGD_HOLD(&e->holding, &g->sent, k, "evaluation", err));
+    }
 done:
     return st;
 }

@@ -59,6 +59,7 @@ struct gathered {
     _Atomic uint32_t concluded; /* of the evaluation under way: measures sent, verdict known */
     /* Both. */
     struct tsgd_measure *measures;      /* [blocks] in messages: by rank, then by block */
+    uint32_t *begin;            /* [ranks] where each rank's begin there; as `asks`, on rank 0 */
     uint64_t means, verdicts;   /* the look's: posted so far; on rank 0 `verdicts` counts receives
                                  * of measures */
 };

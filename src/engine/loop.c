@@ -136,12 +136,12 @@ static void work(struct worker *w)
             got = wait(w, &task, &idle, patience);
         if (!got)
             continue;
-        if (idle)
+        if (idle) {
             TSGD_PROBE2(wait__end, w->id, w->sleeps);
-        if (idle)
             end_wait(w, &task);
-        else
+        } else {
             tsgd_end(w, &tsgd_activity_other);
+        }
         tsgd_task_run(w, &task);
         tsgd_end(w, &tsgd_activity_other);
         idle = 0;

@@ -198,15 +198,6 @@ static void send_measures(struct mail *m, uint32_t q, uint64_t i, uint64_t erran
     send(m, 0, TSGD_CHANNEL_CONTROL, TAGS * q + MEASURES_TAG, at, n * sizeof *at, errand);
 }
 
-/* Where a rank's measures begin in the buffer of rank 0: those of lower ranks come first. */
-static uint32_t measures_before(struct mail *m, uint32_t q, uint64_t i, uint32_t rank)
-{
-    uint32_t n = 0;
-    for (uint32_t r = 1; r < rank; r++)
-        n += pack(m, q, i, r, false, NULL);
-    return n;
-}
-
 /* Rank 0 awaits rows in token order, and measures of the evaluation under way. */
 static void post_gathering(struct mail *m, uint32_t q, uint64_t evals, uint64_t evaluated)
 {
@@ -233,6 +224,7 @@ static void post_gathering(struct mail *m, uint32_t q, uint64_t evals, uint64_t 
     tsgd_spread_begin(&m->s->spread, s->c.ranks.ranks - 1);
     for (uint32_t r = 1; r < s->c.ranks.ranks; r++) {
         uint32_t mine = pack(m, q, evaluated, r, false, NULL);
+        g->begin[r] = n;
         receive(m, r, TSGD_CHANNEL_CONTROL, TAGS * q + MEASURES_TAG, g->measures + n,
                 mine * sizeof *g->measures, tsgd_errand(ERRAND_MEASURES, q, r));
         n += mine;
@@ -395,7 +387,7 @@ static void complete_measures(struct mail *m, struct worker *w, uint32_t q, uint
         return;
     }
     uint32_t rank = (uint32_t)number;
-    pack(m, q, i, rank, true, p->gathered.measures + measures_before(m, q, i, rank));
+    pack(m, q, i, rank, true, p->gathered.measures + p->gathered.begin[rank]);
     tsgd_measures_came(m->evaluation, w, q, i);
 }
 
@@ -481,10 +473,8 @@ void tsgd_mail_end(struct mail *m)
     struct tsgd_transport *t = s->spread.transport;
     for (uint32_t q = 0; q < s->c.n_populations && s->is_spread; q++) {
         uint64_t mine = atomic_load_explicit(&s->pop[q].diverged, memory_order_relaxed);
-        for (uint32_t r = 0; r < s->c.ranks.ranks; r++) {
-            uint64_t theirs = mine;
-            t->ops->broadcast(t, &theirs, sizeof theirs, r);
-            tsgd_pop_diverge_as(&m->s->pop[q], theirs);
-        }
+        t->ops->gather(t, &mine, sizeof mine, m->seen);         /* which nobody needs any more */
+        for (uint32_t r = 0; r < s->c.ranks.ranks; r++)
+            tsgd_pop_diverge_as(&m->s->pop[q], m->seen[r]);
     }
 }

@@ -203,11 +203,10 @@ struct tsgd_way tsgd_plan_way(const struct planner *p, uint64_t t)
                                    (struct tsgd_way){0, 0};
 }
 
-bool tsgd_plan_next_ready(struct planner *p, struct worker *w, uint64_t *t)
+bool tsgd_plan_next_ready(struct planner *p, uint64_t *t)
 {
     struct state *s = p->s;
     uint64_t planned = tsgd_seq_load(&p->planned);
-    (void)w;
     *t = tsgd_seq_phase(planned);
     if (tsgd_seq_busy(planned) || !tsgd_evaluation_has_room(p->evaluation, NULL) ||
         !anybody_in(s, *t))

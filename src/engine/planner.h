@@ -102,7 +102,7 @@ void tsgd_plan_try(struct planner *p, struct worker *w, uint64_t t);
 
 /* When tokens are spread: whether the next round can be planned, which no token asks for; *t: which
  * it is.                                                                                        */
-bool tsgd_plan_next_ready(struct planner *p, struct worker *w, uint64_t *t);
+bool tsgd_plan_next_ready(struct planner *p, uint64_t *t);
 
 /* .. and once it is claimed, the way of the gate that it had to wait for; 0 and 0: for none. */
 struct tsgd_way tsgd_plan_way(const struct planner *p, uint64_t t);

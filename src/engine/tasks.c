@@ -78,7 +78,7 @@ static void plan_run(struct worker *w, uint32_t a, uint64_t phase)
 static bool next_ready(struct worker *w, uint32_t id, uint64_t *round)
 {
     (void)id;
-    return tsgd_plan_next_ready(&w->e->planner, w, round);
+    return tsgd_plan_next_ready(&w->e->planner, round);
 }
 
 static bool next_claim(struct worker *w, uint32_t id, uint64_t round)

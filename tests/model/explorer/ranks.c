@@ -237,7 +237,7 @@ static void writes_place(void)
 static void makes_plan(void)
 {
     uint64_t t;
-    if (tsgd_plan_next_ready(&planner, &worker[explorer_self()], &t))
+    if (tsgd_plan_next_ready(&planner, &t))
         explorer_write(&plan, "a plan is made anew while it is read");
 }
 
@@ -324,7 +324,7 @@ static void begin_gate(void)
 static void plans_by_it(void)
 {
     uint64_t t;
-    if (tsgd_plan_next_ready(&planner, &worker[explorer_self()], &t))
+    if (tsgd_plan_next_ready(&planner, &t))
         explorer_read(s.spread.said, "a gate is read before it is decided");
 }
 
