@@ -10,9 +10,10 @@
  * Yielding often is what lets more threads than cores progress at full speed.                   */
 enum { STEAL_AFTER = 16, YIELD_AFTER = 32, SLEEP_AFTER = 96 };
 
-/* Over ranks, empty looks before a worker naps, some tenths of a millisecond: a nap takes longer
- * than most messages, and each of them takes several looks.                                     */
-enum { LISTEN_AFTER = 1024 };
+/* Over ranks, empty looks before a worker naps, about a tenth of a millisecond: a nap takes longer
+ * than most messages, and each of them takes several looks. Not after one plan upon another: a rank
+ * on which no token stands has nothing else to do, and shall leave its core alone.              */
+enum { LISTEN_AFTER = 256, LISTEN_AFTER_PLANS = 1 };
 
 /* A claimed task, if there is a ready one. If there is a second one, somebody is woken for it. */
 static bool take(struct worker *w, struct task *out, bool steal)
@@ -119,9 +120,10 @@ static void end_wait(struct worker *w, const struct task *task)
 
 static void work(struct worker *w)
 {
-    uint32_t soon = w->e->state.is_spread ? LISTEN_AFTER : SLEEP_AFTER;
-    uint32_t patience = w->e->state.c.patience ? w->e->state.c.patience : soon, idle = 0;
     struct state *s = &w->e->state;
+    const uint32_t soon = s->is_spread ? LISTEN_AFTER : SLEEP_AFTER;
+    const uint32_t usual = s->c.patience ? s->c.patience : soon;
+    uint32_t patience = usual, idle = 0, plans = 0;     /* in a row */
     struct task task;
     for (;;) {
         if (s->is_spread && tsgd_mail_look(&w->e->mail, w) && idle == 0)
@@ -144,6 +146,8 @@ static void work(struct worker *w)
         }
         tsgd_task_run(w, &task);
         tsgd_end(w, &tsgd_activity_other);
+        plans = s->is_spread && tsgd_task_is_plan(&task) ? plans + 1 : 0;
+        patience = plans > 1 ? LISTEN_AFTER_PLANS : usual;
         idle = 0;
     }
 }
