@@ -10,10 +10,18 @@
  * Yielding often is what lets more threads than cores progress at full speed.                   */
 enum { STEAL_AFTER = 16, YIELD_AFTER = 32, SLEEP_AFTER = 96 };
 
-/* Over ranks, empty looks before a worker naps, about a tenth of a millisecond: a nap takes longer
- * than most messages, and each of them takes several looks. Not after one plan upon another: a rank
- * on which no token stands has nothing else to do, and shall leave its core alone.              */
-enum { LISTEN_AFTER = 256, LISTEN_AFTER_PLANS = 1 };
+/* Over ranks a nap takes longer than most messages: a worker whose waits are short looks for up to
+ * MOST_LOOKS times, about a fifth of a millisecond, before it naps. One whose waits are long naps
+ * soon: a rank on which no token stands shall leave its core alone. A wait of SHORT_NS at most
+ * doubles the looks of the next one, a longer wait halves them.                                 */
+enum { FEWEST_LOOKS = 4, MOST_LOOKS = 512, SHORT_NS = 500000 };
+
+static uint32_t next_looks(uint32_t looks, uint64_t waited_ns)
+{
+    if (waited_ns <= SHORT_NS)
+        return looks < MOST_LOOKS ? 2 * looks : MOST_LOOKS;
+    return looks > FEWEST_LOOKS ? looks / 2 : FEWEST_LOOKS;
+}
 
 /* A claimed task, if there is a ready one. If there is a second one, somebody is woken for it. */
 static bool take(struct worker *w, struct task *out, bool steal)
@@ -102,14 +110,13 @@ static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t pa
     return false;
 }
 
-/* Ends a wait for a task. What of it was lost to a message is told apart. */
-static void end_wait(struct worker *w, const struct task *task)
+/* Ends a wait for a task, over ranks. What of it was lost to a message is told apart. */
+static void end_wait_over_ranks(struct worker *w, const struct task *task)
 {
     uint64_t before = w->ticks[WAIT_TIME], begin = w->idle_since;
     tsgd_end(w, &tsgd_activity_wait);
-    if (!w->e->state.is_spread)
-        return;
     uint64_t end = tsgd_spread_now(&w->e->state.spread), waited = w->ticks[WAIT_TIME] - before;
+    w->looks = next_looks(w->looks, end - begin);
     uint64_t lost = tsgd_lost_to_message(tsgd_task_way(w, task), begin, end);
     if (lost == 0)
         return;
@@ -121,10 +128,11 @@ static void end_wait(struct worker *w, const struct task *task)
 static void work(struct worker *w)
 {
     struct state *s = &w->e->state;
-    const uint32_t soon = s->is_spread ? LISTEN_AFTER : SLEEP_AFTER;
-    const uint32_t usual = s->c.patience ? s->c.patience : soon;
-    uint32_t patience = usual, idle = 0, plans = 0;     /* in a row */
+    const uint32_t usual = s->c.patience ? s->c.patience : SLEEP_AFTER;
+    const bool adapts = s->is_spread && !s->c.patience;
+    uint32_t idle = 0;
     struct task task;
+    w->looks = MOST_LOOKS;
     for (;;) {
         if (s->is_spread && tsgd_mail_look(&w->e->mail, w) && idle == 0)
             tsgd_end(w, &tsgd_activity_messages);
@@ -135,19 +143,20 @@ static void work(struct worker *w)
             return;
         }
         if (!got)
-            got = wait(w, &task, &idle, patience);
+            got = wait(w, &task, &idle, adapts ? w->looks : usual);
         if (!got)
             continue;
         if (idle) {
             TSGD_PROBE2(wait__end, w->id, w->sleeps);
-            end_wait(w, &task);
+            if (s->is_spread)
+                end_wait_over_ranks(w, &task);
+            else
+                tsgd_end(w, &tsgd_activity_wait);
         } else {
             tsgd_end(w, &tsgd_activity_other);
         }
         tsgd_task_run(w, &task);
         tsgd_end(w, &tsgd_activity_other);
-        plans = s->is_spread && tsgd_task_is_plan(&task) ? plans + 1 : 0;
-        patience = plans > 1 ? LISTEN_AFTER_PLANS : usual;
         idle = 0;
     }
 }

@@ -274,6 +274,4 @@ struct tsgd_way tsgd_task_way(const struct worker *w, const struct task *t)
     return (struct tsgd_way){0, 0};
 }
 
-bool tsgd_task_is_plan(const struct task *t) { return t->kind == &kinds[NEXT]; }
-
 void tsgd_task_run(struct worker *w, const struct task *t) { t->kind->run(w, t->id, t->phase); }

@@ -25,9 +25,6 @@ bool tsgd_task_take(struct worker *w, struct task *out, bool steal);
  * needs none. Only when tokens are spread over ranks.                                           */
 struct tsgd_way tsgd_task_way(const struct worker *w, const struct task *t);
 
-/* Whether it plans a round for its own sake, as is done over ranks alone. */
-bool tsgd_task_is_plan(const struct task *t);
-
 /* A task that was claimed. */
 void tsgd_task_run(struct worker *w, const struct task *t);
 

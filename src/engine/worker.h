@@ -66,6 +66,7 @@ struct worker {
     _Atomic uint64_t ended_at;  /* ticks when the last activity ended */
     uint64_t ticks[N_TIMES];
     uint64_t idle_since;        /* ns, when it began to wait; when tokens are spread over ranks */
+    uint32_t looks;             /* that find no task before it naps; when tokens are spread */
     uint64_t trained_at;        /* ticks when the last step or mix ended */
     uint64_t steals, sleeps;
     struct tsgd_track *track;   /* NULL: no trace */
