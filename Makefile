@@ -14,6 +14,7 @@
 #   make check      tests and race programs under the sanitizers
 #   make check-tsan the program itself under ThreadSanitizer, over methods, gossip, threads and the rest
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
+#   make bits-update  what kernels compute is meant to have other bits: writes their digests anew
 #   make mpi        build/release/telesgd-mpi, for several processes and machines; MPICC=mpicc.mpich:
 #                   with another MPI than Debian's choice; installs nothing, 'make deps-mpi' does
 #   make check-mpi  runs over ranks of Open MPI, and of MPICH where it is installed; SIZE=full: all
@@ -68,11 +69,13 @@ HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(or $(FORTIFY),2) -fstack-protect
 LDHARDEN_release := -pie -Wl,-z,relro,-z,now
 # src/simd is compiled once for each instruction set, and one is chosen at start (linalg/isa.c); all
 # else runs on every processor of the architecture that has the narrowest.
-ISAS_x86_64 := sse4 avx2 avx512
+# portable has the bits of those with a fused multiply-add, which it emulates, and is slow.
+ISAS_x86_64 := sse4 avx2 avx512 portable
 ISAS_aarch64 := neon
 ISA_sse4 := -march=x86-64-v2
 ISA_avx2 := -march=x86-64-v3
 ISA_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+ISA_portable := -march=x86-64 -DTSGD_EMULATED
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 ISAS := $(or $(ISAS_$(MACHINE)),plain)
 MULTI := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -224,6 +227,10 @@ check-arm: deps-arm
 	@$(MAKE) --no-print-directory CC=aarch64-linux-gnu-gcc VARIANT=arm BLIS=/dev/null build/arm/kernels
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm/kernels
 
+# The digests that every processor must find; .PHONY, because only people know when they may change.
+bits-update: $(B)/kernels ; $< --bits > build/kernels_bits.h && mv build/kernels_bits.h tests/sim/kernels_bits.h
+.PHONY: bits-update
+
 # All that can be compiled, and the suites that look at kernels and layers.
 CLANG_SUITES := @(isa|gemm|products|mix|normals|kernels|decode|augment|net|loss|layers|backend)/*
 check-clang: deps-clang
@@ -302,7 +309,7 @@ lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit
 
 # ---- bugs that tools see in the source: .clang-tidy, .ci/cppcheck; and what tests do not reach ----
 TIDY := $(patsubst %.c,$(B)/%.tidy,$(filter-out src/mpi/%,$(wildcard src/*/*.c)))
-LAST_ISA := $(lastword $(filter-out avx512,$(ISAS)))
+LAST_ISA := $(lastword $(filter-out avx512 portable,$(ISAS)))
 LOOK := $(filter-out -MMD -MP,$(CPP)) -std=c11 -DTSGD_REVISION='"$(REV)"'
 $(B)/%.tidy: %.c $(B)/%.o .clang-tidy
 	$(call say,clang-tidy )clang-tidy --quiet $< -- $(LOOK) $(ISA_$(firstword $(ISAS))) 2>/dev/null && touch $@

@@ -57,6 +57,7 @@ static const struct { const char *isa; struct tsgd_blocking blocking; } ours[] =
     {"sse4", {"own", false, 4, 8, 256, 384, 4096, 384, own}},
     {"neon", {"own", false, 12, 8, 120, 512, 3072, 512, own}},
     {"plain", {"own", false, 4, 8, 256, 384, 4096, 384, own}},
+    {"portable", {"own", false, 4, 8, 256, 384, 4096, 384, own}},
 };
 
 const struct tsgd_blocking *tsgd_blocking_own(const struct tsgd_kernels *kernels)

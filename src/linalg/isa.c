@@ -24,6 +24,8 @@ static bool avx512(void)
            __builtin_cpu_supports("avx512vl");
 }
 #define ISAS(X) X(sse4) X(avx2) X(avx512)
+#define EMULATED "portable"
+extern const struct tsgd_kernels tsgd_kernels_portable;
 #elif defined(__aarch64__)
 static bool neon(void) { return true; }
 #define ISAS(X) X(neon)
@@ -57,7 +59,7 @@ enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name
                                struct tsgd_error *err)
 {
     const struct tsgd_kernels *t, *best = NULL;
-    const char *names[N];
+    const char *names[N + 1];
     size_t n = 0;
     for (size_t i = 0; (t = tsgd_isa_table(i)); i++) {
         names[n++] = t->isa;
@@ -70,6 +72,11 @@ enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name
         if (!strcmp(name, isas[i].table->isa))
             return tsgd_fail(err, TSGD_EINVAL, "--isa: this CPU cannot run '%s'; its widest is %s",
                              name, names[n - 1]);
+#if defined(EMULATED)
+    if (name && !strcmp(name, EMULATED))
+        best = &tsgd_kernels_portable;
+    names[n++] = EMULATED;
+#endif
     if (!best)
         return tsgd_unknown_name("--isa", name, names, n, err);
     *out = best;

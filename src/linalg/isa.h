@@ -6,13 +6,14 @@
 #include "simd/kernels.h"
 
 /* The kernels for an instruction set: `name` ("sse4", "avx2", ..), or, when it is NULL, the widest
- * that the CPU has. On error *out is untouched. TSGD_EINVAL: no such instruction set in this build,
- * or the CPU lacks it; the sentence lists those that would do. Any thread.                      */
+ * that the CPU has. "portable" runs on every x86-64, and is taken only where it is named: an
+ * emulated multiply-add makes it slow. On error *out is untouched. TSGD_EINVAL: no such instruction
+ * set in this build, or the CPU lacks it; the sentence lists those that would do. Any thread.   */
 enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name,
                                struct tsgd_error *err);
 
-/* Table i of those that this CPU can run, the narrowest first; NULL after the widest. For tests and
- * benchmarks.                                                                                   */
+/* Table i of those that this CPU can run, the narrowest first; NULL after the widest. "portable" is
+ * not among them. For tests and benchmarks.                                                      */
 const struct tsgd_kernels *tsgd_isa_table(size_t i);
 
 #endif

@@ -367,8 +367,9 @@ SETTING(stall_seconds, "stall-seconds", REAL, "S", RANGE(0, 1e9), IS("60"), ABOU
         "four times, .. as long; the training goes on. 0: do not watch")
 SETTING(isa, "isa", TEXT, "NAME", ANYTHING, UNSET("the widest that the CPU has"), ABOUT_MACHINE,
         RUN, RESULT, TRAIN | TUNE,
-        "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64); results differ in "
-        "rounding")
+        "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64), or portable, "
+        "which emulates the multiply-add that sse4 lacks, and is slow; all but sse4 are to give "
+        "the same bits")
 SETTING(config, "config", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_MACHINE, PROGRAM, OUTPUT,
         TRAIN | TUNE,
         "read settings from FILE, also a pipe: lines name = value, or the log of an earlier run; "

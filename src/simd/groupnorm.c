@@ -109,25 +109,37 @@ INLINE void backward(const struct tsgd_groupnorm *d, const bool relu, const floa
     size_t ld = d->ld, plane = d->area * ld;
     float count = (float)(d->per * d->area);
     for (size_t g = 0; g < d->groups; g++, keep += 2 * ld)
-        for (size_t v = 0; v < ld; v += VL) {
-            vf mean = load(keep + v), rstd = load(keep + ld + v), total = {0}, dot = {0};
+        for (size_t v = 0; v < ld; v += 16) {
+            vf mean[PARTS], rstd[PARTS], total[PARTS] = {{0}}, dot[PARTS] = {{0}};
             size_t first = g * d->per, at = first * plane + v;
+UNROLL(4)
+            for (size_t i = 0; i < PARTS; i++) {
+                mean[i] = load(keep + v + i * VL);
+                rstd[i] = load(keep + ld + v + i * VL);
+            }
             for (size_t c = first; c < first + d->per; c++, at += plane) {
-                vf lanes[VL] = {{0}}, s;
-                sums(x + at, dy + at, d->area, ld, mean, rstd * weight[c], all(bias[c]), relu,
-                     &lanes[0], &lanes[1]);
-                lanes[1] *= rstd;
-                total = madd(all(weight[c]), lanes[0], total);
-                dot = madd(all(weight[c]), lanes[1], dot);
+                vf lanes[VL] = {{0}}, a[PARTS], b[PARTS], s;
+UNROLL(4)
+                for (size_t i = 0; i < PARTS; i++) {
+                    sums(x + at + i * VL, dy + at + i * VL, d->area, ld, mean[i],
+                         rstd[i] * weight[c], all(bias[c]), relu, &a[i], &b[i]);
+                    b[i] *= rstd[i];
+                    total[i] = madd(all(weight[c]), a[i], total[i]);
+                    dot[i] = madd(all(weight[c]), b[i], dot[i]);
+                }
+                lanes[0] = add_parts(a);
+                lanes[1] = add_parts(b);
                 s = add_lanes(lanes);
                 dbias[c] = v ? dbias[c] + s[0] : s[0];
                 dweight[c] = v ? dweight[c] + s[1] : s[1];
             }
-            vf p = rstd * rstd * dot / count, q = rstd * total / count;
-            at = first * plane + v;
-            for (size_t c = first; dx && c < first + d->per; c++, at += plane)
-                spread(x + at, dy + at, d->area, ld, mean, rstd * weight[c], all(bias[c]), relu, p,
-                       q, dx + at);
+            for (size_t i = 0; dx && i < PARTS; i++) {
+                vf p = rstd[i] * rstd[i] * dot[i] / count, q = rstd[i] * total[i] / count;
+                at = first * plane + v + i * VL;
+                for (size_t c = first; c < first + d->per; c++, at += plane)
+                    spread(x + at, dy + at, d->area, ld, mean[i], rstd[i] * weight[c],
+                           all(bias[c]), relu, p, q, dx + at);
+            }
         }
 }
 

@@ -1,8 +1,8 @@
 /* simd/kernels.h: the inner loops of everything, as one table of functions for each instruction
  * set; linalg/isa.h chooses one at start. Kernels take pointers, sizes and strides, are called by
- * any number of threads, never allocate, lock, print or fail. On one instruction set the same
- * arguments give the same bits; between instruction sets results differ in rounding, where list.h
- * does not say otherwise.
+ * any number of threads, never allocate, lock, print or fail. The same arguments give the same
+ * bits, also between instruction sets that have a fused multiply-add. One that has none differs in
+ * rounding, where list.h does not say otherwise.
  *
  * Activations are [features][ld], samples innermost, ld a multiple of 16, on a cache line.      */
 #ifndef TSGD_SIMD_KERNELS_H
@@ -68,6 +68,7 @@ struct tsgd_product {
 
 struct tsgd_kernels {
     const char *isa;            /* what --isa calls it */
+    bool fused;                 /* it rounds a multiply-add once */
 #define KERNEL(result, name, arguments) result (*name) arguments;
 #include "simd/list.h"
 #undef KERNEL

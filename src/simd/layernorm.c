@@ -1,15 +1,15 @@
-/* Layer normalisation, up to GROUP vectors of samples together, so that whole cache lines are read.
+/* Layer normalisation, 32 samples together if there are as many, GROUP vectors, else 16.
  * Sums over features are added up block by block: in one chain over a large image, rounding would
  * grow with its size. The order of additions for a sample does not depend on the number of vectors.
  */
 #include "simd/moments.h"
 
-enum { GROUP = 2, BLOCK = 256 };
+enum { GROUP = 2 * PARTS, ROWS = 16, BLOCK = 256 };
 
 INLINE void add_feature(const float *x, const vf mean[GROUP], const bool square, const int vectors,
                         size_t chain, vf s[GROUP][CHAINS])
 {
-UNROLL(2)
+UNROLL(8)
     for (int v = 0; v < vectors; v++) {
         vf u = load(x + v * VL) - mean[v];
         if (square)
@@ -32,7 +32,7 @@ UNROLL(4)
                 add_feature(x + (f + i) * ld, mean, square, vectors, i, s);
         for (; f < end; f++)
             add_feature(x + f * ld, mean, square, vectors, 0, s);
-UNROLL(2)
+UNROLL(8)
         for (int v = 0; v < vectors; v++)
             total[v] += chains(s[v]);
     }
@@ -52,7 +52,7 @@ INLINE void forward(size_t n, size_t ld, const float *weight, const float *bias,
         store(keep + ld + v * VL, rstd[v]);
     }
     for (size_t f = 0; f < n; f++)
-UNROLL(2)
+UNROLL(8)
         for (int v = 0; v < vectors; v++) {
             size_t at = f * ld + (size_t)v * VL;
             store(y + at, madd((load(x + at) - mean[v]) * rstd[v], all(weight[f]), all(bias[f])));
@@ -66,19 +66,23 @@ void TSGD_FN(layernorm_forward)(size_t n, size_t ld, const float *weight, const 
     for (; s + GROUP * VL <= ld; s += GROUP * VL)
         forward(n, ld, weight, bias, x + s, y + s, keep + s, GROUP);
     if (s < ld)
-        forward(n, ld, weight, bias, x + s, y + s, keep + s, 1);
+        forward(n, ld, weight, bias, x + s, y + s, keep + s, PARTS);
 }
 
-/* The lanes of VL vectors added up, the first `rows` of which count, upon what is there, or not. */
-INLINE void add_up(vf x[VL], size_t rows, bool upon, float *to)
+/* The lanes of ROWS vectors added up, the first `rows` of which count, upon what is there, or
+ * not.                                                                                          */
+INLINE void add_up(vf x[ROWS], size_t rows, bool upon, float *to)
 {
-    vf sum = add_lanes(x);
-    for (size_t i = 0; rows < VL && i < rows; i++)
-        to[i] = upon ? to[i] + sum[i] : sum[i];
-    if (rows == VL && upon)
-        sum += loadu(to);
-    if (rows == VL)
-        storeu(to, sum);
+UNROLL(4)
+    for (size_t first = 0; first < ROWS; first += VL) {
+        vf sum = add_lanes(x + first);
+        for (size_t i = first; rows < ROWS && i < first + VL && i < rows; i++)
+            to[i] = upon ? to[i] + sum[i - first] : sum[i - first];
+        if (rows == ROWS && upon)
+            sum += loadu(to + first);
+        if (rows == ROWS)
+            storeu(to + first, sum);
+    }
 }
 
 /* Of some vectors of samples: total and along are the sums over the features of weight dy and of
@@ -87,32 +91,34 @@ struct spread {
     vf mean[GROUP], rstd[GROUP], total[GROUP], along[GROUP];
 };
 
-/* `rows` features, at most VL; there are as many as the vectors if `full`. */
+/* `rows` features, at most ROWS; there are as many if `full`. */
 INLINE void weigh(size_t rows, const bool full, size_t ld, const float *weight, const float *x,
                   const float *dy, bool upon, float *dweight, float *dbias, struct spread *s,
                   const int vectors)
 {
-    vf g[VL], h[VL], total[GROUP] = {{0}}, along[GROUP] = {{0}};
+    vf g[ROWS], h[ROWS], total[GROUP] = {{0}}, along[GROUP] = {{0}};
 UNROLL(16)
-    for (size_t i = 0; i < VL; i++) {
-        g[i] = h[i] = (vf){0};
+    for (size_t i = 0; i < ROWS; i++) {
+        vf a[PARTS] = {{0}}, b[PARTS] = {{0}};
         if (full || i < rows)
-UNROLL(2)
+UNROLL(8)
             for (int v = 0; v < vectors; v++) {
                 size_t at = i * ld + (size_t)v * VL;
                 vf d = load(dy + at), e = d * ((load(x + at) - s->mean[v]) * s->rstd[v]);
                 total[v] = madd(all(weight[i]), d, total[v]);
                 along[v] = madd(all(weight[i]), e, along[v]);
-                g[i] += d;
-                h[i] += e;
+                a[v % PARTS] += d;
+                b[v % PARTS] += e;
             }
+        g[i] = add_parts(a);
+        h[i] = add_parts(b);
     }
     for (int v = 0; v < vectors; v++) {
         s->total[v] += total[v];
         s->along[v] += along[v];
     }
-    add_up(g, full ? VL : rows, upon, dbias);
-    add_up(h, full ? VL : rows, upon, dweight);
+    add_up(g, full ? ROWS : rows, upon, dbias);
+    add_up(h, full ? ROWS : rows, upon, dweight);
 }
 
 INLINE void backward(size_t n, size_t ld, const float *weight, const float *x, const float *dy,
@@ -125,8 +131,8 @@ INLINE void backward(size_t n, size_t ld, const float *weight, const float *x, c
         s.mean[v] = load(keep + v * VL);
         s.rstd[v] = load(keep + ld + v * VL);
     }
-    for (; f + VL <= n; f += VL)
-        weigh(VL, true, ld, weight + f, x + f * ld, dy + f * ld, upon, dweight + f, dbias + f, &s,
+    for (; f + ROWS <= n; f += ROWS)
+        weigh(ROWS, true, ld, weight + f, x + f * ld, dy + f * ld, upon, dweight + f, dbias + f, &s,
               vectors);
     if (f < n)
         weigh(n - f, false, ld, weight + f, x + f * ld, dy + f * ld, upon, dweight + f, dbias + f,
@@ -136,7 +142,7 @@ INLINE void backward(size_t n, size_t ld, const float *weight, const float *x, c
         s.total[v] = -(s.total[v] / (float)n);
     }
     for (size_t i = 0; dx && i < n; i++)
-UNROLL(2)
+UNROLL(8)
         for (int v = 0; v < vectors; v++) {
             size_t at = i * ld + (size_t)v * VL;
             vf u = (load(x + at) - s.mean[v]) * s.along[v];
@@ -153,5 +159,6 @@ void TSGD_FN(layernorm_backward)(size_t n, size_t ld, const float *weight, const
         backward(n, ld, weight, x + s, dy + s, keep + s, s, dweight, dbias, dx ? dx + s : NULL,
                  GROUP);
     if (s < ld)
-        backward(n, ld, weight, x + s, dy + s, keep + s, s, dweight, dbias, dx ? dx + s : NULL, 1);
+        backward(n, ld, weight, x + s, dy + s, keep + s, s, dweight, dbias, dx ? dx + s : NULL,
+                 PARTS);
 }

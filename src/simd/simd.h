@@ -10,6 +10,7 @@
 #ifndef TSGD_SIMD_SIMD_H
 #define TSGD_SIMD_SIMD_H
 
+#include "simd/fused.h"
 #include "simd/kernels.h"
 
 #if defined(__x86_64__)
@@ -56,7 +57,14 @@ INLINE void store(float *p, vf x) { *(vf *)p = x; }
 INLINE void storeu(float *p, vf x) { *(vf_unaligned *)p = x; }
 INLINE vf all(float x) { return x - (vf){0}; }     /* 0 + x would cost an addition: -0 */
 
-/* a * b + c, rounded once where the instruction set can. */
+/* a * b + c, rounded once where the instruction set can, and where TSGD_EMULATED says so. Results
+ * of those that round once are the same bits.                                                   */
+#if defined(__FMA__) || defined(__aarch64__) || defined(TSGD_EMULATED)
+enum { FUSED = 1 };
+#else
+enum { FUSED = 0 };
+#endif
+
 INLINE vf madd(vf a, vf b, vf c)
 {
 #if defined(__AVX512F__)
@@ -65,6 +73,10 @@ INLINE vf madd(vf a, vf b, vf c)
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #elif defined(__aarch64__)
     return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif defined(TSGD_EMULATED)
+    for (int i = 0; i < VL; i++)
+        c[i] = tsgd_fused(a[i], b[i], c[i]);
+    return c;
 #else
     return a * b + c;
 #endif
@@ -225,6 +237,21 @@ INLINE vf add_lanes(vf x[VL])
     HALVE_ALL(2)
     return x[0];
 #undef HALVE_ALL
+}
+
+/* Sums over samples are those of 16 lanes on every instruction set: with AVX-512 one vector, else
+ * PARTS of them. The first steps of adding up 16 lanes, which are one vector afterwards: lane i
+ * plus lane i + 8, and so on, as add_lanes goes on.                                             */
+enum { PARTS = 16 / VL };
+
+INLINE vf add_parts(vf x[PARTS])
+{
+UNROLL(4)
+    for (int n = PARTS / 2; n > 0; n /= 2)
+UNROLL(4)
+        for (int i = 0; i < n; i++)
+            x[i] += x[i + n];
+    return x[0];
 }
 
 /* Vector i receives lane i of every vector. */

@@ -7,6 +7,7 @@ extern const struct tsgd_kernels TSGD_FN(kernels);
 
 const struct tsgd_kernels TSGD_FN(kernels) = {
     .isa = TEXT(TSGD_ISA),
+    .fused = FUSED,
 #define KERNEL(result, name, arguments) .name = TSGD_FN(name),
 #include "simd/list.h"
 #undef KERNEL

@@ -20,6 +20,13 @@ struct kernels_check {
 /* Rows end with a NULL name. The direct convolutions; everything else. */
 extern const struct kernels_check kernels_conv[], kernels_other[];
 
+/* The same bits on every instruction set with a fused multiply-add: kernel i of simd/list.h, by
+ * name, NULL behind the last; a digest of what it computes from random numbers of random shapes,
+ * whose sums are rounded; and whether that is what tests/sim/kernels_bits.h has of it.          */
+const char *kernels_bits_name(size_t i);
+uint64_t kernels_bits(const struct tsgd_kernels *k, size_t i);
+bool kernels_bits_hold(const struct tsgd_kernels *k, size_t i, char text[KERNELS_TEXT]);
+
 /* ---- what the checks share ---- */
 
 /* Numbers for a trial: state 0 is not a state. */
