@@ -1,5 +1,7 @@
 #include "base/rng.h"
 
+#include "base/elementary.h"
+
 #include <Random123/philox.h>
 #include <math.h>
 
@@ -52,14 +54,14 @@ double tsgd_rng_normal(struct tsgd_rng *r)
 {
     double u = ((double)tsgd_rng_u32(r) + 0.5) * 0x1p-32;
     double v = (double)tsgd_rng_u32(r) * 0x1p-32;
-    return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+    return sqrt(-2 * tsgd_log(u)) * tsgd_cos(6.283185307179586 * v);
 }
 
 double tsgd_rng_log_gamma(struct tsgd_rng *r, double shape)
 {
     double boost = 0;
     if (shape < 1) {                    /* G(shape) = G(shape + 1) * U^(1/shape) */
-        boost = log1p(-tsgd_rng_unit(r)) / shape;
+        boost = tsgd_log1p(-tsgd_rng_unit(r)) / shape;
         shape += 1;
     }
     double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
@@ -69,8 +71,8 @@ double tsgd_rng_log_gamma(struct tsgd_rng *r, double shape)
         if (v <= 0)
             continue;
         v = v * v * v;
-        if (log(u) < 0.5 * x * x + d - d * v + d * log(v))
-            return boost + log(d * v);
+        if (tsgd_log(u) < 0.5 * x * x + d - d * v + d * tsgd_log(v))
+            return boost + tsgd_log(d * v);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "compare/curve.h"
 
+#include "base/elementary.h"
 #include "base/mem.h"
 #include "run/metrics.h"
 
@@ -126,7 +127,7 @@ double tsgd_curve_at(const struct tsgd_curve *c, double x, bool logarithmic, boo
     *between = true;
     if (!logarithmic)
         return a + share * (b - a);
-    return a > 0 && b > 0 ? exp(log(a) + share * (log(b) - log(a))) : NAN;
+    return a > 0 && b > 0 ? tsgd_exp(tsgd_log(a) + share * (tsgd_log(b) - tsgd_log(a))) : NAN;
 }
 
 struct tsgd_crossing tsgd_curve_reaches(const struct tsgd_curve *c, double target,
@@ -143,9 +144,9 @@ struct tsgd_crossing tsgd_curve_reaches(const struct tsgd_curve *c, double targe
         return (struct tsgd_crossing){TSGD_NOT_AFTER, c->x[i]};
     double a = c->y[i - 1], b = c->y[i], at = target;
     if (measure->logarithmic) {
-        a = log(a);
-        b = log(b);
-        at = log(at);
+        a = tsgd_log(a);
+        b = tsgd_log(b);
+        at = tsgd_log(at);
     }
     return (struct tsgd_crossing){TSGD_BETWEEN_POINTS,
                                   c->x[i - 1] + (at - a) / (b - a) * (c->x[i] - c->x[i - 1])};

@@ -1,5 +1,6 @@
 #include "data/partition.h"
 
+#include "base/elementary.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "base/hash.h"
@@ -82,7 +83,7 @@ static void draw_shares(double *share, uint32_t nodes, double alpha, struct tsgd
     }
     share[0] = 0;
     for (uint32_t i = 1; i <= nodes; i++) {
-        sum += exp(share[i] - largest);     /* at least one term is 1 */
+        sum += tsgd_exp(share[i] - largest);    /* at least one term is 1 */
         share[i] = sum;
     }
     for (uint32_t i = 1; i <= nodes; i++)

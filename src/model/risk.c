@@ -1,5 +1,6 @@
 #include "model/risk.h"
 
+#include "base/elementary.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -164,7 +165,7 @@ static double cross_entropy(const struct tsgd_risk *r, const struct tile *t, dou
         own[i] = z[labels[t->sample[i]] * (size_t)TILE + i];
     for (size_t o = 0; o < r->outputs; o++)
         for (size_t i = 0; i < TILE; i++) {
-            double e = exp(z[o * TILE + i] - best[i]);
+            double e = tsgd_exp(z[o * TILE + i] - best[i]);
             sum[i] += e;
             z[o * TILE + i] = e;
         }
@@ -172,7 +173,7 @@ static double cross_entropy(const struct tsgd_risk *r, const struct tile *t, dou
         for (size_t i = 0; i < TILE; i++)
             z[o * TILE + i] /= sum[i];
     for (size_t i = 0; i < t->count; i++)
-        all += t->weight[i] * (log(sum[i]) - (own[i] - best[i]));
+        all += t->weight[i] * (tsgd_log(sum[i]) - (own[i] - best[i]));
     if (kept)
         memcpy(kept, z, (size_t)r->outputs * TILE * sizeof *kept);
     for (size_t i = 0; i < t->count; i++)

@@ -1,5 +1,6 @@
 #include "run/split_view.h"
 
+#include "base/elementary.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -139,9 +140,9 @@ static double effective_classes(const uint32_t *count, uint32_t classes, uint32_
     double entropy = 0;
     for (uint32_t c = 0; c < classes; c++) {
         double share = (double)count[c] / samples;
-        entropy -= count[c] ? share * log(share) : 0;
+        entropy -= count[c] ? share * tsgd_log(share) : 0;
     }
-    return exp(entropy);
+    return tsgd_exp(entropy);
 }
 
 static uint32_t classes_held(const uint32_t *count, uint32_t classes)

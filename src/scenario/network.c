@@ -1,5 +1,6 @@
 #include "scenario/network.h"
 
+#include "base/elementary.h"
 #include "base/rng.h"
 #include "base/text.h"
 
@@ -71,7 +72,7 @@ double tsgd_network_step(const struct tsgd_network *n, uint32_t node)
     if (n->sigma == 0)
         return n->step_seconds;
     struct tsgd_rng rng = tsgd_rng(n->seed, TSGD_RNG_NODE_SPEED, node, 0);
-    return n->step_seconds * exp(n->sigma * tsgd_rng_normal(&rng));
+    return n->step_seconds * tsgd_exp(n->sigma * tsgd_rng_normal(&rng));
 }
 
 /* ---- the options ---- */

@@ -1,5 +1,6 @@
 #include "scenario/rate.h"
 
+#include "base/elementary.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -77,7 +78,7 @@ float tsgd_rate_at(const struct tsgd_rate *r, uint64_t t)
     double eta = r->eta;
     if (r->kind == TSGD_RATE_COSINE && t < r->rounds)
         eta = r->least + (eta - r->least) * 0.5 *
-              (1 + cos(3.141592653589793 * (double)t / (double)r->rounds));
+              (1 + tsgd_cos(3.141592653589793 * (double)t / (double)r->rounds));
     else if (r->kind == TSGD_RATE_COSINE)
         eta = r->least;
     for (size_t i = 0; i < r->n_steps && t >= r->step[i]; i++)

@@ -1,7 +1,6 @@
 /* Softmax cross-entropy and squared error, a vector of samples at a time. */
+#include "base/elementary.h"
 #include "simd/exponential.h"
-
-#include <math.h>
 
 double TSGD_FN(cross_entropy)(const float *logits, const uint16_t *labels, size_t classes,
                               size_t batch, size_t ld, float *dlogits, uint32_t *correct)
@@ -28,7 +27,7 @@ double TSGD_FN(cross_entropy)(const float *logits, const uint16_t *labels, size_
         }
         for (size_t i = 0; i < lanes; i++) {
             size_t label = labels[s + i];
-            loss += log((double)sum[i]) - ((double)z[label * ld + i] - (double)best[i]) +
+            loss += tsgd_log((double)sum[i]) - ((double)z[label * ld + i] - (double)best[i]) +
                     (double)zeros[i];
             right += at[i] == (float)label;
         }

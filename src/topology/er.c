@@ -1,3 +1,4 @@
+#include "base/elementary.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "topology/topology.h"
@@ -9,11 +10,11 @@
  * much as it has links (Batagelj & Brandes 2005).                                               */
 static void draw(struct tsgd_edges *e, double p, struct tsgd_rng *rng)
 {
-    double pairs = (double)e->n * (e->n - 1.0) / 2, log_miss = log1p(-p);
+    double pairs = (double)e->n * (e->n - 1.0) / 2, log_miss = tsgd_log1p(-p);
     uint64_t b = 0;
     uint32_t a = 1;
     for (;;) {
-        double skip = floor(log1p(-tsgd_rng_unit(rng)) / log_miss);
+        double skip = floor(tsgd_log1p(-tsgd_rng_unit(rng)) / log_miss);
         if (!(skip < pairs))
             return;
         b += (uint64_t)skip;
@@ -48,7 +49,7 @@ static enum tsgd_status build(struct tsgd_edges *e, const char *arg, uint64_t se
     }
     return tsgd_fail(err, TSGD_EINVAL, "--topology er:%s: none of %d graphs drawn for %u tokens "
                      "was connected; want P well above %.2g", arg, TSGD_TOPOLOGY_DRAWS, k,
-                     log(k) / k);
+                     tsgd_log(k) / k);
 }
 
 const struct tsgd_topology tsgd_topology_er = {

@@ -266,8 +266,9 @@ static bool orthogonalise(double *x, double *y, uint32_t n)
     double xx = dot(x, x, n), yy = dot(y, y, n), xy = dot(x, y, n);
     if (fabs(xy) <= 1e-15 + 1e-12 * sqrt(xx * yy))
         return false;
-    double half = (yy - xx) / (2 * xy), t = copysign(1, half) / (fabs(half) + hypot(1, half));
-    double c = 1 / hypot(1, t), s = c * t;
+    double half = (yy - xx) / (2 * xy);
+    double t = copysign(1, half) / (fabs(half) + sqrt(1 + half * half));
+    double c = 1 / sqrt(1 + t * t), s = c * t;
     for (uint32_t a = 0; a < n; a++) {
         double was = x[a];
         x[a] = c * was - s * y[a];

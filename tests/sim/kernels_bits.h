@@ -1,5 +1,5 @@
-/* Written by `make bits-update`. A row changes only with what its kernel computes, and
- * then trainings have other bits than before. */
+/* Written by `make bits-update`. A row changes only with what its kernel computes,
+ * and then trainings have other bits than before. */
 BITS(sgd, 0x75a1116cb926b70au)
 BITS(weigh, 0xc17fa597fea040d7u)
 BITS(fold, 0x92caaf0fd26cc721u)
