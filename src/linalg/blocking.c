@@ -49,21 +49,24 @@ MICRO(penryn, bli_sgemm_penryn_asm_8x4)
 
 /* ---- blockings ---- */
 
-/* With AVX-512 a panel of B is longer than the first-level cache holds and lives in the second,
- * beside the block of A: C is then read and written less often.                                 */
+/* Rows of a block of B, and columns of one of A: an element of C is a sum of sums over this many
+ * terms each. Ours have the same number on every instruction set, so that the bits are the same.
+ * With AVX-512 a panel of B is then longer than the first-level cache holds and lives in the
+ * second, beside the block of A: C is read and written less often.                              */
+enum { DEPTH = 512 };
+
+/* The last is for all others. */
 static const struct { const char *isa; struct tsgd_blocking blocking; } ours[] = {
-    {"avx512", {"own", false, 12, 32, 240, 512, 3072, 512, own}},
-    {"avx2", {"own", false, 6, 16, 144, 256, 4080, 256, own}},
-    {"sse4", {"own", false, 4, 8, 256, 384, 4096, 384, own}},
-    {"neon", {"own", false, 12, 8, 120, 512, 3072, 512, own}},
-    {"plain", {"own", false, 4, 8, 256, 384, 4096, 384, own}},
-    {"portable", {"own", false, 4, 8, 256, 384, 4096, 384, own}},
+    {"avx512", {"own", false, 12, 32, 240, DEPTH, 3072, own}},
+    {"avx2", {"own", false, 6, 16, 72, DEPTH, 2048, own}},
+    {"neon", {"own", false, 12, 8, 120, DEPTH, 3072, own}},
+    {NULL, {"own", false, 4, 8, 192, DEPTH, 3072, own}},
 };
 
-const struct tsgd_blocking *tsgd_blocking_own(const struct tsgd_kernels *kernels)
+static const struct tsgd_blocking *own_blocking(const struct tsgd_kernels *kernels)
 {
     size_t i = 0;
-    while (strcmp(ours[i].isa, kernels->isa))
+    while (ours[i].isa && strcmp(ours[i].isa, kernels->isa))
         i++;
     return &ours[i].blocking;
 }
@@ -101,53 +104,28 @@ static const struct set {
 } sets[] = {
     {-1, NULL, {0}},
 #ifdef BLIS_CONFIG_SKX
-    {BLIS_ARCH_SKX, has_skx, {"skx", true, 32, 12, 480, 384, 3072, 480, skx}},
+    {BLIS_ARCH_SKX, has_skx, {"skx", true, 32, 12, 480, 384, 3072, skx}},
 #endif
 #ifdef BLIS_CONFIG_HASWELL
-    {BLIS_ARCH_HASWELL, has_avx2, {"haswell", false, 6, 16, 168, 256, 4080, 256, haswell}},
+    {BLIS_ARCH_HASWELL, has_avx2, {"haswell", false, 6, 16, 168, 256, 4080, haswell}},
 #endif
 #ifdef BLIS_CONFIG_SANDYBRIDGE
-    {BLIS_ARCH_SANDYBRIDGE, has_avx, {"sandybridge", true, 8, 8, 128, 384, 4096, 384, sandybridge}},
+    {BLIS_ARCH_SANDYBRIDGE, has_avx, {"sandybridge", true, 8, 8, 128, 384, 4096, sandybridge}},
 #endif
 #ifdef BLIS_CONFIG_PENRYN
-    {BLIS_ARCH_PENRYN, has_ssse3, {"penryn", true, 8, 4, 768, 384, 4096, 384, penryn}},
+    {BLIS_ARCH_PENRYN, has_ssse3, {"penryn", true, 8, 4, 768, 384, 4096, penryn}},
 #endif
 #ifdef BLIS_CONFIG_ZEN3
-    {BLIS_ARCH_ZEN3, has_avx2, {"zen3", false, 6, 16, 144, 256, 4080, 256, haswell}},
+    {BLIS_ARCH_ZEN3, has_avx2, {"zen3", false, 6, 16, 144, 256, 4080, haswell}},
 #endif
 #ifdef BLIS_CONFIG_ZEN2
-    {BLIS_ARCH_ZEN2, has_avx2, {"zen2", false, 6, 16, 144, 256, 4080, 256, haswell}},
+    {BLIS_ARCH_ZEN2, has_avx2, {"zen2", false, 6, 16, 144, 256, 4080, haswell}},
 #endif
 #ifdef BLIS_CONFIG_ZEN
-    {BLIS_ARCH_ZEN, has_avx2, {"zen", false, 6, 16, 144, 256, 8160, 256, haswell}},
+    {BLIS_ARCH_ZEN, has_avx2, {"zen", false, 6, 16, 144, 256, 8160, haswell}},
 #endif
 };
 enum { N_SETS = sizeof sets / sizeof *sets };
-
-/* The set of this name; NULL where BLIS was built without it. */
-static const struct tsgd_blocking *set_named(const char *name)
-{
-    for (int i = 1; i < N_SETS; i++)
-        if (!strcmp(sets[i].blocking.name, name))
-            return &sets[i].blocking;
-    return NULL;
-}
-
-/* What goes with an instruction set. Of the AVX2 sets zen2, zen3 and haswell were level on Zen
- * 3.                                                                                            */
-static const struct tsgd_blocking *stock(const struct tsgd_kernels *kernels)
-{
-    const struct tsgd_blocking *b = NULL;
-#if defined(__x86_64__)
-    if (!strcmp(kernels->isa, "avx2") && __builtin_cpu_is("amd"))
-        b = set_named("zen2");
-#endif
-    if (!strcmp(kernels->isa, "avx2") && !b)
-        b = set_named("haswell");
-    if (!strcmp(kernels->isa, "sse4"))
-        b = set_named("penryn");
-    return b ? b : tsgd_blocking_own(kernels);
-}
 
 enum tsgd_status tsgd_blocking_find(const struct tsgd_blocking **out,
                                     const struct tsgd_kernels *kernels, struct tsgd_error *err)
@@ -160,7 +138,7 @@ enum tsgd_status tsgd_blocking_find(const struct tsgd_blocking **out,
     __builtin_cpu_init();
 #endif
     if (!text) {
-        *out = stock(kernels);
+        *out = own_blocking(kernels);
         return TSGD_OK;
     }
     for (int i = 1; i < N_SETS && tsgd_parse_u64(text, &id); i++)

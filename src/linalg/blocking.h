@@ -24,7 +24,6 @@ struct tsgd_blocking {
     const char *name;
     bool by_columns;            /* the micro-kernel wants C's columns contiguous, not its rows */
     size_t mr, nr, mc, kc, nc;
-    size_t most_kc;             /* a last block may be as deep as this; at least kc */
     void (*micro)(const struct tsgd_kernels *k, const struct tsgd_blocking *b,
                   const struct tsgd_tile *t);
 };
@@ -34,8 +33,5 @@ struct tsgd_blocking {
  * of the sets that blocking.c lists, or this CPU cannot run that.                               */
 enum tsgd_status tsgd_blocking_find(const struct tsgd_blocking **out,
                                     const struct tsgd_kernels *kernels, struct tsgd_error *err);
-
-/* The blocking whose micro-kernel is ours, for tests. */
-const struct tsgd_blocking *tsgd_blocking_own(const struct tsgd_kernels *kernels);
 
 #endif

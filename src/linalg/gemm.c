@@ -20,7 +20,7 @@ enum { LOADED_EARLY = 256 };
 static size_t packed_b(const struct tsgd_blocking *b, size_t n, size_t k)
 {
     size_t columns = tsgd_round_up(less(n, b->nc), b->nr);
-    return tsgd_round_up(columns * less(k, b->most_kc), 16);
+    return tsgd_round_up(columns * less(k, b->kc), 16);
 }
 
 size_t tsgd_gemm_scratch(const struct tsgd_backend *on, size_t m, size_t n, size_t k)
@@ -30,7 +30,7 @@ size_t tsgd_gemm_scratch(const struct tsgd_backend *on, size_t m, size_t n, size
     if (is_small(m, n, k))
         return panel;
     size_t blocks = packed_b(b, b->by_columns ? m : n, k) + LOADED_EARLY +
-                    tsgd_round_up(less(rows, b->mc), b->mr) * less(k, b->most_kc);
+                    tsgd_round_up(less(rows, b->mc), b->mr) * less(k, b->kc);
     return panel > blocks ? panel : blocks;
 }
 
@@ -79,7 +79,7 @@ static void blocked(const struct tsgd_backend *on, const struct tsgd_product *p,
     for (size_t jc = 0; jc < q.n; jc += b->nc)
         for (size_t pc = 0, depth; pc < q.k; pc += depth) {
             size_t n = less(b->nc, q.n - jc);
-            depth = q.k - pc <= b->most_kc ? q.k - pc : b->kc;
+            depth = less(b->kc, q.k - pc);
             pack(on->kernels, b->nr, n, depth,
                  (struct tsgd_mat){q.b.p + pc * q.b.rs + jc * q.b.cs, q.b.rs, q.b.cs}, scratch);
             for (size_t ic = 0; ic < q.m; ic += b->mc) {

@@ -15,15 +15,22 @@ void TSGD_FN(bias_gradient)(const float *y, const float *dy, size_t rows, size_t
     for (size_t first = 0; first < rows; first += VL) {
         size_t n = rows - first < VL ? rows - first : VL;
         vf sum[VL] = {{0}};
-        for (size_t r = 0; r < n; r++)
-            for (size_t s = 0, at = (first + r) * ld; s < ld; s += VL, at += VL) {
-                vf g = load(dy + at);
-                if (y) {
-                    g = choose(at_most(load(y + at), (vf){0}), (vf){0}, g);
-                    store(masked + at, g);
-                }
-                sum[r] += g;
+        for (size_t r = 0; r < n; r++) {
+            vf part[PARTS] = {{0}};
+            for (size_t s = 0, at = (first + r) * ld; s < ld; s += 16) {
+                UNROLL(4)
+                for (size_t i = 0; i < PARTS; i++, at += VL)
+                    if (s + i * VL < ld) {
+                        vf g = load(dy + at);
+                        if (y) {
+                            g = choose(at_most(load(y + at), (vf){0}), (vf){0}, g);
+                            store(masked + at, g);
+                        }
+                        part[i] += g;
+                    }
             }
+            sum[r] = add_parts(part);
+        }
         vf total = add_lanes(sum);
         for (size_t r = 0; r < n; r++)
             dbias[first + r] = total[r];

@@ -260,19 +260,33 @@ static bool avgpool(const struct tsgd_kernels *k, uint32_t r, struct guard *g, c
 
 /* ---- dense layers ---- */
 
+/* The sum of n floats as every instruction set adds them up: 16 sums, which are then added in
+ * pairs, the first half and the second half, down to one.                                       */
+static float sum_of_lanes(const float *x, size_t n)
+{
+    float lane[16] = {0};
+    for (size_t i = 0; i < n; i++)
+        lane[i % 16] += x[i];
+    for (size_t half = 8; half > 0; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+
 static bool biases(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
 {
     size_t rows = 1 + kernels_draw(&r, 70), ld = 16 * (1 + kernels_draw(&r, 17)), n = rows * ld;
     bool behind = kernels_draw(&r, 2);
     float *x = kernels_integers(&r, n), *bias = kernels_integers(&r, rows);
-    float *dy = kernels_integers(&r, n), *want = kernels_zeros(n, sizeof *want);
+    float *dy = kernels_uniform(&r, n), *want = kernels_zeros(n, sizeof *want);
     float *left = kernels_zeros(n, sizeof *left), *dbias = kernels_zeros(rows, sizeof *dbias);
     for (size_t i = 0; i < n; i++) {
         want[i] = x[i] + bias[i / ld];
         want[i] = behind && want[i] < 0 ? 0 : want[i];
         left[i] = behind && want[i] <= 0 ? 0 : dy[i];
-        dbias[i / ld] += left[i];
     }
+    for (size_t i = 0; i < rows; i++)
+        dbias[i] = sum_of_lanes(left + i * ld, ld);
     float *y = floats(g, n, 64), *sums = floats(g, rows, 4);
     float *masked = floats(g, behind ? n : 0, 64);
     memcpy(y, x, n * sizeof *y);
@@ -308,24 +322,39 @@ struct product {
     float beta, *a, *b, *c, *want;
 };
 
-static void multiply(struct product *p, uint32_t *r)
+/* a b + c, rounded once where the instruction set can. */
+static float multiply_add(const struct tsgd_kernels *k, float a, float b, float c)
 {
-    static const float factors[] = {1, -2, 0};
+    return !strcmp(k->isa, "sse4") || !strcmp(k->isa, "plain") ? a * b + c : fmaf(a, b, c);
+}
+
+/* Every bit must be right: an element's terms are summed in order, in as few blocks of `most` terms
+ * or less as will do, about equally long, and each block's sum is added to C.                   */
+static void multiply(const struct tsgd_kernels *k, struct product *p, size_t most, uint32_t *r)
+{
+    static const float factors[] = {1, -0.7f, 0};
+    size_t blocks = (p->k + most - 1) / most;
     p->beta = factors[kernels_draw(r, 3)];
     p->a_size = (p->m - 1) * p->ars + (p->k - 1) * p->acs + 1;
     p->b_size = (p->k - 1) * p->brs + (p->n - 1) * p->bcs + 1;
     p->c_size = (p->m - 1) * p->crs + p->n;
-    p->a = kernels_integers(r, p->a_size);
-    p->b = kernels_integers(r, p->b_size);
-    p->c = kernels_integers(r, p->c_size);
+    p->a = kernels_uniform(r, p->a_size);
+    p->b = kernels_uniform(r, p->b_size);
+    p->c = kernels_uniform(r, p->c_size);
     p->want = kernels_zeros(p->c_size, sizeof *p->want);
     memcpy(p->want, p->c, p->c_size * sizeof *p->want);
     for (size_t i = 0; i < p->m; i++)
         for (size_t j = 0; j < p->n; j++) {
-            float sum = 0, *c = &p->want[i * p->crs + j];
-            for (size_t l = 0; l < p->k; l++)
-                sum += p->a[i * p->ars + l * p->acs] * p->b[l * p->brs + j * p->bcs];
-            *c = sum + p->beta * *c;
+            float *c = &p->want[i * p->crs + j];
+            size_t l = 0;
+            for (size_t left = blocks; left > 0; left--) {
+                size_t end = l + (p->k - l + left - 1) / left;
+                float sum = 0, beta = left < blocks ? 1 : p->beta;
+                for (; l < end; l++)
+                    sum = multiply_add(k, p->a[i * p->ars + l * p->acs],
+                                       p->b[l * p->brs + j * p->bcs], sum);
+                *c = beta != 0 ? multiply_add(k, beta, *c, sum) : sum;
+            }
         }
 }
 
@@ -360,7 +389,7 @@ static bool gemm(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char
     p.brs = b_rows ? p.n + kernels_draw(&r, 3) : 1;
     p.bcs = b_rows ? 1 : p.k + kernels_draw(&r, 3);
     p.crs = p.n + kernels_draw(&r, 4);
-    multiply(&p, &r);
+    multiply(k, &p, 400, &r);
     float *c = before(&p, g);
     k->gemm(&(struct tsgd_product){
         .m = p.m, .n = p.n, .k = p.k, .a = {copy(g, p.a, p.a_size, 4), p.ars, p.acs},
@@ -384,7 +413,7 @@ static bool gemm_tile(const struct tsgd_kernels *k, uint32_t r, struct guard *g,
                         .k = 1 + kernels_draw(&r, 300), .ars = 1, .brs = n, .bcs = 1};
     p.acs = p.m + kernels_draw(&r, 3);
     p.crs = p.n + kernels_draw(&r, 4);
-    multiply(&p, &r);
+    multiply(k, &p, p.k, &r);
     float *c = before(&p, g), *b = kernels_zeros(p.k * n, sizeof *b);
     memcpy(b, p.b, p.b_size * sizeof *b);       /* all of its last row can be read */
     k->gemm_tile(&(struct tsgd_product){
