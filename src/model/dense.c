@@ -20,7 +20,9 @@ static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
     tsgd_layer_uniform(w, l->params, tsgd_shape_size(l->in), rng);
 }
 
-static size_t row(size_t in) { return tsgd_round_up(in, TSGD_LANES); }
+/* Floats from a row of the transposed x to the next: an odd number of cache lines, because lines
+ * whose distance is a multiple of some KiB displace each other in the first-level cache.        */
+static size_t row(size_t in) { return tsgd_round_up(in, TSGD_LANES) | TSGD_LANES; }
 
 /* A product's own scratch, then backward's transpose of x, and dy behind the ReLU. The three
  * products of a layer are equally large.                                                        */

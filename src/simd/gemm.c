@@ -164,10 +164,10 @@ void TSGD_FN(gemm_pack)(size_t width, size_t n, size_t k, struct tsgd_mat from, 
 
 /* ---- tiles ---- */
 
-/* A tile's operands: `across` vectors of C's rows, of which the last has `last` lanes; B's rows are
- * brs floats apart.                                                                              */
+/* `tiles` tiles one below the other: `across` vectors of C's rows, of which the last has `last`
+ * lanes; B's rows are brs floats apart.                                                          */
 struct tile {
-    size_t k, last;
+    size_t tiles, k, last;
     const float *a, *b;
     size_t ars, acs, brs;
     float beta;
@@ -175,49 +175,80 @@ struct tile {
     size_t crs;
 };
 
-INLINE void tile(const int rows, const int across, const struct tile *t)
+/* The compiler forgets how p came about: it would else compute the addresses of all rows at once,
+ * for which it has no registers.                                                                 */
+#define FORGET(p) __asm__("" : "+r"(p))
+
+/* C = sum + beta C. */
+INLINE void finish(const int rows, const int across, const vf sum[TILE], float beta, size_t last,
+                   float *c, size_t crs)
 {
-    const float *a = t->a, *b = t->b, beta = t->beta;
-    const size_t k = t->k, ars = t->ars, acs = t->acs, brs = t->brs, crs = t->crs, last = t->last;
-    float *c = t->c;
-    vf sum[TILE];
     UNROLL(24)
-    for (int i = 0; i < rows * across; i++)
-        sum[i] = (vf){0};
-    UNROLL(24)
-    for (int i = 0; i < rows; i++) {
-        UNROLL(3)
-        for (int v = 0; v < across; v++)
-            __builtin_prefetch(c + (size_t)i * crs + v * VL, 1);
-    }
-    UNROLL(2)
-    for (size_t p = 0; p < k; p++, a += acs, b += brs) {
-        vf x[ACROSS];
-        __builtin_prefetch(a + AHEAD * acs);
-        UNROLL(3)
-        for (int v = 0; v < across; v++)
-            x[v] = MASKS && v == across - 1 ? load_part(b + v * VL, last) : loadu(b + v * VL);
-        UNROLL(24)
-        for (int i = 0; i < rows; i++) {
-            UNROLL(3)
-            for (int v = 0; v < across; v++)
-                sum[i * across + v] = madd(all(a[(size_t)i * ars]), x[v], sum[i * across + v]);
-        }
-    }
-    UNROLL(24)
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++, c += crs) {
+        FORGET(c);
         UNROLL(3)
         for (int v = 0; v < across; v++) {
-            float *to = c + (size_t)i * crs + v * VL;
             bool part = v == across - 1 && last < VL;
             vf x = sum[i * across + v];
             if (beta != 0)
-                x = madd(all(beta), part ? load_part(to, last) : loadu(to), x);
+                x = madd(all(beta), part ? load_part(c + v * VL, last) : loadu(c + v * VL), x);
             if (part)
-                store_part(to, x, last);
+                store_part(c + v * VL, x, last);
             else
-                storeu(to, x);
+                storeu(c + v * VL, x);
         }
+    }
+}
+
+/* Tiles in one call: what a call has to prepare would cost a tile of few terms a tenth. Rows of A
+ * go three to a pointer, so that addresses need few registers.                                   */
+INLINE void tile(const int rows, const int across, const struct tile *t)
+{
+    const float *from = t->a, beta = t->beta;
+    const size_t k = t->k, ars = t->ars, acs = t->acs, brs = t->brs, crs = t->crs, last = t->last;
+    float *c = t->c;
+    for (size_t n = t->tiles; n > 0; n--) {
+        const float *a[(TALL + 2) / 3], *b = t->b;
+        float *to = c;
+        vf sum[TILE];
+        UNROLL(24)
+        for (int i = 0; i < rows; i++, to += crs) {
+            FORGET(to);
+            UNROLL(3)
+            for (int v = 0; v < across; v++) {
+                __builtin_prefetch(to + v * VL, 1);
+                sum[i * across + v] = (vf){0};
+            }
+        }
+        UNROLL(4)
+        for (int i = 0; i < rows; i += 3)
+            a[i / 3] = from + (size_t)i * ars;
+        UNROLL(2)
+        for (size_t p = 0; p < k; p++, b += brs) {
+            vf x[ACROSS];
+            __builtin_prefetch(a[0] + AHEAD * acs);
+            UNROLL(3)
+            for (int v = 0; v < across; v++)
+                x[v] = MASKS && v == across - 1 ? load_part(b + v * VL, last) : loadu(b + v * VL);
+            UNROLL(24)
+            for (int i = 0; i < rows; i++) {
+                UNROLL(3)
+                for (int v = 0; v < across; v++)
+                    sum[i * across + v] = madd(all(a[i / 3][(size_t)(i % 3) * ars]), x[v],
+                                               sum[i * across + v]);
+            }
+            UNROLL(4)
+            for (int i = 0; i < rows; i += 3) {
+                a[i / 3] += acs;
+                FORGET(a[i / 3]);
+            }
+        }
+        if (beta == 0 && last == VL)
+            finish(rows, across, sum, 0, VL, c, crs);
+        else
+            finish(rows, across, sum, beta, last, c, crs);
+        from += (size_t)rows * ars;
+        c += (size_t)rows * crs;
     }
 }
 
@@ -247,17 +278,21 @@ static void (*const tiles[ACROSS + 1][TALL + 1])(const struct tile *) = {
     LIST(ENTRY)
 };
 
-/* All m rows of a panel of C, in tiles of about the same height. */
-static void sweep(size_t m, size_t across, struct tile t)
+/* All m rows of a panel of C, in tiles of about the same height: the higher ones first. *t is not
+ * copied: a copy by vectors would wait for the pieces that were written just before, and so for all
+ * of C that is still on its way to the cache.                                                    */
+INLINE void sweep(size_t m, size_t across, struct tile *t)
 {
     size_t most = across == 1 ? TALL : TILE / across, count = (m + most - 1) / most;
-    for (; count > 0; count--) {
-        size_t rows = (m + count - 1) / count;
-        tiles[across][rows](&t);
-        m -= rows;
-        t.a += rows * t.ars;
-        t.c += rows * t.crs;
-    }
+    size_t rows = (m + count - 1) / count, low = count * rows - m;
+    t->tiles = count - low;
+    tiles[across][rows](t);
+    if (low == 0)
+        return;
+    t->a += t->tiles * rows * t->ars;
+    t->c += t->tiles * rows * t->crs;
+    t->tiles = low;
+    tiles[across][rows - 1](t);
 }
 
 size_t TSGD_FN(gemm_panel)(void)
@@ -288,7 +323,7 @@ void TSGD_FN(gemm)(const struct tsgd_product *p, float *panel)
                 t.b = panel;
                 t.brs = across * VL;
             }
-            sweep(p->m, across, t);
+            sweep(p->m, across, &t);
         }
         k -= depth;
         a += depth * p->a.cs;
@@ -301,7 +336,7 @@ void TSGD_FN(gemm_tile)(const struct tsgd_product *p)
 {
     size_t across = (p->n + VL - 1) / VL;
     tiles[across][p->m](&(struct tile){
-        .k = p->k, .last = p->n - (across - 1) * VL, .a = p->a.p, .ars = 1, .acs = p->a.cs,
-        .b = p->b.p, .brs = p->b.rs, .beta = p->beta, .c = p->c, .crs = p->rsc,
+        .tiles = 1, .k = p->k, .last = p->n - (across - 1) * VL, .a = p->a.p, .ars = 1,
+        .acs = p->a.cs, .b = p->b.p, .brs = p->b.rs, .beta = p->beta, .c = p->c, .crs = p->rsc,
     });
 }
