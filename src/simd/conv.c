@@ -44,7 +44,21 @@ UNROLL(4)
 UNROLL(1)
         for (const struct tap *t = r->taps; t < end; t++) {
             const float *wt = w + t->w;
-            vf xv[4];
+            vf xv[4], wv[SUMS];
+            /* The longer side of the tile comes one by one: sixteen registers hold no more. */
+            if (rows < vectors) {
+UNROLL(4)
+                for (int m = 0; m < rows; m++)
+                    wv[m] = all(wt[(size_t)m * w_row]);
+UNROLL(4)
+                for (int v = 0; v < vectors; v++) {
+                    xv[v] = load(at[v] + t->x);
+UNROLL(4)
+                    for (int m = 0; m < rows; m++)
+                        sum[m * vectors + v] = madd(xv[v], wv[m], sum[m * vectors + v]);
+                }
+                continue;
+            }
 UNROLL(4)
             for (int v = 0; v < vectors; v++)
                 xv[v] = load(at[v] + t->x);
