@@ -376,12 +376,12 @@ void TSGD_FN(conv_unpool)(const struct tsgd_conv *d, const float *dp, const uint
 {
     size_t line = d->out_w * d->ld, plane = d->out_h * line;
     for (size_t c = 0; c < d->out_c; c++, dy += plane) {
-        vf sum[VL] = {{0}};
+        vf sum[PARTS] = {{0}};
         for (size_t i = 0; i < d->out_h / 2; i++)
-            sum[0] += tsgd_unpool_row(d, dp, won, c, i, dy + 2 * i * line);
+            tsgd_unpool_row(d, dp, won, c, i, dy + 2 * i * line, sum);
         for (size_t v = 0; d->out_h % 2 && v < line; v += VL)
             store(dy + plane - line + v, (vf){0});
         if (dbias)
-            dbias[c] = add_lanes(sum)[0];
+            dbias[c] = total(sum);
     }
 }

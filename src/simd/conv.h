@@ -4,6 +4,13 @@
 
 #include "simd/simd.h"
 
+/* The sum of 16 lanes. */
+INLINE float total(vf x[PARTS])
+{
+    vf all_of[VL] = {add_parts(x)};
+    return add_lanes(all_of)[0];
+}
+
 /* Output pixels first .. first + count - 1 of one axis, where a tap meets the input, not
  * padding.                                                                                      */
 struct tsgd_span {
@@ -20,39 +27,44 @@ static inline struct tsgd_span tsgd_span(size_t tap, size_t in, size_t out,
 }
 
 /* Row i of the pooled gradient of channel c, back at the pixels that won, in two rows of dy, which
- * is 0 elsewhere; returns its sum.                                                              */
-INLINE vf tsgd_unpool_row(const struct tsgd_conv *d, const float *dp, const uint16_t *won, size_t c,
-                          size_t i, float *dy)
+ * is 0 elsewhere; its sum is added to that of 16 lanes.                                         */
+INLINE void tsgd_unpool_row(const struct tsgd_conv *d, const float *dp, const uint16_t *won,
+                            size_t c, size_t i, float *dy, vf sum[PARTS])
 {
     size_t ld = d->ld, line = d->out_w * ld, wide = d->out_w / 2;
     size_t from = (c * (d->out_h / 2) + i) * wide;
     const vf zero = {0};
-    vf sum = {0};
+    vf of_row[PARTS] = {{0}};
     dp += from * ld;
     won += from * ld / VL * 4;
     for (size_t j = 0; j < wide; j++, dy += 2 * ld)
-        for (size_t v = 0; v < ld; v += VL, won += 4, dp += VL) {
-            vf g = choose(mask_of(won[3]), load(dp), zero);
-            vm low = mask_of(won[2]), right = mask_of(won[0]), right_low = mask_of(won[1]);
-            vf above = choose(low, zero, g), below = choose(low, g, zero);
-            sum += g;
-            store(dy + v, choose(right, zero, above));
-            store(dy + ld + v, choose(right, above, zero));
-            store(dy + line + v, choose(right_low, zero, below));
-            store(dy + line + ld + v, choose(right_low, below, zero));
-        }
+        for (size_t v = 0; v < ld; v += 16)
+UNROLL(4)
+            for (size_t h = 0, at = v; h < PARTS; h++, at += VL, won += 4, dp += VL) {
+                vf g = choose(mask_of(won[3]), load(dp), zero);
+                vm low = mask_of(won[2]), right = mask_of(won[0]), right_low = mask_of(won[1]);
+                vf above = choose(low, zero, g), below = choose(low, g, zero);
+                of_row[h] += g;
+                store(dy + at, choose(right, zero, above));
+                store(dy + ld + at, choose(right, above, zero));
+                store(dy + line + at, choose(right_low, zero, below));
+                store(dy + line + ld + at, choose(right_low, below, zero));
+            }
     for (size_t v = 0; d->out_w % 2 && v < ld; v += VL) {
         store(dy + v, zero);
         store(dy + line + v, zero);
     }
-    return sum;
+UNROLL(4)
+    for (int h = 0; h < PARTS; h++)
+        sum[h] += of_row[h];
 }
 
-/* So few output channels that vectors of them would be half empty, or so few input channels that
- * the transposed gradient would be read too often: lanes are samples instead.                   */
+/* So few output channels that the widest vectors of them would be half empty, or so few input
+ * channels that the transposed gradient would be read too often: lanes are samples instead. The
+ * same on every instruction set, because the two ways add in another order.                     */
 static inline bool tsgd_few_channels(const struct tsgd_conv *d)
 {
-    return 2 * d->out_c < VL || d->in_c < 4;
+    return d->out_c < 8 || d->in_c < 4;
 }
 
 /* The gradient of the weights in that case, from dy or, when won is not NULL, from the pooled
@@ -61,7 +73,7 @@ enum { TSGD_LANE_PAIRS = 4, TSGD_LANE_BLOCK = 64 };
 static inline size_t tsgd_lane_scratch(const struct tsgd_conv *d)
 {
     size_t line = d->out_w * d->ld, rows = SUMS / TSGD_LANE_PAIRS;
-    return SUMS * VL * d->window * d->window + rows * (TSGD_LANE_BLOCK * VL + 2 * line);
+    return SUMS * 16 * d->window * d->window + rows * (TSGD_LANE_BLOCK * 16 + 2 * line);
 }
 void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,
                                  const uint16_t *won, float *dw, float *dbias, float *scratch);

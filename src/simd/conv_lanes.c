@@ -5,23 +5,24 @@
 
 enum { PAIRS = TSGD_LANE_PAIRS, ROWS = SUMS / PAIRS };
 
-/* A tile's sums over `lines` rows of `runs` runs of `vectors` vectors. */
+/* A tile's sums over `lines` rows of `runs` runs of `vectors` times 16 samples. */
 struct tile {
     const float *g, *x;
     size_t g_row;               /* from one output channel to the next */
     size_t x_at[PAIRS];
     size_t lines, runs, vectors;
     size_t g_line, x_line, g_run, x_run;
-    float *sum;                 /* [rows * pairs][VL], added to */
+    float *sum;                 /* [rows * pairs][16], added to */
 };
 
-INLINE void tile(const struct tile *t, const int rows, const int pairs)
+/* Of lanes first .. first + VL - 1 of every 16. */
+INLINE void tile(const struct tile *t, const int rows, const int pairs, const int first)
 {
     vf sum[SUMS];
-    const float *g_line = t->g, *x_line = t->x;
+    const float *g_line = t->g + first, *x_line = t->x + first;
 UNROLL(24)
     for (int i = 0; i < rows * pairs; i++)
-        sum[i] = load(t->sum + i * VL);
+        sum[i] = load(t->sum + i * 16 + first);
     for (size_t i = 0; i < t->lines; i++, g_line += t->g_line, x_line += t->x_line) {
         const float *g_run = g_line, *x_run = x_line;
         for (size_t j = 0; j < t->runs; j++, g_run += t->g_run, x_run += t->x_run) {
@@ -30,7 +31,7 @@ UNROLL(4)
             for (int q = 0; q < pairs; q++)
                 x[q] = x_run + t->x_at[q];
 UNROLL(1)
-            for (size_t v = 0; v < t->vectors * VL; v += VL) {
+            for (size_t v = 0; v < t->vectors * 16; v += 16) {
                 vf xv[PAIRS];
 UNROLL(4)
                 for (int q = 0; q < pairs; q++)
@@ -47,11 +48,16 @@ UNROLL(4)
     }
 UNROLL(24)
     for (int i = 0; i < rows * pairs; i++)
-        store(t->sum + i * VL, sum[i]);
+        store(t->sum + i * 16 + first, sum[i]);
 }
 
 #define TILE(rows, pairs)                                                                        \
-    static void tile_##rows##_##pairs(const struct tile *t) { tile(t, rows, pairs); }
+    static void tile_##rows##_##pairs(const struct tile *t)                                     \
+    {                                                                                            \
+UNROLL(1)                                                                                        \
+        for (int first = 0; first < 16; first += VL)                                             \
+            tile(t, rows, pairs, first);                                                         \
+    }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3) TILE(rows, 4)
 #define ENTRY(rows)                                                                              \
     [rows] = {NULL, tile_##rows##_1, tile_##rows##_2, tile_##rows##_3, tile_##rows##_4},
@@ -67,17 +73,22 @@ static void (*const tiles[ROWS + 1][PAIRS + 1])(const struct tile *) = {
 };
 #endif
 
-/* The lanes of n vectors, added up, into total[n]. */
-static void add_all(const float *sum, size_t n, float *total)
+/* The lanes of n sums of 16, added up, into totals[n]. */
+static void add_all(const float *sum, size_t n, float *totals)
 {
     for (size_t i = 0; i < n; i += VL) {
-        vf part[VL], all_of;
+        vf lanes[VL], all_of;
 UNROLL(16)
-        for (size_t l = 0; l < VL; l++)
-            part[l] = i + l < n ? load(sum + (i + l) * VL) : (vf){0};
-        all_of = add_lanes(part);
+        for (size_t l = 0; l < VL; l++) {
+            vf part[PARTS];
+UNROLL(4)
+            for (size_t h = 0; h < PARTS; h++)
+                part[h] = i + l < n ? load(sum + (i + l) * 16 + h * VL) : (vf){0};
+            lanes[l] = add_parts(part);
+        }
+        all_of = add_lanes(lanes);
         for (size_t l = 0; l < VL && i + l < n; l++)
-            total[i + l] = all_of[l];
+            totals[i + l] = all_of[l];
     }
 }
 
@@ -138,7 +149,7 @@ static void add_tile(const struct call *k, const float *x, const float *g, size_
         .x = x + top * k->line + left * d->ld, .lines = end - begin,
         .g_line = d->out_w * d->ld, .x_line = d->stride * k->line,
         .runs = d->stride == 1 ? 1 : across.count,
-        .vectors = (d->stride == 1 ? across.count : 1) * d->ld / VL,
+        .vectors = (d->stride == 1 ? across.count : 1) * d->ld / 16,
         .g_run = d->ld, .x_run = d->stride * d->ld, .sum = sum,
     };
     struct pair first = *at;
@@ -150,7 +161,8 @@ static void add_tile(const struct call *k, const float *x, const float *g, size_
 }
 
 /* Output rows from .. to - 1 of channels o .. o + rows - 1 of the gradient, unpooled. */
-static void unpool(const struct call *k, size_t o, size_t rows, size_t from, size_t to, vf *bias)
+static void unpool(const struct call *k, size_t o, size_t rows, size_t from, size_t to,
+                   vf bias[][PARTS])
 {
     const struct tsgd_conv *d = k->d;
     size_t line = d->out_w * d->ld;
@@ -158,7 +170,7 @@ static void unpool(const struct call *k, size_t o, size_t rows, size_t from, siz
         float *dy = k->unpooled + m * (to - from) * line;
         for (size_t i = from; i < to; i += 2)
             if (i + 1 < d->out_h)
-                bias[m] += tsgd_unpool_row(d, k->dy, k->won, o + m, i / 2, dy + (i - from) * line);
+                tsgd_unpool_row(d, k->dy, k->won, o + m, i / 2, dy + (i - from) * line, bias[m]);
             else
                 for (size_t v = 0; v < line; v += VL)
                     store(dy + (i - from) * line + v, (vf){0});
@@ -170,15 +182,15 @@ static void add_channels(const struct call *k, const float *x, size_t o, size_t 
                          size_t channels, float *dw)
 {
     const struct tsgd_conv *d = k->d;
-    size_t count = channels * k->area, lines = BLOCK / (d->out_w * d->ld / VL), n;
+    size_t count = channels * k->area, lines = BLOCK / (d->out_w * d->ld / 16), n;
     size_t step = d->pad ? channels : PAIRS;    /* so that the pairs of a tile have one tap */
     size_t dw_row = d->in_c * k->area, line = d->out_w * d->ld;
-    float total[PAIRS * ROWS + VL];
-    vf bias[(ROWS + VL - 1) / VL * VL] = {{0}};
+    float totals[PAIRS * ROWS + VL];
+    vf bias[ROWS][PARTS] = {{{0}}};
     struct pair at;
     x += c * k->in_plane;
     dw += o * dw_row + c * k->area;
-    for (size_t i = 0; i < rows * count * VL; i += VL)
+    for (size_t i = 0; i < rows * count * 16; i += VL)
         store(k->sum + i, (vf){0});
     lines = k->won ? (lines + 2) / 2 * 2 : lines ? lines : 1;
     for (size_t from = 0; from < d->out_h; from += lines) {
@@ -190,22 +202,19 @@ static void add_channels(const struct call *k, const float *x, size_t o, size_t 
         at = (struct pair){0, 0, 0};
         for (size_t i = 0; i < count; i += n) {
             n = step < count - i ? step : count - i;
-            add_tile(k, x, g, g_row, rows, channels, &at, n, from, to, k->sum + i * rows * VL);
+            add_tile(k, x, g, g_row, rows, channels, &at, n, from, to, k->sum + i * rows * 16);
         }
     }
     at = (struct pair){0, 0, 0};
     for (size_t i = 0; i < count; i += n) {
         n = step < count - i ? step : count - i;
-        add_all(k->sum + i * rows * VL, rows * n, total);
+        add_all(k->sum + i * rows * 16, rows * n, totals);
         for (size_t j = 0; j < n; j++, at = after(at, k, channels))
             for (size_t m = 0; m < rows; m++)
-                dw[m * dw_row + at.channel * k->area + at.p * d->window + at.q] = total[m * n + j];
+                dw[m * dw_row + at.channel * k->area + at.p * d->window + at.q] = totals[m * n + j];
     }
-    for (size_t m = 0; k->won && c == 0 && m < rows; m += VL) {
-        vf sums = add_lanes(bias + m);
-        for (size_t l = 0; l < VL && m + l < rows; l++)
-            k->dbias[o + m + l] = sums[l];
-    }
+    for (size_t m = 0; k->won && c == 0 && m < rows; m++)
+        k->dbias[o + m] = total(bias[m]);
 }
 
 void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,
@@ -215,7 +224,7 @@ void TSGD_FN(conv_lane_gradient)(const struct tsgd_conv *d, const float *x, cons
         .d = d, .line = d->in_w * d->ld, .in_plane = d->in_h * d->in_w * d->ld,
         .out_plane = d->out_h * d->out_w * d->ld, .area = d->window * d->window,
         .dy = dy, .won = won, .dbias = dbias, .sum = scratch,
-        .unpooled = scratch + SUMS * VL * d->window * d->window,
+        .unpooled = scratch + SUMS * 16 * d->window * d->window,
     };
     for (size_t i = 0; i < d->window; i++) {
         k.down[i] = tsgd_span(i, d->in_h, d->out_h, d);

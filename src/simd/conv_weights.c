@@ -266,11 +266,13 @@ static void products(const struct tsgd_conv *d, const float *x, const float *dy,
 
 static float add_up(const float *p, size_t n)
 {
-    vf sum[4] = {{0}}, part[VL] = {{0}};
-    for (size_t j = 0; j < n; j += VL)
-        sum[j / VL % 4] += load(p + j);
-    part[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    return add_lanes(part)[0];
+    vf sum[4][PARTS] = {{{0}}};
+    for (size_t j = 0; j < n; j += 16)
+        for (size_t h = 0; h < PARTS; h++)
+            sum[j / 16 % 4][h] += load(p + j + h * VL);
+    for (size_t h = 0; h < PARTS; h++)
+        sum[0][h] = (sum[0][h] + sum[1][h]) + (sum[2][h] + sum[3][h]);
+    return total(sum[0]);
 }
 
 void TSGD_FN(conv_weight_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,

@@ -20,7 +20,7 @@ struct row {
 struct job {
     const float *w, *bias, *dy;
     float *y;
-    float *sums;                /* [channels][area][VL], then of dy [channels][VL] */
+    float *sums;                /* [channels][area][16], then of dy [channels][16] */
     size_t area, channels;
 };
 
@@ -105,47 +105,51 @@ void TSGD_FN(dwconv_input_gradient)(const struct tsgd_conv *d, const float *w, c
     });
 }
 
-/* Adds to each tap's sum, in two chains, and to that of dy. */
-INLINE void weigh(const struct row *r, const float *dy, size_t at, const int vectors, float *taps,
+/* Adds n times 16 numbers to each tap's sum, in two chains, and to that of dy. */
+INLINE void weigh(const struct row *r, const float *dy, size_t at, const int n, float *taps,
                   float *own)
 {
-    vf g[TILE], total = load(own);
+UNROLL(1)
+    for (size_t first = 0; first < 16; first += VL, at += VL) {
+        vf g[TILE], total = load(own + first);
 UNROLL(8)
-    for (int v = 0; v < vectors; v++) {
-        g[v] = load(dy + at + v * VL);
-        total += g[v];
-    }
-    store(own, total);
-    for (size_t t = 0; t < r->n_taps; t++) {
-        const float *x = r->x + r->taps[t].x + at;
-        float *to = taps + r->taps[t].w * VL;
-        vf sum[2] = {load(to), {0}};
+        for (int v = 0; v < n; v++) {
+            g[v] = load(dy + at + v * 16);
+            total += g[v];
+        }
+        store(own + first, total);
+        for (size_t t = 0; t < r->n_taps; t++) {
+            const float *x = r->x + r->taps[t].x + at;
+            float *to = taps + r->taps[t].w * 16 + first;
+            vf sum[2] = {load(to), {0}};
 UNROLL(8)
-        for (int v = 0; v < vectors; v++)
-            sum[v % 2] = madd(load(x + v * VL), g[v], sum[v % 2]);
-        store(to, sum[0] + sum[1]);
+            for (int v = 0; v < n; v++)
+                sum[v % 2] = madd(load(x + v * 16), g[v], sum[v % 2]);
+            store(to, sum[0] + sum[1]);
+        }
     }
 }
 
+/* The pieces do not depend on the instruction set, nor does the order of additions then. */
 static void weigh_row(const struct job *j, const struct row *r)
 {
-    float *taps = j->sums + r->channel * j->area * VL;
-    float *own = j->sums + (j->channels * j->area + r->channel) * VL;
+    float *taps = j->sums + r->channel * j->area * 16;
+    float *own = j->sums + (j->channels * j->area + r->channel) * 16;
     const float *dy = j->dy + r->result;
-    size_t v = 0;
-    for (; v + 8 <= r->vectors; v += 8)
-        weigh(r, dy, v * VL, 8, taps, own);
-    for (; v + 4 <= r->vectors; v += 4)
-        weigh(r, dy, v * VL, 4, taps, own);
-    for (; v + 2 <= r->vectors; v += 2)
-        weigh(r, dy, v * VL, 2, taps, own);
-    if (v < r->vectors)
-        weigh(r, dy, v * VL, 1, taps, own);
+    size_t v = 0, n = r->vectors / PARTS;
+    for (; v + 8 <= n; v += 8)
+        weigh(r, dy, v * 16, 8, taps, own);
+    for (; v + 4 <= n; v += 4)
+        weigh(r, dy, v * 16, 4, taps, own);
+    for (; v + 2 <= n; v += 2)
+        weigh(r, dy, v * 16, 2, taps, own);
+    if (v < n)
+        weigh(r, dy, v * 16, 1, taps, own);
 }
 
 size_t TSGD_FN(dwconv_scratch)(const struct tsgd_conv *d)
 {
-    return d->out_c * (d->window * d->window + 1) * VL;
+    return d->out_c * (d->window * d->window + 1) * 16;
 }
 
 void TSGD_FN(dwconv_weight_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,
@@ -157,7 +161,7 @@ void TSGD_FN(dwconv_weight_gradient)(const struct tsgd_conv *d, const float *x, 
     each_row(&p, x, weigh_row, &(struct job){
         .dy = dy, .sums = scratch, .area = area, .channels = d->out_c,
     });
-    TSGD_FN(bias_gradient)(NULL, scratch, n, VL, NULL, dw);
+    TSGD_FN(bias_gradient)(NULL, scratch, n, 16, NULL, dw);
     if (dbias)
-        TSGD_FN(bias_gradient)(NULL, scratch + n * VL, d->out_c, VL, NULL, dbias);
+        TSGD_FN(bias_gradient)(NULL, scratch + n * 16, d->out_c, 16, NULL, dbias);
 }
