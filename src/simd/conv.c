@@ -25,6 +25,16 @@ struct run {
     size_t won_row, won_step;
 };
 
+/* WIDE: vectors of a tile of many rows. Of sixteen registers twelve hold sums, and six rows of two
+ * vectors read least of the source, which is the larger operand. Such a tile is so short a piece of
+ * work that the processor does not look far enough ahead to hide the caches beyond the first one:
+ * FETCH asks for the next channel's source while a channel is worked on.                        */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { WIDE = 4, FETCH = 0 };
+#else
+enum { WIDE = 2, FETCH = 1 };
+#endif
+
 INLINE void correlate(const struct run *r, const float *x, const int rows, const int vectors,
                       vf sum[])
 {
@@ -44,8 +54,8 @@ UNROLL(4)
 UNROLL(1)
         for (const struct tap *t = r->taps; t < end; t++) {
             const float *wt = w + t->w;
-            vf xv[4], wv[SUMS];
-            /* The longer side of the tile comes one by one: sixteen registers hold no more. */
+            vf xv[4], wv[4];
+            /* The longer side of a tile comes one by one: sixteen registers hold no more. */
             if (rows < vectors) {
 UNROLL(4)
                 for (int m = 0; m < rows; m++)
@@ -60,14 +70,17 @@ UNROLL(4)
                 continue;
             }
 UNROLL(4)
-            for (int v = 0; v < vectors; v++)
+            for (int v = 0; v < vectors; v++) {
+                if (FETCH && v % PARTS == 0)
+                    __builtin_prefetch(at[v] + r->x_depth + t->x);
                 xv[v] = load(at[v] + t->x);
+            }
 UNROLL(24)
             for (int m = 0; m < rows; m++) {
-                vf wm = all(wt[(size_t)m * w_row]);
+                wv[0] = all(wt[(size_t)m * w_row]);
 UNROLL(4)
                 for (int v = 0; v < vectors; v++)
-                    sum[m * vectors + v] = madd(xv[v], wm, sum[m * vectors + v]);
+                    sum[m * vectors + v] = madd(xv[v], wv[0], sum[m * vectors + v]);
             }
         }
         w += r->w_depth;
@@ -165,22 +178,30 @@ static void run_rows(const struct run *whole, size_t rows, run_fn *const *fn, si
     }
 }
 
+/* Vectors of a tile: of few rows more, so that there are enough sums for the multiply-adds to
+ * overlap.                                                                                      */
+static size_t across(size_t rows)
+{
+    return rows <= MOST_4 ? 4 : WIDE;
+}
+
 /* Pixels of one row of the result that follow one another, there and in the source: one run of
  * vectors.                                                                                      */
 static void run_line(struct run *r, size_t rows, size_t vectors)
 {
-    r->x_step = r->y_step = 4 * VL;
+    size_t wide = across(rows);
+    r->x_step = r->y_step = wide * VL;
     for (size_t i = 0; i < 4; i++)
         r->x_at[i] = r->y_at[i] = i * VL;
-    if (vectors >= 4) {
-        r->tiles = vectors / 4;
-        run_rows(r, rows, plain[4], most[4]);
+    if (vectors >= wide) {
+        r->tiles = vectors / wide;
+        run_rows(r, rows, plain[wide], most[wide]);
         r->x += r->tiles * r->x_step;
         r->y += r->tiles * r->y_step;
     }
-    if (vectors % 4) {
+    if (vectors % wide) {
         r->tiles = 1;
-        run_rows(r, rows, plain[vectors % 4], most[vectors % 4]);
+        run_rows(r, rows, plain[vectors % wide], most[vectors % wide]);
     }
 }
 
@@ -191,8 +212,8 @@ static void run_pixels(struct run *r, size_t rows, size_t lanes, size_t count, s
     r->x_step = near;
     r->y_step = far;
     r->tiles = count;
-    for (size_t v = 0, n; v < lanes; v += n) {
-        n = lanes - v < 4 ? lanes - v : 4;
+    for (size_t v = 0, n, wide = across(rows); v < lanes; v += n) {
+        n = lanes - v < wide ? lanes - v : wide;
         for (size_t i = 0; i < n; i++)
             r->x_at[i] = r->y_at[i] = (v + i) * VL;
         run_rows(r, rows, plain[n], most[n]);
