@@ -32,16 +32,24 @@ UNROLL(4)
                 x[q] = x_run + t->x_at[q];
 UNROLL(1)
             for (size_t v = 0; v < t->vectors * 16; v += 16) {
-                vf xv[PAIRS];
+                vf xv[PAIRS], gv[ROWS];
+                /* The longer side of a tile comes one by one: sixteen registers hold no more. */
+UNROLL(6)
+                for (int m = 0; rows < pairs && m < rows; m++)
+                    gv[m] = held(load(g + (size_t)m * t->g_row + v));
 UNROLL(4)
-                for (int q = 0; q < pairs; q++)
-                    xv[q] = load(x[q] + v);
-UNROLL(12)
-                for (int m = 0; m < rows; m++) {
-                    vf gm = load(g + (size_t)m * t->g_row + v);
+                for (int q = 0; q < pairs; q++) {
+                    xv[q] = held(load(x[q] + v));
+UNROLL(6)
+                    for (int m = 0; rows < pairs && m < rows; m++)
+                        sum[m * pairs + q] = madd(gv[m], xv[q], sum[m * pairs + q]);
+                }
+UNROLL(6)
+                for (int m = 0; rows >= pairs && m < rows; m++) {
+                    gv[m] = held(load(g + (size_t)m * t->g_row + v));
 UNROLL(4)
                     for (int q = 0; q < pairs; q++)
-                        sum[m * pairs + q] = madd(gm, xv[q], sum[m * pairs + q]);
+                        sum[m * pairs + q] = madd(gv[m], xv[q], sum[m * pairs + q]);
                 }
             }
         }
@@ -177,13 +185,20 @@ static void unpool(const struct call *k, size_t o, size_t rows, size_t from, siz
     }
 }
 
+/* How many of the pairs that are left the next tile has: with padding those of one tap, else as many
+ * as the other tiles, as nearly as can be.                                                      */
+static size_t of_tile(const struct call *k, size_t channels, size_t left)
+{
+    size_t tiles_left = (left + PAIRS - 1) / PAIRS;
+    return k->d->pad ? channels : (left + tiles_left - 1) / tiles_left;
+}
+
 /* All taps of input channels c .. c + channels - 1 and output channels o .. o + rows - 1. */
 static void add_channels(const struct call *k, const float *x, size_t o, size_t rows, size_t c,
                          size_t channels, float *dw)
 {
     const struct tsgd_conv *d = k->d;
     size_t count = channels * k->area, lines = BLOCK / (d->out_w * d->ld / 16), n;
-    size_t step = d->pad ? channels : PAIRS;    /* so that the pairs of a tile have one tap */
     size_t dw_row = d->in_c * k->area, line = d->out_w * d->ld;
     float totals[PAIRS * ROWS + VL];
     vf bias[ROWS][PARTS] = {{{0}}};
@@ -201,13 +216,13 @@ static void add_channels(const struct call *k, const float *x, size_t o, size_t 
             unpool(k, o, rows, from, to, bias);
         at = (struct pair){0, 0, 0};
         for (size_t i = 0; i < count; i += n) {
-            n = step < count - i ? step : count - i;
+            n = of_tile(k, channels, count - i);
             add_tile(k, x, g, g_row, rows, channels, &at, n, from, to, k->sum + i * rows * 16);
         }
     }
     at = (struct pair){0, 0, 0};
     for (size_t i = 0; i < count; i += n) {
-        n = step < count - i ? step : count - i;
+        n = of_tile(k, channels, count - i);
         add_all(k->sum + i * rows * 16, rows * n, totals);
         for (size_t j = 0; j < n; j++, at = after(at, k, channels))
             for (size_t m = 0; m < rows; m++)

@@ -57,14 +57,26 @@ INLINE void store(float *p, vf x) { *(vf *)p = x; }
 INLINE void storeu(float *p, vf x) { *(vf_unaligned *)p = x; }
 INLINE vf all(float x) { return x - (vf){0}; }     /* 0 + x would cost an addition: -0 */
 
-/* a * b + c, rounded once where the instruction set can, and where TSGD_EMULATED says so. Results
- * of those that round once are the same bits.                                                   */
+/* x, in a register: gcc would load again for each use what it has just loaded from memory. */
+INLINE vf held(vf x)
+{
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
+}
+
+/* Whether madd rounds once. */
 #if defined(__FMA__) || defined(__aarch64__) || defined(TSGD_EMULATED)
 enum { FUSED = 1 };
 #else
 enum { FUSED = 0 };
 #endif
 
+/* a * b + c, rounded once where the instruction set can, and where TSGD_EMULATED says so. Results
+ * of those that round once are the same bits.                                                   */
 INLINE vf madd(vf a, vf b, vf c)
 {
 #if defined(__AVX512F__)
