@@ -163,9 +163,13 @@ static run_fn *const pooled[] = {ROWS_POOLED(POOLED_ENTRY)};
 static run_fn *const *const plain[] = {NULL, plain_1, plain_2, plain_3, plain_4};
 static const size_t most[] = {0, MOST_1, MOST_2, MOST_3, MOST_4};
 
-/* All `rows` rows of a run, in tiles as equal as can be. */
+/* All `rows` rows of a run, in tiles as equal as can be. Edges of images are many short runs. */
 static void run_rows(const struct run *whole, size_t rows, run_fn *const *fn, size_t at_most)
 {
+    if (rows <= at_most) {
+        fn[rows](whole);
+        return;
+    }
     struct run r = *whole;
     for (size_t parts = (rows + at_most - 1) / at_most; parts > 0; parts--) {
         size_t n = (rows + parts - 1) / parts;

@@ -45,16 +45,20 @@ UNROLL(4)
                 for (int v = 0; v < vectors; v++)
                     gv[v] = load(g + (size_t)v * t->g_vector);
 UNROLL(16)
-                for (int a = 0; a < outer; a++)
+                for (int a = 0; a < outer; a++) {
+                    const float *xa = x + (size_t)a * x_outer;
+                    if (inner > 1)
+                        computed(&xa);
 UNROLL(8)
                     for (int b = 0; b < inner; b++) {
-                        vf xs = all(x[(size_t)a * x_outer + (size_t)b * x_inner]);
+                        vf xs = all(xa[(size_t)b * x_inner]);
 UNROLL(4)
                         for (int v = 0; v < vectors; v++) {
                             int i = (a * inner + b) * vectors + v;
                             sum[i] = madd(gv[v], xs, sum[i]);
                         }
                     }
+                }
             }
         }
     }

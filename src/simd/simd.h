@@ -68,6 +68,13 @@ INLINE vf held(vf x)
     return x;
 }
 
+/* *p is computed here and now. Of an expression that does not change in a loop gcc keeps the value,
+ * and where there are more addresses than registers it keeps them in worse places.              */
+INLINE void computed(const float **p)
+{
+    __asm__("" : "+r"(*p));
+}
+
 /* Whether madd rounds once. */
 #if defined(__FMA__) || defined(__aarch64__) || defined(TSGD_EMULATED)
 enum { FUSED = 1 };
