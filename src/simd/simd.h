@@ -57,24 +57,6 @@ INLINE void store(float *p, vf x) { *(vf *)p = x; }
 INLINE void storeu(float *p, vf x) { *(vf_unaligned *)p = x; }
 INLINE vf all(float x) { return x - (vf){0}; }     /* 0 + x would cost an addition: -0 */
 
-/* x, in a register: gcc would load again for each use what it has just loaded from memory. */
-INLINE vf held(vf x)
-{
-#if defined(__x86_64__)
-    __asm__("" : "+v"(x));
-#elif defined(__aarch64__)
-    __asm__("" : "+w"(x));
-#endif
-    return x;
-}
-
-/* *p is computed here and now. Of an expression that does not change in a loop gcc keeps the value,
- * and where there are more addresses than registers it keeps them in worse places.              */
-INLINE void computed(const float **p)
-{
-    __asm__("" : "+r"(*p));
-}
-
 /* Whether madd rounds once. */
 #if defined(__FMA__) || defined(__aarch64__) || defined(TSGD_EMULATED)
 enum { FUSED = 1 };
@@ -217,6 +199,24 @@ INLINE void stream_end(void)
 #if defined(__SSE2__)
     _mm_sfence();
 #endif
+}
+
+/* x, in a register: gcc would load again for each use what it has just loaded from memory. */
+INLINE vf held(vf x)
+{
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
+}
+
+/* *p is computed here and now. Of an expression that does not change in a loop gcc keeps the value,
+ * and where there are more addresses than registers it keeps them in worse places.              */
+INLINE void computed(const float **p)
+{
+    __asm__("" : "+r"(*p));
 }
 
 /* f(0, n), f(1, n), ..: for __builtin_shufflevector, the lane that each lane comes from. */
