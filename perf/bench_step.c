@@ -154,15 +154,19 @@ static bool gradient_is_right(struct step *s)
     return fabs((loss[1] - loss[0]) / 0.004 - length) < 0.05 * length;
 }
 
-static bool bench_model(const char *model, const char *shape)
+/* direct: without Winograd's algorithm; its FLOPs are counted as those of direct convolutions. */
+static bool bench_model(const char *model, const char *shape, bool direct)
 {
     struct step s;
+    on.direct = direct;
     bool ok = step_init(&s, model, shape);
+    on.direct = false;
     if (ok) {
         ok = gradient_is_right(&s);
         ok = bench_print("step", bench_run(step, &s), (double)s.net.step_flops * BATCH, ok,
-                         "model=%s input=%s dim=%zu batch=%d isa=%s blis=%s", model, shape,
-                         s.net.dim, BATCH, on.kernels->isa, tsgd_backend_name(&on));
+                         "model=%s input=%s dim=%zu batch=%d isa=%s blis=%s%s", model, shape,
+                         s.net.dim, BATCH, on.kernels->isa, tsgd_backend_name(&on),
+                         direct ? " conv=direct" : "");
     }
     step_release(&s);
     return ok;
@@ -243,16 +247,18 @@ static bool bench_layers(const char *model, const char *name, const char *shape)
 /* bench_step [ISA]: on that instruction set. */
 int main(int argc, char **argv)
 {
-    static const struct { const char *model, *shape; } models[] = {
-        {"lenet", "1x28x28"}, {"lenet-without-groupnorm", "1x28x28"}, {"mlp", "1x28x28"},
-        {"logistic", "1x28x28"}, {"vgg11", "3x32x32"}, {"resnet20", "3x32x32"},
+    static const struct { const char *model, *shape; bool direct; } models[] = {
+        {"lenet", "1x28x28", false}, {"lenet-without-groupnorm", "1x28x28", false},
+        {"mlp", "1x28x28", false}, {"logistic", "1x28x28", false},
+        {"vgg11", "3x32x32", false}, {"vgg11", "3x32x32", true},
+        {"resnet20", "3x32x32", false}, {"resnet20", "3x32x32", true},
     };
     struct tsgd_error err;
     bool ok = true;
     if (!made(tsgd_backend_init(&on, argc > 1 ? argv[1] : NULL, &err), &err))
         return 1;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
-        ok &= bench_model(models[i].model, models[i].shape);
+        ok &= bench_model(models[i].model, models[i].shape, models[i].direct);
     ok &= bench_layers("lenet", "lenet", "1x28x28");
     ok &= bench_layers("net:conv 16 3 pad 1; layernorm; gelu; dwconv 3 pad 1; avgpool 2; dwconv 3 "
                        "pad 1 stride 2; conv 64 1; dwconv 3 pad 1; dense", "other", "1x28x28");

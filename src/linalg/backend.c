@@ -6,7 +6,7 @@ enum tsgd_status tsgd_backend_init(struct tsgd_backend *out, const char *isa,
                                    struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_backend b;
+    struct tsgd_backend b = {.direct = false};
     TRY(tsgd_isa_find(&b.kernels, isa, err));
     TRY(tsgd_blocking_find(&b.blocking, b.kernels, err));
     *out = b;

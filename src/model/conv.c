@@ -1,7 +1,8 @@
 /* A convolution with square kernels, zero padding and a stride; the kernels of simd/ compute it
- * directly. A ReLU and a 2x2 max-pooling that follow are done while a tile of the output is still
- * in registers (see net.c): the layer's output is then what comes out of those, and backward first
- * brings the gradient back through them.                                                        */
+ * directly, or by Winograd's algorithm where that takes much fewer multiplications. A ReLU and a
+ * 2x2 max-pooling that follow are done while a tile of the output is still in registers (see
+ * net.c): the layer's output is then what comes out of those, and backward first brings the
+ * gradient back through them.                                                                   */
 #include "model/layer.h"
 
 #include "base/mem.h"
@@ -35,11 +36,26 @@ static void init(const struct tsgd_layer *l, float *w, struct tsgd_rng *rng)
     tsgd_layer_uniform(w, l->params, fan_in, rng);
 }
 
+/* Whether Winograd's algorithm computes it: a function of the shape and of --conv alone, because
+ * results depend on it. Below 16 channels vectors would be half empty, and on images of 3x3, 5x5
+ * or a single row its tiles reach so far over the edge that it saves too little.                */
+static bool winograd(const struct tsgd_backend *on, const struct tsgd_conv *d)
+{
+    bool filters = d->window == 3 && d->stride == 1 && d->pad == 1;
+    size_t tiles = ((d->in_h + 3) / 4) * ((d->in_w + 3) / 4);
+    size_t taps = (3 * d->in_h - 2) * (3 * d->in_w - 2);    /* that do not meet padding */
+    bool pair = d->in_h == 2 && d->in_w == 2;   /* these take 9 products for 16 taps */
+    return !on->direct && filters && d->in_c >= 16 && d->out_c >= 16 &&
+           (pair || 3 * taps >= 4 * 36 * tiles);
+}
+
 /* The gradient before pooling, and what the kernel wants. */
 static size_t scratch_floats(const struct tsgd_layer *l, const struct tsgd_backend *on, size_t ld)
 {
     struct tsgd_conv d = tsgd_layer_conv_dims(l, ld);
-    size_t one = on->kernels->conv_weight_scratch(&d), other = on->kernels->conv_scratch(&d);
+    bool wino = winograd(on, &d);
+    size_t one = (wino ? on->kernels->wino_weight_scratch : on->kernels->conv_weight_scratch)(&d);
+    size_t other = (wino ? on->kernels->wino_scratch : on->kernels->conv_scratch)(&d);
     return tsgd_add(l->pool ? tsgd_mul(unpooled(l), ld) : 0, one > other ? one : other);
 }
 
@@ -52,7 +68,9 @@ static void forward(const struct tsgd_layer *l, const struct tsgd_layer_call *c)
 {
     struct tsgd_conv d = tsgd_layer_conv_dims(l, c->ld);
     const float *bias = l->no_bias ? NULL : c->w + weights(l);
-    if (l->pool)
+    if (winograd(c->on, &d))
+        c->on->kernels->wino_forward(&d, c->w, bias, c->x, c->y, c->scratch);
+    else if (l->pool)
         c->on->kernels->conv_relu_pool(&d, c->w, bias, c->x, c->y, (uint16_t *)c->keep);
     else
         c->on->kernels->conv_forward(&d, c->w, bias, c->x, c->y, c->scratch);
@@ -65,6 +83,14 @@ static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c
     const uint16_t *won = (const uint16_t *)c->keep;
     const float *dy = c->dy;
     float *dbias = l->no_bias ? NULL : c->dw + weights(l), *scratch = c->scratch;
+    if (winograd(c->on, &d)) {
+        k->wino_weight_gradient(&d, c->x, dy, c->dw, scratch);
+        if (dbias)
+            k->bias_gradient(NULL, dy, d.out_c, d.out_h * d.out_w * d.ld, NULL, dbias);
+        if (c->dx)
+            k->wino_input_gradient(&d, c->w, dy, c->dx, scratch);
+        return;
+    }
     if (l->pool && !c->dx && dbias &&
         k->conv_pooled_gradient(&d, c->x, dy, won, c->dw, dbias, scratch))
         return;

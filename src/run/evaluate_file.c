@@ -69,6 +69,7 @@ enum tsgd_status tsgd_evaluate_file(const char *path, const struct tsgd_settings
     TRY(tsgd_given(settings, "settings", __func__, err));
     TRY(tsgd_given(out, "out", __func__, err));
     TRY(tsgd_backend_init(&on, NULL, err));
+    on.direct = settings->conv && !strcmp(settings->conv, "direct");
     TRY(tsgd_safetensors_identify(path, &saved, err));
     if (!saved.model[0])
         TRY(tsgd_fail(err, TSGD_EFORMAT, "%s: does not say which model it holds, want a file that "

@@ -194,6 +194,11 @@ SETTING(step_parts, "step-parts", COUNT, "N", RANGE(1, 1 << 16),
         TRAIN | TUNE,
         "cut a minibatch into N parts of whole groups of 16 samples, so that up to N threads share "
         "a token's step; results depend on N (by rounding), not on --threads")
+SETTING(conv, "conv", CHOICE, "HOW", ONE_OF("auto|direct"), IS("auto"), ABOUT_STEP, DATA, RESULT,
+        TRAIN | TUNE | EVAL,
+        "auto: convolutions by 3x3 kernels with stride 1 and padding 1, from 16 or more channels "
+        "to as many, use Winograd's algorithm, which multiplies less often; direct: none does. "
+        "Results differ in rounding")
 SETTING(order, "order", CHOICE, "ORDER", ONE_OF("epoch|iid|sequential"), IS("epoch"), ABOUT_STEP,
         DATA, RESULT, TRAIN | TUNE,
         "a node's samples: in a fresh order each pass (epoch), drawn with replacement (iid), as "

@@ -448,6 +448,7 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
     TRY(make_ranks(r, mixing, err));
     TRY(tsgd_backend_init(&r->on, r->s->isa, err));
     TRY(TSGD_FILL(r->s, isa, r->on.kernels->isa, err));
+    r->on.direct = r->s->conv && !strcmp(r->s->conv, "direct");
     if (r->s->trace) {
         TRY(tsgd_trace_create(&r->trace, r->s->trace_events, r->s->trace_layers, err));
         TRY(tsgd_mem_check(tsgd_trace_bytes(r->trace), "--trace-events", "give fewer", err));

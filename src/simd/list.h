@@ -66,6 +66,23 @@ KERNEL(bool, conv_pooled_gradient, (const struct tsgd_conv *d, const float *x, c
                                     const uint16_t *won, float *dw, float *dbias, float *scratch))
 KERNEL(size_t, conv_weight_scratch, (const struct tsgd_conv *d))
 
+/* ---- convolutions by Winograd's minimal filtering: 3x3 kernels, stride 1, padding 1; any numbers
+ * of channels and pixels. A quarter of the multiplications where images are 4x4 or a multiple, with
+ * errors below 1e-4 of the root mean square, some ten times those of the direct kernels; see
+ * simd/wino.h. The same bits on every instruction set with a fused multiply-add ---- */
+
+/* y [out_c][out_h][out_w][ld]; bias may be NULL; dx [in_c][in_h][in_w][ld], overwritten; both take
+ * scratch of wino_scratch floats, enough for smaller ld.                                        */
+KERNEL(size_t, wino_scratch, (const struct tsgd_conv *d))
+KERNEL(void, wino_forward, (const struct tsgd_conv *d, const float *w, const float *bias,
+                            const float *x, float *y, float *scratch))
+KERNEL(void, wino_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
+                                   float *dx, float *scratch))
+/* dw [out_c][in_c][3][3], overwritten; scratch of wino_weight_scratch floats. */
+KERNEL(size_t, wino_weight_scratch, (const struct tsgd_conv *d))
+KERNEL(void, wino_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,
+                                    float *dw, float *scratch))
+
 /* ---- depthwise convolutions, out_c = in_c: channel c of y comes from channel c of x alone ---- */
 
 /* y [out_c][out_h][out_w][ld]; w [out_c][window][window]; bias may be NULL. */

@@ -1,0 +1,274 @@
+/* simd/wino.h: Winograd's convolutions of 3x3 kernels, stride 1, padding 1: what the passes share.
+ *
+ * The result is cut into square tiles, and each tile is found by fewer multiplications than the
+ * taps of its pixels are: source pixels and weights are transformed, their products summed over the
+ * channels one point at a time, and the sums transformed back. Along one axis
+ *     result = A^T ((G weights) * (B^T source)),
+ * and a square takes the same twice, for its columns and its rows. Two forms are used:
+ *
+ *   FOUR  F(4, 3): 4 pixels of the result from 6 of the source by 6 products, not 12; the points
+ *         are 0, 1, -1, 2, -2 and infinity.
+ *   PAIR  an image of 2 pixels, which uses 4 taps, by 3 products:
+ *         y0 = w1 x0 + w2 x1,  y1 = w0 x0 + w1 x1.
+ *
+ * A column is one tile of VL samples. Columns are numbered by tile, then by sample, and stand in
+ * panels of two: V [point][panel][channel][2][VL]. What one point holds is `apart` from the next,
+ * because points at a distance of a multiple of 4 KiB would share the sets of the caches.
+ *
+ * A sum over channels, or over samples, has one order, whatever VL is and whatever the blocks are
+ * that the work is cut into: TERMS of them are added one after another, then such partial sums.
+ * The error stays smaller so.                                                                   */
+#ifndef TSGD_SIMD_WINO_H
+#define TSGD_SIMD_WINO_H
+
+#include "simd/simd.h"
+
+enum tsgd_form { FOUR, PAIR };
+enum { TERMS = 64 };
+
+/* Along an axis: points, pixels of the source and of the result, and of padding before the first
+ * tile's source.                                                                                */
+#define POINTS(f) (size_t)((f) == FOUR ? 6 : 3)
+#define SOURCE(f) (size_t)((f) == FOUR ? 6 : 2)
+#define RESULT(f) (size_t)((f) == FOUR ? 4 : 2)
+#define BORDER(f) (size_t)((f) == FOUR ? 1 : 0)
+
+/* B^T: of SOURCE pixels. */
+INLINE void wino_source(const enum tsgd_form f, const vf *d, vf *o)
+{
+    if (f == FOUR) {
+        vf p = madd(all(-4), d[2], d[4]), q = madd(all(-4), d[1], d[3]);
+        vf r = d[4] - d[2], s = d[3] - d[1];
+        o[0] = madd(all(4), d[0], madd(all(-5), d[2], d[4]));
+        o[1] = p + q;
+        o[2] = p - q;
+        o[3] = madd(all(2), s, r);
+        o[4] = madd(all(-2), s, r);
+        o[5] = madd(all(4), d[1], madd(all(-5), d[3], d[5]));
+    } else {
+        o[0] = d[0] + d[1];
+        o[1] = d[1];
+        o[2] = d[0];
+    }
+}
+
+/* G: of three taps. */
+INLINE void wino_taps(const enum tsgd_form f, const vf *w, vf *o)
+{
+    if (f == FOUR) {
+        vf s = (w[0] + w[2]) * all(-1 / 6.f), t = w[1] * all(-1 / 6.f);
+        vf p = madd(all(1 / 24.f), w[0], w[2] * all(1 / 6.f)), q = w[1] * all(1 / 12.f);
+        o[0] = w[0] * all(0.25f);
+        o[1] = s + t;
+        o[2] = s - t;
+        o[3] = p + q;
+        o[4] = p - q;
+        o[5] = w[2];
+    } else {
+        o[0] = w[1];
+        o[1] = w[2] - w[1];
+        o[2] = w[0] - w[1];
+    }
+}
+
+/* A^T: RESULT pixels from the sums of the points. */
+INLINE void wino_result(const enum tsgd_form f, const vf *m, vf *y)
+{
+    if (f == FOUR) {
+        vf s = m[1] + m[2], d = m[1] - m[2], t = m[3] + m[4], e = m[3] - m[4];
+        y[0] = m[0] + s + t;
+        y[1] = madd(all(2), e, d);
+        y[2] = madd(all(4), t, s);
+        y[3] = madd(all(8), e, d) + m[5];
+    } else {
+        y[0] = m[0] + m[1];
+        y[1] = m[0] + m[2];
+    }
+}
+
+/* A: of RESULT pixels of a gradient. */
+INLINE void wino_gradient(const enum tsgd_form f, const vf *y, vf *m)
+{
+    if (f == FOUR) {
+        vf s = y[0] + y[2], d = y[1] + y[3], t = madd(all(4), y[2], y[0]);
+        vf e = madd(all(8), y[3], y[1] + y[1]);
+        m[0] = y[0];
+        m[1] = s + d;
+        m[2] = s - d;
+        m[3] = t + e;
+        m[4] = t - e;
+        m[5] = y[3];
+    } else {
+        m[0] = y[0] + y[1];
+        m[1] = y[0];
+        m[2] = y[1];
+    }
+}
+
+/* G^T: three taps from the sums of the points. */
+INLINE void wino_taps_gradient(const enum tsgd_form f, const vf *u, vf *w)
+{
+    if (f == FOUR) {
+        vf s = (u[1] + u[2]) * all(-1 / 6.f), d = (u[1] - u[2]) * all(-1 / 6.f);
+        vf t = (u[3] + u[4]) * all(1 / 24.f), e = (u[3] - u[4]) * all(1 / 12.f);
+        w[0] = madd(all(0.25f), u[0], s + t);
+        w[1] = d + e;
+        w[2] = madd(all(4), t, s) + u[5];
+    } else {
+        w[0] = u[2];
+        w[1] = u[0] - u[1] - u[2];
+        w[2] = u[1];
+    }
+}
+
+/* A pass: a convolution of `in` channels to `out`, both of h x w pixels; of the gradient of the
+ * input those are the channels of the layer's output and of its input.                          */
+struct tsgd_wino {
+    size_t in, out, h, w, ld;
+};
+
+/* How the work is cut: this many columns, channels of the result and channels of the source. */
+struct tsgd_wino_blocks {
+    size_t columns, rows, depth;
+};
+
+static inline enum tsgd_form wino_form(const struct tsgd_wino *l)
+{
+    return l->h == 2 && l->w == 2 ? PAIR : FOUR;
+}
+
+static inline size_t wino_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+static inline size_t wino_apart(size_t floats) { return wino_up(floats, 128) + 5 * 16; }
+
+/* Columns of all pixels, if a column holds `lanes` samples. */
+static inline size_t wino_columns(const enum tsgd_form f, const struct tsgd_wino *l, size_t lanes)
+{
+    return wino_up(l->h, RESULT(f)) / RESULT(f) * (wino_up(l->w, RESULT(f)) / RESULT(f)) *
+           (l->ld / lanes);
+}
+
+/* Floats of a point of V, where panels hold `channels` channels, and columns are `n`. */
+static inline size_t wino_v_point(size_t channels, size_t n)
+{
+    return wino_apart(channels * wino_up(n, 2) * VL);
+}
+
+/* A column: the first pixel of its tile, and the first of its samples. */
+struct tsgd_wino_column {
+    size_t i, j, lane;
+};
+
+INLINE struct tsgd_wino_column wino_column(const enum tsgd_form f, const struct tsgd_wino *l,
+                                           size_t t)
+{
+    size_t lanes = l->ld / VL, wide = (l->w + RESULT(f) - 1) / RESULT(f), tile = t / lanes;
+    return (struct tsgd_wino_column){tile / wide * RESULT(f), tile % wide * RESULT(f),
+                                     t % lanes * VL};
+}
+
+/* Columns first .. first + n - 1 of the source x, transformed, into v, in panels of `channels`
+ * channels, of which those from l->in on are left alone. zeros: VL of them.                     */
+INLINE void wino_fill(const enum tsgd_form f, const struct tsgd_wino *l, const float *x,
+                      size_t first, size_t n, size_t channels, float *v, const float *zeros)
+{
+    const size_t pixels = SOURCE(f), points = POINTS(f);
+    size_t line = l->w * l->ld, plane = l->h * line, point = wino_v_point(channels, n);
+    for (size_t c = 0; c < l->in; c++)
+        for (size_t t = 0; t < n; t++) {
+            struct tsgd_wino_column at = wino_column(f, l, first + t);
+            /* In the padding these wrap round, which is outside of the image as well. */
+            size_t top = at.i - BORDER(f), left = at.j - BORDER(f);
+            const float *from = x + c * plane + at.lane;
+            float *to = v + ((t / 2 * channels + c) * 2 + t % 2) * VL;
+            vf half[6][6];
+UNROLL(6)
+            for (size_t j = 0; j < pixels; j++) {
+                vf d[6], o[6];
+UNROLL(6)
+                for (size_t i = 0; i < pixels; i++) {
+                    bool inside = top + i < l->h && left + j < l->w;
+                    d[i] = load(inside ? from + (top + i) * line + (left + j) * l->ld : zeros);
+                }
+                wino_source(f, d, o);
+UNROLL(6)
+                for (size_t i = 0; i < points; i++)
+                    half[i][j] = o[i];
+            }
+UNROLL(6)
+            for (size_t i = 0; i < points; i++) {
+                vf o[6];
+                wino_source(f, half[i], o);
+UNROLL(6)
+                for (size_t j = 0; j < points; j++)
+                    store(to + (i * points + j) * point, o[j]);
+            }
+        }
+}
+
+/* The kernels of `n` channels, at most VL, w_row floats apart: k[tap] has one in each lane, and
+ * zeros in the lanes beyond.                                                                     */
+INLINE void wino_load_kernels(const float *w, size_t w_row, size_t n, vf k[9])
+{
+    static const float none[9];
+    vf x[VL];
+#if defined(__AVX512F__)
+UNROLL(16)
+    for (size_t i = 0; i < VL; i++)
+        x[i] = (vf)_mm512_maskz_loadu_ps(0x1ff, i < n ? w + i * w_row : none);
+    transpose(x);
+UNROLL(9)
+    for (size_t t = 0; t < 9; t++)
+        k[t] = x[t];
+#else
+    /* The last vector of a kernel overlaps the one before: nothing past it is read. */
+UNROLL(3)
+    for (size_t from = 0; from <= 9 - VL; from += VL) {
+UNROLL(16)
+        for (size_t i = 0; i < VL; i++)
+            x[i] = loadu((i < n ? w + i * w_row : none) + from);
+        transpose(x);
+UNROLL(16)
+        for (size_t t = 0; t < VL; t++)
+            k[from + t] = x[t];
+    }
+UNROLL(16)
+    for (size_t i = 0; i < VL; i++)
+        x[i] = loadu((i < n ? w + i * w_row : none) + 9 - VL);
+    transpose(x);
+    k[8] = x[VL - 1];
+#endif
+}
+
+/* And back. */
+INLINE void wino_store_kernels(const vf k[9], float *w, size_t w_row, size_t n)
+{
+    vf x[VL];
+#if defined(__AVX512F__)
+UNROLL(16)
+    for (size_t t = 0; t < VL; t++)
+        x[t] = t < 9 ? k[t] : (vf){0};
+    transpose(x);
+UNROLL(16)
+    for (size_t i = 0; i < VL; i++)
+        if (i < n)
+            _mm512_mask_storeu_ps(w + i * w_row, 0x1ff, (__m512)x[i]);
+#else
+UNROLL(3)
+    for (size_t from = 0; from <= 9 - VL; from += VL) {
+UNROLL(16)
+        for (size_t t = 0; t < VL; t++)
+            x[t] = k[from + t];
+        transpose(x);
+UNROLL(16)
+        for (size_t i = 0; i < VL; i++)
+            if (i < n)
+                storeu(w + i * w_row + from, x[i]);
+    }
+UNROLL(16)
+    for (size_t i = 0; i < VL; i++)
+        if (i < n)
+            w[i * w_row + 8] = k[8][i];
+#endif
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* The gradient of the weights of Winograd's convolutions (simd/wino.h):
+ *     dw = G^T (sum over columns and samples of (A dy A^T) (B^T x B)) G.
+ * For every point that sum is a product of matrices: rows are channels of the input, from V, and
+ * the lanes of its columns are channels of the output, from G [point][sample][rows], for which dy
+ * is transposed before it is transformed. Blocks:
+ *   columns  so many that their V and G stay in the second-level cache; or, where weights are many,
+ *            all, so that a block of sums is transformed back as soon as it is complete
+ *   rows     channels of the output, whose G is made at a time
+ *   depth    channels of the input                                                              */
+#include "simd/wino.h"
+
+/* A tile of sums: channels of the input by vectors of channels of the output. */
+#if defined(__AVX512F__)
+enum { ROWS = 8, ROWS_ONE = 16 };
+#elif defined(__aarch64__)
+enum { ROWS = 8 };
+#else
+enum { ROWS = 4 };
+#endif
+
+/* Bytes of sums that are kept while columns pass by; of V that is then best; and of V where the
+ * sums are more than that. Blocks of rows and depth.                                            */
+enum { SUMS_STAY = 1 << 20, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 64, MOST_DEPTH = 64 };
+
+/* Columns of a partial sum. */
+enum { PARTIAL = TERMS / VL };
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+static struct tsgd_wino_blocks blocks(const enum tsgd_form f, const struct tsgd_wino *l)
+{
+    size_t rows = wino_up(l->out, 16), depth = wino_up(l->in, 16), points = POINTS(f) * POINTS(f);
+    size_t sums = points * depth * rows * sizeof(float);
+    size_t column = points * depth * VL * sizeof(float);
+    size_t fit = (sums <= SUMS_STAY ? V_STAYS : V_MOST) / column / PARTIAL * PARTIAL;
+    return (struct tsgd_wino_blocks){
+        .columns = least(wino_columns(f, l, VL), fit > PARTIAL ? fit : PARTIAL),
+        .rows = least(rows, MOST_ROWS), .depth = least(depth, MOST_DEPTH),
+    };
+}
+
+/* The scratch: VL zeros, V, G, transposed pixels, and sums [point][depth][rows], one block or,
+ * where the columns come in several blocks, all.                                               */
+struct areas {
+    size_t v, g, pixels, sums, block, end;
+    bool kept;
+};
+
+static struct areas areas(const enum tsgd_form f, const struct tsgd_wino *l,
+                          struct tsgd_wino_blocks b)
+{
+    size_t points = POINTS(f) * POINTS(f), rows = wino_up(l->out, 16), depth = wino_up(l->in, 16);
+    size_t n = (rows + b.rows - 1) / b.rows * ((depth + b.depth - 1) / b.depth);
+    struct areas a = {.v = VL, .kept = b.columns < wino_columns(f, l, VL)};
+    a.g = a.v + points * wino_v_point(depth, b.columns);
+    a.pixels = a.g + points * wino_apart(b.columns * VL * b.rows);
+    a.sums = a.pixels + 16 * VL * VL;
+    a.block = points * wino_apart(b.depth * b.rows);
+    a.end = a.sums + (a.kept ? n : 1) * a.block;
+    return a;
+}
+
+/* G of columns first .. first + n - 1, from `some` channels of dy; lanes beyond are zeros. */
+INLINE void transform_gradient(const enum tsgd_form f, const struct tsgd_wino *l, const float *dy,
+                               size_t rows, size_t some, size_t first, size_t n, float *g,
+                               float *pixels)
+{
+    const size_t points = POINTS(f), across = RESULT(f);
+    size_t line = l->w * l->ld, plane = l->h * line, point = wino_apart(n * VL * rows);
+    for (size_t t = 0; t < n; t++)
+        for (size_t r = 0; r < rows; r += VL) {
+            struct tsgd_wino_column at = wino_column(f, l, first + t);
+            size_t channels = some > r ? some - r : 0;
+            for (size_t q = 0; q < across * across; q++) {
+                size_t i = at.i + q / across, j = at.j + q % across;
+                bool inside = i < l->h && j < l->w;
+                transpose_block(dy + r * plane + i * line + j * l->ld + at.lane, plane,
+                                inside ? channels : 0, pixels + q * VL * VL, VL);
+            }
+            for (size_t s = 0; s < VL; s++) {
+                float *to = g + (t * VL + s) * rows + r;
+                vf half[6][4];
+UNROLL(4)
+                for (size_t j = 0; j < across; j++) {
+                    vf d[4], o[6];
+UNROLL(4)
+                    for (size_t i = 0; i < across; i++)
+                        d[i] = load(pixels + ((i * across + j) * VL + s) * VL);
+                    wino_gradient(f, d, o);
+UNROLL(6)
+                    for (size_t i = 0; i < points; i++)
+                        half[i][j] = o[i];
+                }
+UNROLL(6)
+                for (size_t i = 0; i < points; i++) {
+                    vf o[6];
+                    wino_gradient(f, half[i], o);
+UNROLL(6)
+                    for (size_t j = 0; j < points; j++)
+                        store(to + (i * points + j) * point, o[j]);
+                }
+            }
+        }
+}
+
+/* A tile of sums over n columns of V and G, added to if there is more, PARTIAL at a time. */
+INLINE void tile(const float *v, size_t v_panel, const float *g, size_t rows, size_t n, float *sums,
+                 bool more, const size_t channels, const size_t vectors)
+{
+    for (size_t end; n > 0; n = end, more = true) {
+        vf sum[16][2];
+        end = n > PARTIAL ? n - PARTIAL : 0;
+UNROLL(16)
+        for (size_t i = 0; i < channels; i++)
+UNROLL(2)
+            for (size_t j = 0; j < vectors; j++)
+                sum[i][j] = (vf){0};
+        for (size_t t = n, samples; t > end; t -= samples / VL, v += v_panel) {
+            samples = t - end > 1 ? 2 * VL : VL;
+            for (size_t s = 0; s < samples; s++, g += rows) {
+                vf x[2];
+UNROLL(2)
+                for (size_t j = 0; j < vectors; j++)
+                    x[j] = load(g + j * VL);
+UNROLL(16)
+                for (size_t i = 0; i < channels; i++)
+UNROLL(2)
+                    for (size_t j = 0; j < vectors; j++)
+                        sum[i][j] = madd(all(v[i * 2 * VL + s]), x[j], sum[i][j]);
+            }
+        }
+UNROLL(16)
+        for (size_t i = 0; i < channels; i++)
+UNROLL(2)
+            for (size_t j = 0; j < vectors; j++) {
+                float *at = sums + i * rows + j * VL;
+                store(at, sum[i][j] + (more ? load(at) : (vf){0}));
+            }
+    }
+}
+
+/* sums [depth][rows] (+)= V G, one point of n columns. */
+static void product(const float *v, size_t v_panel, const float *g, size_t n, size_t depth,
+                    size_t rows, float *sums, bool more)
+{
+    size_t r = 0;
+    for (; rows - r >= 2 * VL; r += 2 * VL)
+        for (size_t c = 0; c < depth; c += ROWS)
+            tile(v + c * 2 * VL, v_panel, g + r, rows, n, sums + c * rows + r, more, ROWS, 2);
+#if defined(__AVX512F__)
+    for (size_t c = 0; r < rows && c < depth; c += ROWS_ONE)
+        tile(v + c * 2 * VL, v_panel, g + r, rows, n, sums + c * rows + r, more, ROWS_ONE, 1);
+#endif
+}
+
+/* dw of `outputs` channels, row floats apart, by `inputs`, from sums [point][depth][rows]. */
+INLINE void transform_back(const enum tsgd_form f, const float *sums, size_t depth, size_t rows,
+                           size_t inputs, size_t outputs, float *dw, size_t row)
+{
+    const size_t points = POINTS(f);
+    size_t point = wino_apart(depth * rows);
+    for (size_t c = 0; c < inputs; c++)
+        for (size_t r = 0; r < outputs; r += VL) {
+            const float *from = sums + c * rows + r;
+            vf half[3][6], k[9];
+UNROLL(6)
+            for (size_t j = 0; j < points; j++) {
+                vf d[6], o[3];
+UNROLL(6)
+                for (size_t i = 0; i < points; i++)
+                    d[i] = load(from + (i * points + j) * point);
+                wino_taps_gradient(f, d, o);
+UNROLL(3)
+                for (size_t i = 0; i < 3; i++)
+                    half[i][j] = o[i];
+            }
+UNROLL(3)
+            for (size_t i = 0; i < 3; i++)
+                wino_taps_gradient(f, half[i], k + 3 * i);
+            wino_store_kernels(k, dw + r * row + c * 9, row, outputs - r);
+        }
+}
+
+INLINE void run(const enum tsgd_form f, const struct tsgd_wino *l, const float *x, const float *dy,
+                float *dw, float *scratch)
+{
+    struct tsgd_wino_blocks b = blocks(f, l);
+    struct areas a = areas(f, l, b);
+    size_t points = POINTS(f) * POINTS(f), columns = wino_columns(f, l, VL), n, rows, depth;
+    size_t channels = wino_up(l->in, 16), plane = l->h * l->w * l->ld;
+    float *v = scratch + a.v, *g = scratch + a.g;
+    store(scratch, (vf){0});
+    for (size_t first = 0; first < columns; first += n) {
+        float *sums = scratch + a.sums;
+        n = least(columns - first, b.columns);
+        wino_fill(f, l, x, first, n, channels, v, scratch);
+        for (size_t r = 0; r < l->out; r += rows) {
+            rows = least(wino_up(l->out - r, 16), b.rows);
+            transform_gradient(f, l, dy + r * plane, rows, l->out - r, first, n, g,
+                               scratch + a.pixels);
+            for (size_t c = 0; c < l->in; c += depth, sums += a.kept ? a.block : 0) {
+                depth = least(channels - c, b.depth);
+                for (size_t p = 0; p < points; p++)
+                    product(v + p * wino_v_point(channels, n) + c * 2 * VL, channels * 2 * VL,
+                            g + p * wino_apart(n * VL * rows), n, depth, rows,
+                            sums + p * wino_apart(depth * rows), first > 0);
+                if (first + n == columns)
+                    transform_back(f, sums, depth, rows, least(l->in - c, depth),
+                                   least(l->out - r, rows), dw + (r * l->in + c) * 9, l->in * 9);
+            }
+        }
+    }
+}
+
+static struct tsgd_wino whole(const struct tsgd_conv *d)
+{
+    return (struct tsgd_wino){d->in_c, d->out_c, d->in_h, d->in_w, d->ld};
+}
+
+size_t TSGD_FN(wino_weight_scratch)(const struct tsgd_conv *d)
+{
+    const struct tsgd_wino l = whole(d);
+    enum tsgd_form f = wino_form(&l);
+    return areas(f, &l, blocks(f, &l)).end;
+}
+
+void TSGD_FN(wino_weight_gradient)(const struct tsgd_conv *d, const float *x, const float *dy,
+                                   float *dw, float *scratch)
+{
+    const struct tsgd_wino l = whole(d);
+    if (wino_form(&l) == FOUR)
+        run(FOUR, &l, x, dy, dw, scratch);
+    else
+        run(PAIR, &l, x, dy, dw, scratch);
+}
