@@ -19,7 +19,7 @@ enum { ROWS = 4 };
 /* Bytes of transformed weights that are kept while columns pass by; of V that is then best; and of
  * V where the weights are more than that. A block of rows. Weights that are asked of memory
  * ahead of their use, in kernels.                                                               */
-enum { WEIGHTS_STAY = 1 << 20, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 64,
+enum { WEIGHTS_STAY = 3 << 19, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 64,
        AHEAD = 6 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }

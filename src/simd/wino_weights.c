@@ -20,7 +20,7 @@ enum { ROWS = 4 };
 
 /* Bytes of sums that are kept while columns pass by; of V that is then best; and of V where the
  * sums are more than that. Blocks of rows and depth.                                            */
-enum { SUMS_STAY = 1 << 20, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 64, MOST_DEPTH = 64 };
+enum { SUMS_STAY = 3 << 19, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 64, MOST_DEPTH = 64 };
 
 /* Columns of a partial sum. */
 enum { PARTIAL = TERMS / VL };
