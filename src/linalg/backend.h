@@ -1,5 +1,6 @@
 /* linalg/backend.h: what a run computes with: the kernels of one instruction set, how it does
- * products that exceed the caches, and which convolutions it computes directly. Two runs of one process may use different ones at the same time.
+ * products that exceed the caches, and whether Winograd's algorithm may serve convolutions. Two
+ * runs of one process may use different ones at the same time.
  * Ownership: a plain value that points to constants; copy it, there is nothing to release.
  * Threads: read-only after init.                                                                */
 #ifndef TSGD_LINALG_BACKEND_H
@@ -13,9 +14,10 @@ struct tsgd_backend {
     bool direct;                /* every convolution tap by tap, none by Winograd's algorithm */
 };
 
-/* isa: as tsgd_isa_find takes it; direct is false, for the caller to change. Allocates nothing, changes no state of the process. On error
- * *out is untouched. TSGD_EINVAL: as tsgd_isa_find, or the environment variable BLIS_ARCH_TYPE is
- * set to something else than a kernel set of linalg/blocking.h that this CPU can run.           */
+/* isa: as tsgd_isa_find takes it; direct becomes false, for the caller to change. Allocates
+ * nothing, changes no state of the process. On error *out is untouched. TSGD_EINVAL: as
+ * tsgd_isa_find, or the environment variable BLIS_ARCH_TYPE is set to something else than a kernel
+ * set of linalg/blocking.h that this CPU can run.                                               */
 enum tsgd_status tsgd_backend_init(struct tsgd_backend *out, const char *isa,
                                    struct tsgd_error *err);
 

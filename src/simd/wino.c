@@ -169,8 +169,11 @@ UNROLL(4)
                 wino_result(f, half[i], o);
 UNROLL(4)
                 for (size_t j = 0; j < pixels; j++)
-                    if (at.i + i < l->h && at.j + j < l->w)
-                        store(to + i * line + j * l->ld, o[j] + b);
+                    if (at.i + i < l->h && at.j + j < l->w) {
+                        float *pixel = to + i * line + j * l->ld;
+                        __builtin_prefetch(pixel + plane, 1);   /* of the next channel */
+                        store(pixel, o[j] + b);
+                    }
             }
         }
     }

@@ -167,7 +167,9 @@ INLINE struct tsgd_wino_column wino_column(const enum tsgd_form f, const struct 
 }
 
 /* Columns first .. first + n - 1 of the source x, transformed, into v, in panels of `channels`
- * channels, of which those from l->in on are left alone. zeros: VL of them.                     */
+ * channels, of which those from l->in on are left alone. zeros: VL of them. The next channel's
+ * pixels are asked of memory meanwhile: a row of them is short, and the next is far away, so that
+ * the processor does not foresee it.                                                            */
 INLINE void wino_fill(const enum tsgd_form f, const struct tsgd_wino *l, const float *x,
                       size_t first, size_t n, size_t channels, float *v, const float *zeros)
 {
@@ -187,7 +189,10 @@ UNROLL(6)
 UNROLL(6)
                 for (size_t i = 0; i < pixels; i++) {
                     bool inside = top + i < l->h && left + j < l->w;
-                    d[i] = load(inside ? from + (top + i) * line + (left + j) * l->ld : zeros);
+                    const float *pixel = from + (top + i) * line + (left + j) * l->ld;
+                    if (inside && j >= 2)   /* the tile before has asked for the others */
+                        __builtin_prefetch(pixel + plane);
+                    d[i] = load(inside ? pixel : zeros);
                 }
                 wino_source(f, d, o);
 UNROLL(6)

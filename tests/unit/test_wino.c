@@ -1,11 +1,11 @@
 /* Winograd's convolutions and the direct ones against a naive one in double, and whether networks
  * use the one where they should.                                                                */
+#include "sim/settings.h"
+#include "telesgd.h"
 #include "twin.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Those of VGG-11 and ResNet-20 with stride 1, sizes that tiles do not divide, numbers of channels
@@ -158,10 +158,6 @@ ParameterizedTest(size_t *row, wino, errors_stay_below_a_ten_thousandth, .timeou
             double y = error(p.y, f.y2, f.out, d->ld, f.batch);
             double dx = error(p.dx, f.dx2, f.in, d->ld, f.batch);
             double dw = error(p.dw, f.dw2, f.weights, 1, 1);
-            if (getenv("TSGD_SHOW_ERRORS"))
-                fprintf(stderr, "%zu>%zu %zux%zu batch %zu %s %s %.1e %.1e %.1e\n", d->in_c,
-                        d->out_c, d->in_h, d->in_w, f.batch, k->isa, direct ? "direct" : "winograd",
-                        y, dx, dw);
             cr_expect(y < most && dx < most && dw < most, "%zu to %zu channels of %zux%zu, batch "
                       "%zu, %s, %s: forward %g, input gradient %g, weight gradient %g of the rms",
                       d->in_c, d->out_c, d->in_h, d->in_w, f.batch, k->isa,
@@ -240,6 +236,37 @@ Test(wino, leaves_all_other_layers_to_the_direct_kernels, .timeout = 60)
     cr_expect(!differs(&(struct shape){64, 15, 8, 8, 16}, 3, 1, 1), "to 15 channels");
     cr_expect(!differs(&(struct shape){16, 16, 5, 5, 16}, 3, 1, 1), "5x5 pixels");
     cr_expect(!differs(&(struct shape){16, 16, 1, 16, 16}, 3, 1, 1), "a row of pixels");
+}
+
+/* Of ResNet-20 on images of 8x8, 4x4 and 2x2. */
+static uint64_t trained(const char *conv, int parts, int threads, double *accuracy)
+{
+    struct tsgd_error err;
+    struct tsgd_run *run;
+    struct tsgd_summary end;
+    const struct tsgd_settings *s = settings_of("model=resnet20 data=digits nodes=4 active=2 "
+                                                "rounds=%d lr=0.1 conv=%s step-parts=%d threads=%d",
+                                                TWIN_SLOW ? 2 : 20, conv, parts, threads);
+    cr_assert(tsgd_run_create(&run, s, &err) == TSGD_OK, "%s", err.text);
+    cr_assert(tsgd_run_train(run, NULL, NULL, &end, &err) == TSGD_OK, "%s", err.text);
+    tsgd_run_free(run);
+    *accuracy = end.last.test_accuracy;
+    return end.last.state_hash;
+}
+
+Test(wino, the_setting_keeps_the_direct_kernels, .timeout = 240)
+{
+    double with, without;
+    cr_expect(trained("auto", 1, 1, &with) != trained("direct", 1, 1, &without));
+    cr_expect(fabs(with - without) < 0.05, "accuracy %g, directly %g", with, without);
+}
+
+Test(wino, threads_that_share_a_step_change_no_bit, .timeout = 240)
+{
+    double same;
+    for (int parts = 1; parts <= 2; parts++)
+        cr_expect(trained("auto", parts, 1, &same) == trained("auto", parts, 4, &same), "%d parts",
+                  parts);
 }
 
 /* Scratch for some lanes serves fewer. */
