@@ -20,6 +20,7 @@ enum { TURNS = 3, PROBES = 97 };
 struct gossip {
     const struct tsgd_kernels *kernels;
     const struct tsgd_csr *w;
+    struct tsgd_mix_plan plan;
     size_t dim, stride;
     float *x, *out, *scratch;   /* out NULL: slices */
     bool bypass;
@@ -29,7 +30,7 @@ static void work(void *arg)
 {
     struct gossip *g = arg;
     if (!g->out) {
-        tsgd_mix_all(g->kernels, g->w, NULL, g->x, g->stride, 0, g->dim, g->scratch);
+        tsgd_mix_all(g->kernels, &g->plan, NULL, g->x, g->stride, 0, g->dim, g->scratch);
         return;
     }
     for (uint32_t a = 0; a < g->w->n; a++)
@@ -88,7 +89,9 @@ static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool 
     size_t stride = tsgd_round_up(dim, 16), bytes = k * stride * sizeof(float);
     struct gossip g = {.dim = dim, .stride = stride, .bypass = bypass};
     void *x, *out = NULL, *scratch;
-    if (tsgd_topology_build(&s, topology, k, 0, NULL) || tsgd_map(&x, bytes, "rows", NULL) ||
+    struct tsgd_holding holding = TSGD_HOLDING_INIT;
+    if (tsgd_topology_build(&s, topology, k, 0, NULL) ||
+        tsgd_mix_plan_init(&g.plan, s.w, &holding, NULL) || tsgd_map(&x, bytes, "rows", NULL) ||
         (!slices && tsgd_map(&out, bytes, "rows", NULL)) ||
         tsgd_map(&scratch, tsgd_mix_scratch(k) * sizeof(float), "scratch", NULL))
         exit(1);
@@ -109,29 +112,49 @@ static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool 
     if (!strcmp(topology, "ring"))
         *ring = mid.median;
     ok = bench_print("gossip", mid, 0, ok, "way=%s past=%d topology=%s k=%u dim=%zu GBps=%.1f "
-                     "of_limit=%.2f of_ring=%.2f", slices ? "slices" : "rows", bypass, topology, k,
+                     "of_limit=%.3f of_ring=%.2f", slices ? "slices" : "rows", bypass, topology, k,
                      dim, moved, moved / most, mid.median / *ring);
     tsgd_unmap(x, bytes);
     tsgd_unmap(out, bytes);
     tsgd_unmap(scratch, tsgd_mix_scratch(k) * sizeof(float));
+    tsgd_holding_release(&holding);
     tsgd_mixing_release(&s);
     return ok;
 }
 
-int main(void)
+static const struct {
+    const char *topology;
+    uint32_t k;
+    size_t dim;
+    bool slices, bypass;
+} cases[] = {
+    {"ring", 8, 44470, true, false},
+    {"ring", 8, 44470, false, false},
+    {"ring", 8, 44470, false, true},
+    {"ring", 8, 10000000, true, false},
+    {"ring", 8, 10000000, false, false},
+    {"ring", 8, 10000000, false, true},
+    {"ring", 64, 1000000, true, false},
+    {"line", 64, 1000000, true, false},
+    {"torus", 64, 1000000, true, false},
+    {"exp", 64, 1000000, true, false},
+    {"complete", 64, 1000000, true, false},
+    {"ring", 64, 1000000, false, true},
+    {"exp", 64, 1000000, false, true},
+};
+
+/* Arguments: numbers of cases; none: all. */
+int main(int argc, char **argv)
 {
-    static const char *const topologies[] = {"ring", "exp", "complete"};
-    static const size_t dims[] = {44470, 10000000};
     bool ok = true;
     double ring = 0;
-    for (int i = 0; i < 2; i++) {
-        ok &= one("ring", 8, dims[i], true, false, &ring);
-        ok &= one("ring", 8, dims[i], false, false, &ring);
-        ok &= one("ring", 8, dims[i], false, true, &ring);
+    for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++) {
+        bool chosen = argc < 2;
+        for (int j = 1; j < argc; j++)
+            chosen |= atoi(argv[j]) == i;
+        if (chosen)
+            ok &= one(cases[i].topology, cases[i].k, cases[i].dim, cases[i].slices, cases[i].bypass,
+                      &ring);
     }
-    for (int i = 0; i < 3; i++)
-        ok &= one(topologies[i], 64, 1000000, true, false, &ring);
-    for (int i = 0; i < 2; i++)
-        ok &= one(topologies[i], 64, 1000000, false, true, &ring);
     return !ok;
 }

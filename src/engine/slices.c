@@ -1,7 +1,6 @@
 #include "engine/slices.h"
 
 #include "base/probe.h"
-#include "linalg/mix.h"
 
 /* A slice has at least SLICE_BYTES bytes, to be worth a claim; as long as that holds, a round has
  * FOR_EACH_WORKER slices a worker, so that a worker that comes late leaves little to wait for.
@@ -26,6 +25,21 @@ static void divide(const struct state *s, uint32_t q, struct sliced_pop *p)
                 tsgd_mixing_turns(s->pop[q].c.mixing, s->first_round) * p->slices);
 }
 
+/* p NULL: only counted. */
+static enum tsgd_status plan(struct tsgd_holding *h, const struct tsgd_mixing *mixing,
+                             struct sliced_pop *p, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_mix_plan *plans = NULL;
+    TRY(TSGD_HOLD(h, &plans, mixing->period, "gossip", err));
+    for (uint32_t r = 0; r < mixing->period; r++)
+        TRY(tsgd_mix_plan_init(plans ? &plans[r] : NULL, &mixing->w[r], h, err));
+    if (p)
+        p->plan = plans;
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_slices_init(struct slices *l, struct state *s, struct planner *planner,
                                   const struct visits *visits, struct tsgd_error *err)
 {
@@ -36,8 +50,11 @@ enum tsgd_status tsgd_slices_init(struct slices *l, struct state *s, struct plan
     if (!s->sliced)
         return TSGD_OK;
     TRY(TSGD_HOLD(&l->holding, &l->pop, s->c.n_populations, "slices", err));
-    for (uint32_t q = 0; l->pop && q < s->c.n_populations; q++)
-        divide(s, q, &l->pop[q]);
+    for (uint32_t q = 0; q < s->c.n_populations; q++) {
+        TRY(plan(&l->holding, tsgd_pop_config(s, q)->mixing, l->pop ? &l->pop[q] : NULL, err));
+        if (l->pop)
+            divide(s, q, &l->pop[q]);
+    }
 done:
     return st;
 }
@@ -117,13 +134,13 @@ void tsgd_slice_run(struct slices *l, struct worker *w, uint32_t q, uint64_t sli
     struct sliced_pop *p = &l->pop[q];
     uint64_t t = round_of(l, q, slice) + 1;
     size_t from = slice % p->slices * p->slice_floats, to = from + p->slice_floats;
+    const struct tsgd_mix_plan *plan = &p->plan[tsgd_mixing_index(pop->c.mixing, t - 1)];
     const bool *absent = tsgd_plan_of(l->planner, t - 1)->absent;
     to = to < s->arena.dim ? to : s->arena.dim;
     tsgd_begin(w, &tsgd_activity_slice, q, t - 1, (uint32_t)(slice % p->slices));
     TSGD_PROBE3(slice__begin, q, t - 1, slice % p->slices);
     for (uint32_t i = 0; i < s->exchanged; i++)
-        tsgd_mix_all(s->c.kernels, tsgd_mixing_at(pop->c.mixing, t - 1),
-                     absent ? absent + pop->first : NULL,
+        tsgd_mix_all(s->c.kernels, plan, absent ? absent + pop->first : NULL,
                      tsgd_state_row(s, t, i, pop->first), s->arena.token_step, from, to, w->strip);
     for (uint32_t b = 0; s->c.rule.mixed && b < pop->c.k; b++)
         tsgd_visit_mixed(l->visits, pop->first + b, t - 1, from, to);

@@ -24,10 +24,12 @@
 #define TSGD_ENGINE_SLICES_H
 
 #include "engine/visit.h"
+#include "linalg/mix.h"
 
 struct sliced_pop {
     uint32_t slices;            /* of one round */
     size_t slice_floats;        /* coordinates of a slice; the last one may have fewer */
+    struct tsgd_mix_plan *plan; /* [period] of the mixing matrices */
     alignas(128) _Atomic uint64_t next_slice;   /* turns * slices + b: slices handed out */
     _Atomic uint32_t behind;    /* a token that was not there at the last look (R6) */
     alignas(128) _Atomic uint32_t slices_done;  /* of the round under way */

@@ -14,6 +14,7 @@
 #ifndef TSGD_LINALG_MIX_H
 #define TSGD_LINALG_MIX_H
 
+#include "base/mem.h"
 #include "linalg/csr.h"
 #include "simd/kernels.h"
 
@@ -28,9 +29,13 @@ void tsgd_mix_row(const struct tsgd_kernels *k, const struct tsgd_csr *m, uint32
                   const bool *absent, const float *rows, size_t stride, size_t dim, bool bypass,
                   float *restrict out);
 
+/* The plan by which all rows of m are mixed where they stand; the holding has its memory. */
+enum tsgd_status tsgd_mix_plan_init(struct tsgd_mix_plan *out, const struct tsgd_csr *m,
+                               struct tsgd_holding *h, struct tsgd_error *err);
+
 /* All rows where they stand, in the columns from .. to - 1: each float is read and written once,
- * however many neighbours a row has. scratch: tsgd_mix_scratch(m->n) floats, on a cache line.   */
-void tsgd_mix_all(const struct tsgd_kernels *k, const struct tsgd_csr *m, const bool *absent,
+ * however many neighbours a row has. scratch: tsgd_mix_scratch(k) floats, on a cache line.      */
+void tsgd_mix_all(const struct tsgd_kernels *k, const struct tsgd_mix_plan *p, const bool *absent,
                   float *rows, size_t stride, size_t from, size_t to, float *restrict scratch);
 
 size_t tsgd_mix_scratch(uint32_t k);

@@ -30,6 +30,28 @@ struct tsgd_mix {
     size_t stride;
 };
 
+/* How the rows of a mixing matrix are mixed where they stand (linalg/mix.h), in order: row a when
+ * the rows before it have been overwritten. What a later row still reads of row a goes to a slot
+ * first, which is used anew after its last reader.                                              */
+struct tsgd_mix_term {
+    uint32_t row, from;         /* that row's old values: at `from`, a row or k + slot */
+    float weight;
+};
+struct tsgd_mix_plan {
+    enum tsgd_mix_shape {
+        TSGD_MIX_ANY,
+        TSGD_MIX_MEAN,          /* every row becomes the mean */
+        TSGD_MIX_LINE,          /* row a reads a - 1 and a + 1, where they are, by weights > 0 */
+        TSGD_MIX_RING,          /* the same, and row 0 and row k - 1 each other; k > 2 */
+    } shape;
+    uint32_t k, slots;
+    const uint32_t *ptr;        /* [k + 1] */
+    const struct tsgd_mix_term *term;   /* [ptr[k]], row a's from ptr[a] on, without itself */
+    const uint32_t *keep;       /* [k] the slot for what row a was; TSGD_MIX_NOT_KEPT */
+};
+#define TSGD_MIX_NOT_KEPT UINT32_MAX
+#define TSGD_MIX_STRIP 64       /* floats of a slot */
+
 /* A convolution of [in_c][in_h][in_w][ld] with square kernels [out_c][in_c][window][window]. */
 struct tsgd_conv {
     size_t in_c, in_h, in_w, out_c, out_h, out_w;

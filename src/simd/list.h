@@ -27,9 +27,11 @@ KERNEL(void, decode, (const uint8_t *const from[16], size_t n, const struct tsgd
  * are complete at the end.                                                                      */
 KERNEL(void, mix_row, (const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
                        float *restrict out, bool bypass))
-/* All rows where they stand, `pitch` columns at a time in pool [k][pitch], a multiple of 16. */
-KERNEL(void, mix_all, (const struct tsgd_mix *d, float *rows, size_t n, float *restrict pool,
-                       size_t pitch))
+/* n floats of all rows where they stand, `stride` floats apart, both multiples of 16. Links of rows
+ * with absent[b] are left out; absent may be NULL. at [k + slots], to be filled by the kernel;
+ * pool [slots][TSGD_MIX_STRIP].                                                                 */
+KERNEL(void, mix_all, (const struct tsgd_mix_plan *p, const bool *absent, float *rows,
+                       size_t stride, size_t n, float **at, float *restrict pool))
 
 /* ---- convolutions, direct: no lowered copy of the input; taps on padding are left out ---- */
 

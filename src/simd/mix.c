@@ -4,7 +4,6 @@
 #include "simd/simd.h"
 
 enum { STRIP = 4 };             /* vectors */
-enum { AHEAD = 256 };           /* a row's floats are prefetched this many columns ahead */
 
 INLINE void put(float *to, vf x, const bool bypass)
 {
@@ -113,63 +112,212 @@ void TSGD_FN(mix_row)(const struct tsgd_mix *d, uint32_t a, const float *rows, s
         stream_end();
 }
 
-/* n columns of all rows into the pool. */
-INLINE void gather(const struct tsgd_mix *d, const float *rows, size_t n, float *restrict pool,
-                   size_t pitch)
+/* ---- all rows where they stand ---- */
+
+/* b - a, rounded once, on the units that multiply: the same bits as a subtraction. Processors that
+ * have other units for sums (AMD's) work on both at a time when vectors take turns.             */
+INLINE vf minus(vf b, vf a, int turn)
 {
-    for (uint32_t b = 0; b < d->k; b++)
-        for (size_t j = 0; j < n; j += VL)
-            store(pool + b * pitch + j, load(rows + b * d->stride + j));
+#if defined(__FMA__)
+    if (!(turn & 1))
+        return madd(all(-1), a, b);
+#endif
+    (void)turn;
+    return b - a;
 }
 
-/* Prefetches n floats that will be needed soon. The calls are spread over the computation: made
- * all at once, they would wait for each other, and the computation for them.                    */
-INLINE void ask_for(const float *x, size_t n)
+/* Blocks of the columns of all rows are mixed one after the other: BLOCK floats fit in a core's own
+ * cache (the second level) twice over, and the next block is fetched meanwhile. Fewer floats than
+ * STAYS are in that cache already or near it.                                                   */
+enum { BLOCK = 65536, STAYS = 1 << 19 };
+
+/* What is still to be fetched: piece by piece of a row, row by row, as memory likes to be read. */
+struct ahead {
+    const float *rows;
+    size_t stride, width, at;
+    uint32_t left;              /* rows */
+};
+
+/* Fetches the next `vectors` vectors. Calls are spread over the computation: made all at once, they
+ * would wait for each other, and the computation for them.                                      */
+INLINE void fetch(struct ahead *f, const int vectors)
 {
-    for (size_t j = 0; j < n; j += 16)
-        __builtin_prefetch(x + j, 1);
+    if (f->left == 0)
+        return;
+    const float *x = f->rows + f->at;
+UNROLL(4)
+    for (int j = 0; j < vectors * VL; j += 16)
+        __builtin_prefetch(x + j, 1, 2);
+    f->at += (size_t)vectors * VL;
+    if (f->at < f->width)
+        return;
+    f->at = 0;
+    f->rows += f->stride;
+    f->left--;
 }
 
-INLINE void mean_to_all(const struct tsgd_mix *d, const float *pool, size_t pitch, size_t n,
-                        float *restrict rows, size_t soon)
+/* w * (a - b) for d = b - a and w > 0. Where a = b it is 0, as that is, but -w * d would be -0. */
+INLINE vf times_back(vf w, vf d)
 {
-    vf m[STRIP];
-#define MEAN(j, vectors)                                                                         \
-    do {                                                                                         \
-        mean(d, pool + (j), pitch, vectors, m);                                                  \
-        for (uint32_t a = 0; a < d->k; a++) {                                                    \
-            float *x = rows + a * d->stride + (j);                                               \
-            if ((j) < soon)                                                                      \
-                ask_for(x + AHEAD, (vectors) * VL);                                              \
-            for (int v = 0; v < (vectors); v++)                                                  \
-                store(x + v * VL, m[v]);                                                         \
-        }                                                                                        \
-    } while (0)
-    STRIPS(j, n, MEAN);
-#undef MEAN
+#if defined(__FMA__)
+    return madd(-w, d, (vf){0});
+#else
+    return w * ((vf){0} - d);
+#endif
 }
 
-/* Row a has no neighbour, so it keeps its value. */
-static bool stays(const struct tsgd_mix *d, uint32_t a)
-{
-    uint32_t first = d->ptr[a];
-    return (d->ptr[a + 1] - first == 1 && d->col[first] == a) || (d->absent && d->absent[a]);
-}
+/* The rows of a line or ring: their old values pass through the registers, and each difference of
+ * neighbours serves both.                                                                       */
 
-void TSGD_FN(mix_all)(const struct tsgd_mix *d, float *rows, size_t n, float *restrict pool,
-                      size_t pitch)
+INLINE void chain(const struct tsgd_mix_plan *p, float *x, size_t stride, const int vectors,
+                  const bool ring, struct ahead *f)
 {
-    for (size_t j = 0; j < n; j += pitch) {
-        size_t width = n - j < pitch ? n - j : pitch, left = n - j, soon = AHEAD + width;
-        soon = left < AHEAD ? 0 : left < soon ? left - AHEAD : width;
-        gather(d, rows + j, width, pool, pitch);
-        if (d->uniform)
-            mean_to_all(d, pool, pitch, width, rows + j, soon);
-        for (uint32_t a = 0; a < d->k && !d->uniform; a++) {
-            float *x = rows + a * d->stride + j;
-            ask_for(x + AHEAD, soon);
-            if (!stays(d, a))
-                row(d, a, pool, pitch, width, x, false);
+    const struct tsgd_mix_term *t = p->term;
+    const float *last = x + (p->k - 1) * stride;
+    vf own[STRIP], d[STRIP], round[STRIP];
+    vf v = all(t[0].weight), w = all(t[ring].weight);
+UNROLL(4)
+    for (int i = 0; i < vectors; i++) {
+        vf first = load(x + i * VL);
+        own[i] = load(x + stride + i * VL);
+        d[i] = minus(own[i], first, i);
+        vf sum = first + v * d[i];
+        if (ring) {
+            round[i] = minus(load(last + i * VL), first, i);
+            sum += w * round[i];
         }
+        store(x + i * VL, sum);
+    }
+    fetch(f, vectors);
+    t += 1 + ring;
+    for (uint32_t a = 1; a + 1 < p->k; a++, t += 2) {
+        x += stride;
+        v = all(t[0].weight);
+        w = all(t[1].weight);
+UNROLL(4)
+        for (int i = 0; i < vectors; i++) {
+            vf after = load(x + stride + i * VL), sum = own[i] + times_back(v, d[i]);
+            d[i] = minus(after, own[i], i);
+            store(x + i * VL, sum + w * d[i]);
+            own[i] = after;
+        }
+        fetch(f, vectors);
+    }
+    x += stride;
+    v = all(t[0].weight);
+    w = all(t[ring].weight);
+UNROLL(4)
+    for (int i = 0; i < vectors; i++) {
+        vf sum = own[i];
+        if (ring)
+            sum += times_back(v, round[i]);
+        store(x + i * VL, sum + times_back(w, d[i]));
+    }
+    fetch(f, vectors);
+}
+
+INLINE void mean_of_all(const struct tsgd_mix_plan *p, float *x, size_t stride, const int vectors,
+                        struct ahead *f)
+{
+    vf first[STRIP], sum[STRIP];
+UNROLL(4)
+    for (int i = 0; i < vectors; i++) {
+        first[i] = load(x + i * VL);
+        sum[i] = (vf){0};
+    }
+    for (uint32_t b = 1; b < p->k; b++) {
+UNROLL(4)
+        for (int i = 0; i < vectors; i++)
+            sum[i] += minus(load(x + b * stride + i * VL), first[i], 0);
+        if (b & 1)
+            fetch(f, vectors);
+    }
+UNROLL(4)
+    for (int i = 0; i < vectors; i++)
+        sum[i] = first[i] + all(p->term[0].weight) * sum[i];
+    for (uint32_t b = 0; b < p->k; b++) {
+UNROLL(4)
+        for (int i = 0; i < vectors; i++)
+            store(x + b * stride + i * VL, sum[i]);
+        if (b & 1)
+            fetch(f, vectors);
+    }
+}
+
+/* Row a, whose old values go to `keep` unless it is NULL. */
+INLINE void one_row(const struct tsgd_mix_plan *p, uint32_t a, const bool *absent, float *const *at,
+                    float *keep, const int vectors)
+{
+    float *x = at[a];
+    vf own[STRIP], sum[STRIP];
+UNROLL(4)
+    for (int i = 0; i < vectors; i++)
+        own[i] = sum[i] = load(x + i * VL);
+    if (keep)
+UNROLL(4)
+        for (int i = 0; i < vectors; i++)
+            store(keep + i * VL, own[i]);
+    const struct tsgd_mix_term *t = p->term + p->ptr[a];
+    const struct tsgd_mix_term *end = p->term + p->ptr[a + !(absent && absent[a])];
+    for (; t < end; t++) {
+        /* As in mix(). */
+        bool out_of_it = absent && absent[t->row];
+        const float *from = out_of_it ? x : at[t->from];
+        vf w = all(out_of_it ? -t->weight : t->weight);
+UNROLL(4)
+        for (int i = 0; i < vectors; i++)
+            sum[i] += w * minus(load(from + i * VL), own[i], i);
+    }
+UNROLL(4)
+    for (int i = 0; i < vectors; i++)
+        store(x + i * VL, sum[i]);
+}
+
+INLINE void any(const struct tsgd_mix_plan *p, const bool *absent, float *rows, size_t stride,
+                float **at, const int vectors, struct ahead *f)
+{
+    for (uint32_t b = 0; b < p->k; b++)
+        at[b] = rows + b * stride;
+    for (uint32_t a = 0; a < p->k; a++) {
+        uint32_t slot = p->keep[a];
+        one_row(p, a, absent, at, slot == TSGD_MIX_NOT_KEPT ? NULL : at[p->k + slot], vectors);
+        fetch(f, vectors);
+    }
+}
+
+INLINE void columns(const struct tsgd_mix_plan *p, const bool *absent, float *rows, size_t stride,
+                    float **at, const int vectors, struct ahead *f)
+{
+    if (p->shape == TSGD_MIX_RING)
+        chain(p, rows, stride, vectors, true, f);
+    else if (p->shape == TSGD_MIX_LINE)
+        chain(p, rows, stride, vectors, false, f);
+    else if (p->shape == TSGD_MIX_MEAN)
+        mean_of_all(p, rows, stride, vectors, f);
+    else if (absent)
+        any(p, absent, rows, stride, at, vectors, f);
+    else
+        any(p, NULL, rows, stride, at, vectors, f);
+}
+
+void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *rows,
+                      size_t stride, size_t n, float **at, float *restrict pool)
+{
+    size_t wide = BLOCK / p->k / TSGD_MIX_STRIP * TSGD_MIX_STRIP;
+    wide = wide < TSGD_MIX_STRIP ? TSGD_MIX_STRIP : wide;
+    for (uint32_t s = 0; s < p->slots; s++)
+        at[p->k + s] = pool + s * TSGD_MIX_STRIP;
+    bool stays = n * p->k <= STAYS;
+    for (size_t from = 0, to; from < n; from = to) {
+        to = n - from < wide ? n : from + wide;
+        struct ahead f = {
+            .rows = rows + to, .stride = stride, .width = n - to < wide ? n - to : wide,
+            .left = stays || to == n ? 0 : p->k,
+        };
+        size_t j = from;
+        for (; j + STRIP * VL <= to; j += STRIP * VL)
+            columns(p, absent, rows + j, stride, at, STRIP, &f);
+        for (; j < to; j += VL)
+            columns(p, absent, rows + j, stride, at, 1, &f);
     }
 }

@@ -68,6 +68,9 @@ static void expect_twin(const struct tsgd_kernels *kernels, const struct tsgd_cs
     size_t size = m->n * stride;
     float *rows = noise(size), *want = twin_floats(size), *got = twin_floats(size);
     float *scratch = twin_floats(tsgd_mix_scratch(m->n));
+    struct tsgd_holding holding = TSGD_HOLDING_INIT;
+    struct tsgd_mix_plan plan;
+    cr_assert(tsgd_mix_plan_init(&plan, m, &holding, NULL) == TSGD_OK);
     for (uint32_t a = 0; a < m->n; a++)
         for (size_t j = 0; j < stride; j++) {
             bool mixed = j < tsgd_round_up(dim, 16);
@@ -84,10 +87,11 @@ static void expect_twin(const struct tsgd_kernels *kernels, const struct tsgd_cs
     for (size_t from = 0, to; from < dim; from = to) {
         to = from + 16 * (1 + tsgd_rng_below(&rng, 60));
         to = to < dim ? to : dim;
-        tsgd_mix_all(kernels, m, absent, rows, stride, from, to, scratch);
+        tsgd_mix_all(kernels, &plan, absent, rows, stride, from, to, scratch);
     }
     cr_assert(memcmp(want, rows, size * sizeof *got) == 0, "%s: all, k=%u dim=%zu",
               kernels->isa, m->n, dim);
+    tsgd_holding_release(&holding);
     free(rows);
     free(want);
     free(got);
@@ -149,13 +153,17 @@ Test(mix, leaves_equal_rows_exactly_as_they_are)
         struct tsgd_csr m = some_matrix(K, uniform);
         float *one = noise(DIM), *rows = twin_floats(K * DIM);
         float *scratch = twin_floats(tsgd_mix_scratch(K)), *out = twin_floats(DIM);
+        struct tsgd_holding holding = TSGD_HOLDING_INIT;
+        struct tsgd_mix_plan plan;
+        cr_assert(tsgd_mix_plan_init(&plan, &m, &holding, NULL) == TSGD_OK);
         for (int a = 0; a < K; a++)
             memcpy(rows + a * DIM, one, DIM * sizeof *one);
         tsgd_mix_row(tsgd_isa_table(0), &m, 7, NULL, rows, DIM, DIM, false, out);
         cr_expect(memcmp(out, one, DIM * sizeof *one) == 0);
-        tsgd_mix_all(tsgd_isa_table(0), &m, NULL, rows, DIM, 0, DIM, scratch);
+        tsgd_mix_all(tsgd_isa_table(0), &plan, NULL, rows, DIM, 0, DIM, scratch);
         for (int a = 0; a < K; a++)
             cr_expect(memcmp(rows + a * DIM, one, DIM * sizeof *one) == 0, "row %d", a);
+        tsgd_holding_release(&holding);
         tsgd_csr_release(&m);
         free(one);
         free(rows);
