@@ -112,7 +112,7 @@ static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool 
     if (!strcmp(topology, "ring"))
         *ring = mid.median;
     ok = bench_print("gossip", mid, 0, ok, "way=%s past=%d topology=%s k=%u dim=%zu GBps=%.1f "
-                     "of_limit=%.3f of_ring=%.2f", slices ? "slices" : "rows", bypass, topology, k,
+                     "of_limit=%.2f of_ring=%.2f", slices ? "slices" : "rows", bypass, topology, k,
                      dim, moved, moved / most, mid.median / *ring);
     tsgd_unmap(x, bytes);
     tsgd_unmap(out, bytes);
@@ -143,18 +143,12 @@ static const struct {
     {"exp", 64, 1000000, false, true},
 };
 
-/* Arguments: numbers of cases; none: all. */
-int main(int argc, char **argv)
+int main(void)
 {
     bool ok = true;
     double ring = 0;
-    for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++) {
-        bool chosen = argc < 2;
-        for (int j = 1; j < argc; j++)
-            chosen |= atoi(argv[j]) == i;
-        if (chosen)
-            ok &= one(cases[i].topology, cases[i].k, cases[i].dim, cases[i].slices, cases[i].bypass,
-                      &ring);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ok &= one(cases[i].topology, cases[i].k, cases[i].dim, cases[i].slices, cases[i].bypass,
+                  &ring);
     return !ok;
 }

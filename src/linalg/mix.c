@@ -23,16 +23,23 @@ static struct tsgd_mix matrix(const struct tsgd_csr *m, const bool *absent, size
  * assumed.                                                                                      */
 enum { OWN_CACHE = 1 << 20, SHARED_CACHE = 32 << 20 };
 
-bool tsgd_mix_bypass(size_t dim, size_t bytes)
+bool tsgd_mix_cached(size_t bytes)
 {
-    long own = -1, shared = -1;
-#ifdef _SC_LEVEL2_CACHE_SIZE
-    own = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    long shared = -1;
+#ifdef _SC_LEVEL3_CACHE_SIZE
     shared = sysconf(_SC_LEVEL3_CACHE_SIZE);
 #endif
+    return bytes <= (size_t)(shared > 0 && shared < SHARED_CACHE ? shared : SHARED_CACHE);
+}
+
+bool tsgd_mix_bypass(size_t dim, size_t bytes)
+{
+    long own = -1;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    own = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
     own = own > 0 ? own : OWN_CACHE;
-    shared = shared > 0 && shared < SHARED_CACHE ? shared : SHARED_CACHE;
-    return dim > (size_t)own / sizeof(float) && bytes > (size_t)shared;
+    return dim > (size_t)own / sizeof(float) && !tsgd_mix_cached(bytes);
 }
 
 void tsgd_mix_row(const struct tsgd_kernels *k, const struct tsgd_csr *m, uint32_t a,

@@ -23,6 +23,9 @@
  * one. Ask once, at start.                                                                      */
 bool tsgd_mix_bypass(size_t dim, size_t bytes);
 
+/* Whether so many bytes of rows stay in the shared cache. */
+bool tsgd_mix_cached(size_t bytes);
+
 /* One row into another place: row a of m. out is none of the rows. bypass: with stores that bypass
  * the cache; they are complete when this returns, so that a release store publishes them too.   */
 void tsgd_mix_row(const struct tsgd_kernels *k, const struct tsgd_csr *m, uint32_t a,

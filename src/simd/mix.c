@@ -128,8 +128,17 @@ INLINE vf minus(vf b, vf a, int turn)
 
 /* Blocks of the columns of all rows are mixed one after the other: BLOCK floats fit in a core's own
  * cache (the second level) twice over, and the next block is fetched meanwhile. Fewer floats than
- * STAYS are in that cache already or near it.                                                   */
-enum { BLOCK = 65536, STAYS = 1 << 19 };
+ * STAYS are in that cache already or near it; and of few rows that are read in one pass each,
+ * STREAMS at most, the processor itself sees what comes next.                                   */
+enum { BLOCK = 49152, STAYS = 1 << 19, STREAMS = 16 };
+
+static size_t block_columns(const struct tsgd_mix_plan *p, size_t n)
+{
+    size_t columns = BLOCK / p->k / TSGD_MIX_STRIP * TSGD_MIX_STRIP;
+    if (p->k <= STREAMS && (p->shape == TSGD_MIX_LINE || p->shape == TSGD_MIX_RING))
+        return n;
+    return columns < TSGD_MIX_STRIP ? TSGD_MIX_STRIP : columns;
+}
 
 /* What is still to be fetched: piece by piece of a row, row by row, as memory likes to be read. */
 struct ahead {
@@ -303,8 +312,7 @@ INLINE void columns(const struct tsgd_mix_plan *p, const bool *absent, float *ro
 void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *rows,
                       size_t stride, size_t n, float **at, float *restrict pool)
 {
-    size_t wide = BLOCK / p->k / TSGD_MIX_STRIP * TSGD_MIX_STRIP;
-    wide = wide < TSGD_MIX_STRIP ? TSGD_MIX_STRIP : wide;
+    size_t wide = block_columns(p, n);
     for (uint32_t s = 0; s < p->slots; s++)
         at[p->k + s] = pool + s * TSGD_MIX_STRIP;
     bool stays = n * p->k <= STAYS;

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "linalg/isa.h"
 #include "linalg/mix.h"
+#include "topology/topology.h"
 #include "twin.h"
 
 enum { MOST = 300 };
@@ -116,6 +117,109 @@ Test(mix, by_rows_and_all_at_once_have_the_bits_of_the_definition, .timeout = 12
             tsgd_csr_release(&m);
         }
     }
+}
+
+/* Topologies in every round of their period, whose rows are read in patterns of all kinds, over
+ * columns that are few, a block, some blocks and what is left over.                             */
+Test(mix, of_every_topology_has_the_bits_of_the_definition, .timeout = 120)
+{
+    static const char *const topologies[] = {
+        "ring", "line", "torus", "hypercube", "exp", "onepeer-exp", "base:1", "base:2", "complete",
+        "star", "alone",
+    };
+    static const uint32_t ks[] = {1, 2, 3, 4, 5, 8, 15, 16, 17, 33, 64, 70};
+    const struct tsgd_kernels *kernels;
+    rng = tsgd_rng(9, TSGD_RNG_TEST, 0, 0);
+    for (size_t i = 0; i < sizeof topologies / sizeof *topologies; i++)
+        for (size_t j = 0; j < sizeof ks / sizeof *ks; j++) {
+            struct tsgd_mixing s = TSGD_MIXING_INIT;
+            if (tsgd_topology_build(&s, topologies[i], ks[j], 1, NULL) != TSGD_OK)
+                continue;               /* no such graph of this size */
+            cr_assert(strcmp(topologies[i], "ring") || ks[j] < 3 ||
+                      s.w->ptr[ks[j]] == 3 * ks[j]);
+            for (uint32_t r = 0; r < s.period; r++)
+                for (size_t isa = 0; (kernels = tsgd_isa_table(isa)); isa++) {
+                    size_t dim = 1 + tsgd_rng_below(&rng, TWIN_SLOW || r > 0 ? 200 : 2000);
+                    bool absent[70] = {false};
+                    expect_twin(kernels, &s.w[r], NULL, dim, tsgd_round_up(dim, 16));
+                    absent[tsgd_rng_below(&rng, ks[j])] = true;
+                    expect_twin(kernels, &s.w[r], absent, dim, tsgd_round_up(dim, 16));
+                }
+            tsgd_mixing_release(&s);
+        }
+}
+
+/* In one call: expect_twin cuts columns up. */
+Test(mix, of_many_blocks_at_once_has_the_bits_of_rows, .timeout = 120)
+{
+    static const struct {
+        const char *topology;
+        uint32_t k;
+        size_t dim;
+    } cases[] = {
+        {"ring", 17, 2816}, {"ring", 17, 2816 + 16}, {"ring", 64, 9000}, {"line", 64, 8999},
+        {"torus", 64, 8960}, {"exp", 70, 8000}, {"complete", 64, 9000}, {"star", 33, 16500},
+        {"ring", 8, 70000}, {"line", 16, 40000},
+    };
+    const struct tsgd_kernels *kernels;
+    rng = tsgd_rng(10, TSGD_RNG_TEST, 0, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t isa = 0; (kernels = tsgd_isa_table(isa)); isa++) {
+            struct tsgd_mixing s = TSGD_MIXING_INIT;
+            uint32_t k = cases[i].k;
+            cr_assert(tsgd_topology_build(&s, cases[i].topology, k, 0, NULL) == TSGD_OK);
+            size_t dim = cases[i].dim, stride = tsgd_round_up(dim, 16) + 16;
+            float *rows = noise(k * stride), *want = twin_floats(k * stride);
+            float *scratch = twin_floats(tsgd_mix_scratch(k));
+            struct tsgd_holding holding = TSGD_HOLDING_INIT;
+            struct tsgd_mix_plan plan;
+            cr_assert(tsgd_mix_plan_init(&plan, s.w, &holding, NULL) == TSGD_OK);
+            memcpy(want, rows, k * stride * sizeof *want);
+            for (uint32_t a = 0; a < k; a++)
+                tsgd_mix_row(kernels, s.w, a, NULL, rows, stride, dim, false, want + a * stride);
+            tsgd_mix_all(kernels, &plan, NULL, rows, stride, 0, dim, scratch);
+            cr_assert(memcmp(want, rows, k * stride * sizeof *want) == 0, "%s: %s k=%u dim=%zu",
+                      kernels->isa, cases[i].topology, k, dim);
+            tsgd_holding_release(&holding);
+            tsgd_mixing_release(&s);
+            free(rows);
+            free(want);
+            free(scratch);
+        }
+}
+
+/* Zeros of both signs: x - x is 0, so that a row of -0 among such rows becomes 0, and a row of -0
+ * without neighbours stays.                                                                     */
+Test(mix, treats_zeros_of_both_signs_as_the_definition_does)
+{
+    static const char *const topologies[] = {"ring", "line", "exp", "complete", "alone"};
+    const struct tsgd_kernels *kernels;
+    rng = tsgd_rng(11, TSGD_RNG_TEST, 0, 0);
+    for (size_t i = 0; i < sizeof topologies / sizeof *topologies; i++)
+        for (size_t isa = 0; (kernels = tsgd_isa_table(isa)); isa++) {
+            enum { K = 5, DIM = 512 };
+            static const float zeros[] = {0, -0.0f, -0.0f, 1e-45f, -1e-45f};
+            struct tsgd_mixing s = TSGD_MIXING_INIT;
+            struct tsgd_holding holding = TSGD_HOLDING_INIT;
+            struct tsgd_mix_plan plan;
+            float *rows = twin_floats(K * DIM), *want = twin_floats(K * DIM);
+            float *scratch = twin_floats(tsgd_mix_scratch(K));
+            cr_assert(tsgd_topology_build(&s, topologies[i], K, 0, NULL) == TSGD_OK);
+            cr_assert(tsgd_mix_plan_init(&plan, s.w, &holding, NULL) == TSGD_OK);
+            for (size_t j = 0; j < K * DIM; j++)
+                rows[j] = zeros[tsgd_rng_below(&rng, 5)];
+            for (uint32_t a = 0; a < K; a++)
+                for (size_t j = 0; j < DIM; j++)
+                    want[a * DIM + j] = twin(s.w, a, NULL, rows, DIM, j);
+            tsgd_mix_all(kernels, &plan, NULL, rows, DIM, 0, DIM, scratch);
+            cr_assert(memcmp(want, rows, K * DIM * sizeof *want) == 0, "%s: %s", kernels->isa,
+                      topologies[i]);
+            tsgd_holding_release(&holding);
+            tsgd_mixing_release(&s);
+            free(rows);
+            free(want);
+            free(scratch);
+        }
 }
 
 /* The difference form against a plain weighted sum. */
