@@ -389,6 +389,9 @@ struct tsgd_summary {
                                  * sending and receiving them; else 0 */
     double share_wait;          /* for lack of work: over several ranks, that is uneven load */
     double share_other;         /* planning, claiming, looking for work */
+    double share_ran;           /* the same time by whether a worker had a CPU; they sum to 1 */
+    double share_slept;         /* for lack of work: it left the CPU to others */
+    double share_taken;         /* neither: others had its CPU, or memory or a file was awaited */
     uint64_t steals;            /* token tasks run by another worker than the token's own */
     uint64_t sleeps;            /* times a worker slept for lack of work */
     bool interrupted;           /* ended early, by tsgd_run_stop or an on_eval that said so */
@@ -534,10 +537,11 @@ struct tsgd_placement {
 enum tsgd_status tsgd_run_place(const struct tsgd_run *run, uint64_t worker,
                                 struct tsgd_placement *out, struct tsgd_error *err);
 
-/* Shares of a worker's time; they sum to 1, or are 0 where it had none. */
+/* Shares of a worker's time; they sum to 1, or are 0 where it had none. So do the last three. */
 struct tsgd_worker_shares {
     double step, mix, eval, messages, wait;     /* as in struct tsgd_summary */
     double other;                               /* planning, claiming, looking for work */
+    double ran, slept, taken;
 };
 
 /* After training, also one that diverged: of a worker, numbered as for tsgd_run_place.

@@ -238,6 +238,8 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
                 100 * s->share_messages, 100 * s->share_wait, 100 * s->share_other);
     else
         fprintf(out, "wait %.1f %%, other %.1f %%\n", 100 * s->share_wait, 100 * s->share_other);
+    fprintf(out, "workers' CPU    running %.1f %%, asleep %.1f %%, taken by others %.1f %%\n",
+            100 * s->share_ran, 100 * s->share_slept, 100 * s->share_taken);
     print_written(out, asked, s->checkpoints ? info->resolved->checkpoint : NULL);
 }
 

@@ -35,8 +35,10 @@ done:
 static void spend(struct spending *out, const struct worker *w, double tick_ns)
 {
     *out = (struct spending){.steals = w->steals, .sleeps = w->sleeps};
+    double ns = 0;
     for (int j = 0; j < N_TIMES; j++)
-        out->ns[j] = (double)w->ticks[j] * tick_ns;
+        ns += out->ns[j] = (double)w->ticks[j] * tick_ns;
+    tsgd_divide_presence(ns, (double)w->cpu_ns, (double)w->asleep * tick_ns, out->presence);
 }
 
 void tsgd_account_settle(struct account *a, const struct state *s, const struct worker *worker,

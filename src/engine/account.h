@@ -14,9 +14,24 @@ static inline uint64_t tsgd_lost_to_message(struct tsgd_way way, uint64_t begin,
     return to > from ? to - from : 0;
 }
 
+/* Where a worker was during its time. TAKEN: neither running nor asleep; the system gave its CPU to
+ * others, or let it wait for memory or a file.                                                  */
+enum presence { RAN, SLEPT, TAKEN, N_PRESENCES };
+
+/* Divides so much time. Clocks differ a little, and going to sleep takes time of the CPU too, so
+ * that more may have been counted than there was: then the CPU's time counts, and less of sleep. */
+static inline void tsgd_divide_presence(double ns, double cpu_ns, double asleep_ns,
+                                        double out[N_PRESENCES])
+{
+    out[RAN] = cpu_ns < ns ? cpu_ns : ns;
+    out[SLEPT] = asleep_ns < ns - out[RAN] ? asleep_ns : ns - out[RAN];
+    out[TAKEN] = ns - out[RAN] - out[SLEPT];
+}
+
 /* Of one worker. */
 struct spending {
     double ns[N_TIMES];
+    double presence[N_PRESENCES];       /* ns, of the same time */
     uint64_t steals, sleeps;
 };
 

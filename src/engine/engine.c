@@ -142,26 +142,29 @@ static void fill_nodes(struct tsgd_engine *e)
 
 /* ---- run ---- */
 
-static void divide(const double ns[N_TIMES], double share[N_TIMES])
+static void divide(const double *ns, double *share, int n)
 {
     double total = 0;
-    for (int j = 0; j < N_TIMES; j++)
+    for (int j = 0; j < n; j++)
         total += ns[j];
-    for (int j = 0; j < N_TIMES; j++)
+    for (int j = 0; j < n; j++)
         share[j] = total > 0 ? ns[j] / total : 0;
 }
 
 /* What the workers of all ranks have spent. */
 static void add_up(const struct account *a, struct tsgd_outcome *out)
 {
-    double ns[N_TIMES] = {0};
+    double ns[N_TIMES] = {0}, presence[N_PRESENCES] = {0};
     for (uint32_t i = 0; i < a->workers; i++) {
         for (int j = 0; j < N_TIMES; j++)
             ns[j] += a->worker[i].ns[j];
+        for (int j = 0; j < N_PRESENCES; j++)
+            presence[j] += a->worker[i].presence[j];
         out->steals += a->worker[i].steals;
         out->sleeps += a->worker[i].sleeps;
     }
-    divide(ns, out->share);
+    divide(ns, out->share, N_TIMES);
+    divide(presence, out->presence, N_PRESENCES);
 }
 
 /* What became of the run, which has ended. */
@@ -263,9 +266,11 @@ void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd
     }
 }
 
-void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[TSGD_SHARES])
+void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[TSGD_SHARES],
+                        double presence[TSGD_PRESENCES])
 {
-    divide(e->account.worker[worker].ns, share);
+    divide(e->account.worker[worker].ns, share, N_TIMES);
+    divide(e->account.worker[worker].presence, presence, N_PRESENCES);
 }
 
 uint32_t tsgd_engine_all_workers(const struct tsgd_engine *e)

@@ -12,10 +12,11 @@
 
 #include "engine/config.h"
 
-/* What became of a run. */
-/* What workers spend their time on: struct tsgd_worker_shares, in its order. */
-enum { TSGD_SHARES = 6 };
+/* What workers spend their time on, and whether they had a CPU: struct tsgd_worker_shares, in its
+ * order.                                                                                        */
+enum { TSGD_SHARES = 6, TSGD_PRESENCES = 3 };
 
+/* What became of a run. */
 struct tsgd_outcome {
     bool interrupted;
     bool diverged;
@@ -24,6 +25,7 @@ struct tsgd_outcome {
     double seconds;             /* wall time */
     double busy_seconds;        /* without the intervals in which only evaluation was left to do */
     double share[TSGD_SHARES];  /* of the workers' time; sum 1 */
+    double presence[TSGD_PRESENCES];    /* of the same time; sum 1 */
     uint64_t steals, sleeps;    /* of all ranks, as `share` */
 };
 
@@ -67,7 +69,8 @@ void tsgd_engine_place(const struct tsgd_engine *e, uint32_t worker, struct tsgd
 /* After the run: how many workers all ranks have, and shares of the time of worker i of them, which
  * are numbered rank by rank.                                                                    */
 uint32_t tsgd_engine_all_workers(const struct tsgd_engine *e);
-void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[TSGD_SHARES]);
+void tsgd_engine_shares(const struct tsgd_engine *e, uint32_t worker, double share[TSGD_SHARES],
+                        double presence[TSGD_PRESENCES]);
 
 /* Rounds planned so far; from any thread. */
 uint64_t tsgd_engine_progress(const struct tsgd_engine *e);

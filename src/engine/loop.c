@@ -45,7 +45,9 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     if (!got && !tsgd_state_over(&w->e->state)) {
         w->sleeps++;
         tsgd_does(w, DOES_SLEEP, 0, 0);
+        uint64_t since = tsgd_ticks();
         tsgd_sleep(sleep, epoch);
+        w->asleep += tsgd_ticks() - since;
         tsgd_does(w, DOES_LOOK, 0, 0);
     }
     tsgd_sleep_end(sleep);
@@ -68,7 +70,9 @@ static bool listen(struct worker *w, struct task *out)
         tsgd_mail_look(&w->e->mail, w);
         if ((got = take(w, out, true)))
             break;
+        uint64_t since = tsgd_ticks();
         nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
+        w->asleep += tsgd_ticks() - since;
         w->sleeps++;
         nap = nap < LONGEST_NAP_NS ? nap + nap / 16 : nap;
     }
@@ -169,12 +173,14 @@ void *tsgd_loop(void *worker)
     if (!tsgd_threads_await(&w->e->threads))
         return NULL;
     tsgd_does(w, DOES_FILL, 0, 0);
+    w->cpu_ns = tsgd_thread_cpu_ns();
     atomic_store_explicit(&w->ended_at, tsgd_ticks(), memory_order_relaxed);
     tsgd_trace_inner = w->track && tsgd_trace_is_inner(w->e->state.c.trace) ? w->track : NULL;
     tsgd_start_fill(&w->e->start, w);
     tsgd_does(w, DOES_LOOK, 0, 0);
     work(w);
     tsgd_end(w, &tsgd_activity_wait);
+    w->cpu_ns = tsgd_thread_cpu_ns() - w->cpu_ns;
     tsgd_does(w, DOES_NOTHING, 0, 0);
     tsgd_trace_inner = NULL;
     return NULL;

@@ -65,6 +65,8 @@ struct worker {
                                  * TSGD_DOES_MANY in place of a third number that has no room */
     _Atomic uint64_t ended_at;  /* ticks when the last activity ended */
     uint64_t ticks[N_TIMES];
+    uint64_t asleep;            /* ticks in which it slept: part of its waits */
+    uint64_t cpu_ns;            /* that the system gave its thread, from its begin to its end */
     uint64_t idle_since;        /* ns, when it began to wait; when tokens are spread over ranks */
     uint32_t looks;             /* that find no task before it naps; when tokens are spread */
     uint64_t trained_at;        /* ticks when the last step or mix ended */

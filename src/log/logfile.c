@@ -419,6 +419,9 @@ static json_t *workers(const struct tsgd_log *log, const struct tsgd_run *run)
             set_real(&one, "messages", s.messages);
         set_real(&one, "wait", s.wait);
         set_real(&one, "other", s.other);
+        set_real(&one, "ran", s.ran);
+        set_real(&one, "slept", s.slept);
+        set_real(&one, "taken", s.taken);
         if (json_array_append_new(all, one) != 0) {
             json_decref(all);
             return NULL;
@@ -448,6 +451,9 @@ void tsgd_log_summary(struct tsgd_log *log, const struct tsgd_run *run,
         set_real(&line, "share_messages", s->share_messages);
     set_real(&line, "share_wait", s->share_wait);
     set_real(&line, "share_other", s->share_other);
+    set_real(&line, "share_ran", s->share_ran);
+    set_real(&line, "share_slept", s->share_slept);
+    set_real(&line, "share_taken", s->share_taken);
     set(&line, "workers", workers(log, run));
     set_count(&line, "steals", s->steals);
     set_count(&line, "sleeps", s->sleeps);

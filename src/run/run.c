@@ -217,6 +217,7 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
             .samples_per_second = (double)(r->last.samples - r->samples_before) / o.busy_seconds,
             .share_step = o.share[0], .share_mix = o.share[1], .share_eval = o.share[2],
             .share_messages = o.share[3], .share_wait = o.share[4], .share_other = o.share[5],
+            .share_ran = o.presence[0], .share_slept = o.presence[1], .share_taken = o.presence[2],
             .steals = o.steals, .sleeps = o.sleeps,
             .interrupted = o.interrupted,
             .has_until = r->setup.s->until != NULL, .reached = r->reached,
@@ -287,14 +288,16 @@ enum tsgd_status tsgd_run_worker_shares(const struct tsgd_run *r, uint64_t worke
                                         struct tsgd_worker_shares *out, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    double share[TSGD_SHARES];
+    double share[TSGD_SHARES], presence[TSGD_PRESENCES];
     TRY(tsgd_given(r, "run", __func__, err));
     TRY(tsgd_given(out, "out", __func__, err));
     TRY(tsgd_life_ended(&r->life, false, __func__, err));
     TRY(check_worker(worker, tsgd_engine_all_workers(r->job.engine), __func__, err));
-    tsgd_engine_shares(r->job.engine, (uint32_t)worker, share);
+    tsgd_engine_shares(r->job.engine, (uint32_t)worker, share, presence);
     *out = (struct tsgd_worker_shares){.step = share[0], .mix = share[1], .eval = share[2],
-                                       .messages = share[3], .wait = share[4], .other = share[5]};
+                                       .messages = share[3], .wait = share[4], .other = share[5],
+                                       .ran = presence[0], .slept = presence[1],
+                                       .taken = presence[2]};
 done:
     return st;
 }

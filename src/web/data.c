@@ -240,8 +240,9 @@ static void write_time(const struct page *p, const struct tsgd_runlog *log)
 static void write_end(const struct page *p, const struct tsgd_runlog *log)
 {
     static const char *const more[] = {
-        "samples_per_second", "steals", "sleeps", "diverged_round", "diverged_token",
-        "chosen_active", "chosen_lr", "rounds_spent", "gradients_spent",
+        "samples_per_second", "steals", "sleeps", "share_ran", "share_slept", "share_taken",
+        "diverged_round", "diverged_token", "chosen_active", "chosen_lr", "rounds_spent",
+        "gradients_spent",
     };
     size_t shown = 0;
     fputs(",\"end\":{", p->out);

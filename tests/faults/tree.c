@@ -115,8 +115,9 @@ const struct tree_file *tree_find(const struct tree *t, const char *path)
 
 static const char *const varying[] = {
     "wall_seconds", "samples_per_second", "share_step", "share_mix", "share_eval", "share_wait",
-    "share_other", "workers", "steals", "sleeps", "date", "cpu", "machine", "threads", "gossip",
-    "memory_bytes", "checkpoint", "checkpoint-every", "keep", "resume",
+    "share_other", "share_ran", "share_slept", "share_taken", "workers", "steals", "sleeps", "date",
+    "cpu", "machine", "threads", "gossip", "memory_bytes", "checkpoint", "checkpoint-every", "keep",
+    "resume",
 };
 
 /* What a run on one rank does not have. */
@@ -199,8 +200,8 @@ static char *mask_csv(const char *text, char *out)
 /* Lines of reports that tell of speed, or of the processor. */
 static char *mask_report(const char *text, char *out)
 {
-    static const char *const line[] = {"speed ", "workers' time ", "time ", "trace ", "spent ",
-                                       "# expected time "};
+    static const char *const line[] = {"speed ", "workers' time ", "workers' CPU ", "time ",
+                                       "trace ", "spent ", "# expected time "};
     while (*text) {
         size_t n = strcspn(text, "\n"), kept = n;
         for (size_t i = 0; i < sizeof line / sizeof *line; i++)

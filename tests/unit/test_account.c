@@ -30,6 +30,46 @@ Test(account, loses_to_a_message_what_of_a_wait_it_was_on_its_way)
     }
 }
 
+/* Of 100 ns, so many of the CPU and so many asleep. */
+static const struct { double cpu, asleep, ran, slept, taken; const char *what; } days[] = {
+    {100, 0, 100, 0, 0, "it had a core all the time"},
+    {0, 100, 0, 100, 0, "it slept all the time"},
+    {60, 30, 60, 30, 10, "others took a tenth"},
+    {10, 0, 10, 0, 90, "others took nearly all"},
+    {95, 10, 95, 5, 0, "falling asleep has been counted twice"},
+    {103, 10, 100, 0, 0, "the CPU's clock is ahead"},
+    {0, 120, 0, 100, 0, "ticks are ahead"},
+};
+
+Test(account, a_worker_that_neither_ran_nor_slept_was_kept_from_its_cpu)
+{
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        double got[N_PRESENCES];
+        tsgd_divide_presence(100, days[i].cpu, days[i].asleep, got);
+        cr_expect(got[RAN] == days[i].ran && got[SLEPT] == days[i].slept &&
+                  got[TAKEN] == days[i].taken, "%s: %g, %g, %g", days[i].what, got[RAN],
+                  got[SLEPT], got[TAKEN]);
+    }
+}
+
+static double presence(const struct tsgd_summary *s)
+{
+    return s->share_ran + s->share_slept + s->share_taken;
+}
+
+/* One worker never sleeps, and its gradients are work of the CPU. */
+Test(account, a_single_worker_does_not_sleep)
+{
+    struct over_ranks got;
+    struct tsgd_settings *s = settings_of("data=digits model=mlp:64 nodes=12 active=6 rounds=40 "
+                                          "eval-every=20 threads=1");
+    run_over_ranks(&got, s, 1, 0);
+    const struct tsgd_summary *end = &got.end[0];
+    cr_expect(end->share_slept == 0 && end->sleeps == 0 && end->share_ran > 0 &&
+              end->share_taken >= 0 && fabs(presence(end) - 1) < 1e-9, "%g, %g, %g",
+              end->share_ran, end->share_slept, end->share_taken);
+}
+
 static double sum(const struct tsgd_summary *s)
 {
     return s->share_step + s->share_mix + s->share_eval + s->share_messages + s->share_wait +
@@ -62,6 +102,9 @@ Test(account, over_ranks_is_of_the_workers_of_all_of_them)
             const struct tsgd_summary *end = &got.end[r];
             cr_expect(fabs(sum(end) - 1) < 1e-9, "rank %u of %u: shares sum to %g", r, ranks,
                       sum(end));
+            cr_expect(fabs(presence(end) - 1) < 1e-9 && end->share_ran > 0 &&
+                      end->share_ran == got.end[0].share_ran, "rank %u of %u: %g, %g, %g", r, ranks,
+                      end->share_ran, end->share_slept, end->share_taken);
             cr_expect(end->share_step > 0 && end->share_messages > 0);
             cr_expect(end->share_messages == got.end[0].share_messages &&
                       end->share_wait == got.end[0].share_wait);
@@ -73,6 +116,8 @@ Test(account, over_ranks_is_of_the_workers_of_all_of_them)
             const struct tsgd_worker_shares *w = &got.worker[0][i];
             double all = w->step + w->mix + w->eval + w->messages + w->wait + w->other;
             cr_expect(fabs(all - 1) < 1e-9, "worker %u of %u ranks: %g", i, ranks, all);
+            cr_expect(fabs(w->ran + w->slept + w->taken - 1) < 1e-9 && w->ran > 0,
+                      "worker %u of %u ranks: %g, %g, %g", i, ranks, w->ran, w->slept, w->taken);
         }
     }
 }

@@ -815,7 +815,7 @@ Test(cli, the_summary_line_repeats_the_last_evaluation)
         "type", "round", "samples", "gradients", "bytes_gossip", "bytes_teleport", "wall_seconds",
         "train_loss", "test_loss", "test_accuracy", "consensus", "lr", "state_hash",
         "samples_per_second", "share_step", "share_mix", "share_eval", "share_wait", "share_other",
-        "workers", "steals", "sleeps", "interrupted",
+        "share_ran", "share_slept", "share_taken", "workers", "steals", "sleeps", "interrupted",
     };
     struct result r = run(TINY QUIET " --rounds 6 --eval-every 3 --log -");
     expect_code(&r, 0);
@@ -830,22 +830,27 @@ Test(cli, the_summary_line_repeats_the_last_evaluation)
     double sum = number(s, "share_step") + number(s, "share_mix") + number(s, "share_eval") +
                  number(s, "share_wait") + number(s, "share_other");
     cr_expect(fabs(sum - 1) < 1e-6, "shares sum to %g", sum);
+    sum = number(s, "share_ran") + number(s, "share_slept") + number(s, "share_taken");
+    cr_expect(fabs(sum - 1) < 1e-6, "ran, slept and taken sum to %g", sum);
+    cr_expect(number(s, "share_ran") > 0);
 }
 
 Test(cli, the_summary_line_has_the_shares_of_each_worker)
 {
-    static const char *const keys[] = {"step", "mix", "eval", "wait", "other"};
+    static const char *const keys[] = {"step", "mix", "eval", "wait", "other",
+                                       "ran", "slept", "taken"};
     struct result r = run(TINY QUIET " --rounds 6 --threads 3 --log -");
     expect_code(&r, 0);
     const json_t *all = json_object_get(last_line(parse_lines(r.out)), "workers"), *one;
     size_t i;
     cr_assert(json_array_size(all) == 3);
     json_array_foreach(all, i, one) {
-        double sum = 0;
-        expect_keys(one, keys, 5);
-        for (size_t k = 0; k < 5; k++)
-            sum += number(one, keys[k]);
-        cr_expect(fabs(sum - 1) < 1e-6, "worker %zu: %g", i, sum);
+        double sum = 0, presence = 0;
+        expect_keys(one, keys, 8);
+        for (size_t k = 0; k < 8; k++)
+            *(k < 5 ? &sum : &presence) += number(one, keys[k]);
+        cr_expect(fabs(sum - 1) < 1e-6 && fabs(presence - 1) < 1e-6, "worker %zu: %g, %g", i, sum,
+                  presence);
     }
 }
 
@@ -1210,8 +1215,8 @@ Test(cli, all_of_a_log_but_what_it_says_of_the_machine_is_the_same_for_any_threa
 {
     static const char *const of_machine[] = {
         "date", "threads", "gossip", "memory_bytes", "wall_seconds", "samples_per_second",
-        "share_step", "share_mix", "share_eval", "share_wait", "share_other", "workers", "steals",
-        "sleeps",
+        "share_step", "share_mix", "share_eval", "share_wait", "share_other", "share_ran",
+        "share_slept", "share_taken", "workers", "steals", "sleeps",
     };
     json_t *logs[2];
     for (int i = 0; i < 2; i++) {

@@ -50,7 +50,7 @@ static void expect_same_training(const char *path, const char *other)
 static void expect_sane_log(const char *path, bool goes_on)
 {
     static const char *const shares[] = {"share_step", "share_mix", "share_eval", "share_wait",
-                                         "share_other"};
+                                         "share_other", "share_ran", "share_slept", "share_taken"};
     json_t *lines = parse_lines(read_file(path)), *line;
     double before = 0;
     size_t i;
@@ -65,7 +65,7 @@ static void expect_sane_log(const char *path, bool goes_on)
     line = last_line(lines);
     if (json_object_get(line, "samples_per_second"))
         cr_expect(number(line, "samples_per_second") >= 0);
-    for (i = 0; i < 5; i++)
+    for (i = 0; i < sizeof shares / sizeof *shares; i++)
         cr_expect(number(line, shares[i]) >= 0 && number(line, shares[i]) <= 1);
 }
 

@@ -31,8 +31,8 @@ static void strip(json_t *line)
 {
     static const char *const names[] = {
         "wall_seconds", "samples_per_second", "share_step", "share_mix", "share_eval",
-        "share_wait", "share_other", "workers", "steals", "sleeps", "date", "threads", "gossip",
-        "memory_bytes",
+        "share_wait", "share_other", "share_ran", "share_slept", "share_taken", "workers", "steals",
+        "sleeps", "date", "threads", "gossip", "memory_bytes",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         json_object_del(line, names[i]);

@@ -74,8 +74,8 @@ static char *course(const char *path)
 {
     static const char *const free_to_differ[] = {
         "threads", "gossip", "memory_bytes", "date", "wall_seconds", "samples_per_second",
-        "share_step", "share_mix", "share_eval", "share_wait", "share_other", "steals", "sleeps",
-        "workers",
+        "share_step", "share_mix", "share_eval", "share_wait", "share_other", "share_ran",
+        "share_slept", "share_taken", "steals", "sleeps", "workers",
     };
     char *all = NULL;
     size_t size, lines = 0;

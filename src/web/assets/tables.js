@@ -282,6 +282,12 @@ function drawTime() {
   else if (!run.workers) notes.push("The log tells the sum over the workers alone.");
   if (run.end.samples_per_second)
     notes.push(`${count(run.end.samples_per_second)} samples a second.`);
+  if (run.end.share_ran !== undefined)
+    notes.push(
+      `Of their time workers ran for ${percent(run.end.share_ran)}, slept for ` +
+        `${percent(run.end.share_slept)}, and were kept from their CPUs by others for ` +
+        `${percent(run.end.share_taken)}.`,
+    );
   if (run.end.steals !== undefined)
     notes.push(
       `${plural(run.end.steals, "task")} of other workers' tokens taken, ${plural(run.end.sleeps, "sleep")}.`,
