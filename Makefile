@@ -18,7 +18,7 @@
 #   make mpi        build/release/telesgd-mpi, for several processes and machines; MPICC=mpicc.mpich:
 #                   with another MPI than Debian's choice; installs nothing, 'make deps-mpi' does
 #   make check-mpi  runs over ranks of Open MPI, and of MPICH where it is installed; SIZE=full: all
-#   make check-page the page of `telesgd report` in a headless Chromium
+#   make check-page the page of `telesgd report`, and a flame graph, in a headless Chromium
 #   make check-clang  everything compiled by clang, with the tests of what it computes
 #   make fuzz       hostile files and settings, made up by libFuzzer; SECONDS=60 each target, JOBS=1,
 #                   TARGETS="log cli": only these
@@ -78,13 +78,16 @@ ISA_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 ISA_portable := -march=x86-64 -DTSGD_EMULATED
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 ISAS := $(or $(ISAS_$(MACHINE)),plain)
+# Whoever looks at a program that runs, perf record -g or a debugger, follows its frame pointers: a
+# register less, of which no step is slower (perf/README.md).
+FRAMES := -fno-omit-frame-pointer $(if $(filter x86_64 aarch64,$(MACHINE)),-mno-omit-leaf-frame-pointer)
 MULTI := $(shell $(CC) -print-multiarch 2>/dev/null)
 BLIS ?= /usr/lib/$(MULTI)/blis-serial/libblis.a   # -lblis would load the OpenMP variant
 CPP := -Iinclude -Isrc -Itests -isystem /usr/include/$(MULTI)/blis-serial -D_GNU_SOURCE -MMD -MP $(CPPFLAGS)
 # Nobody reads errno after mathematics, and a sqrtf that sets it could not be made a vector of.
 # Products are contracted with sums where the code says so, and nowhere else, with any compiler.
 # A stack that ends is a crash, not wrong numbers.
-CF := -std=c11 -fno-math-errno -ffp-contract=off -fstack-clash-protection -Wall -Wextra -Wshadow -Wmissing-prototypes -Wconversion -Wundef -Wstrict-prototypes -pthread $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
+CF := -std=c11 -fno-math-errno -ffp-contract=off -fstack-clash-protection -Wall -Wextra -Wshadow -Wmissing-prototypes -Wconversion -Wundef -Wstrict-prototypes -pthread $(FRAMES) $(OPT_$(VARIANT)) $(ISA_$(firstword $(ISAS))) $(CFLAGS)
 LIBS := -lz -lzip -ljansson -lm
 # The number of the shared library: another one for a version that programs linked before cannot use.
 SO := 0
@@ -220,7 +223,9 @@ matrix:
 .PHONY: check-tsan matrix
 
 check-page: deps-page ; @$(MAKE) --no-print-directory page
-page: $(B)/telesgd ; node tests/page/check.js $< build/page
+page: $(B)/telesgd
+	node tests/page/check.js $< build/page
+	node tests/page/flame.js build/page
 
 # Kernels alone, without BLIS.
 check-arm: deps-arm
@@ -247,6 +252,9 @@ bench: $(BENCHES) ; @REV=$(REV) perf/bench.sh build/bench.json $^
 bench-compare: $(if $(BASE),$(BENCHES))
 	$(if $(BASE),,$(error bench-compare: BASE is missing; say which revision to compare with: make bench-compare BASE=HEAD~1))
 	@MAKE='$(MAKE)' perf/compare.sh '$(BASE)' '$(or $(REPEATS),5)' $^
+# Profiles as perf/README.md makes them, and whether their stacks are whole. perf is Debian's linux-perf.
+check-flame: $(B)/telesgd ; perf/flame.sh $< build/flames
+.PHONY: check-flame
 # Sweeps stay in build/paper, and are gone on with.
 paper: deps-run ; @$(MAKE) --no-print-directory paper-page
 paper-page: $(B)/telesgd ; perf/paper/paper.sh $< build/paper/$(if $(FULL),full,quick) $(if $(FULL),full,quick)

@@ -9,7 +9,7 @@
 
 static struct scratch scratch;
 static char perf[PATH_MAX];
-static char output[1 << 14];
+static char output[1 << 15];
 
 static void enter_folder(void)
 {
@@ -29,9 +29,9 @@ static void write_file(const char *name, const char *text)
 /* What awk -f SCRIPT FILES prints, into `output`; its exit code. */
 static int awk(const char *script, const char *files)
 {
-    char command[2 * PATH_MAX];
-    snprintf(command, sizeof command, "awk -v date=today -f '%s/%s' %s 2>errors", perf, script,
-             files);
+    char command[3 * PATH_MAX];
+    snprintf(command, sizeof command, "awk -v date=today -v script='%s/flame.js' -f '%s/%s' %s "
+             "2>errors", perf, perf, script, files);
     FILE *f = popen(command, "r");
     cr_assert(f != NULL);
     output[fread(output, 1, sizeof output - 1, f)] = 0;
@@ -108,16 +108,46 @@ Test(tools, a_flame_graph_is_as_wide_as_its_samples)
     char text[1024];
     snprintf(text, sizeof text, "%s%s\n%s%s\n%s%s\n", head, mul, head, mix, head, mul);
     write_file("stacks", text);
-    cr_expect(awk("flame.awk", "stacks") == 0);
+    cr_expect(awk("flame.awk", "-v title='a < b' stacks") == 0);
+    cr_expect(strstr(output, ">a &lt; b</text>") && strstr(output, ">3 samples, 0 of them orp"));
+    expect_box("<title>all: 3 samples, 100.0 %</title>",
+               "<rect x=\"0.0\" y=\"96\" width=\"1200.0\"");
     expect_box("<title>main: 3 samples, 100.0 %</title>",
-               "<rect x=\"0.0\" y=\"32\" width=\"1200.0\"");
+               "<rect x=\"0.0\" y=\"80\" width=\"1200.0\"");
     expect_box("<title>mix: 1 samples, 33.3 %</title>",
-               "<rect x=\"0.0\" y=\"16\" width=\"400.0\"");
+               "<rect x=\"0.0\" y=\"64\" width=\"400.0\"");
     expect_box("<title>step: 2 samples, 66.7 %</title>",
-               "<rect x=\"400.0\" y=\"16\" width=\"800.0\"");
-    expect_box("<title>mul&lt;4&gt;: 2 samples, 66.7 %</title>", "<rect x=\"400.0\" y=\"0\"");
+               "<rect x=\"400.0\" y=\"64\" width=\"800.0\"");
+    expect_box("<title>mul&lt;4&gt;: 2 samples, 66.7 %</title>", "<rect x=\"400.0\" y=\"48\"");
     write_file("empty", "");
     cr_expect(awk("flame.awk", "empty") == 1);
+}
+
+/* One stack from a thread's begin, one of the loader, two that end nowhere: in a kernel that keeps
+ * no frame pointer, and in the C library.                                                       */
+Test(tools, a_flame_graph_counts_the_stacks_that_begin_nowhere)
+{
+    write_file("stacks", "telesgd 1 1.0: 1 cpu-clock: \n\t 4010 tile+0x1 (/x/telesgd)\n"
+               "\t 4020 tsgd_loop+0x2 (/x/telesgd)\n\t 4030 start_thread+0x3 (/lib/libc.so.6)\n\n"
+               "telesgd 1 1.1: 1 cpu-clock: \n\t 50 do_lookup_x+0x1 (/lib/ld-linux-x86-64.so.2)\n\n"
+               "telesgd 1 1.2: 1 cpu-clock: \n\t 4110 bli_sgemm+0x8 (/x/telesgd)\n\n"
+               "telesgd 1 1.3: 1 cpu-clock: \n\t 60 munmap+0x7 (/lib/libc.so.6)\n"
+               "\t 0 [unknown] ([unknown])\n\n");
+    cr_expect(awk("flame.awk", "stacks") == 0);
+    cr_expect(strstr(output, ">4 samples, 2 of them orphans (50.0 %)<"), "%s", output);
+    expect_box("<title>(no way to the begin of the thread): 2 samples, 50.0 %</title>",
+               "<rect x=\"0.0\" y=\"80\" width=\"600.0\"");
+    expect_box("<title>bli_sgemm: 1 samples, 25.0 %</title>",
+               "<rect x=\"0.0\" y=\"64\" width=\"300.0\"");
+    expect_box("<title>do_lookup_x: 1 samples, 25.0 %</title>",
+               "<rect x=\"600.0\" y=\"80\" width=\"300.0\"");
+    expect_box("<title>tile: 1 samples, 25.0 %</title>",
+               "<rect x=\"900.0\" y=\"48\" width=\"300.0\"");
+    FILE *said = fopen("errors", "r");
+    cr_assert(said && fgets(output, sizeof output, said));
+    fclose(said);
+    cr_expect(!strncmp(output, "flame.awk: 2 of 4 stacks are orphans, most of them (1) in ", 57),
+              "%s", output);
 }
 
 /* The log of a run of 100 nodes: three evaluations, the last after 1,000 gradients. */
