@@ -2,7 +2,8 @@
  * Chrome trace events, JSON that ui.perfetto.dev and chrome://tracing open. Several processes may
  * tell theirs in one file, on one clock.
  * A trace has a track for each worker, with room for so many events; a full track records no more
- * and counts what it loses, so that the beginning of a run is seen whole.
+ * and counts what it loses, so that the beginning of a run is seen whole. The file has a track for
+ * each place too, in a process of their own: what flows is seen to go from place to place there.
  * Ownership: whoever creates a trace frees it. Threads: a track belongs to one thread at a time,
  * everything else is called while none records. Recording never allocates, locks or calls the
  * system.                                                                                       */
@@ -23,9 +24,13 @@ struct tsgd_trace_kind {
     const char *category;
     const char *number[3];      /* names of the event's numbers; NULL: not shown */
     enum tsgd_trace_arrow {
-        TSGD_TRACE_ALONE,       /* no arrow leads from or to the slice */
-        TSGD_TRACE_FLOWS,       /* the first number is something that goes on from slice to slice:
-                                 * an arrow leads from each to the next with the same number */
+        TSGD_TRACE_ALONE,       /* no arrow leads from or to the slice by itself */
+        TSGD_TRACE_FLOWS,       /* the first number is something that goes on from slice to slice,
+                                 * the third a place at which it is then (none: nowhere). The slice
+                                 * is shown on the place's track too, and there an arrow leads from
+                                 * each to the next with the same first number */
+        TSGD_TRACE_COUNTER,     /* no slice: from `begin` on, a counter has the value `amount`. With
+                                 * a first number there is one for each */
         TSGD_TRACE_SENT,        /* numbers: token, round, the process that it goes to, counted from
                                  * 0: an arrow leads to the slice in which it is received there */
         TSGD_TRACE_RECEIVED     /* .., the process that it comes from */
@@ -33,7 +38,11 @@ struct tsgd_trace_kind {
 };
 
 struct tsgd_trace_event {
-    uint64_t begin, end;        /* ticks */
+    uint64_t begin;             /* ticks */
+    union {
+        uint64_t end;
+        double amount;          /* of a counter; finite */
+    };
     const struct tsgd_trace_kind *kind;
     const char *text;           /* the slice's name, or else a note; NULL: none. Not copied */
     uint32_t number[3], pass;
@@ -64,6 +73,7 @@ size_t tsgd_trace_bytes(const struct tsgd_trace *t);
 enum tsgd_status tsgd_trace_reserve(struct tsgd_trace *t, size_t tracks, struct tsgd_error *err);
 
 struct tsgd_track *tsgd_trace_track(struct tsgd_trace *t, size_t i);
+size_t tsgd_trace_tracks(const struct tsgd_trace *t);
 bool tsgd_trace_is_inner(const struct tsgd_trace *t);
 
 /* So many ns this process's clock is ahead of the one by which the file will tell times, or up to
@@ -87,6 +97,21 @@ static inline void tsgd_track_add(struct tsgd_track *t, const struct tsgd_trace_
     t->event[t->n++].pass = t->pass;
 }
 
+/* ---- what is found in a pass when it is over ---- */
+
+/* An arrow of this name leads from the begin of a slice to that of another one, both events of the
+ * trace. The name is not copied. TSGD_ENOMEM.                                                   */
+enum tsgd_status tsgd_trace_link(struct tsgd_trace *t, const char *name,
+                                 const struct tsgd_trace_event *from,
+                                 const struct tsgd_trace_event *to, struct tsgd_error *err);
+
+/* A counter has this value from so many ticks on; each counter's in order of time. TSGD_ENOMEM. */
+enum tsgd_status tsgd_trace_sample(struct tsgd_trace *t, const struct tsgd_trace_kind *counter,
+                                   uint64_t ticks, double amount, struct tsgd_error *err);
+
+/* Not all was found. What was recorded stays, but the trace cannot be written: that fails so. */
+void tsgd_trace_fail(struct tsgd_trace *t, enum tsgd_status status, const struct tsgd_error *why);
+
 /* The start of a trace file. */
 #define TSGD_TRACE_HEADER "{\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"program\":\"telesgd"
 
@@ -107,6 +132,7 @@ struct tsgd_trace_flow {
  * found, and each puts its events: so that every arrow that leaves one arrives in another.      */
 struct tsgd_trace_view {
     uint32_t process;           /* its number, from 0 */
+    uint32_t processes;         /* of all; the one after the last is that of the places */
     const char *name;           /* of the process */
     /* Measured. */
     struct tsgd_trace_scale {
@@ -118,14 +144,17 @@ struct tsgd_trace_view {
     uint64_t events, lost;      /* merged: the sums */
     uint64_t error;             /* ns that this process's clock may be wrong; merged: the most */
     uint32_t flows;             /* of a pass; merged: the most */
+    uint32_t places;            /* merged: the most */
     uint32_t passes;
     struct tsgd_trace_flow *flow;       /* [passes][flows]; merged: the most of both fields */
+    struct tsgd_trace_stay *stay;       /* room for what is shown at places; not merged */
 };
 
-/* Fills in what is measured, but for `flow`. The caller has filled in the fields before. */
+/* Fills in what is measured, but for the pointers. The caller has filled in the fields before. */
 void tsgd_trace_measure(const struct tsgd_trace *t, struct tsgd_trace_view *v);
 
-/* Fills in v->flow; v->flows may have been merged since. TSGD_ENOMEM. Release v in any case. */
+/* Fills in the pointers; v->flows may have been merged since. Release v in any case. TSGD_ENOMEM,
+ * or what tsgd_trace_fail was told.                                                             */
 enum tsgd_status tsgd_trace_find_flows(const struct tsgd_trace *t, struct tsgd_trace_view *v,
                                        struct tsgd_error *err);
 void tsgd_trace_view_release(struct tsgd_trace_view *v);

@@ -2,6 +2,7 @@
 
 #include "engine/loop.h"
 #include "engine/stall.h"
+#include "engine/tracing.h"
 
 #include <assert.h>
 #include <string.h>
@@ -197,6 +198,15 @@ static void settle(const struct tsgd_engine *e, uint64_t ticks, uint64_t ns,
         out->busy_seconds *= (double)(ticks - only) / (double)ticks;
 }
 
+/* The run has succeeded, whatever becomes of its trace. */
+static void trace(const struct tsgd_engine *e)
+{
+    struct tsgd_error why;
+    enum tsgd_status st = tsgd_tracing_settle(&e->state, &why);
+    if (st != TSGD_OK)
+        tsgd_trace_fail(e->state.c.trace, st, &why);
+}
+
 enum tsgd_status tsgd_engine_start(struct tsgd_engine *e, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -231,6 +241,8 @@ enum tsgd_status tsgd_engine_run(struct tsgd_engine *e, struct tsgd_outcome *out
         tsgd_account_settle(&e->account, &e->state, e->threads.worker,
                             (double)took_ns / (double)(took_ticks ? took_ticks : 1));
         settle(e, took_ticks, took_ns, out);
+        if (e->state.c.trace)
+            trace(e);
     }
     tsgd_watchdog_end(&e->watchdog);
 done:

@@ -441,6 +441,9 @@ static void finish(struct evaluation *e, struct worker *w, uint32_t q, uint64_t 
     enum tsgd_verdict verdict = TSGD_GO_ON;
     if (!finite)
         tsgd_pop_diverge(pop, eval.round, UINT32_MAX);
+    if (isfinite(eval.consensus))
+        tsgd_worker_count(w, &tsgd_counter_consensus,
+                          e->s->c.n_populations > 1 ? q : TSGD_TRACE_NONE, eval.consensus);
     uint64_t diverged = atomic_load_explicit(&pop->diverged, memory_order_relaxed);
     if (last && e->s->c.final_average)
         average(e, q, i, &eval);

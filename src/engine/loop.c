@@ -47,7 +47,7 @@ static bool sleep_or_take(struct worker *w, struct task *out)
         tsgd_does(w, DOES_SLEEP, 0, 0);
         uint64_t since = tsgd_ticks();
         tsgd_sleep(sleep, epoch);
-        w->asleep += tsgd_ticks() - since;
+        tsgd_worker_slept(w, since);
         tsgd_does(w, DOES_LOOK, 0, 0);
     }
     tsgd_sleep_end(sleep);

@@ -617,6 +617,15 @@ static bool is_diverged(const struct planner *p, uint64_t t)
     return !p->s->c.independent && any_diverged(p->s);
 }
 
+/* For the trace; all ranks know it, and the first one tells. */
+static void count_gossip(const struct planner *p, struct worker *w)
+{
+    uint32_t n = p->s->c.n_populations;
+    for (uint32_t q = 0; q < n && tsgd_is_traced(w) && p->s->c.ranks.rank == 0; q++)
+        tsgd_worker_count(w, &tsgd_counter_gossip, n > 1 ? q : TSGD_TRACE_NONE,
+                          (double)p->pop[q].bytes_gossip);
+}
+
 void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
 {
     const struct state *s = p->s;
@@ -639,6 +648,7 @@ void tsgd_plan_round(struct planner *p, struct worker *w, uint64_t t)
     }
     TSGD_PROBE1(round, t);
     tsgd_end_other(w);
+    count_gossip(p, w);
     tsgd_jitter(w, true);
     tsgd_seq_finish(&p->planned, t + 1);
 }

@@ -13,6 +13,7 @@
  *     threads.h      the workers' threads: their start, where they run, their end
  *     account.h      what workers have spent their time on
  *     watchdog.h     says what everything waits for when nothing moves
+ *     tracing.h      arrows and counters of a trace
  * Each part has an init, which takes what it needs, a release, readiness checks and tasks.      */
 #ifndef TSGD_ENGINE_STATE_H
 #define TSGD_ENGINE_STATE_H

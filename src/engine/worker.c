@@ -10,7 +10,7 @@ const struct activity
                           STEP_TIME, DOES_PART},
     tsgd_activity_update = {{"step: update", "step", {"token", "round", "range"}, TSGD_TRACE_ALONE},
                             STEP_TIME, DOES_UPDATE},
-    tsgd_activity_mix = {{"mix", "mix", {"token", "round", "node"}, TSGD_TRACE_FLOWS},
+    tsgd_activity_mix = {{"mix", "mix", {"token", "round", "node"}, TSGD_TRACE_ALONE},
                          MIX_TIME, DOES_MIX},
     tsgd_activity_slice = {
         {"mix: slice", "mix", {"population", "round", "slice"}, TSGD_TRACE_ALONE},
@@ -36,6 +36,12 @@ const struct activity
     tsgd_activity_other = {{NULL, NULL, {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
                            OTHER_TIME, DOES_LOOK};
 
+const struct tsgd_trace_kind
+    tsgd_kind_sleep = {"sleep", "sleep", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+    tsgd_counter_gossip = {"bytes gossiped", "gossip", {"population", NULL, NULL},
+                           TSGD_TRACE_COUNTER},
+    tsgd_counter_consensus = {"consensus", "eval", {"population", NULL, NULL}, TSGD_TRACE_COUNTER};
+
 /* What an activity of this kind is shown as when it was ended without having been begun. */
 static const struct tsgd_trace_kind unannounced[N_TIMES] = {
     [STEP_TIME] = {"step", "step", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
@@ -52,8 +58,9 @@ enum { NO_NODES = 2 };
 void tsgd_worker_announce(struct worker *w, const struct activity *a, uint32_t first,
                           uint64_t second, uint32_t third)
 {
-    bool away = a->trace.arrow == TSGD_TRACE_FLOWS && third >= UINT32_MAX - (NO_NODES - 1);
-    bool stolen = a->trace.arrow == TSGD_TRACE_FLOWS && (first < w->lo || first >= w->hi);
+    bool of_token = a->does == DOES_STEP || a->does == DOES_MIX;
+    bool away = of_token && third >= UINT32_MAX - (NO_NODES - 1);
+    bool stolen = of_token && (first < w->lo || first >= w->hi);
     w->event = (struct tsgd_trace_event){
         .kind = &a->trace, .text = stolen ? "stolen" : NULL,
         .number = {first, (uint32_t)second, away ? TSGD_TRACE_NONE : third},
@@ -74,6 +81,25 @@ void tsgd_worker_record(struct worker *w, const struct activity *a, uint64_t now
     w->event.end = now;
     tsgd_track_add(w->track, &w->event);
     w->event.kind = NULL;
+}
+
+void tsgd_worker_slept(struct worker *w, uint64_t since)
+{
+    uint64_t now = tsgd_ticks();
+    w->asleep += now - since;
+    if (tsgd_is_traced(w))
+        tsgd_track_add(w->track, &(struct tsgd_trace_event){
+            .begin = since, .end = now, .kind = &tsgd_kind_sleep,
+            .number = {TSGD_TRACE_NONE, TSGD_TRACE_NONE, TSGD_TRACE_NONE}});
+}
+
+void tsgd_worker_count(struct worker *w, const struct tsgd_trace_kind *counter, uint32_t population,
+                       double amount)
+{
+    if (tsgd_is_traced(w))
+        tsgd_track_add(w->track, &(struct tsgd_trace_event){
+            .begin = tsgd_ticks(), .amount = amount, .kind = counter,
+            .number = {population, TSGD_TRACE_NONE, TSGD_TRACE_NONE}});
 }
 
 #ifdef TSGD_JITTER

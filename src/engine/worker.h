@@ -50,6 +50,9 @@ extern const struct activity tsgd_activity_messages;    /* posting them, taking 
 extern const struct activity tsgd_activity_wait;
 extern const struct activity tsgd_activity_other;       /* planning, claiming, looking for work */
 
+extern const struct tsgd_trace_kind tsgd_kind_sleep;    /* within a wait */
+extern const struct tsgd_trace_kind tsgd_counter_gossip, tsgd_counter_consensus;
+
 struct tsgd_engine;
 
 struct worker {
@@ -81,6 +84,13 @@ static inline bool tsgd_is_traced(const struct worker *w)
 {
     return __builtin_expect(w->track != NULL, 0);
 }
+
+/* A counter of the trace has this value from now on, for one population of several. */
+void tsgd_worker_count(struct worker *w, const struct tsgd_trace_kind *counter, uint32_t population,
+                       double amount);
+
+/* Ends a sleep within a wait. */
+void tsgd_worker_slept(struct worker *w, uint64_t since);
 
 /* The branches of tsgd_begin and tsgd_end that are taken with a trace. */
 void tsgd_worker_announce(struct worker *w, const struct activity *a, uint32_t first,

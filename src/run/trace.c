@@ -38,6 +38,7 @@ static void merge_numbers(struct tsgd_transport *t, struct tsgd_trace_view *v,
         v->first = all[i].first < v->first ? all[i].first : v->first;
         v->whole = all[i].whole < v->whole ? all[i].whole : v->whole;
         v->flows = all[i].flows > v->flows ? all[i].flows : v->flows;
+        v->places = all[i].places > v->places ? all[i].places : v->places;
         v->events += all[i].events;
         v->lost += all[i].lost;
         v->error = all[i].error > v->error ? all[i].error : v->error;
@@ -155,7 +156,8 @@ static enum tsgd_status save_together(const struct tsgd_trace *trace,
     char host[64] = "", name[MOST_NAME];
     (void)gethostname(host, sizeof host - 1);
     snprintf(name, sizeof name, "rank %u (%s)", t->rank, host);
-    struct tsgd_trace_view v = {.process = t->rank, .name = name}, *all = NULL;
+    struct tsgd_trace_view v = {.process = t->rank, .processes = t->ranks, .name = name};
+    struct tsgd_trace_view *all = NULL;
     st = TSGD_NEW(&all, t->ranks, "traces of the ranks", err);
     if (st == TSGD_OK && t->rank == 0)
         st = tsgd_outfile_open(&f, s->trace, "--trace", err);

@@ -7,6 +7,7 @@
 #include "run/trace.h"
 #include "sim/settings.h"
 #include "sim/within.h"
+#include "trace_check.h"
 #include "transport/await.h"
 
 #include <criterion/criterion.h>
@@ -130,6 +131,8 @@ static json_t *tell_all(struct told *all)
         cr_assert(all->st[r] == TSGD_OK, "rank %u: %s", r, all->err[r].text);
     json_t *file = json_load_file(all->path, JSON_REJECT_DUPLICATES, &why);
     cr_assert(file != NULL, "line %d: %s", why.line, why.text);
+    if (!all->ahead[1])         /* else it arrives before it is sent, as clocks are said to be */
+        expect_valid_trace(file);
     unlink(all->path);
     return file;
 }
@@ -179,23 +182,26 @@ Test(trace_ranks, are_processes_of_one_file_with_a_name_each)
 {
     struct told all = {.room = ROOM};
     char host[64] = "", want[96];
-    bool seen[RANKS] = {false};
+    bool seen[RANKS + 1] = {false};
     json_t *file = tell_all(&all), *events = json_object_get(file, "traceEvents"), *e;
     size_t i;
     gethostname(host, sizeof host - 1);
     json_array_foreach(events, i, e) {
         uint32_t rank = (uint32_t)number(e, "pid") - 1;
-        cr_assert(rank < RANKS);
+        cr_assert(rank <= RANKS);
         if (!is(e, "M", "process_name"))
             continue;
-        snprintf(want, sizeof want, "rank %u (%s)", rank, host);
+        if (rank == RANKS)
+            strcpy(want, "nodes");
+        else
+            snprintf(want, sizeof want, "rank %u (%s)", rank, host);
         cr_expect_str_eq(json_string_value(json_object_get(json_object_get(e, "args"), "name")),
                          want);
         cr_expect(!seen[rank]);
         seen[rank] = true;
     }
-    cr_expect(seen[0] && seen[1] && seen[2]);
-    cr_expect_eq(count(events, "M", "thread_name"), RANKS + 1);
+    cr_expect(seen[0] && seen[1] && seen[2] && seen[RANKS]);
+    cr_expect_eq(count(events, "M", "thread_name"), RANKS + 1 + RANKS);         /* and nodes */
     json_decref(file);
 }
 
@@ -239,7 +245,8 @@ Test(trace_ranks, tell_times_by_the_clock_of_the_first)
     json_decref(file);
 }
 
-/* One chain for token 0, which begins on rank 0 and ends on the last one that stepped it. */
+/* One chain for token 0, over the nodes: it begins at node 0, of rank 0, and ends at that of the
+ * last rank that stepped it.                                                                    */
 Test(trace_ranks, show_a_token_as_one_flow_across_all)
 {
     struct told all = {.room = ROOM};
@@ -250,9 +257,10 @@ Test(trace_ranks, show_a_token_as_one_flow_across_all)
     cr_expect_eq(count(events, "f", "token"), 1);
     json_array_foreach(events, i, e) {
         if (is(e, "s", "token"))
-            cr_expect_eq(number(e, "pid"), 1);
+            cr_expect(number(e, "pid") == RANKS + 1 && number(e, "tid") == 1);
         if (is(e, "f", "token"))
-            cr_expect_eq(number(e, "pid"), 1 + (MESSAGES - 1) % RANKS);
+            cr_expect(number(e, "pid") == RANKS + 1 &&
+                      number(e, "tid") == 1 + (MESSAGES - 1) % RANKS);
     }
     json_decref(file);
 }
@@ -322,6 +330,7 @@ static json_t *trace_run(const char *more, uint32_t ranks, struct tsgd_traced *t
                                      "trace=%s %s", path, more), ranks, 6);
     json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
     cr_assert(file != NULL, "line %d: %s", why.line, why.text);
+    expect_valid_trace(file);
     unlink(path);
     for (uint32_t r = 0; r < ranks; r++)
         cr_expect(got.traced[r].events == got.traced[0].events && got.traced[r].lost == 0);
@@ -437,5 +446,10 @@ Test(trace_ranks, of_a_run_that_teleports_have_each_step_once)
     cr_expect_eq(count(events, "s", "token"), TOKENS);
     cr_expect_eq(count(events, "f", "token"), TOKENS);
     cr_expect(count(events, "X", "send: private rows") > 0);
+    /* Each mix reads its token's half-step and those of two others, made here or received. */
+    cr_expect_eq(count(events, "s", "step"), TOKENS * ROUNDS);
+    cr_expect_eq(count(events, "s", "gossip"), 2 * TOKENS * ROUNDS);
+    cr_expect_eq(count(events, "s", "teleport") + count(events, "s", "stay"),
+                 TOKENS * (ROUNDS - 1));
     json_decref(file);
 }

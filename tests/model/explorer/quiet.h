@@ -8,5 +8,6 @@
 #define tsgd_begin(w, what, first, second, third) ((void)(w))
 #define tsgd_end(w, what) ((void)(w))
 #define tsgd_end_other(w) ((void)(w))
+#define tsgd_worker_count(w, counter, population, amount) ((void)(w))
 
 #endif
