@@ -100,7 +100,7 @@ say = $(if $(V),,@echo '  $(1)$@';)           # V=1 shows the commands
 link = $(call say,link      )$(CC) $(CF) $(LDHARDEN_$(VARIANT)) $(LDFLAGS) $(filter %.o %.a,$^) $(BLIS) $(LIBS) $(1) -o $@
 
 # The program's own folders; all else is the library, but for src/mpi: see telesgd-mpi.
-PROGRAM := command sweep web compare log cli
+PROGRAM := command sweep web bench compare log cli
 $(B)/telesgd: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/libtelesgd.a ; $(call link,-linih)
 LIBRARY := $(filter-out $(PROGRAM:%=$(B)/src/%/%) $(B)/src/mpi/% $(B)/src/simd/%,$(call obj,src/*/*.c)) $(simd)
 $(B)/libtelesgd.a: $(LIBRARY) ; $(call say,archive   )rm -f $@ && $(AR) rcs $@ $^
@@ -130,7 +130,9 @@ $(B)/tests/faults/shim.o: private CF += -fPIC
 include tests/fuzz/fuzz.mk
 # telesgd by a clock that jumps.
 $(B)/telesgd-jumping: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/tests/faults/clock.o $(B)/libtelesgd.a ; $(call link,-linih)
-$(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(B)/perf/timing.o $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
+# Of the program's own, what benchmarks measure limits with.
+BENCH_PARTS := timing limits handoff
+$(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(BENCH_PARTS:%=$(B)/src/bench/%.o) $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
   $(call obj,src/linalg/isa.c src/base/elementary.c src/base/text.c src/base/status.c src/base/format.c) $(simd)

@@ -1,11 +1,10 @@
-/* perf/limits.h: limits of one core, by its widest vectors, whatever this was compiled for. */
+/* perf/limits.h: limits of one core (bench/limits.h), each measured for as long as bench_run. */
 #ifndef TSGD_PERF_LIMITS_H
 #define TSGD_PERF_LIMITS_H
 
 #include "timing.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* Multiply-adds from registers alone, in GFLOP/s; measured at the first call. */
 double bench_peak(void);
@@ -16,15 +15,14 @@ double bench_peak(void);
 double bench_scale_bandwidth(size_t bytes);
 double bench_triad_bandwidth(size_t bytes, bool non_temporal);
 
-/* The times they come from. */
+/* The times they come from; zeros: no memory. */
 struct bench_time bench_scale(size_t bytes);
 struct bench_time bench_triad(size_t bytes, bool non_temporal);
 
-/* The instruction sets whose peak can be measured here, narrow to wide; NULL past the last. Then
- * the operations of one run, and its time.                                                      */
-const char *bench_isa(size_t i);
+/* The widest instruction set whose peak can be measured here. */
 const char *bench_widest_isa(void);
-double bench_peak_flops(size_t i);
+
+/* The time of a run of multiply-adds of set i (bench/limits.h). */
 struct bench_time bench_peak_run(size_t i);
 
 #endif
