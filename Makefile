@@ -114,7 +114,9 @@ SHARED := $(if $(findstring sanitize,$(OPT_$(VARIANT))),,$(B)/libtelesgd.so.$(SO
 $(B)/libtelesgd.so.$(SO): $(LIBRARY) src/telesgd.map
 	$(call say,link      )$(CC) $(CF) -shared -Wl,-soname,$(@F) -Wl,--version-script=src/telesgd.map -Wl,--exclude-libs,ALL \
 	    -Wl,-Bsymbolic-functions -Wl,-z,defs -Wl,-z,relro,-z,now $(LDFLAGS) $(LIBRARY) $(BLIS) $(LIBS) -o $@
-$(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(B)/src/mpi/metis.o $(B)/libtelesgd.a ; $(call link,-lmetis -lcriterion)
+# Of the program's own, what benchmarks measure limits with, and tests look at.
+BENCH_PARTS := timing limits handoff load
+$(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(BENCH_PARTS:%=$(B)/src/bench/%.o) $(B)/src/mpi/metis.o $(B)/libtelesgd.a ; $(call link,-lmetis -lcriterion)
 # Programs of callers, against the public header alone.
 EXAMPLES := $(patsubst tests/examples/%.c,$(B)/example_%,$(wildcard tests/examples/*.c))
 $(B)/tests/examples/%.o: private CPP := -Iinclude -MMD -MP
@@ -130,8 +132,6 @@ $(B)/tests/faults/shim.o: private CF += -fPIC
 include tests/fuzz/fuzz.mk
 # telesgd by a clock that jumps.
 $(B)/telesgd-jumping: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/tests/faults/clock.o $(B)/libtelesgd.a ; $(call link,-linih)
-# Of the program's own, what benchmarks measure limits with.
-BENCH_PARTS := timing limits handoff
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(BENCH_PARTS:%=$(B)/src/bench/%.o) $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \

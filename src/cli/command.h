@@ -82,6 +82,7 @@ void tsgd_completion(FILE *out, const char *shell);
 /* Each stands in its own file, cmd_NAME.c. */
 extern const struct tsgd_command tsgd_command_train, tsgd_command_tune, tsgd_command_sweep,
     tsgd_command_eval, tsgd_command_topology, tsgd_command_split, tsgd_command_model,
+    tsgd_command_bench,
     tsgd_command_compare, tsgd_command_report, tsgd_command_list;
 
 #endif

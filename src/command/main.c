@@ -35,7 +35,7 @@ static const struct tsgd_command command_help = {
 const struct tsgd_command *const tsgd_commands[] = {
     &tsgd_command_train, &tsgd_command_tune, &tsgd_command_sweep, &tsgd_command_compare,
     &tsgd_command_report, &tsgd_command_eval, &tsgd_command_topology, &tsgd_command_split,
-    &tsgd_command_model, &tsgd_command_list, &command_help,
+    &tsgd_command_model, &tsgd_command_bench, &tsgd_command_list, &command_help,
 };
 const size_t tsgd_n_commands = sizeof tsgd_commands / sizeof *tsgd_commands;
 

@@ -44,8 +44,8 @@ enum tsgd_status tsgd_comparison_draw(struct tsgd_comparison *c, struct tsgd_err
         TRY(fill_panel(&panel[i], c, &c->measure[i], err));
     for (size_t g = 0; g < c->groups.n; g++)
         legend[g] = c->groups.group[g].legend;
-    const struct tsgd_plot plot = {c->groups.title, c->axis, c->groups.n, legend, c->n_measures,
-                                   panel};
+    const struct tsgd_plot plot = {"compare", c->groups.title, c->axis, c->groups.n, legend,
+                                   c->n_measures, panel};
     if (c->s->ascii)
         TRY(tsgd_plot_print(&plot, stdout, err));
     if (c->s->plot) {

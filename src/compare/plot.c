@@ -14,8 +14,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* What every picture has near its end. */
-#define MARK "telesgd compare"
+/* What every picture has near its end, and after it the command. */
+#define MARK "telesgd "
+static const char *const commands[] = {"compare", "bench"};
 
 enum { WIDTH = 760, PANEL = 380, LINE = 20, FEW = 12 };
 
@@ -58,7 +59,13 @@ bool tsgd_plot_is_own(const char *path)
         return false;
     size_t n = fseek(f, -(long)sizeof text, SEEK_END) == 0 ? fread(text, 1, sizeof text, f) : 0;
     fclose(f);
-    return memmem(text, n, MARK, strlen(MARK)) != NULL;
+    bool own = false;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands && !own; i++) {
+        char mark[32];
+        snprintf(mark, sizeof mark, MARK "%s", commands[i]);
+        own = memmem(text, n, mark, strlen(mark)) != NULL;
+    }
+    return own;
 }
 
 /* ---- the script ---- */
@@ -280,11 +287,11 @@ static void last_line(char *text, size_t room, FILE *from)
 }
 
 /* The chunk goes before the last one, which is always the same. */
-static bool mark_png(FILE *f)
+static bool mark_png(FILE *f, const char *command)
 {
     static const unsigned char end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
-    static const char text[] = "tEXtSoftware\0" MARK;
-    size_t n = sizeof text - 1;
+    char text[64];
+    size_t n = (size_t)snprintf(text, sizeof text, "tEXtSoftware%c" MARK "%s", 0, command);
     unsigned long sum = crc32(0, (const unsigned char *)text, (unsigned)n);
     if (fseek(f, -(long)sizeof end, SEEK_END) != 0)
         return false;
@@ -298,13 +305,14 @@ static bool mark_png(FILE *f)
 }
 
 /* False: the end of the file was not found. */
-static bool mark(FILE *f, const char *ending)
+static bool mark(FILE *f, const char *ending, const char *command)
 {
     if (!strcmp(ending, ".png"))
-        return mark_png(f);
+        return mark_png(f, command);
     if (fseek(f, 0, SEEK_END) != 0)
         return false;
-    fputs(!strcmp(ending, ".svg") ? "<!-- by " MARK " -->\n" : "% by " MARK "\n", f);
+    fprintf(f, !strcmp(ending, ".svg") ? "<!-- by " MARK "%s -->\n" : "%% by " MARK "%s\n",
+            command);
     return true;
 }
 
@@ -332,7 +340,7 @@ enum tsgd_status tsgd_plot_write(const struct tsgd_plot *plot, const char *path,
     last_line(said, sizeof said, errors);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: gnuplot failed: %s", *said ? said : "it was killed"));
-    if (!mark(picture.f, form->ending))
+    if (!mark(picture.f, form->ending, plot->command))
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: cannot write '%s': %s", path, strerror(errno)));
     TRY(tsgd_outfile_commit(&picture, err));
 done:

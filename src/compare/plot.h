@@ -15,6 +15,7 @@ struct tsgd_panel {
 
 /* Panels stand one below the other. Nothing here belongs to the plot. */
 struct tsgd_plot {
+    const char *command;            /* that draws it: "compare" or "bench" */
     const char *title;              /* "" for none */
     const struct tsgd_xaxis *axis;
     size_t n;

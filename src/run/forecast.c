@@ -1,15 +1,12 @@
 #include "run/forecast.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "engine/holders.h"
 #include "engine/spread.h"
-#include "linalg/mix.h"
 #include "run/agree.h"
+#include "run/costs.h"
 #include "transport/exchange.h"
 
 #include <math.h>
-#include <string.h>
 
 enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_error *err)
 {
@@ -28,193 +25,6 @@ enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_
         return tsgd_fail(err, TSGD_EINVAL, "--port: cannot go with --ranks, which send and receive "
                          "one message after the other; leave it out");
     return TSGD_OK;
-}
-
-/* ---- what is measured ---- */
-
-/* Bytes of rows that a copy goes through in turn: more than a core's own caches hold, because the
- * rows of messages come from elsewhere.                                                         */
-enum { FOREIGN = 32 << 20 };
-
-/* An operation is timed in turns of so long at least, for so long, or so often. */
-enum { TURN_NS = 50000, PATIENCE_NS = 100000000, TURNS = 1000 };
-
-/* A measured operation, over memory of its own. */
-struct bench {
-    const struct tsgd_job *job;
-    struct tsgd_holding holding;
-    struct tsgd_csr w;
-    struct tsgd_rule rule;
-    struct tsgd_rows rows;
-    struct tsgd_holders holders;
-    uint32_t *node;
-    float *row, *grad;          /* row[places][stride] */
-    void *scratch;
-    size_t places, stride, dim;
-    uint32_t source;            /* a node with data that are here, for gradients */
-    uint32_t first_block, blocks;       /* of evaluations that this rank measures */
-    uint64_t calls;
-};
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* What else runs on this machine will not on those that are asked about: time is the CPU's. */
-static uint64_t time_calls(struct bench *b, void (*operation)(struct bench *b), uint64_t calls)
-{
-    uint64_t start = tsgd_thread_cpu_ns();
-    for (uint64_t i = 0; i < calls; i++) {
-        b->calls++;
-        operation(b);
-    }
-    return tsgd_thread_cpu_ns() - start;
-}
-
-/* Seconds of a call, the median over turns of as many calls each. */
-static double seconds_of(struct bench *b, void (*operation)(struct bench *b))
-{
-    double turn[TURNS];
-    uint64_t calls = 1, spent = 0;
-    size_t n = 0;
-    b->calls = 0;
-    operation(b);                       /* warm up */
-    while (time_calls(b, operation, calls) < TURN_NS)
-        calls *= 2;
-    while (n < TURNS && spent < PATIENCE_NS) {
-        uint64_t ns = time_calls(b, operation, calls);
-        turn[n++] = (double)ns * 1e-9 / (double)calls;
-        spent += ns;
-    }
-    qsort(turn, n, sizeof *turn, by_size);
-    return turn[n / 2];
-}
-
-static float *row_of(const struct bench *b, uint64_t i)
-{
-    return b->row + i % b->places * b->stride;
-}
-
-static void mix(struct bench *b)
-{
-    bool bypass = tsgd_mix_bypass(b->dim, b->job->tokens * b->stride * sizeof(float));
-    tsgd_mix_row(b->job->config.kernels, &b->w, 0, NULL, b->row, b->stride, b->dim, bypass,
-                 b->grad);
-}
-
-static void copy(struct bench *b)
-{
-    memcpy(row_of(b, 2 * b->calls), row_of(b, 2 * b->calls + 1), b->dim * sizeof(float));
-}
-
-static void update(struct bench *b)
-{
-    const struct tsgd_step step = {.count = 1};
-    b->rule.step(&b->rule, &b->rows, b->grad, b->dim, &step);
-}
-
-static void gradient(struct bench *b)
-{
-    const struct tsgd_problem *p = b->job->config.problem;
-    p->ops->gradient(p, b->source, b->calls, b->job->config.init, b->grad, b->scratch);
-}
-
-static void plan(struct bench *b)
-{
-    tsgd_holders_begin(&b->holders, b->calls);
-    tsgd_holders_next(&b->holders, 0, b->holders.tokens, b->node);
-    tsgd_holders_end(&b->holders);
-}
-
-static void evaluate(struct bench *b)
-{
-    const struct tsgd_problem *p = b->job->config.problem;
-    struct tsgd_measure m;
-    p->ops->evaluate(p, b->first_block + (uint32_t)(b->calls % b->blocks), b->job->config.init,
-                     b->scratch, &m);
-}
-
-/* Row 0 of a matrix reads all of n rows, each as much; nobody else reads any other one. */
-static enum tsgd_status make_matrix(struct tsgd_csr *out, uint32_t n, struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    struct tsgd_entry *e = NULL;
-    TRY(TSGD_NEW(&e, 2 * n - 1, "the forecast", err));
-    for (uint32_t i = 0; i < n; i++)
-        e[i] = (struct tsgd_entry){0, i, 1 / (float)n};
-    for (uint32_t i = 1; i < n; i++)
-        e[n + i - 1] = (struct tsgd_entry){i, i, 1};
-    TRY(tsgd_csr_build(out, n, e, 2 * n - 1, err));
-done:
-    free(e);
-    return st;
-}
-
-/* Rows that a token reads when it mixes, its own too: the mean over a period. */
-static double rows_read(const struct tsgd_mixing *w)
-{
-    double entries = 0;
-    for (uint32_t i = 0; i < w->period; i++)
-        entries += w->w[i].ptr[w->w[i].n];
-    return entries / w->period / w->w[0].n;
-}
-
-/* Rows as a token's: of a rule they are all different. The last one stands for the gradient. */
-static enum tsgd_status take(struct bench *b, struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    const struct tsgd_engine_config *c = &b->job->config;
-    struct tsgd_holding *h = &b->holding;
-    const char *what = "the forecast";
-    uint32_t e = tsgd_rule_exchanged(&c->rule), own = tsgd_rule_own(&c->rule);
-    double reads = ceil(rows_read(c->population->mixing));
-    uint32_t mixed = reads < 2 ? 2 : reads < 9 ? (uint32_t)reads : 9;
-    b->dim = c->problem->dim;
-    b->stride = tsgd_round_up(b->dim, 16);
-    size_t cold = FOREIGN / (b->stride * sizeof(float)) / 2 * 2;
-    b->places = mixed > e + own + 1 ? mixed : e + own + 1;
-    b->places = cold > b->places ? cold : b->places;
-    TRY(TSGD_HOLD(h, &b->row, tsgd_mul(b->places, b->stride), what, err));
-    TRY(TSGD_HOLD(h, &b->grad, b->stride, what, err));
-    TRY(TSGD_HOLD(h, &b->node, b->job->tokens, what, err));
-    TRY(tsgd_hold(h, &b->scratch, 1, c->problem->scratch_bytes, what, err));
-    TRY(make_matrix(&b->w, mixed, err));
-    b->first_block = tsgd_first_block(&c->ranks, c->ranks.rank, c->problem->eval_blocks);
-    b->blocks = tsgd_first_block(&c->ranks, c->ranks.rank + 1, c->problem->eval_blocks) -
-                b->first_block;
-    b->rule = c->rule;
-    b->rule.kernels = c->kernels;
-    for (uint32_t i = 0; i < e; i++)
-        b->rows.exchanged[i] = row_of(b, i);
-    for (uint32_t i = 0; i < own; i++)
-        b->rows.own[i] = row_of(b, e + i);
-    b->rows.node = c->rule.node ? row_of(b, e + own) : NULL;
-    b->holders = (struct tsgd_holders){
-        .nodes = c->problem->nodes, .tokens = (uint32_t)b->job->tokens, .teleports = c->teleports,
-        .seed = c->seed, .presence = c->presence,
-    };
-    TRY(tsgd_holders_init(&b->holders, h, err));
-done:
-    return st;
-}
-
-static enum tsgd_status find_source(struct bench *b, struct tsgd_error *err)
-{
-    const struct tsgd_problem *p = b->job->config.problem;
-    for (b->source = 0; b->source < p->nodes; b->source++)
-        if (tsgd_is_here(&b->job->config.ranks, b->source) &&
-            p->ops->batch_count(p, b->source, 0) > 0)
-            return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "--ranks: no node has data, so no step can be timed; give "
-                     "its --compute-seconds");
-}
-
-static void give_back(struct bench *b)
-{
-    tsgd_csr_release(&b->w);
-    tsgd_holding_release(&b->holding);
 }
 
 /* ---- what follows ---- */
@@ -244,26 +54,27 @@ static struct tsgd_message_cost message(const struct tsgd_settings *s, size_t by
     return m;
 }
 
-static enum tsgd_status set_costs(struct tsgd_forecast *f, struct bench *b, double exchanged_in,
-                                  struct tsgd_error *err)
+static enum tsgd_status set_costs(struct tsgd_forecast *f, struct tsgd_costs *b,
+                                  double exchanged_in, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_settings *s = b->job->setup->s;
     const struct tsgd_rule *r = &b->job->config.rule;
     uint32_t exchanged = tsgd_rule_exchanged(r);
     size_t bytes = mixed_bytes(b->job);
-    double copied = seconds_of(b, copy) / (double)(b->dim * sizeof(float));
+    double copied = tsgd_cost_seconds(b, tsgd_cost_copy) / (double)(b->dim * sizeof(float));
     double byte = exchanged_in > 0 ? exchanged_in / (double)bytes : copied;
     double step = b->job->setup->network.step_seconds;
     if (!TSGD_GIVEN(s, compute_seconds)) {
-        TRY(find_source(b, err));
-        step = seconds_of(b, gradient) + seconds_of(b, update);
+        TRY(tsgd_costs_find_source(b, err));
+        step = tsgd_cost_seconds(b, tsgd_cost_gradient) +
+               tsgd_cost_seconds(b, tsgd_cost_update);
     }
     f->cost = (struct tsgd_rank_costs){
         .step = step * (double)s->local_steps,
         .parts = b->job->config.problem->parts,
-        .read = exchanged * seconds_of(b, mix) / b->w.n,
-        .plan = seconds_of(b, plan),
+        .read = exchanged * tsgd_cost_seconds(b, tsgd_cost_mix) / b->w.n,
+        .plan = tsgd_cost_seconds(b, tsgd_cost_plan),
         .row = message(s, bytes, byte),
         .own = message(s, message_bytes(tsgd_rule_own(r), 0, b->dim), byte),
     };
@@ -274,14 +85,14 @@ done:
 /* Rows come to rank 0 one by one, and are summed there as they come; the mean goes to the others
  * one by one; then all workers measure blocks of it. With --eval tokens every token is measured
  * too, where it stands. A rank that measures no block takes it to be as long as a step.          */
-static double evaluation_seconds(const struct tsgd_forecast *f, struct bench *b)
+static double evaluation_seconds(const struct tsgd_forecast *f, struct tsgd_costs *b)
 {
     const struct tsgd_engine_config *c = &b->job->config;
     double k = (double)b->job->tokens, ranks = (double)f->ranks, blocks = c->problem->eval_blocks;
     double row = f->cost.row.way / tsgd_rule_exchanged(&c->rule), fold = f->cost.read;
     double came = k * (ranks - 1) / ranks * (row + f->cost.row.worker), sent = (ranks - 1) * row;
     double block = blocks == 0 || !c->problem->ops->evaluate ? 0 : b->blocks > 0 ?
-                   seconds_of(b, evaluate) : f->cost.step;
+                   tsgd_cost_seconds(b, tsgd_cost_evaluate) : f->cost.step;
     double measured = ceil(blocks / (double)f->cores) * block;
     if (c->eval_tokens)
         measured += ceil(k * blocks / (double)f->cores) * block;
@@ -413,11 +224,11 @@ enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd
     const struct tsgd_settings *s = job->setup->s;
     struct tsgd_forecast f = {.ranks = s->ranks, .threads = s->threads,
                               .exchanged = message > 0};
-    struct bench b = {.job = job};
+    struct tsgd_costs b;
     uint32_t *of = NULL;
     uint64_t all = f.ranks * f.threads;
     f.cores = s->cores && s->cores < all ? s->cores : all;
-    TRY(take(&b, err));
+    TRY(tsgd_costs_init(&b, job, err));
     TRY(set_costs(&f, &b, message, err));
     f.evaluation = evaluation_seconds(&f, &b);
     TRY(tsgd_setup_place(job->setup, job->config.population->mixing, (uint32_t)f.ranks, &of, err));
@@ -426,7 +237,7 @@ enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd
     TRY(set_memory(&f, job, &sim, memory_bytes, err));
     *out = f;
 done:
-    give_back(&b);
+    tsgd_costs_release(&b);
     free(of);
     return st;
 }

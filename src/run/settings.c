@@ -83,6 +83,7 @@ static const char *const needs[TSGD_OWNERS] = {
 #define REPORT TSGD_FOR_REPORT
 #define SPLIT TSGD_FOR_SPLIT
 #define MODEL TSGD_FOR_MODEL
+#define BENCH TSGD_FOR_BENCH
 #define COMMON TSGD_FOR_MOST
 
 const struct tsgd_setting_row tsgd_setting_rows[TSGD_SETTINGS] = {

@@ -103,7 +103,8 @@ enum {
     TSGD_FOR_COMPARE = 128,
     TSGD_FOR_REPORT = 256,
     TSGD_FOR_SPLIT = 512,
-    TSGD_FOR_MODEL = 1024
+    TSGD_FOR_MODEL = 1024,
+    TSGD_FOR_BENCH = 2048
 };
 
 /* A row of run/settings_list.h. */

@@ -61,7 +61,7 @@ SETTING(augment, "augment", CHOICE, "HOW", ONE_OF("none|crop|flip|crop-flip"), I
         "way over black; flip, mirrored half of the time; crop-flip, both")
 
 SETTING(model, "model", TEXT, "MODEL", ANYTHING, UNSET("must be given"), ABOUT_MODEL, RUN, RESULT,
-        TRAIN | TUNE | COMMON,
+        TRAIN | TUNE | BENCH | COMMON,
         "what to train; see 'telesgd list models'")
 SETTING(loss, "loss", CHOICE, "LOSS", ONE_OF("cross-entropy|mse"), IS("cross-entropy"),
         ABOUT_MODEL, DATA, RESULT, TRAIN | TUNE | MODEL,
@@ -72,7 +72,7 @@ SETTING(init, "init", TEXT, "FILE", ANYTHING, UNSET("random, by --seed"), ABOUT_
         "start from the parameters in this safetensors file; the model and the normalisation that "
         "it names must be those of the run")
 SETTING(input, "input", TEXT, "CxHxW", ANYTHING, UNSET("as --data has it"), ABOUT_MODEL, PROGRAM,
-        OUTPUT, MODEL,
+        OUTPUT, MODEL | BENCH,
         "the shape of a sample: channels, height and width, as 3x32x32; or a number of features")
 SETTING(classes, "classes", COUNT, "N", RANGE(1, 65536), IS("10"), ABOUT_MODEL, PROGRAM, OUTPUT,
         MODEL,
@@ -155,7 +155,7 @@ SETTING(compute_seconds, "compute-seconds", TEXT, "S", ANYTHING, UNSET("0"), ABO
         "with z standard normal, so that some are stragglers")
 
 SETTING(batch, "batch", COUNT, "N", RANGE(1, 1 << 20), IS("32"), ABOUT_STEP, RUN, RESULT,
-        TRAIN | TUNE | MODEL,
+        TRAIN | TUNE | MODEL | BENCH,
         "samples in a minibatch; always 1 with --model quadratic")
 SETTING(lr, "lr", REAL, "RATE", SINGLE ABOVE(0), IS("0.1"), ABOUT_STEP, RUN, RESULT,
         TRAIN | TUNE | COMMON,
@@ -256,7 +256,7 @@ SETTING(log, "log", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM
         TRAIN | TUNE | COMMON,
         "write settings, evaluations and summary as JSON lines; - is the standard output")
 SETTING(progress, "progress", CHOICE, "HOW", ONE_OF("auto|plain|off"), IS("auto"), ABOUT_OUTPUT,
-        PROGRAM, OUTPUT, TRAIN | TUNE | SWEEP,
+        PROGRAM, OUTPUT, TRAIN | TUNE | SWEEP | BENCH,
         "on the standard error: a moving line on a terminal (auto), a line for each evaluation "
         "(plain, and auto elsewhere), nothing (off)")
 SETTING(trace, "trace", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, RUN, OUTPUT,
@@ -269,7 +269,7 @@ SETTING(trace_events, "trace-events", COUNT, "N", FROM(1), IS("200000"), ABOUT_O
         OUTPUT, TRAIN | TUNE,
         "events that a worker has room for; the trace ends when it is used up")
 SETTING(force, "force", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        TRAIN | TUNE | COMPARE | SPLIT | REPORT,
+        TRAIN | TUNE | COMPARE | SPLIT | REPORT | BENCH,
         "replace files that are there, also those that telesgd did not write")
 SETTING(dry_run, "dry-run", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
         TRAIN | SWEEP,
@@ -281,7 +281,7 @@ SETTING(matrix, "matrix", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGR
         TOPOLOGY,
         "print the weights of a period instead: lines 'round row column weight'")
 SETTING(json, "json", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        TRAIN | EVAL | TOPOLOGY | SPLIT | MODEL,
+        TRAIN | EVAL | TOPOLOGY | SPLIT | MODEL | BENCH,
         "print one JSON object instead of text")
 SETTING(pytorch, "pytorch", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, MODEL,
         "print the module of PyTorch instead that loads what 'telesgd train --save' writes")
@@ -308,8 +308,11 @@ SETTING(latex, "latex", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM
 SETTING(ascii, "ascii", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, COMPARE,
         "draw the metric over X in characters too")
 SETTING(plot, "plot", TEXT, "FILE", ANYTHING, UNSET("none"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
-        COMPARE,
+        COMPARE | BENCH,
         "draw it into FILE.svg, .pdf or .png through gnuplot, with bands of one deviation")
+SETTING(seconds, "seconds", REAL, "S", ABOVE_TO(0, 86400), IS("60"), ABOUT_OUTPUT, PROGRAM, OUTPUT,
+        BENCH,
+        "about how long to measure in all; models whose steps take long need more")
 SETTING(man, "man", FLAG, NULL, ANYTHING, IS("false"), ABOUT_OUTPUT, PROGRAM, OUTPUT, HELP,
         "print the manual page of the command, or of the program, for man")
 SETTING(completion, "completion", CHOICE, "SHELL", ONE_OF("bash|zsh"), UNSET("none"), ABOUT_OUTPUT,
@@ -336,7 +339,8 @@ SETTING(seed, "seed", COUNT, "N", ANYTHING, IS("0"), ABOUT_MACHINE, RUN, RESULT,
         TRAIN | TUNE | EVAL | TOPOLOGY | SPLIT | MODEL,
         "of all randomness; same seed, same bits, for any number of threads")
 SETTING(threads, "threads", COUNT, "N", RANGE(1, 65536),
-        UNSET("the CPUs that this process may use"), ABOUT_MACHINE, RUN, MACHINE, TRAIN | TUNE,
+        UNSET("the CPUs that this process may use"), ABOUT_MACHINE, RUN, MACHINE,
+        TRAIN | TUNE | BENCH,
         "worker threads")
 SETTING(ranks, "ranks", COUNT, "R", RANGE(1, 65536), UNSET("those of mpirun, or one"),
         ABOUT_MACHINE, PROGRAM, OUTPUT, TRAIN,
@@ -371,7 +375,7 @@ SETTING(stall_seconds, "stall-seconds", REAL, "S", RANGE(0, 1e9), IS("60"), ABOU
         "tokens stand still, what they wait for and what each thread does, and again after twice, "
         "four times, .. as long; the training goes on. 0: do not watch")
 SETTING(isa, "isa", TEXT, "NAME", ANYTHING, UNSET("the widest that the CPU has"), ABOUT_MACHINE,
-        RUN, RESULT, TRAIN | TUNE,
+        RUN, RESULT, TRAIN | TUNE | BENCH,
         "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64), or portable, "
         "which emulates the multiply-add that sse4 lacks, and is slow; all but sse4 are to give "
         "the same bits")

@@ -14,7 +14,7 @@ static const struct { const char *name; unsigned options; } commands[] = {
     {"train", TSGD_FOR_TRAIN}, {"tune", TSGD_FOR_TUNE}, {"sweep", TSGD_FOR_SWEEP},
     {"compare", TSGD_FOR_COMPARE}, {"report", TSGD_FOR_REPORT}, {"eval", TSGD_FOR_EVAL},
     {"topology", TSGD_FOR_TOPOLOGY}, {"split", TSGD_FOR_SPLIT}, {"model", TSGD_FOR_MODEL},
-    {"list", 0}, {"help", TSGD_FOR_HELP},
+    {"bench", TSGD_FOR_BENCH}, {"list", 0}, {"help", TSGD_FOR_HELP},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
