@@ -34,6 +34,8 @@
 #   make bench-compare BASE=rev   the benchmarks of two revisions in turns; BENCH, REPEATS=5
 #   make bench-ranks  what ranks of MPI cost here, and what was foretold of it; REPEATS=5
 #   make scaling    how runs would scale to 1,024 ranks, as build/scaling.md and .svg
+#   make bench-crew  what one worker and two take here, and what was foretold of it; REPEATS=3
+#   make scaling-crew  how one process would scale to 256 workers, as build/scaling_crew.md and .svg
 #   make picture    the README's picture: the same two runs, evaluated more often
 #   make paper      experiments of the paper and their page, in minutes; FULL=1: in full, in hours
 #   make install    program, manual pages, completion, header, library (shared, and an archive),
@@ -115,7 +117,7 @@ $(B)/libtelesgd.so.$(SO): $(LIBRARY) src/telesgd.map
 	$(call say,link      )$(CC) $(CF) -shared -Wl,-soname,$(@F) -Wl,--version-script=src/telesgd.map -Wl,--exclude-libs,ALL \
 	    -Wl,-Bsymbolic-functions -Wl,-z,defs -Wl,-z,relro,-z,now $(LDFLAGS) $(LIBRARY) $(BLIS) $(LIBS) -o $@
 # Of the program's own, what benchmarks measure limits with, and tests look at.
-BENCH_PARTS := timing limits handoff load
+BENCH_PARTS := limits load
 $(B)/unit: $(call obj,tests/unit/*.c tests/sim/*.c) $(BENCH_PARTS:%=$(B)/src/bench/%.o) $(B)/src/mpi/metis.o $(B)/libtelesgd.a ; $(call link,-lmetis -lcriterion)
 # Programs of callers, against the public header alone.
 EXAMPLES := $(patsubst tests/examples/%.c,$(B)/example_%,$(wildcard tests/examples/*.c))
@@ -302,7 +304,10 @@ $(M)/rows $(M)/rounds: $(M)/%: $(M)/perf/mpi/%.o $(M)/src/mpi/mpi.o $(B)/libtele
 -include $(patsubst %.c,$(M)/%.d,$(wildcard perf/mpi/*.c))
 bench-ranks: mpi $(M)/rows $(M)/rounds ; @MPI=$(M) perf/ranks.sh $(or $(REPEATS),5)
 scaling: $(B)/telesgd ; @TELESGD=$< perf/scaling.sh
-.PHONY: bench-ranks scaling
+# The same in one process: beside what one worker and two take here; and with 8 to 256 of them.
+bench-crew: $(B)/telesgd ; @TELESGD=$< perf/crew.sh $(or $(REPEATS),3)
+scaling-crew: $(B)/telesgd ; @TELESGD=$< perf/scaling_crew.sh
+.PHONY: bench-ranks scaling bench-crew scaling-crew
 
 # ---- the protocol's models (tests/model) ----
 # The explorer compiles the engine's own text with a <stdatomic.h> of its own; of each file what its programs

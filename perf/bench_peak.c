@@ -3,8 +3,8 @@
 #include "bench.h"
 
 #include "base/cpu.h"
-#include "bench/handoff.h"
 #include "bench/limits.h"
+#include "run/handoff.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,8 +1,8 @@
-/* perf/timing.h: how long one call takes, as bench/timing.h measures it. */
+/* perf/timing.h: how long one call takes, as base/timing.h measures it. */
 #ifndef TSGD_PERF_TIMING_H
 #define TSGD_PERF_TIMING_H
 
-#include "bench/timing.h"
+#include "base/timing.h"
 
 #define BENCH_SECONDS 0.2
 

@@ -6,7 +6,7 @@
 #define TSGD_BENCH_FIGURES_H
 
 #include "base/status.h"
-#include "bench/timing.h"
+#include "base/timing.h"
 #include "run/settings.h"
 
 #include <stdbool.h>

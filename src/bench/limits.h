@@ -4,7 +4,7 @@
 #define TSGD_BENCH_LIMITS_H
 
 #include "base/status.h"
-#include "bench/timing.h"
+#include "base/timing.h"
 
 #include <stdbool.h>
 

@@ -152,6 +152,8 @@ static enum tsgd_status check_ranks(const struct tsgd_settings *s, struct tsgd_e
         return tsgd_forecast_check(s, err);
     if (s->cores)
         return tsgd_fail(err, TSGD_EINVAL, "--cores: needs --dry-run and --ranks");
+    if (TSGD_HAS(s, memory_bandwidth))
+        return tsgd_fail(err, TSGD_EINVAL, "--memory-bandwidth: needs --dry-run and --ranks 1");
     if (asked && asked != ranks)
         return tsgd_fail(err, TSGD_EINVAL, "--ranks: found %llu, but this run has %llu; leave it "
                          "out, start telesgd-mpi with 'mpirun -n %llu', or plan with --dry-run",

@@ -96,6 +96,35 @@ static void print_question(FILE *out, const struct tsgd_settings *s, const struc
         fprintf(out, "#                 (steps by --compute-seconds, the others measured here)\n");
 }
 
+/* The cause that costs most, and what share of a round. */
+static enum tsgd_crew_cause worst(const struct tsgd_crew_forecast *c, double *share)
+{
+    enum tsgd_crew_cause most = 0;
+    for (int i = 1; i < TSGD_CAUSES; i++)
+        if (c->without[i] < c->without[most])
+            most = i;
+    *share = 1 - c->without[most] / c->times.seconds;
+    return most;
+}
+
+static void print_crew(FILE *out, const struct tsgd_crew_forecast *c)
+{
+    static const char *const words[TSGD_CAUSES] = {
+        [TSGD_CAUSE_GOSSIP] = "tokens did not mix", [TSGD_CAUSE_FETCHES] = "no row came from "
+        "another core's cache", [TSGD_CAUSE_HAND_OVERS] = "nobody waited for a hand-over",
+        [TSGD_CAUSE_PLANS] = "plans took no time", [TSGD_CAUSE_MEMORY] = "memory had no limit",
+    };
+    char a[TSGD_HUMAN], b[TSGD_HUMAN], d[TSGD_HUMAN];
+    double share;
+    enum tsgd_crew_cause cause = worst(c, &share);
+    fprintf(out, "# in one process  gossip by %s; %s to hand a token over, %s to wake a worker, ",
+            c->slices ? "slices" : "rows", short_time(c->cost.hand, a),
+            short_time(c->cost.wake, b));
+    fprintf(out, "%s to fetch a row\n", short_time(c->cost.fetch, d));
+    if (share > 0.005)
+        fprintf(out, "# it would gain   %.1f %% of a round, if %s\n", 100 * share, words[cause]);
+}
+
 void tsgd_report_forecast(FILE *out, const struct tsgd_run *run, const struct tsgd_forecast *f)
 {
     const struct tsgd_info *info = tsgd_run_info(run);
@@ -103,6 +132,8 @@ void tsgd_report_forecast(FILE *out, const struct tsgd_run *run, const struct ts
     struct shares s = shares_of(f);
     char a[TSGD_HUMAN], b[TSGD_HUMAN], c[TSGD_HUMAN];
     print_question(out, info->resolved, f);
+    if (f->has_crew)
+        print_crew(out, &f->crew);
     fprintf(out, "# a round         %s, so %s steps a second\n", short_time(t->seconds, a),
             tsgd_human_short((double)info->tokens * (double)info->resolved->local_steps /
                              t->seconds, b));
@@ -120,6 +151,36 @@ void tsgd_report_forecast(FILE *out, const struct tsgd_run *run, const struct ts
             tsgd_human_time(whole_seconds(info, f), a),
             tsgd_human_count(tsgd_expected_rounds(info), b),
             tsgd_human_count(evaluations(info), c));
+}
+
+/* NULL: no memory. */
+static json_t *crew_json(const struct tsgd_crew_forecast *c)
+{
+    double share;
+    json_t *without = json_object();
+    bool ok = without != NULL;
+    for (int i = 0; i < TSGD_CAUSES; i++)
+        ok &= json_object_set_new(without, tsgd_crew_causes[i], json_real(c->without[i])) == 0;
+    const char *cause = tsgd_crew_causes[worst(c, &share)];
+    json_t *o = json_pack(
+        "{s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s,"
+        " s:o}",
+        "workers", (json_int_t)c->workers, "gossip", c->slices ? "slices" : "rows",
+        "slices", (json_int_t)c->cost.slices, "step_seconds", c->cost.step + c->cost.update,
+        "row_seconds", c->cost.read, "slices_seconds", c->cost.mix, "fetch_seconds", c->cost.fetch,
+        "hand_over_seconds", c->cost.hand, "wake_seconds", c->cost.wake,
+        "patience_seconds", c->cost.patience, "plan_seconds", c->cost.plan,
+        "steps_seconds_per_round", c->times.steps, "mixes_seconds_per_round", c->times.mixes,
+        "plans_seconds_per_round", c->times.plans, "fetches_seconds_per_round", c->times.fetches,
+        "asleep_seconds_per_round", c->times.asleep,
+        "largest_cause", share > 0.005 ? cause : "none",
+        "round_seconds_without", without);
+    if (!o)
+        json_decref(without);
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
 }
 
 enum tsgd_status tsgd_report_forecast_json(FILE *out, const struct tsgd_run *run,
@@ -145,6 +206,10 @@ enum tsgd_status tsgd_report_forecast_json(FILE *out, const struct tsgd_run *run
         "bytes_busiest_rank", t->most_bytes, "tokens_busiest_rank", t->most_tokens,
         "evaluation_seconds", f->evaluation, "memory_bytes", (json_int_t)f->memory_bytes,
         "seconds", whole_seconds(info, f), "message_exchanged", f->exchanged);
+    if (o && f->has_crew && json_object_set_new(o, "process", crew_json(&f->crew)) != 0) {
+        json_decref(o);
+        o = NULL;
+    }
     char *text = o ? tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(o);
     if (!text)

@@ -104,4 +104,7 @@ uint32_t tsgd_engine_workers(const struct tsgd_problem *p, uint64_t tokens, uint
 /* Whether gossip goes by slices: as config->gossip says, or what should be faster. */
 bool tsgd_engine_slices(const struct tsgd_engine_config *config);
 
+/* Coordinates of a slice (engine/slices.h), of so many rows in all for so many workers. */
+size_t tsgd_engine_slice_floats(size_t dim, size_t rows, uint32_t workers);
+
 #endif

@@ -14,12 +14,19 @@ enum { SLICE_BYTES = 256 << 10, FOR_EACH_WORKER = 4, GRAIN = 512 };
 
 /* ---- what it takes ---- */
 
+size_t tsgd_engine_slice_floats(size_t dim, size_t rows, uint32_t workers)
+{
+    size_t column = rows * sizeof(float);
+    size_t floats = dim / ((size_t)FOR_EACH_WORKER * workers) + 1;
+    floats = floats < SLICE_BYTES / column ? SLICE_BYTES / column : floats;
+    return workers == 1 ? dim : tsgd_round_up(floats, GRAIN);
+}
+
 static void divide(const struct state *s, uint32_t q, struct sliced_pop *p)
 {
-    size_t dim = s->arena.dim, column = (size_t)s->pop[q].c.k * s->exchanged * sizeof(float);
-    size_t floats = dim / ((size_t)FOR_EACH_WORKER * s->workers) + 1;
-    floats = floats < SLICE_BYTES / column ? SLICE_BYTES / column : floats;
-    p->slice_floats = s->workers == 1 ? dim : tsgd_round_up(floats, GRAIN);
+    size_t dim = s->arena.dim;
+    p->slice_floats = tsgd_engine_slice_floats(dim, (size_t)s->pop[q].c.k * s->exchanged,
+                                               s->workers);
     p->slices = (uint32_t)((dim - 1) / p->slice_floats + 1);
     atomic_init(&p->next_slice,
                 tsgd_mixing_turns(s->pop[q].c.mixing, s->first_round) * p->slices);

@@ -12,6 +12,9 @@ enum tsgd_status tsgd_forecast_check(const struct tsgd_settings *s, struct tsgd_
 {
     if (!s->ranks && s->cores)
         return tsgd_fail(err, TSGD_EINVAL, "--cores: needs --ranks, which share them");
+    if (s->ranks != 1 && TSGD_HAS(s, memory_bandwidth))
+        return tsgd_fail(err, TSGD_EINVAL, "--memory-bandwidth: needs --ranks 1, whose cores share "
+                         "it");
     if (!s->ranks)
         return TSGD_OK;
     if (s->ranks > s->nodes)
@@ -199,6 +202,22 @@ done:
     return st;
 }
 
+/* One process has a scheduler of its own, which is simulated in more detail. */
+static enum tsgd_status ask_crew(struct tsgd_forecast *f, const struct tsgd_job *j,
+                                 struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    bool given = TSGD_GIVEN(j->setup->s, compute_seconds);
+    TRY(tsgd_crew_forecast(&f->crew, j, f->threads, given ? f->cost.step : NAN, err));
+    f->has_crew = true;
+    f->rounds = f->crew.rounds;
+    f->times.seconds = f->free_seconds = f->one_rank = f->crew.times.seconds;
+    f->times.work = f->crew.times.steps + f->crew.times.mixes;
+    f->one_thread = f->crew.one_thread;
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_forecast_exchange(double *out, const struct tsgd_job *j,
                                         struct tsgd_error *err)
 {
@@ -233,6 +252,8 @@ enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd
     f.evaluation = evaluation_seconds(&f, &b);
     TRY(tsgd_setup_place(job->setup, job->config.population->mixing, (uint32_t)f.ranks, &of, err));
     TRY(simulate(&f, job, of, err));
+    if (f.ranks == 1 && f.cores == f.threads)
+        TRY(ask_crew(&f, job, err));
     struct tsgd_ranksim sim = simulation(&f, job, of);
     TRY(set_memory(&f, job, &sim, memory_bytes, err));
     *out = f;

@@ -7,7 +7,7 @@
 #ifndef TSGD_RUN_FORECAST_H
 #define TSGD_RUN_FORECAST_H
 
-#include "run/job.h"
+#include "run/crew.h"
 #include "scenario/ranksim.h"
 
 struct tsgd_forecast {
@@ -23,6 +23,8 @@ struct tsgd_forecast {
     double one_thread;          /* of a round, on one rank of one thread */
     double evaluation;          /* seconds of one; at most, because tokens go on meanwhile */
     uint64_t memory_bytes;      /* of the rank that needs most, about */
+    bool has_crew;              /* one rank with a core for each thread: `times` are from there */
+    struct tsgd_crew_forecast crew;
 };
 
 /* Refuses what --ranks cannot go with, before anything is read. TSGD_EINVAL. */

@@ -350,6 +350,9 @@ SETTING(ranks, "ranks", COUNT, "R", RANGE(1, 65536), UNSET("those of mpirun, or 
 SETTING(cores, "cores", COUNT, "N", FROM(1), UNSET("one for each thread of each rank"),
         ABOUT_MACHINE, PROGRAM, OUTPUT, TRAIN,
         "with --ranks: all ranks share N cores, as on one machine")
+SETTING(memory_bandwidth, "memory-bandwidth", REAL, "BYTES", ABOVE(0), UNSET("unlimited"),
+        ABOUT_MACHINE, PROGRAM, OUTPUT, TRAIN,
+        "with --ranks 1: bytes a second that all cores together can move to and from memory")
 SETTING(jobs, "jobs", COUNT, "N", RANGE(1, 65536), UNSET("the CPUs that this process may use"),
         ABOUT_MACHINE, PROGRAM, MACHINE, SWEEP,
         "runs at a time; their threads share the CPUs, and the last runs get more of them")

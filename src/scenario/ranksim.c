@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "engine/holders.h"
+#include "scenario/events.h"
 
 #include <string.h>
 
@@ -30,13 +31,8 @@ static uint64_t round_of(uint64_t number)
 
 enum happens { DONE, SETS_OUT, ARRIVES };
 
-struct event {
-    double time;
-    uint64_t order;             /* of two at one time, the first that was foreseen */
-    uint64_t task;              /* that is done; or a message's half-step, as what is received */
-    uint32_t rank;              /* where; of a message: where to */
-    enum happens happens;
-};
+/* An event's task is what is done, or a message's half-step, as what is received; its place is the
+ * rank, of a message where it goes.                                                             */
 
 struct ready {
     uint64_t *task;             /* a heap, the smallest on top */
@@ -78,9 +74,7 @@ struct sim {
                                  * plan */
     uint64_t *seen, mark;       /* [ranks] the last half-step that was sent there */
     uint32_t *to;               /* [ranks] where a half-step goes */
-    struct event *event;        /* a heap, the earliest on top */
-    size_t n_events, events_room;
-    uint64_t order;
+    struct tsgd_events events;
     uint64_t drawn;             /* rounds */
     uint64_t low;               /* the first round that has not ended */
     double now, begun;          /* begun: when the first round that counts did */
@@ -125,35 +119,11 @@ static uint64_t take_ready(struct ready *h)
     return top;
 }
 
-static bool before(const struct event *a, const struct event *b)
-{
-    return a->time != b->time ? a->time < b->time : a->order < b->order;
-}
-
 static void foresee(struct sim *s, double time, enum happens happens, uint32_t rank, uint64_t task)
 {
-    struct event e = {time, s->order++, task, rank, happens};
-    grow(s, (void **)&s->event, &s->events_room, s->n_events + 1, sizeof *s->event);
-    if (s->st != TSGD_OK)
-        return;
-    size_t i = s->n_events++;
-    for (; i > 0 && before(&e, &s->event[(i - 1) / 2]); i = (i - 1) / 2)
-        s->event[i] = s->event[(i - 1) / 2];
-    s->event[i] = e;
-}
-
-static struct event next_event(struct sim *s)
-{
-    struct event top = s->event[0], last = s->event[--s->n_events];
-    size_t i = 0;
-    for (size_t child; (child = 2 * i + 1) < s->n_events; i = child) {
-        child += child + 1 < s->n_events && before(&s->event[child + 1], &s->event[child]);
-        if (!before(&s->event[child], &last))
-            break;
-        s->event[i] = s->event[child];
-    }
-    s->event[i] = last;
-    return top;
+    struct tsgd_event e = {.time = time, .task = task, .place = rank, .happens = happens};
+    if (s->st == TSGD_OK)
+        s->st = tsgd_events_foresee(&s->events, e, "use fewer --ranks", s->err);
 }
 
 /* ---- the plan ---- */
@@ -384,13 +354,13 @@ static void stepped(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
 }
 
 /* A message begins to leave, and so to arrive, unless another one is arriving. */
-static void sets_out(struct sim *s, const struct event *e)
+static void sets_out(struct sim *s, const struct tsgd_event *e)
 {
-    struct rank *x = &s->rank[e->rank];
-    double way = message(s, round_of(e->task), (uint32_t)e->task, e->rank).way;
+    struct rank *x = &s->rank[e->place];
+    double way = message(s, round_of(e->task), (uint32_t)e->task, e->place).way;
     double in = x->in > s->now ? x->in : s->now;
     x->in = in + way;
-    foresee(s, x->in, ARRIVES, e->rank, e->task);
+    foresee(s, x->in, ARRIVES, e->place, e->task);
 }
 
 static void end_round(struct sim *s)
@@ -446,17 +416,17 @@ static void done(struct sim *s, uint32_t r, uint64_t task)
     offer(s, r);
 }
 
-static void happens(struct sim *s, const struct event *e)
+static void happens(struct sim *s, const struct tsgd_event *e)
 {
     s->now = e->time;
     if (e->happens == DONE)
-        done(s, e->rank, e->task);
+        done(s, e->place, e->task);
     else if (e->happens == SETS_OUT)
         sets_out(s, e);
     else if (s->c->cost.row.worker > 0)
-        add(s, e->rank, e->task);
+        add(s, e->place, e->task);
     else
-        half_step(s, e->rank, round_of(e->task), (uint32_t)e->task);
+        half_step(s, e->place, round_of(e->task), (uint32_t)e->task);
     serve(s);
 }
 
@@ -514,8 +484,8 @@ enum tsgd_status tsgd_ranksim_run(const struct tsgd_ranksim *c, struct tsgd_rank
     double rounds = (double)c->rounds;
     TRY(take(&s));
     begin(&s);
-    while (s.st == TSGD_OK && s.low < c->rounds && s.n_events) {
-        struct event e = next_event(&s);
+    while (s.st == TSGD_OK && s.low < c->rounds && s.events.n) {
+        struct tsgd_event e = tsgd_events_next(&s.events);
         happens(&s, &e);
     }
     TRY(s.st);
@@ -529,7 +499,7 @@ done:
     for (uint32_t r = 0; s.rank && r < c->ranks.ranks; r++)
         free(s.rank[r].ready.task);
     tsgd_holding_release(&s.holding);
-    free(s.event);
+    tsgd_events_free(&s.events);
     return st;
 }
 

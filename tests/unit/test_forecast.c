@@ -383,6 +383,47 @@ Test(forecast, steps_are_measured_where_nothing_is_said)
     json_decref(f);
 }
 
+/* 16 tokens, 4 workers: four steps of a second each. */
+Test(forecast, one_process_is_simulated_with_its_own_scheduler)
+{
+    json_t *f = forecast("--method dsgd --ranks 1 --threads 4 --compute-seconds 1 --gossip rows");
+    const json_t *p = json_object_get(f, "process"), *without = NULL;
+    cr_assert(p);
+    cr_expect(!strcmp(json_string_value(json_object_get(p, "gossip")), "rows"));
+    cr_expect(number(p, "workers") == 4 && number(p, "slices") == 0);
+    expect_about(number(f, "round_seconds"), 4, 1e-3, "a round");
+    expect_about(number(f, "round_seconds_one_thread"), 16, 1e-3, "by one thread");
+    expect_about(number(p, "steps_seconds_per_round"), 16, 1e-2, "steps");
+    without = json_object_get(p, "round_seconds_without");
+    cr_expect(json_object_size(without) == TSGD_CAUSES);
+    for (int i = 0; i < TSGD_CAUSES; i++)
+        expect_about(number(without, tsgd_crew_causes[i]), 4, 1e-3, tsgd_crew_causes[i]);
+    cr_expect(!strcmp(json_string_value(json_object_get(p, "largest_cause")), "none"));
+    json_decref(f);
+    f = forecast("--method dsgd --ranks 1 --threads 4 --compute-seconds 1 --gossip slices "
+                 "--dim 1000000");
+    p = json_object_get(f, "process");
+    cr_expect(!strcmp(json_string_value(json_object_get(p, "gossip")), "slices"));
+    expect_about(number(p, "slices"), ceil(1e6 / (ceil((1e6 / 16 + 1) / 512) * 512)), 0, "slices");
+    json_decref(f);
+    f = forecast("--method dsgd --ranks 2 --threads 2 --compute-seconds 1");
+    cr_expect(!json_object_get(f, "process"), "of one process alone");
+    json_decref(f);
+}
+
+/* Four workers that each move nine rows of 4 MB in a step, and five more in a mix of three. */
+Test(forecast, memory_that_all_cores_share_slows_them_down)
+{
+    json_t *f = forecast("--nodes 4 --active 4 --ranks 1 --threads 4 --dim 1000000 --gossip rows "
+                         "--compute-seconds 1e-3 --memory-bandwidth 1e8");
+    const json_t *p = json_object_get(f, "process");
+    double least = 4 * 9 * 4e6 / 1e8, most = 4 * (9 + 5) * 4e6 / 1e8;
+    cr_expect(number(f, "round_seconds") > 0.99 * least &&
+              number(f, "round_seconds") < 1.05 * most, "%g", number(f, "round_seconds"));
+    cr_expect(!strcmp(json_string_value(json_object_get(p, "largest_cause")), "memory"));
+    json_decref(f);
+}
+
 static double memory(const char *method, int ranks)
 {
     char words[128];
@@ -425,6 +466,12 @@ Test(forecast, what_cannot_be_is_refused_by_name)
     expect_program_refuses(QUADRATIC "--ranks 2 --link-cost slow-nodes:0.1", 2, "--link-cost: "
                            "cannot go with --ranks");
     expect_program_refuses(QUADRATIC "--cores 2", 2, "--cores: needs --ranks");
+    expect_program_refuses(QUADRATIC "--memory-bandwidth 1e9", 2, "--memory-bandwidth: needs "
+                           "--ranks 1");
+    expect_program_refuses(QUADRATIC "--ranks 2 --memory-bandwidth 1e9", 2, "--memory-bandwidth: "
+                           "needs --ranks 1");
+    expect_program_refuses("train --model quadratic --memory-bandwidth 1e9", 2,
+                           "--memory-bandwidth: needs --dry-run");
     expect_program_refuses(QUADRATIC "--json", 2, "--json: needs --dry-run and --ranks");
     expect_program_refuses("train --model quadratic --ranks 2", 2, "--ranks: found 2, but this run "
                            "has 1");

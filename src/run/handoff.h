@@ -1,10 +1,10 @@
-/* bench/handoff.h: what it costs to hand a token from one worker to another: the time from the
+/* run/handoff.h: what it costs to hand a token from one worker to another: the time from the
  * store into its word (engine/seq.h) until a worker on another CPU has seen it.                 */
-#ifndef TSGD_BENCH_HANDOFF_H
-#define TSGD_BENCH_HANDOFF_H
+#ifndef TSGD_RUN_HANDOFF_H
+#define TSGD_RUN_HANDOFF_H
 
 #include "base/status.h"
-#include "bench/timing.h"
+#include "base/timing.h"
 
 #include <stdbool.h>
 
@@ -14,5 +14,12 @@
  * one CPU alone, or it lost one meanwhile; TSGD_ENOMEM: no thread.                              */
 enum tsgd_status tsgd_hand_off(struct tsgd_timing *out, bool claims, double seconds,
                                struct tsgd_error *err);
+
+/* What it takes longer to work on a row that another CPU has just worked on than on one's own, in
+ * seconds: its lines are in that one's cache. Errors as above.                                  */
+enum tsgd_status tsgd_fetch(double *out, size_t floats, double seconds, struct tsgd_error *err);
+
+/* From the call that wakes a sleeping worker (engine/sleep.h) until it runs. Errors as above. */
+enum tsgd_status tsgd_wake_up(struct tsgd_timing *out, double seconds, struct tsgd_error *err);
 
 #endif

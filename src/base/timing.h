@@ -1,6 +1,6 @@
-/* bench/timing.h: how long one call takes, and whether this thread had its CPU to itself. */
-#ifndef TSGD_BENCH_TIMING_H
-#define TSGD_BENCH_TIMING_H
+/* base/timing.h: how long one call takes, and whether this thread had its CPU to itself. */
+#ifndef TSGD_BASE_TIMING_H
+#define TSGD_BASE_TIMING_H
 
 #include <stddef.h>
 
