@@ -55,9 +55,9 @@ for topology in exp complete; do
 done
 compare lenet-ring-3-rows-2 96 600 $(lenet 3) --gossip rows --threads 2
 compare lenet-ring-64-slices-2 2048 30 $(lenet 64) --gossip slices --threads 2
-compare vgg11-ring-2-rows-1 64 6 $(vgg 2) --gossip rows --threads 1
-compare vgg11-ring-2-rows-2 64 10 $(vgg 2) --gossip rows --threads 2
-compare vgg11-team-1-2 32 10 $(vgg 1) --step-parts 2 --threads 2
+compare vgg11-ring-2-rows-1 64 16 $(vgg 2) --gossip rows --threads 1
+compare vgg11-ring-2-rows-2 64 24 $(vgg 2) --gossip rows --threads 2
+compare vgg11-team-1-2 32 32 $(vgg 1) --step-parts 2 --threads 2
 awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^ratio=/) { r = substr($i, 7); if (!n++) least = most = r
     least = r < least ? r : least; most = r > most ? r : most } }
     END { printf "# ratios from %.3f to %.3f\n", least, most }' "$folder/lines"

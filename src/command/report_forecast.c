@@ -96,14 +96,24 @@ static void print_question(FILE *out, const struct tsgd_settings *s, const struc
         fprintf(out, "#                 (steps by --compute-seconds, the others measured here)\n");
 }
 
-/* The cause that costs most, and what share of a round. */
+/* What is worth a word, as a share of a round. */
+#define WORTH 0.02
+
+static double gain(const struct tsgd_crew_forecast *c, enum tsgd_crew_cause cause)
+{
+    return 1 - c->without[cause] / c->times.seconds;
+}
+
+/* The cause that costs most, and what share of a round: gossip as a whole where no other one costs
+ * anything to speak of.                                                                         */
 static enum tsgd_crew_cause worst(const struct tsgd_crew_forecast *c, double *share)
 {
-    enum tsgd_crew_cause most = 0;
-    for (int i = 1; i < TSGD_CAUSES; i++)
-        if (c->without[i] < c->without[most])
+    enum tsgd_crew_cause most = TSGD_CAUSE_GOSSIP;
+    for (int i = 0; i < TSGD_CAUSES; i++)
+        if (i != TSGD_CAUSE_GOSSIP && gain(c, i) >= WORTH &&
+            (most == TSGD_CAUSE_GOSSIP || gain(c, i) > gain(c, most)))
             most = i;
-    *share = 1 - c->without[most] / c->times.seconds;
+    *share = gain(c, most);
     return most;
 }
 
@@ -112,6 +122,7 @@ static void print_crew(FILE *out, const struct tsgd_crew_forecast *c)
     static const char *const words[TSGD_CAUSES] = {
         [TSGD_CAUSE_GOSSIP] = "tokens did not mix", [TSGD_CAUSE_FETCHES] = "no row came from "
         "another core's cache", [TSGD_CAUSE_HAND_OVERS] = "nobody waited for a hand-over",
+        [TSGD_CAUSE_WAKES] = "sleepers were woken all at once",
         [TSGD_CAUSE_PLANS] = "plans took no time", [TSGD_CAUSE_MEMORY] = "memory had no limit",
     };
     char a[TSGD_HUMAN], b[TSGD_HUMAN], d[TSGD_HUMAN];
@@ -121,7 +132,7 @@ static void print_crew(FILE *out, const struct tsgd_crew_forecast *c)
             c->slices ? "slices" : "rows", short_time(c->cost.hand, a),
             short_time(c->cost.wake, b));
     fprintf(out, "%s to fetch a row\n", short_time(c->cost.fetch, d));
-    if (share > 0.005)
+    if (share >= WORTH)
         fprintf(out, "# it would gain   %.1f %% of a round, if %s\n", 100 * share, words[cause]);
 }
 
@@ -173,7 +184,7 @@ static json_t *crew_json(const struct tsgd_crew_forecast *c)
         "steps_seconds_per_round", c->times.steps, "mixes_seconds_per_round", c->times.mixes,
         "plans_seconds_per_round", c->times.plans, "fetches_seconds_per_round", c->times.fetches,
         "asleep_seconds_per_round", c->times.asleep,
-        "largest_cause", share > 0.005 ? cause : "none",
+        "largest_cause", share >= WORTH ? cause : "none",
         "round_seconds_without", without);
     if (!o)
         json_decref(without);

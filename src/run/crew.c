@@ -13,8 +13,8 @@
 
 const char *const tsgd_crew_causes[TSGD_CAUSES] = {
     [TSGD_CAUSE_GOSSIP] = "gossip", [TSGD_CAUSE_FETCHES] = "fetches",
-    [TSGD_CAUSE_HAND_OVERS] = "hand_overs", [TSGD_CAUSE_PLANS] = "plans",
-    [TSGD_CAUSE_MEMORY] = "memory",
+    [TSGD_CAUSE_HAND_OVERS] = "hand_overs", [TSGD_CAUSE_WAKES] = "wakes_one_by_one",
+    [TSGD_CAUSE_PLANS] = "plans", [TSGD_CAUSE_MEMORY] = "memory",
 };
 
 /* ---- rounds of one worker, timed task by task ---- */
@@ -358,6 +358,9 @@ static struct tsgd_crew_costs leave_out(struct tsgd_crew_costs c, enum tsgd_crew
     case TSGD_CAUSE_HAND_OVERS:
         c.hand = c.wake = c.steal = 0;
         c.patience = INFINITY;
+        break;
+    case TSGD_CAUSE_WAKES:
+        c.at_once = UINT32_MAX;
         break;
     case TSGD_CAUSE_PLANS:
         c.plan = 0;

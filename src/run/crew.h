@@ -13,6 +13,7 @@ enum tsgd_crew_cause {
     TSGD_CAUSE_GOSSIP,          /* mixes, or slices with their barrier: tokens are alone */
     TSGD_CAUSE_FETCHES,         /* rows in another core's cache */
     TSGD_CAUSE_HAND_OVERS,      /* of tokens to workers that wait, awake or asleep */
+    TSGD_CAUSE_WAKES,           /* of sleepers one at a time: as many come at once as there are */
     TSGD_CAUSE_PLANS,
     TSGD_CAUSE_MEMORY,          /* the limit of --memory-bandwidth */
     TSGD_CAUSES

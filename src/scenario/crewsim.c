@@ -44,7 +44,8 @@ struct crew {
     uint32_t *node[KEPT];       /* [tokens] the holder of a round */
     uint32_t left[KEPT];        /* tokens that have not ended the round */
     uint64_t drawn, planned, low;       /* rounds; the first that has not ended */
-    bool planning, waking;
+    bool planning;
+    uint32_t waking;            /* sleepers on their way */
     uint32_t busy;              /* workers */
     uint32_t stepped;           /* by slices: tokens that wait for them */
     uint32_t next_slice, slices_done;
@@ -312,11 +313,17 @@ static void call_for(struct crew *s, uint32_t a)
         call(s, home_of(s, a), a);
 }
 
-static void wake_another(struct crew *s)
+static bool may_wake(const struct crew *s)
 {
-    for (uint32_t w = 0; w < s->c->workers && !s->waking; w++)
+    return s->waking < (s->c->cost.at_once ? s->c->cost.at_once : 1);
+}
+
+/* As many as may be on their way at once. */
+static void wake_others(struct crew *s)
+{
+    for (uint32_t w = 0; w < s->c->workers && may_wake(s); w++)
         if (!is_awake(s, &s->worker[w]) && s->worker[w].state == ASLEEP) {
-            s->waking = true;
+            s->waking++;
             come(s, w, s->c->cost.wake, true);
         }
 }
@@ -349,7 +356,7 @@ static void open_stage(struct crew *s, uint32_t a, bool updates)
     for (uint32_t i = 1; i < x->open; i++)
         call(s, home_of(s, a), a);
     if (x->open > 1)
-        wake_another(s);
+        wake_others(s);
 }
 
 static bool has_parts(const struct crew *s) { return s->c->cost.parts > 1; }
@@ -405,8 +412,8 @@ static void look(struct crew *s, uint32_t w)
         s->token[a].busy = true;
         begin(s, w, what, a);
     }
-    if (!s->waking && find(s, x, true, &other))
-        wake_another(s);
+    if (may_wake(s) && find(s, x, true, &other))
+        wake_others(s);
 }
 
 static void end_round_of(struct crew *s, uint64_t t)
@@ -557,8 +564,7 @@ static void happens(struct crew *s, const struct tsgd_event *e)
     }
     if (e->happens == STEALS && !(x->state == AWAKE && s->now - x->since >= s->c->cost.steal))
         return;                         /* it has found something since */
-    if (x->woken)
-        s->waking = false;
+    s->waking -= x->woken;
     look(s, e->place);
 }
 

@@ -35,6 +35,7 @@ struct tsgd_crew_costs {
                                  * cache */
     double plan;
     double hand, wake, patience;
+    uint32_t at_once;           /* sleepers on their way at most; 0: one, as in the engine */
     double steal;               /* without a task of its own, until it takes those of others */
     double step_bytes, read_bytes, mix_bytes;   /* as step, read, mix */
     double bandwidth;           /* bytes a second, of all workers together; 0: no limit. A task

@@ -150,6 +150,8 @@ Test(crew, sleepers_are_woken_one_by_one)
     struct tsgd_crew_times t = times(&c);
     expect_about(t.seconds, 2 + 1 + 3 * 0.25, 1e-9, "the third sleeper comes last");
     cr_expect(t.asleep > 0);
+    c.cost.at_once = 3;
+    expect_about(times(&c).seconds, 2 + 1 + 0.25, 1e-9, "all at once");
     tsgd_mixing_release(&w);
 }
 
