@@ -1,11 +1,11 @@
 #!/bin/sh
-# perf/crew.sh [REPEATS]: rounds in one process as they are with one worker and with two, beside what
+# perf/crew.sh [REPEATS [CASES]]: rounds in one process as they are with one worker and with two, beside what
 # `train --dry-run --ranks 1` foretells of them; `make bench-crew`. A line a case; ratio is foretold over
-# measured, the median of REPEATS (3) turns, each of which foretells and runs anew. The last line has the
-# ratios' range. Wants two cores for itself, for about three minutes.
+# measured, the median of REPEATS (3) turns, each of which foretells and runs anew; CASES is a pattern of
+# their names. The last line has the ratios' range. Wants two cores for itself, for two minutes a turn.
 set -eu
 telesgd=${TELESGD:-build/release/telesgd}
-repeats=${1:-3}
+repeats=${1:-3} cases=${2:-*}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -29,6 +29,7 @@ once() {
 compare() {
     name=$1 samples=$2
     shift 2
+    case $name in $cases) ;; *) return 0 ;; esac
     for turn in $(seq "$repeats"); do once "$@"; done |
         awk -v samples="$samples" '{ printf "%.9g %.9g %.9g %s\n", $1 / (samples / $2), $1, samples / $2, $3 }' |
         sort -n | awk -v name="$name" '

@@ -16,7 +16,7 @@ say() {
     series=$1
     shift
     [ -z "${AGAIN:-}" ] || return 0
-    for workers in ${WORKERS:-1 8 16 32 64 128 256}; do
+    for workers in ${WORKERS:-8 16 32 64 128 256}; do
         echo "# $series, $workers workers" >&2
         "$telesgd" train --dry-run --json --ranks 1 --threads "$workers" \
             --memory-bandwidth "${MEMORY:-300e9}" --momentum 0.9 "$@" |
@@ -55,7 +55,7 @@ function gain(key) { return sprintf("%.1f %%", 100 * (1 - number(key) / number("
     series = text("series")
     if (!(series in rows)) {
         names[++n] = series
-        one[series] = number("round_seconds")
+        one[series] = number("round_seconds_one_thread")
     }
     w = number("workers")
     rows[series] = rows[series] sprintf("| %d | %s | %.1f | %.0f %% | %s | %s | %s | %s | %s | %s | %s | %s |\n",
@@ -79,8 +79,8 @@ END {
 # points SERIES: workers and speed-up
 points() {
     grep -F "\"series\":\"$1\"" "$out.jsonl" |
-        sed 's/.*"threads":\([0-9]*\).*"round_seconds":\([-0-9.e]*\).*"round_seconds_one_thread":\([-0-9.e]*\).*/\1 \2/' |
-        awk 'NR == 1 { one = $2 } { print $1, one / $2 }'
+        sed 's/.*"threads":\([0-9]*\).*"round_seconds":\([-0-9.e]*\).*"round_seconds_one_thread":\([-0-9.e]*\).*/\1 \2 \3/' |
+        awk 'NR == 1 { one = $3; print 1, 1 } { print $1, one / $2 }'
     echo e
 }
 {

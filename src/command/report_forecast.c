@@ -105,7 +105,7 @@ static double gain(const struct tsgd_crew_forecast *c, enum tsgd_crew_cause caus
 }
 
 /* The cause that costs most, and what share of a round: gossip as a whole where no other one costs
- * anything to speak of.                                                                         */
+ * anything to speak of, and of hand-overs the waking, where it is most of them.                 */
 static enum tsgd_crew_cause worst(const struct tsgd_crew_forecast *c, double *share)
 {
     enum tsgd_crew_cause most = TSGD_CAUSE_GOSSIP;
@@ -113,6 +113,8 @@ static enum tsgd_crew_cause worst(const struct tsgd_crew_forecast *c, double *sh
         if (i != TSGD_CAUSE_GOSSIP && gain(c, i) >= WORTH &&
             (most == TSGD_CAUSE_GOSSIP || gain(c, i) > gain(c, most)))
             most = i;
+    if (most == TSGD_CAUSE_HAND_OVERS && gain(c, TSGD_CAUSE_WAKES) >= 0.8 * gain(c, most))
+        most = TSGD_CAUSE_WAKES;
     *share = gain(c, most);
     return most;
 }

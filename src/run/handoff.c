@@ -142,7 +142,7 @@ done:
 enum tsgd_status tsgd_hand_off(struct tsgd_timing *out, bool claims, double seconds,
                                struct tsgd_error *err)
 {
-    struct court c = {.claims = claims, .trips = 200};
+    struct court c = {.claims = claims, .trips = 50};
     return hold_court(out, &c, seconds, err);
 }
 
