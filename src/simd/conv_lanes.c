@@ -176,17 +176,17 @@ static void unpool(const struct call *k, size_t o, size_t rows, size_t from, siz
     size_t line = d->out_w * d->ld;
     for (size_t m = 0; m < rows; m++) {
         float *dy = k->unpooled + m * (to - from) * line;
-        for (size_t i = from; i < to; i += 2)
+        for (size_t i = from; i < to; i += 2, dy += 2 * line)
             if (i + 1 < d->out_h)
-                tsgd_unpool_row(d, k->dy, k->won, o + m, i / 2, dy + (i - from) * line, bias[m]);
+                tsgd_unpool_row(d, k->dy, k->won, o + m, i / 2, dy, bias[m]);
             else
                 for (size_t v = 0; v < line; v += VL)
-                    store(dy + (i - from) * line + v, (vf){0});
+                    store(dy + v, (vf){0});
     }
 }
 
-/* How many of the pairs that are left the next tile has: with padding those of one tap, else as many
- * as the other tiles, as nearly as can be.                                                      */
+/* How many of the pairs that are left the next tile has: with padding those of one tap, else as
+ * many as the other tiles, as nearly as can be.                                                 */
 static size_t of_tile(const struct call *k, size_t channels, size_t left)
 {
     size_t tiles_left = (left + PAIRS - 1) / PAIRS;
