@@ -137,7 +137,7 @@ $(B)/telesgd-jumping: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/tests/faults/clock
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(BENCH_PARTS:%=$(B)/src/bench/%.o) $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
 $(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
-  $(call obj,src/linalg/isa.c src/base/elementary.c src/base/text.c src/base/status.c src/base/format.c) $(simd)
+  $(call obj,src/linalg/isa.c src/linalg/mix.c src/linalg/csr.c $(addprefix src/base/,elementary.c text.c status.c format.c mem.c cgroup.c)) $(simd)
 	$(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -lm -o $@
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
 # The assembler reads these, which -MMD does not see.

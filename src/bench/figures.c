@@ -205,6 +205,7 @@ enum { GOSSIPERS = 16 };
 struct gossip {
     const struct tsgd_kernels *kernels;
     const struct tsgd_csr *w;
+    struct tsgd_mix_plan plan;
     size_t dim, stride;
     float *x, *out, *scratch;
     bool slices, bypass;
@@ -214,7 +215,7 @@ static void mix(void *arg)
 {
     struct gossip *g = arg;
     if (g->slices)
-        tsgd_mix_all(g->kernels, g->w, NULL, g->x, g->stride, 0, g->dim, g->scratch);
+        tsgd_mix_all(g->kernels, &g->plan, NULL, g->x, g->stride, 0, g->dim, g->scratch);
     for (uint32_t a = 0; a < g->w->n && !g->slices; a++)
         tsgd_mix_row(g->kernels, g->w, a, NULL, g->x, g->stride, g->dim, g->bypass,
                      g->out + a * g->stride);
@@ -233,6 +234,7 @@ static enum tsgd_status gossip(struct tsgd_bench *b, const struct piece *p, doub
     char name[64];
     TRY(tsgd_isa_find(&g.kernels, b->s->isa, err));
     TRY(tsgd_topology_build(&w, p->name, GOSSIPERS, 0, err));
+    TRY(tsgd_mix_plan_init(&g.plan, w.w, &h, err));
     TRY(tsgd_hold_map(&h, (void **)&g.x, bytes, "rows", err));
     TRY(tsgd_hold_map(&h, (void **)&g.out, bytes, "rows", err));
     TRY(tsgd_hold_map(&h, (void **)&g.scratch, tsgd_mix_scratch(GOSSIPERS) * sizeof(float),

@@ -217,7 +217,7 @@ static void time_visits(struct homes *h, bool steps, struct visit_times *out)
  * of its rows take, or the ROOM's quarter.                                                      */
 struct slicing {
     const struct tsgd_kernels *kernels;
-    const struct tsgd_csr *w;
+    struct tsgd_mix_plan plan;
     float *x, *strip;
     size_t floats, places, next;
 };
@@ -225,8 +225,8 @@ struct slicing {
 static void slice(void *slicing)
 {
     struct slicing *s = slicing;
-    float *rows = s->x + s->next++ % s->places * s->w->n * s->floats;
-    tsgd_mix_all(s->kernels, s->w, NULL, rows, s->floats, 0, s->floats, s->strip);
+    float *rows = s->x + s->next++ % s->places * s->plan.k * s->floats;
+    tsgd_mix_all(s->kernels, &s->plan, NULL, rows, s->floats, 0, s->floats, s->strip);
 }
 
 /* Seconds to mix all rows. *slices: how many there are. */
@@ -238,12 +238,13 @@ static enum tsgd_status time_slices(const struct tsgd_costs *b, uint32_t workers
     struct tsgd_holding h = TSGD_HOLDING_INIT;
     uint32_t k = (uint32_t)j->tokens, e = tsgd_rule_exchanged(&b->rule);
     size_t floats = tsgd_engine_slice_floats(b->dim, (size_t)k * e, workers), most;
-    struct slicing s = {.kernels = j->config.kernels, .w = &j->config.population->mixing->w[0]};
+    struct slicing s = {.kernels = j->config.kernels};
     *slices = (uint32_t)((b->dim - 1) / floats + 1);
     most = ROOM / 4 / sizeof(float) / k / 16 * 16;
     s.floats = floats < most ? tsgd_round_up(floats, 16) : most;
     s.places = b->stride / s.floats < most / s.floats ? b->stride / s.floats : most / s.floats;
     s.places = s.places ? s.places : 1;
+    TRY(tsgd_mix_plan_init(&s.plan, &j->config.population->mixing->w[0], &h, err));
     TRY(tsgd_hold_map(&h, (void **)&s.x, s.places * k * s.floats * sizeof(float), "the forecast",
                       err));
     TRY(tsgd_hold_map(&h, (void **)&s.strip, tsgd_mix_scratch(k) * sizeof(float), "the forecast",

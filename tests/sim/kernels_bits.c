@@ -2,6 +2,8 @@
  * here.                                                                                         */
 #include "sim/kernels.h"
 
+#include "linalg/mix.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +86,7 @@ static size_t lanes(struct call *c) { return 16 * (1 + draw(c, 'l', 5)); }
 /* What such a kernel returns is a size, which is the instruction set's own. */
 #define A_SIZE(name) static void bits_##name(struct call *c) { (void)c; }
 A_SIZE(conv_scratch) A_SIZE(conv_weight_scratch) A_SIZE(dwconv_scratch) A_SIZE(gemm_panel)
+A_SIZE(wino_scratch) A_SIZE(wino_weight_scratch)
 
 /* ---- rows of parameters ---- */
 
@@ -187,14 +190,36 @@ static void bits_mix_row(struct call *c)
     look_floats(c, out, n);
 }
 
+/* A ring or a line in every second trial, which have a way of their own. */
 static void bits_mix_all(struct call *c)
 {
+    struct tsgd_entry entry[MOST_ROWS * MOST_ROWS];
+    struct tsgd_csr w = TSGD_CSR_INIT;
+    struct tsgd_holding holding = TSGD_HOLDING_INIT;
+    struct tsgd_mix_plan plan;
     struct links l;
-    size_t n = 16 * (1 + draw(c, 'n', 40)), pitch = 16 * (1 + draw(c, 'p', 40));
-    struct tsgd_mix d = matrix(c, &l, n);
-    float *rows = noise(c, 'r', d.k * n);
-    c->k->mix_all(&d, rows, n, floats(c, d.k * pitch), pitch);
-    look_floats(c, rows, d.k * n);
+    size_t n = 16 * (1 + draw(c, 'n', 40)), stride = n + 16 * draw(c, 'p', 3), count = 0;
+    struct tsgd_mix d = matrix(c, &l, stride);
+    bool chain = d.k > 2 && draw(c, 'h', 2);
+    for (uint32_t a = 0; a < d.k; a++)
+        for (uint32_t i = l.ptr[a]; i < l.ptr[a + 1] && !chain; i++)
+            entry[count++] = (struct tsgd_entry){a, l.col[i], l.val[i]};
+    for (uint32_t a = 0; a < d.k && chain; a++) {
+        uint32_t next = (a + 1) % d.k;
+        entry[count++] = (struct tsgd_entry){a, a, 0.5f};
+        if (next == 0 && draw(c, 'z', 2))
+            break;
+        entry[count++] = (struct tsgd_entry){a, next, (float)(1 + drawn(c->trial, 'f', a, 9)) / 40};
+        entry[count++] = (struct tsgd_entry){next, a, (float)(1 + drawn(c->trial, 'g', a, 9)) / 40};
+    }
+    if (tsgd_csr_build(&w, d.k, entry, count, NULL) ||
+        tsgd_mix_plan_init(&plan, &w, &holding, NULL))
+        abort();
+    float *rows = noise(c, 'r', d.k * stride), *scratch = floats(c, tsgd_mix_scratch(d.k));
+    tsgd_mix_all(c->k, &plan, d.absent, rows, stride, 0, n, scratch);
+    look_floats(c, rows, d.k * stride);
+    tsgd_holding_release(&holding);
+    tsgd_csr_release(&w);
 }
 
 /* ---- convolutions ---- */
@@ -281,6 +306,48 @@ static void bits_conv_weight_gradient(struct call *c)
     c->k->conv_weight_gradient(&d, x, dy, dw, dbias, scratch);
     look_floats(c, dw, weights(&d));
     look_floats(c, dbias, d.out_c);
+}
+
+/* Images of every size from a pixel up, and layers of the networks. */
+static struct tsgd_conv small_window(struct call *c)
+{
+    static const uint16_t known[][4] = {{64, 4, 4, 64}, {32, 8, 8, 48}, {100, 2, 2, 70},
+                                        {16, 12, 12, 16}};
+    enum { N = sizeof known / sizeof *known };
+    const uint16_t drew[4] = {(uint16_t)(1 + draw(c, 'i', 70)), (uint16_t)(1 + draw(c, 'y', 9)),
+                              (uint16_t)(1 + draw(c, 'x', 9)), (uint16_t)(1 + draw(c, 'o', 40))};
+    const uint16_t *s = c->trial < N ? known[c->trial] : drew;
+    return fitted((struct tsgd_conv){.in_c = s[0], .in_h = s[1], .in_w = s[2], .out_c = s[3],
+                                     .window = 3, .stride = 1, .pad = 1,
+                                     .ld = 16 * (1 + draw(c, 'l', 3))});
+}
+
+static void bits_wino_forward(struct call *c)
+{
+    struct tsgd_conv d = small_window(c);
+    float *w = noise(c, 'w', weights(&d)), *bias = noise(c, 'b', d.out_c);
+    float *x = noise(c, 'x', inputs(&d)), *y = floats(c, outputs(&d));
+    c->k->wino_forward(&d, w, draw(c, 'a', 2) ? bias : NULL, x, y,
+                       floats(c, c->k->wino_scratch(&d)));
+    look_floats(c, y, outputs(&d));
+}
+
+static void bits_wino_input_gradient(struct call *c)
+{
+    struct tsgd_conv d = small_window(c);
+    float *w = noise(c, 'w', weights(&d)), *dy = noise(c, 'd', outputs(&d));
+    float *dx = floats(c, inputs(&d));
+    c->k->wino_input_gradient(&d, w, dy, dx, floats(c, c->k->wino_scratch(&d)));
+    look_floats(c, dx, inputs(&d));
+}
+
+static void bits_wino_weight_gradient(struct call *c)
+{
+    struct tsgd_conv d = small_window(c);
+    float *x = noise(c, 'x', inputs(&d)), *dy = noise(c, 'd', outputs(&d));
+    float *dw = floats(c, weights(&d));
+    c->k->wino_weight_gradient(&d, x, dy, dw, floats(c, c->k->wino_weight_scratch(&d)));
+    look_floats(c, dw, weights(&d));
 }
 
 /* Which pixels won is written in a form of the instruction set's own: what conv_unpool makes of it
@@ -684,23 +751,9 @@ uint64_t kernels_bits(const struct tsgd_kernels *k, size_t i)
     return c.digest;
 }
 
-/* Their sums still depend on how wide a vector is. */
-static bool pending(const struct tsgd_kernels *k, size_t i)
-{
-    static const char *const names[] = {"conv_unpool", "conv_weight_gradient",
-                                        "conv_pooled_gradient", "dwconv_weight_gradient",
-                                        "bias_gradient"};
-    for (size_t j = 0; j < sizeof names / sizeof *names; j++)
-        if (!strcmp(names[j], every[i].name))
-            return strcmp(k->isa, "avx512") != 0;
-    return false;
-}
-
 bool kernels_bits_hold(const struct tsgd_kernels *k, size_t i, char text[KERNELS_TEXT])
 {
     uint64_t got = kernels_bits(k, i);
-    if (pending(k, i))
-        return true;
     for (size_t j = 0; j < N_GOLDEN; j++)
         if (!strcmp(golden[j].name, every[i].name)) {
             snprintf(text, KERNELS_TEXT, "%s, %s: the digest of its results is %016llx, want "
