@@ -114,7 +114,7 @@ static enum tsgd_exit print_version(void)
         return TSGD_EXIT_USAGE;
     }
     printf("telesgd %s\nrevision %s\ncompiler %s\nkernels %s\nBLIS kernels %s\n", TELESGD_VERSION,
-           tsgd_build_revision, tsgd_build_compiler, on.kernels->isa, tsgd_backend_name(&on));
+           tsgd_build_revision, tsgd_build_compiler, on.kernels->isa, tsgd_backend_told(&on));
     return TSGD_EXIT_DONE;
 }
 

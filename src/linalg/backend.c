@@ -18,3 +18,8 @@ const char *tsgd_backend_name(const struct tsgd_backend *b)
 {
     return b->blocking->name;
 }
+
+const char *tsgd_backend_told(const struct tsgd_backend *b)
+{
+    return b->blocking->told;
+}

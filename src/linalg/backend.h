@@ -21,8 +21,10 @@ struct tsgd_backend {
 enum tsgd_status tsgd_backend_init(struct tsgd_backend *out, const char *isa,
                                    struct tsgd_error *err);
 
-/* What large products are done with, for logs: a kernel set of BLIS ("zen2", "penryn", ..), or
- * "own".                                                                                        */
+/* What large products are done with: "own", or, where BLIS_ARCH_TYPE says so, a kernel set of BLIS
+ * ("zen2", "penryn", ..). _told: the same for logs, which say too that the bits then are that set's
+ * and not those of every processor.                                                             */
 const char *tsgd_backend_name(const struct tsgd_backend *b);
+const char *tsgd_backend_told(const struct tsgd_backend *b);
 
 #endif

@@ -57,10 +57,10 @@ enum { DEPTH = 512 };
 
 /* The last is for all others. */
 static const struct { const char *isa; struct tsgd_blocking blocking; } ours[] = {
-    {"avx512", {"own", false, 12, 32, 240, DEPTH, 3072, own}},
-    {"avx2", {"own", false, 6, 16, 72, DEPTH, 2048, own}},
-    {"neon", {"own", false, 12, 8, 120, DEPTH, 3072, own}},
-    {NULL, {"own", false, 4, 8, 192, DEPTH, 3072, own}},
+    {"avx512", {"own", "own", false, 12, 32, 240, DEPTH, 3072, own}},
+    {"avx2", {"own", "own", false, 6, 16, 72, DEPTH, 2048, own}},
+    {"neon", {"own", "own", false, 12, 8, 120, DEPTH, 3072, own}},
+    {NULL, {"own", "own", false, 4, 8, 192, DEPTH, 3072, own}},
 };
 
 static const struct tsgd_blocking *own_blocking(const struct tsgd_kernels *kernels)
@@ -95,6 +95,8 @@ static bool has_skx(void)
 }
 #endif
 
+#define STOCK(name) name, name " by BLIS_ARCH_TYPE, with bits of its own"
+
 /* BLIS's kernel sets by their number in BLIS_ARCH_TYPE, with the sizes that BLIS uses. The first is
  * for the end of the table alone.                                                               */
 static const struct set {
@@ -104,25 +106,26 @@ static const struct set {
 } sets[] = {
     {-1, NULL, {0}},
 #ifdef BLIS_CONFIG_SKX
-    {BLIS_ARCH_SKX, has_skx, {"skx", true, 32, 12, 480, 384, 3072, skx}},
+    {BLIS_ARCH_SKX, has_skx, {STOCK("skx"), true, 32, 12, 480, 384, 3072, skx}},
 #endif
 #ifdef BLIS_CONFIG_HASWELL
-    {BLIS_ARCH_HASWELL, has_avx2, {"haswell", false, 6, 16, 168, 256, 4080, haswell}},
+    {BLIS_ARCH_HASWELL, has_avx2, {STOCK("haswell"), false, 6, 16, 168, 256, 4080, haswell}},
 #endif
 #ifdef BLIS_CONFIG_SANDYBRIDGE
-    {BLIS_ARCH_SANDYBRIDGE, has_avx, {"sandybridge", true, 8, 8, 128, 384, 4096, sandybridge}},
+    {BLIS_ARCH_SANDYBRIDGE, has_avx, {STOCK("sandybridge"), true, 8, 8, 128, 384, 4096,
+                                      sandybridge}},
 #endif
 #ifdef BLIS_CONFIG_PENRYN
-    {BLIS_ARCH_PENRYN, has_ssse3, {"penryn", true, 8, 4, 768, 384, 4096, penryn}},
+    {BLIS_ARCH_PENRYN, has_ssse3, {STOCK("penryn"), true, 8, 4, 768, 384, 4096, penryn}},
 #endif
 #ifdef BLIS_CONFIG_ZEN3
-    {BLIS_ARCH_ZEN3, has_avx2, {"zen3", false, 6, 16, 144, 256, 4080, haswell}},
+    {BLIS_ARCH_ZEN3, has_avx2, {STOCK("zen3"), false, 6, 16, 144, 256, 4080, haswell}},
 #endif
 #ifdef BLIS_CONFIG_ZEN2
-    {BLIS_ARCH_ZEN2, has_avx2, {"zen2", false, 6, 16, 144, 256, 4080, haswell}},
+    {BLIS_ARCH_ZEN2, has_avx2, {STOCK("zen2"), false, 6, 16, 144, 256, 4080, haswell}},
 #endif
 #ifdef BLIS_CONFIG_ZEN
-    {BLIS_ARCH_ZEN, has_avx2, {"zen", false, 6, 16, 144, 256, 8160, haswell}},
+    {BLIS_ARCH_ZEN, has_avx2, {STOCK("zen"), false, 6, 16, 144, 256, 8160, haswell}},
 #endif
 };
 enum { N_SETS = sizeof sets / sizeof *sets };

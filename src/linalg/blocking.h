@@ -21,16 +21,17 @@ struct tsgd_tile {
  * block of A, mc x kc, is to stay in the second-level cache, a panel of B, kc x nr, in the
  * first.                                                                                        */
 struct tsgd_blocking {
-    const char *name;
+    const char *name;           /* one word */
+    const char *told;           /* the same for logs, where bits are a set's own with that */
     bool by_columns;            /* the micro-kernel wants C's columns contiguous, not its rows */
     size_t mr, nr, mc, kc, nc;
     void (*micro)(const struct tsgd_kernels *k, const struct tsgd_blocking *b,
                   const struct tsgd_tile *t);
 };
 
-/* For tsgd_backend_init: the blocking that goes with these kernels, or the set of BLIS's whose
- * number the environment variable BLIS_ARCH_TYPE holds. TSGD_EINVAL: it is not the number of one
- * of the sets that blocking.c lists, or this CPU cannot run that.                               */
+/* For tsgd_backend_init: ours, which adds up in one order on every instruction set, or, where the
+ * environment variable BLIS_ARCH_TYPE holds the number of one of BLIS's sets, that. TSGD_EINVAL: it
+ * is not the number of one of the sets that blocking.c lists, or this CPU cannot run that.      */
 enum tsgd_status tsgd_blocking_find(const struct tsgd_blocking **out,
                                     const struct tsgd_kernels *kernels, struct tsgd_error *err);
 

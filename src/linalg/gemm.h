@@ -6,7 +6,10 @@
  * process, end the process where there is none, and choose `generic` kernels on CPUs that are newer
  * than BLIS, a sixth of the machine's speed.
  * Threads: every product runs in the calling thread alone, for threads belong to tokens. Nothing is
- * allocated or locked. The same arguments give the same bits.                                   */
+ * allocated or locked. The same arguments give the same bits, on every instruction set that has a
+ * fused multiply-add: an element of C is the sum of its terms in order, in blocks that depend on k
+ * and on whether the product is small. With BLIS_ARCH_TYPE large products have the bits of that
+ * set.                                                                                          */
 #ifndef TSGD_LINALG_GEMM_H
 #define TSGD_LINALG_GEMM_H
 

@@ -584,7 +584,7 @@ void tsgd_setup_describe(const struct tsgd_setup *r, uint64_t tokens, uint64_t e
     if (r->test_scratch)
         out->memory_bytes = tsgd_add(out->memory_bytes, r->task->test->scratch_bytes);
     out->cpu = r->cpu;
-    out->kernels = tsgd_backend_name(&r->on);
+    out->kernels = tsgd_backend_told(&r->on);
 }
 
 enum tsgd_status tsgd_setup_write_split(const struct tsgd_setup *r, struct tsgd_error *err)

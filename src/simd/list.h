@@ -191,7 +191,8 @@ KERNEL(void, score_sums, (const double *z, size_t outputs, size_t features, cons
                           bool squares, double *sums, double *bias))
 
 /* ---- products, C = A B + beta C (linalg/gemm.h says which product goes to which of these). beta 0
- * overwrites, whatever C held. m, n, k >= 1; nothing outside the matrices is read. ---- */
+ * overwrites, whatever C held. m, n, k >= 1; nothing outside the matrices is read. An element is
+ * the sum of its terms in order: the same bits wherever multiply-adds are fused. ---- */
 
 /* The whole product. panel: gemm_panel() floats on a cache line, where pieces of B are laid out. */
 KERNEL(void, gemm, (const struct tsgd_product *p, float *panel))

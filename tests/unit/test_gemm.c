@@ -236,7 +236,19 @@ static void every_set(void (*check)(struct tsgd_backend *on, const char *name))
 
 static void has_the_name(struct tsgd_backend *on, const char *name)
 {
+    const char *told = tsgd_backend_told(on);
     cr_expect(!strcmp(tsgd_backend_name(on), name), "%s, want %s", tsgd_backend_name(on), name);
+    cr_expect(!strncmp(told, name, strlen(name)) && strstr(told, "bits of its own"), "%s", told);
+}
+
+Test(gemm, kernels_are_ours_unless_the_user_says_otherwise, .timeout = 60)
+{
+    unsetenv("BLIS_ARCH_TYPE");
+    for (size_t i = 0; i < twin_isas(); i++) {
+        struct tsgd_backend on = twin_on(tsgd_isa_table(i)->isa);
+        cr_expect(!strcmp(tsgd_backend_told(&on), "own"), "%s: %s", on.kernels->isa,
+                  tsgd_backend_told(&on));
+    }
 }
 
 Test(gemm, the_user_s_kernel_set_wins, .timeout = 60)
