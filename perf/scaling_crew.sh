@@ -15,6 +15,7 @@ mkdir -p "$(dirname "$out")"
 say() {
     series=$1
     shift
+    case $series in ${SERIES:-*}) ;; *) return 0 ;; esac
     [ -z "${AGAIN:-}" ] || return 0
     for workers in ${WORKERS:-8 16 32 64 128 256}; do
         echo "# $series, $workers workers" >&2
@@ -50,7 +51,12 @@ function text(key,    at, rest) {
     return substr(rest, 1, index(rest, "\"") - 1)
 }
 function time(s) { return s >= 1 ? sprintf("%.2f s", s) : s >= 1e-3 ? sprintf("%.2f ms", 1e3 * s) : sprintf("%.1f us", 1e6 * s) }
-function gain(key) { return sprintf("%.1f %%", 100 * (1 - number(key) / number("round_seconds"))) }
+function without(key,    rest) {        # "gossip" is also a word of the line
+    rest = substr($0, index($0, "\"round_seconds_without\":"))
+    match(rest, "\"" key "\":")
+    return substr(rest, RSTART + RLENGTH) + 0
+}
+function gain(key) { return sprintf("%.1f %%", 100 * (1 - without(key) / number("round_seconds"))) }
 {
     series = text("series")
     if (!(series in rows)) {
@@ -76,6 +82,9 @@ END {
     }
 }' "$out.jsonl" >"$out.md"
 
+# Those that are there.
+series() { sed 's/^{"series":"\([^"]*\)".*/\1/' "$out.jsonl" | uniq; }
+
 # points SERIES: workers and speed-up
 points() {
     grep -F "\"series\":\"$1\"" "$out.jsonl" |
@@ -89,16 +98,12 @@ points() {
     echo 'set logscale xy 2; set xlabel "workers, each with a core"; set key left top; set grid'
     echo 'set ylabel "times the speed of one worker"; set xrange [1:256]; set yrange [1:256]'
     printf '%s' 'plot x with lines dashtype 2 linecolor "gray" title "as many times"'
-    for series in "LeNet, k = 256, ring, rows" "LeNet, k = 256, ring, slices" "LeNet, k = 256, complete, slices" \
-        "LeNet, k = 1024, ring, rows" "VGG-11, k = 256, ring, rows" "VGG-11, k = 32, ring, rows" \
-        "VGG-11, k = 32, batch 256 in 8 parts, ring, rows"; do
-        printf '%s' ", \"-\" with linespoints title \"$series\""
+    series | while read -r name; do
+        printf '%s' ", \"-\" with linespoints title \"$name\""
     done
     echo
-    for series in "LeNet, k = 256, ring, rows" "LeNet, k = 256, ring, slices" "LeNet, k = 256, complete, slices" \
-        "LeNet, k = 1024, ring, rows" "VGG-11, k = 256, ring, rows" "VGG-11, k = 32, ring, rows" \
-        "VGG-11, k = 32, batch 256 in 8 parts, ring, rows"; do
-        points "$series"
+    series | while read -r name; do
+        points "$name"
     done
 } | gnuplot
 echo "# written: $out.jsonl $out.md $out.svg"

@@ -287,8 +287,8 @@ static enum tsgd_status time_waits(struct tsgd_crew_costs *c, size_t dim, struct
     TRY(tsgd_hand_off(&hand, true, 0.05, err));
     TRY(tsgd_wake_up(&wake, 0.05, err));
     TRY(tsgd_fetch(&c->fetch, dim, 0.15, err));
-    c->hand = hand.median * 1e-9;
-    c->wake = wake.least * 1e-9;        /* who else runs here keeps sleepers from their CPU */
+    c->hand = hand.least * 1e-9;        /* who else runs here keeps two threads from meeting */
+    c->wake = wake.least * 1e-9;
 done:
     return st;
 }

@@ -165,7 +165,7 @@ enum tsgd_status tsgd_fetch(double *out, size_t floats, double seconds, struct t
     own = tsgd_time_calls(work, &c, seconds / 3);
     TRY(hold_court(&taken, &c, seconds / 3, err));
     TRY(tsgd_hand_off(&empty, true, seconds / 3, err));
-    *out = (taken.median - own.median - empty.median) * 1e-9;
+    *out = (taken.least - own.least - empty.least) * 1e-9;
     *out = *out > 0 ? *out : 0;
 done:
     if (row)
