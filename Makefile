@@ -14,7 +14,9 @@
 #   make check      tests and race programs under the sanitizers
 #   make check-tsan the program itself under ThreadSanitizer, over methods, gossip, threads and the rest
 #   make check-arm  the kernels for NEON, cross-compiled and emulated
-#   make bits-update  what kernels compute is meant to have other bits: writes their digests anew
+#   make check-bits  kernels have the same bits at every -O of gcc, and by clang
+#   make bits-update, make golden-update  where other bits are meant: writes the digests of what
+#                   kernels compute, and the bits of short trainings, anew
 #   make mpi        build/release/telesgd-mpi, for several processes and machines; MPICC=mpicc.mpich:
 #                   with another MPI than Debian's choice; installs nothing, 'make deps-mpi' does
 #   make check-mpi  runs over ranks of Open MPI, and of MPICH where it is installed; SIZE=full: all
@@ -236,9 +238,20 @@ check-arm: deps-arm
 	@$(MAKE) --no-print-directory CC=aarch64-linux-gnu-gcc VARIANT=arm BLIS=/dev/null build/arm/kernels
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm/kernels
 
+# Kernels must not depend on what a compiler makes of them: their digests at every -O, and by clang.
+check-bits: deps-clang
+	@set -e; for o in gcc-O1 gcc-O2 gcc-O3 clang-O2; do \
+	    case $$o in clang*) cc=clang;; *) cc='$(CC)';; esac; \
+	    $(MAKE) --no-print-directory CC="$$cc" VARIANT=bits-$$o OPT_bits-$$o=-$${o#*-} BLIS=/dev/null build/bits-$$o/kernels; \
+	    echo "$$o:"; build/bits-$$o/kernels --digests; done
+.PHONY: check-bits
 # The digests that every processor must find; .PHONY, because only people know when they may change.
 bits-update: $(B)/kernels ; $< --bits > build/kernels_bits.h && mv build/kernels_bits.h tests/sim/kernels_bits.h
-.PHONY: bits-update
+# The bits of short trainings. Right only where results are meant to change, and then said to users.
+golden-update: $(B)/unit $(B)/telesgd
+	rm -f build/golden && GOLDEN_UPDATE=$(CURDIR)/build/golden $< --filter 'golden/*' --jobs 1
+	mv build/golden tests/unit/golden_list.h
+.PHONY: bits-update golden-update
 
 # All that can be compiled, and the suites that look at kernels and layers.
 CLANG_SUITES := @(isa|gemm|products|mix|normals|kernels|decode|augment|net|loss|layers|backend)/*
