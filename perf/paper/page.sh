@@ -247,7 +247,7 @@ this page and its pictures. Each is a sweep file beside this page, so it can be 
 is chosen by seeds of its own, and reported on seeds $([ "$mode" = full ] && echo "0, 1 and 2" || echo "0 and 1"). ± is the standard deviation over them.
 
 $([ "$mode" = full ] && echo "**In full**" || echo "**Quick: too short to say much about the paper**"), by telesgd $(field version), revisions $revisions, compiled by $(field compiler), on a machine
-with this processor: $(field cpu), with $(field isa) kernels (results differ in rounding between instruction sets), on $(field date | cut -c1-10).
+with this processor: $(field cpu), with $(field isa) kernels (every processor with a fused multiply-add gives the same results), on $(field date | cut -c1-10).
 
 A verdict is *agrees* or *does not agree* when two means differ by more than twice the standard error of their
 difference, and rounds by more than the 5 between two measurements, else *not decided*. With two or three seeds that is

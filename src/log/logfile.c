@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/machine.h"
 #include "base/text.h"
+#include "linalg/isa.h"
 #include "run/metrics.h"
 #include "run/settings.h"
 
@@ -281,6 +282,18 @@ static bool is_of_checkpoints(size_t i)
            i == TSGD_SET_resume;
 }
 
+/* Whose bits the results have: "common" of every processor with a fused multiply-add, or only of
+ * the instruction set or the kernel set of BLIS of this name.                                   */
+static const char *bits_of(const struct tsgd_info *info)
+{
+    const struct tsgd_kernels *k;
+    if (strcmp(info->kernels, "own") != 0)
+        return info->kernels;
+    if (tsgd_isa_find(&k, info->resolved->isa, NULL) || k->fused)
+        return "common";
+    return k->isa;
+}
+
 json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings *asked,
                         const struct tsgd_command *command)
 {
@@ -306,6 +319,7 @@ json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings
     set(&line, "cpu", json_string(info->cpu));
     set(&line, "machine", machine());
     set(&line, "kernels", json_string(info->kernels));
+    set(&line, "bits", json_string(bits_of(info)));
     set_count(&line, "parameters", info->parameters);
     set_count(&line, "tokens", info->tokens);
     set_count(&line, "train_samples", info->train_samples);
