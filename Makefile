@@ -254,7 +254,7 @@ golden-update: $(B)/unit $(B)/telesgd
 .PHONY: bits-update golden-update
 
 # All that can be compiled, and the suites that look at kernels and layers.
-CLANG_SUITES := @(isa|gemm|products|mix|normals|kernels|decode|augment|net|loss|layers|backend)/*
+CLANG_SUITES := @(isa|bits|elementary|golden|gemm|products|mix|normals|kernels|decode|augment|net|loss|layers|backend)/*
 check-clang: deps-clang
 	@$(MAKE) --no-print-directory CC=clang VARIANT=clang CFLAGS='$(CFLAGS) -Werror' everything
 	build/clang/unit --filter '$(CLANG_SUITES)' --jobs 2

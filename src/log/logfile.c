@@ -284,14 +284,13 @@ static bool is_of_checkpoints(size_t i)
 
 /* Whose bits the results have: "common" of every processor with a fused multiply-add, or only of
  * the instruction set or the kernel set of BLIS of this name.                                   */
-static const char *bits_of(const struct tsgd_info *info)
+static json_t *bits_of(const struct tsgd_info *info)
 {
     const struct tsgd_kernels *k;
     if (strcmp(info->kernels, "own") != 0)
-        return info->kernels;
-    if (tsgd_isa_find(&k, info->resolved->isa, NULL) || k->fused)
-        return "common";
-    return k->isa;
+        return json_stringn(info->kernels, strcspn(info->kernels, " "));
+    return json_string(tsgd_isa_find(&k, info->resolved->isa, NULL) || k->fused ? "common" :
+                       k->isa);
 }
 
 json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings *asked,
@@ -319,7 +318,7 @@ json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings
     set(&line, "cpu", json_string(info->cpu));
     set(&line, "machine", machine());
     set(&line, "kernels", json_string(info->kernels));
-    set(&line, "bits", json_string(bits_of(info)));
+    set(&line, "bits", bits_of(info));
     set_count(&line, "parameters", info->parameters);
     set_count(&line, "tokens", info->tokens);
     set_count(&line, "train_samples", info->train_samples);
