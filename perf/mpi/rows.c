@@ -212,8 +212,8 @@ int main(int argc, char **argv)
     }
     if (rank == 0)
         printf("bench=rows-between-ranks bytes=%zu ns_bare=%.0f ns_bare_working=%.0f "
-               "ns_engine=%.0f GBps=%.2f of_bare_working=%.2f check=%s\n", bytes, 1e9 * median(loop),
-               1e9 * median(working), 1e9 * median(engine),
+               "ns_engine=%.0f GBps=%.2f of_bare_working=%.2f check=%s\n", bytes,
+               1e9 * median(loop), 1e9 * median(working), 1e9 * median(engine),
                1e-9 * (double)bytes / median(engine), median(ratio), right ? "ok" : "WRONG");
     tsgd_mpi_release(&mpi);
     MPI_Finalize();

@@ -36,8 +36,10 @@ struct homes {
     float *own;                 /* [own][tokens][stride] */
     float *parts;               /* [parts][stride] gradients; NULL: steps are not shared */
     float *node;
+    double *mixes, *gradients, *updates;    /* [VISITS] seconds that each took */
     struct tsgd_holding holding;
 };
+enum { VISITS = 4096 };
 
 static uint32_t parts_of(const struct tsgd_job *j)
 {
@@ -75,6 +77,9 @@ static enum tsgd_status homes_init(struct homes *h, struct tsgd_costs *b, uint32
     degree = degree < 2 ? 2 : degree < 17 ? degree : 17;        /* a row more costs as much */
     h->rows = h->tokens < degree ? degree : h->tokens;
     TRY(make_circle(&h->w, h->rows, degree, err));
+    TRY(TSGD_HOLD(&h->holding, &h->mixes, VISITS, "the forecast", err));
+    TRY(TSGD_HOLD(&h->holding, &h->gradients, VISITS, "the forecast", err));
+    TRY(TSGD_HOLD(&h->holding, &h->updates, VISITS, "the forecast", err));
     for (int side = 0; side < 2; side++)
         TRY(tsgd_hold_map(&h->holding, (void **)&h->x[side], e * h->rows * row, "the forecast",
                           err));
@@ -174,7 +179,6 @@ static void visit(struct homes *h, uint32_t a, int side, bool steps, struct visi
     out->update = since(&start);
 }
 
-enum { VISITS = 4096 };
 
 /* The mean without what was interrupted: the last minibatch of an epoch may be a short one, and
  * counts as often as it comes.                                                                  */
@@ -192,7 +196,6 @@ static double mean(double *x, size_t n)
  * them.                                                                                         */
 static void time_visits(struct homes *h, bool steps, struct visit_times *out)
 {
-    static _Thread_local double mixes[VISITS], gradients[VISITS], updates[VISITS];
     uint64_t start = tsgd_thread_cpu_ns();
     struct visit_times t;
     size_t n = 0;
@@ -203,12 +206,12 @@ static void time_visits(struct homes *h, bool steps, struct visit_times *out)
         side = !side && !h->slices;
         for (uint32_t a = 0; a < h->tokens && n < VISITS; a++, n++) {
             visit(h, a, side, steps, &t);
-            mixes[n] = t.mix;
-            gradients[n] = t.gradient;
-            updates[n] = t.update;
+            h->mixes[n] = t.mix;
+            h->gradients[n] = t.gradient;
+            h->updates[n] = t.update;
         }
     }
-    *out = (struct visit_times){mean(mixes, n), mean(gradients, n), mean(updates, n)};
+    *out = (struct visit_times){mean(h->mixes, n), mean(h->gradients, n), mean(h->updates, n)};
 }
 
 /* ---- slices ---- */

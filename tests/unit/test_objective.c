@@ -760,7 +760,8 @@ Test(objective_files, a_trace_has_a_step_for_each_gradient)
     struct tsgd_run *trained = train(s, &c);
     cr_assert(tsgd_run_save_trace(trained, NULL, &err) == TSGD_OK, "%s", err.text);
     tsgd_run_free(trained);
-    for (const char *at = read_file("t"); (at = strstr(at, "\"name\":\"step\"")) != NULL; at++)
+    const char *event = "\"ph\":\"X\",\"name\":\"step\"";
+    for (const char *at = read_file("t"); (at = strstr(at, event)) != NULL; at++)
         steps++;
     cr_expect(steps == 23 * 4, "%zu", steps);
 }
