@@ -6,9 +6,15 @@
 #include <sched.h>
 #include <time.h>
 
-/* Empty looks before a worker takes tasks of others, yields instead of pausing, goes to sleep.
- * Yielding often is what lets more threads than cores progress at full speed.                   */
-enum { STEAL_AFTER = 16, YIELD_AFTER = 32, SLEEP_AFTER = 96 };
+/* Empty looks before a worker takes tasks of others, and before it goes to sleep. It does not yield
+ * in between: where another program shares the core, that one would run for its whole turn, which
+ * is long, while a worker that sleeps is woken and soon has the core again. So that more threads
+ * than cores progress, it sleeps after some ten microseconds.                                   */
+enum { STEAL_AFTER = 16, SLEEP_AFTER = 400 };
+
+/* Over ranks, empty looks before a worker yields instead of pausing: the others are processes, and
+ * those that share its core wait for messages, not for a futex.                                 */
+enum { YIELD_AFTER = 32 };
 
 /* Over ranks a nap takes longer than most messages: a worker whose waits are short looks for up to
  * MOST_LOOKS times, about a fifth of a millisecond, before it naps. One whose waits are long naps
@@ -107,10 +113,10 @@ static bool wait(struct worker *w, struct task *out, uint32_t *idle, uint32_t pa
         *idle = 1;
         return rest(w, out);
     }
-    if (*idle <= YIELD_AFTER)
-        tsgd_pause();
-    else
+    if (w->e->state.is_spread && *idle > YIELD_AFTER)
         sched_yield();
+    else
+        tsgd_pause();
     return false;
 }
 

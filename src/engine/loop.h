@@ -3,7 +3,7 @@
  *
  * A worker prefers its home tokens (their rows are in its cache), starting behind the one it ran
  * last; after a few empty looks it takes a ready task of anybody. Without one it pauses, then
- * yields, then sleeps (engine/sleep.h).                                                         */
+ * sleeps (engine/sleep.h); over ranks it yields before.                                         */
 #ifndef TSGD_ENGINE_LOOP_H
 #define TSGD_ENGINE_LOOP_H
 

@@ -8,7 +8,6 @@
 #include "run/handoff.h"
 
 #include <math.h>
-#include <sched.h>
 #include <string.h>
 
 const char *const tsgd_crew_causes[TSGD_CAUSES] = {
@@ -271,22 +270,15 @@ static void pauses(void *n)
         tsgd_pause();
 }
 
-static void yields(void *n)
-{
-    for (int i = 0; i < *(int *)n; i++)
-        sched_yield();
-}
-
 static enum tsgd_status time_waits(struct tsgd_crew_costs *c, size_t dim, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_timing hand, wake;
-    int before_stealing = 16, before_yielding = 32, before_sleeping = 64;
+    int before_stealing = 16, before_sleeping = 400;
     if (tsgd_cpu_count() < 2)           /* nobody to hand anything to */
         return TSGD_OK;
     c->steal = tsgd_time_calls(pauses, &before_stealing, 0.005).median * 1e-9;
-    c->patience = tsgd_time_calls(pauses, &before_yielding, 0.005).median * 1e-9 +
-                  tsgd_time_calls(yields, &before_sleeping, 0.01).median * 1e-9;
+    c->patience = tsgd_time_calls(pauses, &before_sleeping, 0.01).median * 1e-9;
     TRY(tsgd_hand_off(&hand, true, 0.05, err));
     TRY(tsgd_wake_up(&wake, 0.05, err));
     TRY(tsgd_fetch(&c->fetch, dim, 0.15, err));
