@@ -66,7 +66,11 @@ enum { FUSED = 0 };
 
 /* a * b + c, rounded once where the instruction set can, and where TSGD_EMULATED says so. Results
  * of those that round once are the same bits.                                                   */
+#if defined(TSGD_EMULATED)      /* a call: within unrolled loops it would take minutes to compile */
+static __attribute__((noinline, unused)) vf madd(vf a, vf b, vf c)
+#else
 INLINE vf madd(vf a, vf b, vf c)
+#endif
 {
 #if defined(__AVX512F__)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
