@@ -170,7 +170,7 @@ static enum tsgd_status print_json(FILE *out, const char *cpu, const struct tsgd
                           b->isa, "load_before", real(b->load), "seconds", b->s->seconds, "tokens",
                           (json_int_t)b->tokens);
     bool ok = o != NULL;
-    for (int g = 0; g < TSGD_FIGURE_GROUPS && ok; g++)
+    for (enum tsgd_figure_group g = 0; g < TSGD_FIGURE_GROUPS && ok; g++)
         ok = add_group(o, g, b);
     char *text = ok ? tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(o);

@@ -109,7 +109,7 @@ static double gain(const struct tsgd_crew_forecast *c, enum tsgd_crew_cause caus
 static enum tsgd_crew_cause worst(const struct tsgd_crew_forecast *c, double *share)
 {
     enum tsgd_crew_cause most = TSGD_CAUSE_GOSSIP;
-    for (int i = 0; i < TSGD_CAUSES; i++)
+    for (enum tsgd_crew_cause i = 0; i < TSGD_CAUSES; i++)
         if (i != TSGD_CAUSE_GOSSIP && gain(c, i) >= WORTH &&
             (most == TSGD_CAUSE_GOSSIP || gain(c, i) > gain(c, most)))
             most = i;
@@ -122,8 +122,9 @@ static enum tsgd_crew_cause worst(const struct tsgd_crew_forecast *c, double *sh
 static void print_crew(FILE *out, const struct tsgd_crew_forecast *c)
 {
     static const char *const words[TSGD_CAUSES] = {
-        [TSGD_CAUSE_GOSSIP] = "tokens did not mix", [TSGD_CAUSE_FETCHES] = "no row came from "
-        "another core's cache", [TSGD_CAUSE_HAND_OVERS] = "nobody waited for a hand-over",
+        [TSGD_CAUSE_GOSSIP] = "tokens did not mix",
+        [TSGD_CAUSE_FETCHES] = "no row came from another core's cache",
+        [TSGD_CAUSE_HAND_OVERS] = "nobody waited for a hand-over",
         [TSGD_CAUSE_WAKES] = "sleepers were woken all at once",
         [TSGD_CAUSE_PLANS] = "plans took no time", [TSGD_CAUSE_MEMORY] = "memory had no limit",
     };

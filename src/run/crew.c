@@ -421,7 +421,7 @@ static enum tsgd_status foretell(struct tsgd_crew_forecast *f, struct tsgd_costs
     f->cost = sim.cost;
     f->rounds = sim.rounds = rounds_for(&sim);
     TRY(tsgd_crewsim_run(&sim, &f->times, err));
-    for (int i = 0; i < TSGD_CAUSES; i++)
+    for (enum tsgd_crew_cause i = 0; i < TSGD_CAUSES; i++)
         TRY(without(&sim, i, &f->without[i], err));
 done:
     return st;

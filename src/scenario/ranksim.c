@@ -121,7 +121,8 @@ static uint64_t take_ready(struct ready *h)
 
 static void foresee(struct sim *s, double time, enum happens happens, uint32_t rank, uint64_t task)
 {
-    struct tsgd_event e = {.time = time, .task = task, .place = rank, .happens = happens};
+    struct tsgd_event e = {.time = time, .task = task, .place = rank,
+                           .happens = (int)happens};
     if (s->st == TSGD_OK)
         s->st = tsgd_events_foresee(&s->events, e, "use fewer --ranks", s->err);
 }

@@ -339,7 +339,6 @@ static json_t *forecast(const char *words)
     expect_code(&r, 0);
     json_t *lines = parse_lines(r.out), *o = json_incref(json_array_get(lines, 0));
     cr_assert(json_array_size(lines) == 1);
-    json_decref(lines);
     return o;
 }
 

@@ -125,7 +125,7 @@ static struct slices slices_of(const json_t *events, long pid)
     size_t i;
     json_t *e;
     json_array_foreach(events, i, e)
-        if (is(e, "X", NULL) && !is(e, "X", "sleep") && number(e, "pid") == pid)
+        if (is(e, "X", NULL) && !is(e, "X", "sleep") && number(e, "pid") == (double)pid)
             s.of[s.n++] = (struct slice){
                 (long)number(e, "tid"), ns(e, "ts"), ns(e, "ts") + ns(e, "dur"), arg(e, "token"),
                 is(e, "X", "forward") || is(e, "X", "backward"),
