@@ -318,3 +318,14 @@ char *tsgd_json_text(const json_t *value, size_t flags)
     free(s.text);
     return NULL;
 }
+
+enum tsgd_status tsgd_json_print(FILE *out, const json_t *value, size_t flags,
+                                 struct tsgd_error *err)
+{
+    char *text = tsgd_json_text(value, flags);
+    if (!text)
+        return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");
+    fprintf(out, "%s\n", text);
+    free(text);
+    return TSGD_OK;
+}

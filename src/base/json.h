@@ -5,8 +5,11 @@
 #ifndef TSGD_BASE_JSON_H
 #define TSGD_BASE_JSON_H
 
+#include "base/status.h"
+
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Why a text could not be read. */
 struct tsgd_json_fault {
@@ -20,5 +23,9 @@ json_t *tsgd_json_read(const char *text, size_t n, bool unique, struct tsgd_json
 
 /* As json_dumps, with its flags: for the caller to free. NULL: no memory, or no value. */
 char *tsgd_json_text(const json_t *value, size_t flags);
+
+/* The same and a newline to `out`. TSGD_ENOMEM: no memory, or no value; nothing is written. */
+enum tsgd_status tsgd_json_print(FILE *out, const json_t *value, size_t flags,
+                                 struct tsgd_error *err);
 
 #endif

@@ -172,13 +172,10 @@ static enum tsgd_status print_json(FILE *out, const char *cpu, const struct tsgd
     bool ok = o != NULL;
     for (enum tsgd_figure_group g = 0; g < TSGD_FIGURE_GROUPS && ok; g++)
         ok = add_group(o, g, b);
-    char *text = ok ? tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    enum tsgd_status st = tsgd_json_print(out, ok ? o : NULL,
+                                          JSON_COMPACT | JSON_REAL_PRECISION(9), err);
     json_decref(o);
-    if (!text)
-        return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");
-    fprintf(out, "%s\n", text);
-    free(text);
-    return TSGD_OK;
+    return st;
 }
 
 /* ---- the command ---- */

@@ -42,13 +42,10 @@ static enum tsgd_status print_json(const struct tsgd_evaluated *e, struct tsgd_e
                 json_object_set_new(o, "test_accuracy", json_real(e->test_accuracy)) != 0) ||
                (isfinite(e->test_r2) &&
                 json_object_set_new(o, "test_r2", json_real(e->test_r2)) != 0);
-    char *text = bad ? NULL : tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    enum tsgd_status st = tsgd_json_print(stdout, bad ? NULL : o,
+                                          JSON_COMPACT | JSON_REAL_PRECISION(9), err);
     json_decref(o);
-    if (!text)
-        return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");
-    puts(text);
-    free(text);
-    return TSGD_OK;
+    return st;
 }
 
 static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)

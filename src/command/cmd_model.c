@@ -260,14 +260,10 @@ static enum tsgd_status print_json(const struct network *n, struct tsgd_error *e
                                  "batch", (json_int_t)n->batch,
                                  "scratch_bytes", (json_int_t)scratch_bytes(n),
                                  "layers", layers) : NULL;
-    char *text = o ? tsgd_json_text(o, JSON_COMPACT) : NULL;
+    enum tsgd_status st = tsgd_json_print(stdout, o, JSON_COMPACT, err);
     json_decref(o);
     json_decref(layers);
-    if (!text)
-        return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");
-    puts(text);
-    free(text);
-    return TSGD_OK;
+    return st;
 }
 
 static enum tsgd_exit run(const struct tsgd_command *self, const struct tsgd_cli *cli)

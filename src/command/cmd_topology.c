@@ -23,13 +23,9 @@ static enum tsgd_status print_json(const struct tsgd_spectrum *s, struct tsgd_er
                           (json_int_t)s->period, "gap", s->gap, "gap_period", s->gap_period,
                           "exact_after",
                           s->exact_after ? json_integer(s->exact_after) : json_null());
-    char *text = tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    enum tsgd_status st = tsgd_json_print(stdout, o, JSON_COMPACT | JSON_REAL_PRECISION(9), err);
     json_decref(o);
-    if (!text)
-        return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");
-    puts(text);
-    free(text);
-    return TSGD_OK;
+    return st;
 }
 
 static void print_matrix(const struct tsgd_mixing *s)

@@ -224,11 +224,7 @@ enum tsgd_status tsgd_report_forecast_json(FILE *out, const struct tsgd_run *run
         json_decref(o);
         o = NULL;
     }
-    char *text = o ? tsgd_json_text(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    enum tsgd_status st = tsgd_json_print(out, o, JSON_COMPACT | JSON_REAL_PRECISION(9), err);
     json_decref(o);
-    if (!text)
-        return tsgd_fail(err, TSGD_ENOMEM, "no memory for a line of JSON");
-    fprintf(out, "%s\n", text);
-    free(text);
-    return TSGD_OK;
+    return st;
 }

@@ -6,12 +6,6 @@
 #include <sched.h>
 #include <time.h>
 
-/* Empty looks before a worker takes tasks of others, and before it goes to sleep. It does not yield
- * in between: where another program shares the core, that one would run for its whole turn, which
- * is long, while a worker that sleeps is woken and soon has the core again. So that more threads
- * than cores progress, it sleeps after some ten microseconds.                                   */
-enum { STEAL_AFTER = 16, SLEEP_AFTER = 400 };
-
 /* Over ranks, empty looks before a worker yields instead of pausing: the others are processes, and
  * those that share its core wait for messages, not for a futex.                                 */
 enum { YIELD_AFTER = 32 };

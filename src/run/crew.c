@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "engine/loop.h"
 #include "linalg/mix.h"
 #include "linalg/vec.h"
 #include "run/costs.h"
@@ -274,7 +275,7 @@ static enum tsgd_status time_waits(struct tsgd_crew_costs *c, size_t dim, struct
 {
     enum tsgd_status st = TSGD_OK;
     struct tsgd_timing hand, wake;
-    int before_stealing = 16, before_sleeping = 400;
+    int before_stealing = STEAL_AFTER, before_sleeping = SLEEP_AFTER;
     if (tsgd_cpu_count() < 2)           /* nobody to hand anything to */
         return TSGD_OK;
     c->steal = tsgd_time_calls(pauses, &before_stealing, 0.005).median * 1e-9;
