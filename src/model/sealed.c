@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -105,8 +106,11 @@ enum tsgd_status tsgd_sealed_write(FILE *f, const struct tsgd_sealed_tensor *ten
             put_block(f, h, &tensor[i], b);
     snprintf(digits, sizeof digits, "%016" PRIx64, tsgd_hasher_value(h));
     long at = (long)sizeof length + (find_digits(padded, length) - padded);
-    if (fseek(f, at, SEEK_SET) == 0)    /* else a write has failed, which the commit tells */
+    if (fseek(f, at, SEEK_SET) == 0)
         fwrite(digits, 1, DIGITS, f);
+    else if (!ferror(f))                /* a write that failed is told by the commit */
+        st = tsgd_fail(err, TSGD_EIO, "no way back to the checksum's place in a checkpoint: %s",
+                       strerror(errno));
 done:
     tsgd_hasher_free(h);
     free(padded);

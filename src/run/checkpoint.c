@@ -201,15 +201,15 @@ static bool set(json_t *meta, const char *key, json_t *value)
 /* What was asked for, of which the run has made something else where it is not asked again. */
 static json_t *asked_now(const struct tsgd_keeper *k)
 {
-    json_t *asked = json_copy(k->asked);
+    json_t *asked = json_object();      /* json_copy does not tell when it lacks memory */
     const char *name;
     json_t *value;
     bool good = asked;
     json_object_foreach(k->asked, name, value) {
         const struct tsgd_setting_row *row = tsgd_setting_find(name, ~0u);
         enum tsgd_setting_id i = (enum tsgd_setting_id)(row - tsgd_setting_rows);
-        if (!tsgd_settings_ask_again(i))
-            good = good && set(asked, name, json_string(k->setup->s->text[i]));
+        good = good && set(asked, name, tsgd_settings_ask_again(i) ? json_incref(value)
+                                            : json_string(k->setup->s->text[i]));
     }
     if (good)
         return asked;
