@@ -28,6 +28,14 @@ void tsgd_cpu_mask_restore(struct tsgd_cpu_mask *m)
     *m = (struct tsgd_cpu_mask)TSGD_CPU_MASK_INIT;
 }
 
+bool tsgd_cpu_may_pin(void)
+{
+    struct tsgd_cpu_mask m = TSGD_CPU_MASK_INIT;
+    bool may = tsgd_cpu_mask_take(&m) && sched_setaffinity(0, m.bytes, m.set) == 0;
+    CPU_FREE(m.set);
+    return may;
+}
+
 uint32_t tsgd_cpu_list(uint32_t *out, uint32_t room)
 {
     struct tsgd_cpu_mask m = TSGD_CPU_MASK_INIT;

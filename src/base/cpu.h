@@ -17,6 +17,9 @@ uint32_t tsgd_cpu_list(uint32_t *out, uint32_t room);
  * EINVAL if that cannot be; or, with attr NULL, the calling one. Returns 0 or an errno value.   */
 int tsgd_cpu_pin(pthread_attr_t *attr, uint32_t os);
 
+/* Whether threads may be kept on CPUs: some containers forbid it. */
+bool tsgd_cpu_may_pin(void);
+
 /* The CPUs that the calling thread may use, to be put back after it was pinned. */
 struct tsgd_cpu_mask {
     void *set;

@@ -152,6 +152,7 @@ static enum tsgd_status read_command_line(struct tsgd_cli *cli, const struct tsg
                          "it without mpirun, or 'train' and 'tune' with it", command->name,
                          world->transport->ranks);
     cli->settings->transport = world->transport;
+    cli->settings->own_process = true;
     return tsgd_crew_share(cli->settings, err);
 }
 

@@ -17,6 +17,7 @@
 struct sleep {
     alignas(128) _Atomic uint32_t epoch;        /* the futex word that sleepers wait on */
     alignas(128) _Atomic uint32_t sleepers;
+    uint32_t spare;             /* so many may sleep although there is work */
     _Atomic bool waking;        /* a wake-up is on its way: the woken one wakes the next */
 };
 
@@ -30,7 +31,7 @@ void tsgd_sleep_end(struct sleep *s);
 static inline bool tsgd_sleep_may_wake(const struct sleep *s)
 {
     /* Relaxed: a wake-up too many or too few costs time and nothing else. */
-    return atomic_load_explicit(&s->sleepers, memory_order_relaxed) &&
+    return atomic_load_explicit(&s->sleepers, memory_order_relaxed) > s->spare &&
            !atomic_load_explicit(&s->waking, memory_order_relaxed);
 }
 

@@ -1,5 +1,6 @@
 #include "engine/state.h"
 
+#include "base/cpu.h"
 #include "linalg/mix.h"
 
 /* Which tokens may ever be here. With fixed holders token a is at node a, and those that tokens
@@ -49,6 +50,18 @@ done:
     return st;
 }
 
+/* Workers beyond the CPUs: to wake them for a task takes it from one whose scratch is in the cache
+ * and who would run it a little later. What looks for races wakes them all.                     */
+static uint32_t spare_workers(uint32_t workers)
+{
+#ifdef TSGD_JITTER
+    return 0 * workers;
+#else
+    uint32_t cpus = tsgd_cpu_count();
+    return workers > cpus ? workers - cpus : 0;
+#endif
+}
+
 enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_config *c,
                                  struct tsgd_error *err)
 {
@@ -59,6 +72,7 @@ enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_con
         s.thinned |= c->population[q].mixing->every > 1;
     s.tokens = (uint32_t)tokens;
     s.workers = tsgd_engine_workers(c->problem, tokens, c->threads);
+    s.sleep.spare = spare_workers(s.workers);
     s.exchanged = tsgd_rule_exchanged(&c->rule);
     s.own = tsgd_rule_own(&c->rule);
     s.is_spread = c->transport != NULL;

@@ -382,6 +382,7 @@ enum tsgd_status tsgd_settings_copy(struct tsgd_settings **out, const struct tsg
     s->transport = from->transport;
     s->memory = from->memory;
     s->expected = from->expected;
+    s->own_process = from->own_process;
     *out = s;
     s = NULL;
 done:

@@ -51,6 +51,7 @@ struct tsgd_settings {
     struct tsgd_transport *transport;   /* to the other ranks of the run, borrowed; NULL: there are
                                          * none */
     struct tsgd_expected expected;
+    bool own_process;           /* nobody else's threads are in it: they may be pinned unasked */
 };
 
 /* Whether a setting has a value, and whether the caller gave it: TSGD_HAS(s, split_seed). */

@@ -367,7 +367,8 @@ SETTING(gossip, "gossip", CHOICE, "HOW", ONE_OF("rows|slices|auto"), IS("auto"),
         "they stand, with half the memory for rows; auto: what should be faster. Same bits")
 SETTING(pin, "pin", FLAG, NULL, ANYTHING, IS("false"), ABOUT_MACHINE, RUN, MACHINE, TRAIN | TUNE,
         "keep each thread on one CPU, so that tokens with neighbouring numbers share caches and "
-        "memory; hardware threads of one core are used last")
+        "memory; hardware threads of one core are used last. Done unasked where nothing is said "
+        "of --threads and each CPU has one that has work")
 SETTING(show_placement, "show-placement", FLAG, NULL, ANYTHING, IS("false"), ABOUT_MACHINE, PROGRAM,
         OUTPUT, TRAIN,
         "tell where each thread runs, and its tokens, before the training: on the standard error, "

@@ -405,6 +405,23 @@ done:
     return st;
 }
 
+/* Where nothing is said of threads or --pin and there is work for a thread on each CPU, each is kept
+ * on its own: else, where another program keeps one CPU busy, the system often leaves that one to
+ * it and lets two threads take turns on another. With fewer threads they might take the CPUs of
+ * another run that does the same.                                                               */
+static enum tsgd_status resolve_pin(struct tsgd_setup *r, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_settings *s = r->s;
+    uint32_t cpus = tsgd_cpu_count();
+    if (s->own_process && cpus > 1 && r->ranks.ranks <= 1 && !TSGD_GIVEN(s, threads) &&
+        !TSGD_GIVEN(s, pin) &&
+        tsgd_engine_workers(r->task->problem, r->tokens, s->threads) == cpus && tsgd_cpu_may_pin())
+        TRY(TSGD_FILL(s, pin, "true", err));
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_setup_make_scene(struct tsgd_setup *r, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
@@ -456,6 +473,7 @@ enum tsgd_status tsgd_setup_make(struct tsgd_setup *r, struct tsgd_shelf *shelf,
     TRY(r->kind->create(&r->task, r->s, &r->on, r->shelf, &r->ranks, err));
     TRY(check_expected(r, err));
     TRY(resolve_epochs(r, err));
+    TRY(resolve_pin(r, err));
     TRY(tsgd_setup_make_scene(r, err));
 done:
     return st;

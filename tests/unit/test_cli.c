@@ -1146,6 +1146,34 @@ Test(cli, show_placement_tells_where_each_worker_runs)
     cr_expect(!*r.err, "%s", r.err);
 }
 
+/* What --show-placement tells of worker 0 of a run. */
+static bool is_pinned(const char *words)
+{
+    char all[200];
+    snprintf(all, sizeof all, "train --model quadratic --nodes 4000 --rounds 2 --show-placement"
+             QUIET " %s", words);
+    struct result r = run(all);
+    expect_code(&r, 0);
+    const char *first = strstr(r.err, "\n     0 ");
+    cr_assert(first, "%s", r.err);
+    return strncmp(first, "\n     0   any ", 14) != 0;
+}
+
+Test(cli, threads_are_pinned_unasked_when_each_cpu_has_one)
+{
+    char words[80];
+    uint32_t cpus = tsgd_cpu_count();
+    snprintf(words, sizeof words, "--active %u", 2 * cpus);
+    cr_expect_eq(is_pinned(words), cpus > 1);
+    snprintf(words, sizeof words, "--active %u --pin=false", 2 * cpus);
+    cr_expect(!is_pinned(words));
+    snprintf(words, sizeof words, "--active %u --threads %u", 2 * cpus, cpus);
+    cr_expect(!is_pinned(words));
+    snprintf(words, sizeof words, "--active %u --threads %u --pin", 2 * cpus, cpus);
+    cr_expect(is_pinned(words));
+    cr_expect(!is_pinned("--active 1"));
+}
+
 Test(cli, threads_without_work_are_told_of)
 {
     struct result r = run(TINY " --rounds 2 --active 1 --threads 5 --log l");

@@ -271,7 +271,7 @@ Test(repeat, outputs_and_machine_settings_are_not_taken_from_a_log)
                           "--gossip rows");
     expect_code(&r, 0);
     remove("t"), remove("p"), remove("s");
-    r = run("train --config l --log m" QUIET);
+    r = run("train --config l --log m --threads 2" QUIET);
     expect_code(&r, 0);
     const json_t *c = first_line("m");
     cr_expect(json_is_null(json_object_get(c, "trace")) && count_files() == 2);
