@@ -20,8 +20,10 @@ const char *tsgd_human_count(uint64_t n, char *text)
     return text;
 }
 
-/* x with three digits and the first unit that keeps it below `step`. */
-static const char *scale(double x, double step, const char *const *units, size_t n, char *text)
+/* x with three digits and the first unit that keeps it below `step`; what is past the last one, in
+ * powers of ten of it. whole: there is no part of the smallest unit.                            */
+static const char *scale(double x, double step, const char *const *units, size_t n, bool whole,
+                         char *text)
 {
     size_t i = 0;
     while (i + 1 < n && x >= 0.9995 * step) {
@@ -29,20 +31,23 @@ static const char *scale(double x, double step, const char *const *units, size_t
         i++;
     }
     int decimals = i == 0 || x >= 99.95 ? 0 : x >= 9.995 ? 1 : 2;
-    snprintf(text, TSGD_HUMAN, "%.*f%s", decimals, x, units[i]);
+    if (x >= 0.9995 * step || (i == 0 && !whole))
+        snprintf(text, TSGD_HUMAN, "%.3g%s", x, units[i]);
+    else
+        snprintf(text, TSGD_HUMAN, "%.*f%s", decimals, x, units[i]);
     return text;
 }
 
 const char *tsgd_human_short(double x, char *text)
 {
     static const char *const units[] = {"", "k", "M", "G", "T"};
-    return scale(x, 1000, units, sizeof units / sizeof *units, text);
+    return scale(x, 1000, units, sizeof units / sizeof *units, false, text);
 }
 
 const char *tsgd_human_bytes(double bytes, char *text)
 {
-    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB"};
-    return scale(bytes, 1024, units, sizeof units / sizeof *units, text);
+    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
+    return scale(bytes, 1024, units, sizeof units / sizeof *units, true, text);
 }
 
 const char *tsgd_human_time(double seconds, char *text)
@@ -56,7 +61,8 @@ const char *tsgd_human_time(double seconds, char *text)
         return text;
     }
     if (seconds > 1e9) {
-        snprintf(text, TSGD_HUMAN, "%.0f years", seconds / 31557600);
+        double years = seconds / 31557600;
+        snprintf(text, TSGD_HUMAN, years < 999999.5 ? "%.0f years" : "%.3g years", years);
         return text;
     }
     unsigned long s = (unsigned long)(seconds + 0.5);

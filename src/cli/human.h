@@ -11,13 +11,13 @@
 /* "1,234,567" */
 const char *tsgd_human_count(uint64_t n, char *text);
 
-/* "950", "1.23k", "45.6M": for rates. */
+/* "0.417", "950", "1.23k", "45.6M", "1e+18T": for rates. */
 const char *tsgd_human_short(double x, char *text);
 
-/* "512 B", "1.50 MiB" */
+/* "512 B", "1.50 MiB", "1e+06 EiB" */
 const char *tsgd_human_bytes(double bytes, char *text);
 
-/* "1.5 ms", "2.43 s", "12.3 s", "4:05 min", "3:04:05 h" */
+/* "1.5 ms", "2.43 s", "12.3 s", "4:05 min", "3:04:05 h", "32 years", "3.17e+22 years" */
 const char *tsgd_human_time(double seconds, char *text);
 
 /* Replaces every control character, and every byte that is not UTF-8, by '?', so that text out of a

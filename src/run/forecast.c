@@ -236,6 +236,19 @@ done:
     return st;
 }
 
+/* Rounds are added up, and shares are quotients: what is so long has no sum any more. */
+#define LONGEST_ROUND 1e100
+
+static enum tsgd_status check_length(const struct tsgd_forecast *f, struct tsgd_error *err)
+{
+    if (f->times.seconds <= LONGEST_ROUND && f->evaluation <= LONGEST_ROUND)
+        return TSGD_OK;
+    return tsgd_fail(err, TSGD_EINVAL, "--ranks: a round would take more than %g seconds, for a "
+                     "step takes %.3g, a message %.3g; want less by --compute-seconds, "
+                     "--link-seconds, or a larger --bandwidth or --memory-bandwidth",
+                     LONGEST_ROUND, f->cost.step, f->cost.row.way);
+}
+
 enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd_job *job,
                                     double message, uint64_t memory_bytes, struct tsgd_error *err)
 {
@@ -254,6 +267,7 @@ enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd
     TRY(simulate(&f, job, of, err));
     if (f.ranks == 1 && f.cores == f.threads)
         TRY(ask_crew(&f, job, err));
+    TRY(check_length(&f, err));
     struct tsgd_ranksim sim = simulation(&f, job, of);
     TRY(set_memory(&f, job, &sim, memory_bytes, err));
     *out = f;

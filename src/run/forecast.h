@@ -38,7 +38,8 @@ enum tsgd_status tsgd_forecast_exchange(double *out, const struct tsgd_job *j,
 
 /* Of a planned job whose settings have --ranks, by what is measured in the calling thread, in about
  * a second; simulating takes seconds too. message: what tsgd_forecast_exchange says. memory_bytes:
- * what the run would take in one process. TSGD_EINVAL: no step can be measured. TSGD_ENOMEM.    */
+ * what the run would take in one process. TSGD_EINVAL: no step can be measured; a round
+ * would take 1e100 seconds. TSGD_ENOMEM.                                                        */
 enum tsgd_status tsgd_forecast_make(struct tsgd_forecast *out, const struct tsgd_job *job,
                                     double message, uint64_t memory_bytes,
                                     struct tsgd_error *err);

@@ -457,8 +457,41 @@ Test(forecast, a_million_nodes_take_seconds)
     cr_expect(!strstr(r.out, "ranks ="), "not a setting of the run: %s", r.out);
 }
 
+/* What stands behind a word of the forecast for people. */
+static void expect_told(const char *options, const char *word, const char *want)
+{
+    char words[256];
+    snprintf(words, sizeof words, QUADRATIC "--method dsgd --threads 1 --ranks 4 %s", options);
+    struct result r = run(words);
+    expect_code(&r, 0);
+    const char *at = strstr(r.out, word);
+    cr_assert(at, "%s", r.out);
+    cr_expect(!strncmp(at + strlen(word), want, strlen(want)), "%s: %.99s, want %s", options, at,
+              want);
+    cr_expect(!strstr(r.out, "nan") && !strstr(r.out, "inf "), "%s", r.out);
+}
+
+/* A message is 5 lines of 64 bytes; a year has 31,557,600 s. A step of 4 s is a quarter of a round,
+ * so 16 tokens on 4 ranks take one step a second.                                               */
+Test(forecast, what_is_huge_or_tiny_keeps_its_unit)
+{
+    expect_told("--compute-seconds 4", "so ", "1 steps a second");
+    expect_told("--compute-seconds 40", "so ", "0.1 steps a second");
+    expect_told("--compute-seconds 4e20", "a round         ", "5.07e+13 years, so 1e-20 steps");
+    expect_told("--compute-seconds 1 --bandwidth 1e-30", "tried out), ", "1.01e+25 years on its");
+    expect_told("--compute-seconds 1 --link-seconds 31557600e5", "tried out), ", "100000 years on");
+    expect_told("--compute-seconds 1 --link-seconds 31557600e6", "tried out), ", "1e+06 years on");
+    expect_told("--compute-seconds 1 --link-seconds 31557600e90", "tried out), ", "1e+90 years on");
+}
+
 Test(forecast, what_cannot_be_is_refused_by_name)
 {
+    expect_program_refuses(QUADRATIC "--ranks 4 --bandwidth 1e-300", 2, "--ranks: a round would "
+                           "take more than 1e+100 seconds");
+    expect_program_refuses(QUADRATIC "--ranks 4 --link-seconds 1e308", 2, "--ranks: a round would "
+                           "take more than 1e+100 seconds");
+    expect_program_refuses(QUADRATIC "--ranks 1 --threads 1 --compute-seconds 1e300", 2,
+                           "--ranks: a round would take more than 1e+100 seconds");
     expect_program_refuses(QUADRATIC "--ranks 17", 2, "--ranks: found 17, want at most --nodes, "
                            "16");
     expect_program_refuses(QUADRATIC "--ranks 2 --port serial", 2, "--port: cannot go with "
