@@ -360,7 +360,7 @@ SETTING(place, "place", CHOICE, "HOW", ONE_OF("block|graph"), IS("block"), ABOUT
         MACHINE, TRAIN,
         "which rank of a run over several (telesgd-mpi) a node and its data are on: consecutive "
         "nodes together (block), or nodes that mix with each other, where tokens stay with their "
-        "nodes (graph). Same bits")
+        "nodes (graph). One process has nothing to place. Same bits")
 SETTING(gossip, "gossip", CHOICE, "HOW", ONE_OF("rows|slices|auto"), IS("auto"), ABOUT_MACHINE, RUN,
         MACHINE, TRAIN | TUNE,
         "rows: each token mixes as soon as its neighbours are there; slices: all at once where "

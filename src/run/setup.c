@@ -184,16 +184,18 @@ static enum tsgd_status resolve_trace(const struct tsgd_setup *r, struct tsgd_er
                      r->s->model);
 }
 
-/* A search has no --place: its tokens travel. */
+/* A search has no --place: its tokens travel. One rank has nothing to place, so a settings file or
+ * a log of several serves a program without a partitioner too.                                  */
 static enum tsgd_status resolve_place(const struct tsgd_setup *r, struct tsgd_error *err)
 {
+    const struct tsgd_transport *t = r->s->transport;
     if (!r->s->place || strcmp(r->s->place, "graph"))
         return TSGD_OK;
     if (r->teleports)
         return tsgd_fail(err, TSGD_EINVAL, "--place: found 'graph', but with method %s tokens "
                          "travel to nodes that are drawn, so no nodes are neighbours for long; "
                          "want block", r->s->method);
-    return tsgd_place_can(err);
+    return r->s->ranks > 1 || (t && t->ranks > 1) ? tsgd_place_can(err) : TSGD_OK;
 }
 
 static enum tsgd_status check_length(const struct tsgd_settings *s, struct tsgd_error *err)
@@ -437,8 +439,8 @@ enum tsgd_status tsgd_setup_place(const struct tsgd_setup *r, const struct tsgd_
                                   uint32_t ranks, uint32_t **of, struct tsgd_error *err)
 {
     *of = NULL;
-    return r->s->place && !strcmp(r->s->place, "graph") ? tsgd_place_graph(of, w, ranks, err) :
-                                                          TSGD_OK;
+    return ranks > 1 && r->s->place && !strcmp(r->s->place, "graph") ?
+        tsgd_place_graph(of, w, ranks, err) : TSGD_OK;
 }
 
 /* Every rank finds the same table (run/agree.h looks whether it has). */

@@ -451,9 +451,32 @@ Test(place, in_blocks_is_told_by_a_dry_run, .init = enter_folder, .fini = leave_
 Test(place, is_refused_by_the_program_without_a_partitioner, .init = enter_folder,
      .fini = leave_folder)
 {
-    expect_program_refuses(ALL " --method dsgd --place graph", 2,
+    expect_program_refuses(ALL " --method dsgd --place graph --dry-run --ranks 2", 2,
                            "--place: found 'graph', but this program was built without a "
                            "partitioner; want block, or the program telesgd-mpi, which has one");
-    struct result r = run(ALL " --method dsgd --place block" QUIET);
+    expect_program_refuses(ALL " --place graph", 2, "--place: found 'graph', but with method "
+                           "teleport tokens travel");
+}
+
+static const char *hash_of(const char *log)
+{
+    return json_string_value(json_object_get(last_line(parse_lines(read_file(log))),
+                                             "state_hash"));
+}
+
+/* The settings file and the log of a run over ranks serve the ordinary program too. */
+Test(place, of_one_process_is_nothing, .init = enter_folder, .fini = leave_folder)
+{
+    write_file("a.ini", "place = graph\nmethod = dsgd\n");
+    struct result block = run(ALL " --method dsgd --log block.jsonl" QUIET);
+    struct result r = run(ALL " --config a.ini --log log.jsonl" QUIET);
+    struct result again = run("train --config log.jsonl --log again.jsonl" QUIET);
+    struct result told = run(ALL " --config a.ini --dry-run --ranks 1");
+    expect_code(&block, 0);
     expect_code(&r, 0);
+    expect_code(&again, 0);
+    expect_code(&told, 0);
+    cr_expect(strstr(told.out, "\nplace = graph\n"), "%s", told.out);
+    cr_expect_str_eq(hash_of("log.jsonl"), hash_of("block.jsonl"));
+    cr_expect_str_eq(hash_of("again.jsonl"), hash_of("block.jsonl"));
 }
