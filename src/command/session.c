@@ -42,6 +42,17 @@ done:
     return st;
 }
 
+/* The first rank alone writes these files: what only another one was asked for nobody would. */
+static enum tsgd_status agree_on_outputs(const struct tsgd_settings *asked, struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_agree_first(asked->transport, "--log", asked->log, err));
+    TRY(tsgd_agree_first(asked->transport, "--save", asked->save, err));
+    TRY(tsgd_agree_first(asked->transport, "--save-split", asked->save_split, err));
+done:
+    return st;
+}
+
 enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_command *self,
                                    const struct tsgd_cli *cli, struct tsgd_error *err)
 {
@@ -51,7 +62,10 @@ enum tsgd_status tsgd_session_init(struct tsgd_session *out, const struct tsgd_c
         .self = self, .world = cli->world, .asked = asked, .log = TSGD_LOG_INIT,
         .split_is_new = split && access(split, F_OK) != 0,
     };
-    enum tsgd_status st = tsgd_speaks(asked) ? check_outputs(asked, self, err) : TSGD_OK;
+    enum tsgd_status st = agree_on_outputs(asked, err);
+    if (st != TSGD_OK)
+        return st;
+    st = tsgd_speaks(asked) ? check_outputs(asked, self, err) : TSGD_OK;
     return tsgd_agree(asked->transport, st, err);
 }
 

@@ -92,6 +92,16 @@ enum tsgd_status tsgd_agree_alike(struct tsgd_transport *t, const char *what, co
     return tsgd_agree(t, c.st, err);
 }
 
+enum tsgd_status tsgd_agree_first(struct tsgd_transport *t, const char *what, const char *text,
+                                  struct tsgd_error *err)
+{
+    struct comparison c = {t, TSGD_OK, err};
+    if (alone(t))
+        return TSGD_OK;
+    compare(&c, what, text);
+    return tsgd_agree(t, text ? c.st : TSGD_OK, err);
+}
+
 static void compare_hash(struct comparison *c, const char *what, uint64_t hash)
 {
     char text[40];

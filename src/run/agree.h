@@ -21,6 +21,11 @@ enum tsgd_status tsgd_agree(struct tsgd_transport *t, enum tsgd_status mine,
 enum tsgd_status tsgd_agree_alike(struct tsgd_transport *t, const char *what, const char *text,
                                   struct tsgd_error *err);
 
+/* Whether a text that one rank alone goes by, the first, is what every rank has that has one (NULL:
+ * none). TSGD_EINVAL on all, with the first that has another.                                   */
+enum tsgd_status tsgd_agree_first(struct tsgd_transport *t, const char *what, const char *text,
+                                  struct tsgd_error *err);
+
 /* Whether all ranks have what rank 0 has: the program's version, the settings that change the
  * result, data, split, placement, first parameters, the checkpoint that it goes on from, which must
  * still be open; and whether messages have tags enough for the tokens. On every rank that setup and

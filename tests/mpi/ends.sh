@@ -34,6 +34,14 @@ try 2 "$mpi" $run --rounds 9 --log log : -n 1 "$mpi" $run --rounds 9 --log log -
 expect 2 "rank 2 on $(hostname): --split-seed: found 7" ""
 try 1 "$mpi" $run --rounds 9 --log log : -n 1 "$mpi" $run --rounds 9 --log log --init /nowhere/a
 expect 2 "rank 1 on $(hostname): .*/nowhere/a" ""
+# The first rank alone writes, so an output that only another one was given would be nowhere.
+try 1 "$mpi" $run --rounds 9 : -n 2 "$mpi" $run --rounds 9 --log log
+expect 2 "rank 1 on $(hostname): --log: found log, want none, as rank 0 has it" ""
+try 1 "$mpi" $run --rounds 9 --save save : -n 1 "$mpi" $run --rounds 9 --save other
+expect 2 "rank 1 on $(hostname): --save: found other, want save, as rank 0 has it" ""
+try 1 "$mpi" $run --rounds 9 --log log --save save : -n 1 "$mpi" $run --rounds 9 --save save
+expect 0 "" "log save "
+rm -f log save
 # The same name is another file in each one's folder.
 csv="train --model logistic --nodes 2 --active 2 --rounds 3 --progress off --data csv:data --log $dir/log"
 other=$(mktemp -d) && mkdir "$other/a" "$other/b"
