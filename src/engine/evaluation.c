@@ -135,9 +135,10 @@ TSGD_TWICE bool fold_ready(const struct evaluation *e, uint32_t q, uint64_t fold
         atomic_load_explicit(&p->gathered.leaving[i & 1], memory_order_acquire))
         return tsgd_waits(waits, WAITS_MEASURED, q, i - 2);
     uint64_t round = tsgd_evaluated_round(p, i);
-    if (e->s->is_spread && tsgd_evaluated_rank(p, i, (uint32_t)b) != e->s->spread.ranks.rank)
+    uint32_t from = e->s->is_spread ? tsgd_evaluated_rank(p, i, (uint32_t)b) : 0;
+    if (e->s->is_spread && from != e->s->spread.ranks.rank)
         return e->s->spread.ranks.rank != 0 || has_come(&p->gathered, folded) ||
-               tsgd_waits(waits, WAITS_ARRIVAL, pop->first + (uint32_t)b, 2 * round);
+               tsgd_waits(waits, WAITS_ROW, pop->first + (uint32_t)b, from);
     uint64_t word = tsgd_seq_load(&e->s->arena.seq[pop->first + b]);
     bool filling = round == e->s->first_round && word == 4 * round + 1;
     return (tsgd_seq_phase(word) >= 2 * round && !filling) ||

@@ -20,6 +20,7 @@ enum tsgd_status tsgd_mail_init(struct mail *m, struct state *s, struct planner 
         return TSGD_OK;
     TRY(TSGD_HOLD(&m->holding, &m->ghost, tsgd_mul(s->tokens, SLOTS), "messages", err));
     TRY(TSGD_HOLD(&m->holding, &m->missing, s->tokens, "messages", err));
+    TRY(TSGD_HOLD(&m->holding, &m->from, s->tokens, "messages", err));
     TRY(TSGD_HOLD(&m->holding, &m->seen, s->c.ranks.ranks, "messages", err));
 done:
     return st;
@@ -120,6 +121,7 @@ static bool receive_rows(struct mail *m, uint64_t errand)
         return false;
     /* Relaxed: whoever completes these receives looks after this look. */
     atomic_store_explicit(&m->missing[a], comes ? 2 : 1, memory_order_relaxed);
+    atomic_store_explicit(&m->from[a], slot->rank[a] + 1, memory_order_relaxed);
     receive(m, slot->rank[a], TSGD_CHANNEL_ROWS, 2 * a, tsgd_state_head(s, t, a), rows_bytes(s),
             errand);
     if (comes)
@@ -333,6 +335,7 @@ static void complete_row(struct mail *m, struct worker *w, enum errand what, uin
     if (what == ERRAND_GHOST) {
         if (atomic_fetch_sub_explicit(&m->missing[a], 1, memory_order_acq_rel) != 1)
             return;
+        atomic_store_explicit(&m->from[a], 0, memory_order_relaxed);
         uint32_t from = tsgd_plan_of(m->planner, t)->rank[a];   /* the slot may be reused after */
         uint64_t begin = traced_begin(w);
         show(m, a, t);

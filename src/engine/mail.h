@@ -29,6 +29,10 @@ struct mail {
     /* Of a token whose receives are posted, messages that have not come. Acquire and release: the
      * one that takes the last down sees all of them.                                            */
     _Atomic uint8_t *missing;   /* [tokens] */
+
+    /* For the watchdog: 1 + the rank that a token is awaited from, once its receives are posted; 0:
+     * from none. Relaxed: it is only told.                                                      */
+    _Atomic uint32_t *from;     /* [tokens] */
     struct tsgd_holding holding;
 };
 
@@ -37,6 +41,13 @@ struct mail {
 enum tsgd_status tsgd_mail_init(struct mail *m, struct state *s, struct planner *planner,
                                 struct evaluation *evaluation, struct tsgd_error *err);
 void tsgd_mail_release(struct mail *m);
+
+/* The rank from which token a's half-step is awaited, or TSGD_NO_RANK. For any thread. */
+#define TSGD_NO_RANK UINT32_MAX
+static inline uint32_t tsgd_mail_awaited(const struct mail *m, uint32_t a)
+{
+    return atomic_load_explicit(&m->from[a], memory_order_relaxed) - 1;
+}
 
 /* Looks, unless somebody else does. Whether anything was posted or complete. */
 bool tsgd_mail_look(struct mail *m, struct worker *w);

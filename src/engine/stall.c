@@ -77,6 +77,9 @@ static void say_wait(struct watchdog *d, const struct wait_for *w)
     case WAITS_ARRIVAL:
         SAY("token %u to come to round %llu", w->id, round);
         break;
+    case WAITS_ROW:
+        SAY("the row of token %u from rank %llu", w->id, (number)w->number);
+        break;
     case WAITS_MEASURED:
         SAY("the evaluation of round %llu to be measured", evaluated_round(d, w->id, w->number));
         break;
@@ -208,6 +211,17 @@ static void say_ready(struct watchdog *d)
 
 /* ---- tokens ---- */
 
+/* Nobody here is at it: another rank has it, or a worker is just about to say what it does. */
+static void say_elsewhere(struct watchdog *d, uint32_t a)
+{
+    uint32_t from = d->s->is_spread ? tsgd_mail_awaited(&engine(d)->mail, a) : TSGD_NO_RANK;
+    if (from != TSGD_NO_RANK)
+        SAY(" is for rank %u; its next half-step is awaited from there", from);
+    else
+        SAY(d->s->is_spread ? " is for another rank, from which nothing is awaited yet" :
+                              " is under way");
+}
+
 static void say_workers_at(struct watchdog *d, uint32_t a)
 {
     uint32_t n = 0;
@@ -219,8 +233,7 @@ static void say_workers_at(struct watchdog *d, uint32_t a)
             SAY(n == 1 ? " is under way, worker %u" : " and %u", i);
     }
     if (n == 0)
-        SAY(d->s->is_spread ? " is for another rank, from which nothing has come" :
-                              " is under way");
+        say_elsewhere(d, a);
     SAY(n > MOST_AT_ONE ? " and more\n" : "\n");
 }
 

@@ -24,6 +24,7 @@ enum waits_for {
     WAITS_PLANNER,              /* 0, round: its plan is being made */
     WAITS_ROOM,                 /* population, evaluation: must be over before more are planned */
     WAITS_ARRIVAL,              /* token, phase: a fold reads its row then */
+    WAITS_ROW,                  /* token, the rank that sends its row for a fold */
     WAITS_MEASURED              /* population, evaluation: its buffers are needed */
 };
 

@@ -19,12 +19,14 @@
 #include "engine/holders.h"
 #include "linalg/isa.h"
 #include "method/method.h"
+#include "run/settings.h"
 #include "program.h"
 #include "twin.h"
 #include "scenario/rate.h"
 #include "sim/settings.h"
 #include "sim/sim.h"
 #include "sim/toy.h"
+#include "sim/within.h"
 
 /* ---- a worker that is held ---- */
 
@@ -556,6 +558,85 @@ Test(watchdog, a_caller_of_the_library_is_told_if_it_asks, .timeout = 120)
     train_slowly(count_text, &n);
     cr_expect(n > 0);
     train_slowly(NULL, NULL);
+}
+
+/* ---- over ranks ---- */
+
+enum { HELD_VISIT = 6 };
+
+/* Node `user` is on rank 1 of two, and stays in a gradient until rank 0 has told whom
+ * it awaits.                                                                                    */
+static double held_gradient(const struct tsgd_call *call, const float *x, float *grad, void *user)
+{
+    char byte;
+    (void)x;
+    if (call->node == *(const uint32_t *)user && call->visit == HELD_VISIT)
+        cr_assert(read(gate[0], &byte, 1) == 1);
+    grad[0] = 1;
+    return 1;
+}
+
+struct watched_rank {
+    struct tsgd_settings *s;
+    const char *wanted;
+    bool told;
+};
+
+static void let_go_when_told(const char *text, void *user)
+{
+    struct watched_rank *r = user;
+    if (r->told || !strstr(text, r->wanted))
+        return;
+    r->told = true;
+    let_go();
+}
+
+static void *train_watched(void *user)
+{
+    struct watched_rank *r = user;
+    struct tsgd_error err;
+    struct tsgd_summary end;
+    struct tsgd_run *run;
+    cr_assert(tsgd_run_create(&run, r->s, &err) == TSGD_OK, "%s", err.text);
+    if (r->wanted)
+        tsgd_run_on_stall(run, let_go_when_told, r);
+    cr_assert(tsgd_run_train(run, NULL, NULL, &end, &err) == TSGD_OK, "%s", err.text);
+    tsgd_run_free(run);
+    return NULL;
+}
+
+static void expect_rank_0_tells(const char *words, uint32_t node, const char *wanted)
+{
+    const struct tsgd_objective o = {.size = sizeof o, .name = "held", .dim = 3,
+                                     .gradient = held_gradient, .user = &node};
+    struct within *world = within_create(2, 5, 0);
+    struct watched_rank rank[2] = {{.wanted = wanted}, {.wanted = NULL}};
+    pthread_t thread[2];
+    cr_assert(pipe(gate) == 0);
+    for (uint32_t r = 0; r < 2; r++) {
+        rank[r].s = settings_of("method=dsgd rounds=30 stall-seconds=0.2 %s", words);
+        cr_assert(tsgd_settings_set_objective(rank[r].s, &o, NULL) == TSGD_OK);
+        rank[r].s->transport = within_rank(world, r);
+        cr_assert(pthread_create(&thread[r], NULL, train_watched, &rank[r]) == 0);
+    }
+    for (uint32_t r = 0; r < 2; r++)
+        pthread_join(thread[r], NULL);
+    within_free(world);
+}
+
+/* Node 0, on rank 0, mixes with node 3. */
+Test(watchdog, names_the_rank_that_a_token_is_awaited_from, .timeout = 120)
+{
+    expect_rank_0_tells("nodes=4 threads=1 eval-every=30", 3,
+                        "  token 3, round 5, has stepped: its mix is for rank 1; its next "
+                        "half-step is awaited from there\n");
+}
+
+/* Rows are read in the order of the tokens. Those of nodes 5 to 7 are not mixed without node 6. */
+Test(watchdog, names_the_rank_that_an_evaluation_awaits_a_row_from, .timeout = 120)
+{
+    expect_rank_0_tells("nodes=8 threads=2 eval-every=7", 6,
+                        "  the next evaluation waits for the row of token 5 from rank 1\n");
 }
 
 /* ---- the program ---- */
