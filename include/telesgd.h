@@ -365,7 +365,7 @@ struct tsgd_eval {
     double metric_mean[TSGD_MOST_METRICS];
     double metric_worst[TSGD_MOST_METRICS];
     uint64_t bytes_between_ranks;       /* that tokens have cost between the ranks of a run over
-                                         * several so far; 0 on one */
+                                         * several since it was started or resumed; 0 on one */
 };
 
 /* A trace that was written. */
