@@ -74,6 +74,8 @@ static void print_row(const struct tsgd_table *t, size_t row, size_t from, size_
     const char *rest = cell[0];
     size_t n = fitting(rest, first);
     fwrite(rest, 1, n, out);
+    while (to > from && !*cell[to - 1])
+        to--;                   /* no blanks at a line's end */
     pad(out, from < to ? first - characters(rest, n) : 0);
     for (size_t c = from; c < to; c++) {
         int free_columns = wide[c] - characters(cell[c], strlen(cell[c]));

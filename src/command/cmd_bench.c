@@ -186,6 +186,7 @@ static enum tsgd_status check(const struct tsgd_settings *s, struct tsgd_error *
     if (s->plot) {
         TRY(tsgd_plot_check_name(s->plot, err));
         TRY(tsgd_outputs_check_plot(s, err));
+        TRY(tsgd_plot_probe(s->plot, err));
     }
 done:
     return st;
@@ -259,8 +260,8 @@ static const struct tsgd_option_help options[] = {
     {"progress", NULL, "on the standard error: a moving line on a terminal (auto), a line for each "
      "thing that is measured (plain, and auto elsewhere), nothing (off)"},
     {"threads", NULL, "worker threads of the training at most"},
-    {"isa", NULL, "instruction set of the kernels: sse4, avx2 or avx512 (neon on aarch64); the "
-     "peak and the scale are of the widest that the CPU has"},
+    {"isa", NULL, "instruction set of the kernels: sse4, avx2, avx512 (neon on aarch64) or "
+     "portable; the peak and the scale are of the widest that the CPU has"},
     {"plot", NULL, "draw the training's gain by threads into FILE.svg, .pdf or .png through "
      "gnuplot, with bands from the least to the most"},
     {NULL, NULL, NULL},

@@ -316,30 +316,41 @@ static bool mark(FILE *f, const char *ending, const char *command)
     return true;
 }
 
-enum tsgd_status tsgd_plot_write(const struct tsgd_plot *plot, const char *path,
-                                 struct tsgd_error *err)
+static enum tsgd_status draw(FILE *script, FILE *picture, FILE *errors, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_outfile picture = TSGD_OUTFILE_INIT;
-    const struct format *form = format_of(path);
-    FILE *script = tmpfile(), *errors = tmpfile();
     char said[200];
-    int why, status = 0;
-    if (!script || !errors)
-        TRY(tsgd_fail(err, TSGD_EIO, "--plot: no temporary file for gnuplot: %s", strerror(errno)));
-    put_script(script, plot, form);
-    if (fflush(script) != 0 || ferror(script) || fseek(script, 0, SEEK_SET) != 0)
-        TRY(tsgd_fail(err, TSGD_EIO, "--plot: no temporary file for gnuplot: %s", strerror(errno)));
-    TRY(tsgd_outfile_open(&picture, path, "--plot", err));
-    why = run_gnuplot(script, picture.f, errors, &status);
+    int status = 0, why = run_gnuplot(script, picture, errors, &status);
     if (why == ENOENT)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: found no program gnuplot; install it (on Debian: apt "
-                      "install gnuplot-nox), or want --ascii"));
+                      "install gnuplot-nox), or leave out --plot"));
     if (why)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: cannot run gnuplot: %s", strerror(why)));
     last_line(said, sizeof said, errors);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: gnuplot failed: %s", *said ? said : "it was killed"));
+done:
+    return st;
+}
+
+/* Without a plot the script is empty, and nothing is drawn or left behind. */
+static enum tsgd_status write_plot(const struct tsgd_plot *plot, const char *path,
+                                   struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    struct tsgd_outfile picture = TSGD_OUTFILE_INIT;
+    const struct format *form = format_of(path);
+    FILE *script = tmpfile(), *errors = tmpfile();
+    if (!script || !errors)
+        TRY(tsgd_fail(err, TSGD_EIO, "--plot: no temporary file for gnuplot: %s", strerror(errno)));
+    if (plot)
+        put_script(script, plot, form);
+    if (fflush(script) != 0 || ferror(script) || fseek(script, 0, SEEK_SET) != 0)
+        TRY(tsgd_fail(err, TSGD_EIO, "--plot: no temporary file for gnuplot: %s", strerror(errno)));
+    TRY(tsgd_outfile_open(&picture, path, "--plot", err));
+    TRY(draw(script, picture.f, errors, err));
+    if (!plot)
+        goto done;              /* and what was opened is removed */
     if (!mark(picture.f, form->ending, plot->command))
         TRY(tsgd_fail(err, TSGD_EIO, "--plot: cannot write '%s': %s", path, strerror(errno)));
     TRY(tsgd_outfile_commit(&picture, err));
@@ -350,4 +361,15 @@ done:
     if (errors)
         fclose(errors);
     return st;
+}
+
+enum tsgd_status tsgd_plot_probe(const char *path, struct tsgd_error *err)
+{
+    return write_plot(NULL, path, err);
+}
+
+enum tsgd_status tsgd_plot_write(const struct tsgd_plot *plot, const char *path,
+                                 struct tsgd_error *err)
+{
+    return write_plot(plot, path, err);
 }

@@ -30,6 +30,10 @@ enum tsgd_status tsgd_plot_check_name(const char *path, struct tsgd_error *err);
 /* Whether tsgd_plot_write has written the file. */
 bool tsgd_plot_is_own(const char *path);
 
+/* Whether gnuplot starts and the file can be written, for work that takes long before there is
+ * anything to draw. Leaves nothing behind. Errors as tsgd_plot_write.                           */
+enum tsgd_status tsgd_plot_probe(const char *path, struct tsgd_error *err);
+
 /* Draws it through gnuplot, which is started without a shell and reads only what stands in a
  * temporary file; the picture appears whole or not at all. TSGD_EIO: gnuplot is not there or
  * failed, or something was not written; TSGD_ENOMEM.                                            */

@@ -220,6 +220,7 @@ Test(bench, the_table_and_the_picture_show_the_same)
     cr_expect(strstr(r.out, "\ntraining logistic, 1 thread ") && strstr(r.out, ", 2 threads "));
     cr_expect(strstr(r.out, "nobody else was felt") || strstr(r.out, "beside other load"));
     cr_expect(strstr(r.out, "written  curve.svg\n"));
+    cr_expect(!strstr(r.out, " \n"), "no blanks at a line's end: %s", r.out);
     const char *picture = read_file("curve.svg");
     cr_expect(strstr(picture, "logistic, 8 tokens") && strstr(picture, "as many times") &&
               strstr(picture, "<!-- by telesgd bench -->"));
@@ -238,6 +239,27 @@ Test(bench, what_cannot_be_measured_is_refused_at_once)
     expect_program_refuses("bench --seconds 0", 2, "--seconds: ");
     expect_program_refuses("bench --plot curve.gif", 2, "--plot: 'curve.gif' is no");
     expect_program_refuses("bench now", 2, "bench");
+}
+
+/* Measuring takes a minute: what would be lost at its end is found before it begins. */
+Test(bench, a_picture_that_cannot_be_drawn_is_refused_before_anything_is_measured)
+{
+    static const char line[] = "bench --seconds 0.05 --progress plain --model logistic --input 20 "
+                               "--batch 16 --threads 1 --plot ";
+    char words[256];
+    snprintf(words, sizeof words, "%snowhere/curve.svg", line);
+    struct result r = run(words);
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "--plot: cannot write 'nowhere/curve.svg'"), "%s", r.err);
+    cr_expect(!*r.out && !strstr(r.err, "peak"), "%s%s", r.out, r.err);
+    mkdir("empty", 0777);
+    setenv("PATH", "empty", 1);
+    snprintf(words, sizeof words, "%scurve.svg", line);
+    r = run(words);
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, "--plot: found no program gnuplot"), "%s", r.err);
+    cr_expect(!*r.out && !strstr(r.err, "peak"), "%s%s", r.out, r.err);
+    cr_expect(count_files() == 1, "only the folder is there");
 }
 
 Test(bench, progress_tells_what_is_measured)
