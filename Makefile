@@ -24,7 +24,7 @@
 #   make check-clang  everything compiled by clang, with the tests of what it computes
 #   make fuzz       hostile files and settings, made up by libFuzzer; SECONDS=60 each target, JOBS=1,
 #                   TARGETS="log cli": only these
-#   make lint       columns of C, and who includes whom
+#   make lint       columns of C, who includes whom, and who calls the mathematics of the C library
 #   make hardened   the built program has its guards of memory
 #   make library    the shared library shows what its header declares, and is a guest: .ci/library
 #   make abi        telesgd.h has the functions and types that .ci/telesgd.abi says; make abi-update
@@ -335,7 +335,7 @@ build/model/explorer: $(wildcard tests/model/explorer/*.[ch] src/engine/*.[ch])
 .PHONY: model orders deps-model
 
 # The checkers are tried on trees made up for them, and then look at this one.
-lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; exit $$bad
+lint: ; @.ci/lint-test && bad=0; .ci/columns || bad=1; .ci/arrows || bad=1; .ci/libm || bad=1; exit $$bad
 
 # ---- bugs that tools see in the source: .clang-tidy, .ci/cppcheck; and what tests do not reach ----
 TIDY := $(patsubst %.c,$(B)/%.tidy,$(filter-out src/mpi/%,$(wildcard src/*/*.c)))
