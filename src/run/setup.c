@@ -407,9 +407,9 @@ done:
     return st;
 }
 
-/* Where nothing is said of threads or --pin and there is work for a thread on each CPU, each is kept
- * on its own: else, where another program keeps one CPU busy, the system often leaves that one to
- * it and lets two threads take turns on another. With fewer threads they might take the CPUs of
+/* Where nothing is said of threads or --pin and there is work for a thread on each CPU, each is
+ * kept on its own: else, where another program keeps one CPU busy, the system often leaves that one
+ * to it and lets two threads take turns on another. With fewer threads they might take the CPUs of
  * another run that does the same.                                                               */
 static enum tsgd_status resolve_pin(struct tsgd_setup *r, struct tsgd_error *err)
 {
