@@ -46,4 +46,16 @@ void tsgd_wake_another(struct sleep *s)
         atomic_store_explicit(&s->waking, false, memory_order_relaxed);
 }
 
+void tsgd_wake_some(struct sleep *s)
+{
+    /* Relaxed, as above. */
+    uint32_t asleep = atomic_load_explicit(&s->sleepers, memory_order_relaxed);
+    uint32_t most = asleep > s->spare ? asleep - s->spare : 0;
+    if (most == 0)
+        return;
+    atomic_store_explicit(&s->waking, true, memory_order_relaxed);
+    if (wake(s, most < WAKES_AT_ONCE ? (int)most : WAKES_AT_ONCE) == 0)
+        atomic_store_explicit(&s->waking, false, memory_order_relaxed);
+}
+
 void tsgd_wake_all(struct sleep *s) { wake(s, INT_MAX); }

@@ -27,16 +27,24 @@ uint32_t tsgd_sleep_begin(struct sleep *s);
 void tsgd_sleep(struct sleep *s, uint32_t epoch);
 void tsgd_sleep_end(struct sleep *s);
 
-/* Whether waking somebody is worth a look for a second task. */
-static inline bool tsgd_sleep_may_wake(const struct sleep *s)
+/* Whether waking somebody is worth a look for a second task. `while_waking`: so many more sleepers
+ * are worth it also while one is being woken.                                                   */
+static inline bool tsgd_sleep_may_wake(const struct sleep *s, uint32_t while_waking)
 {
     /* Relaxed: a wake-up too many or too few costs time and nothing else. */
-    return atomic_load_explicit(&s->sleepers, memory_order_relaxed) > s->spare &&
-           !atomic_load_explicit(&s->waking, memory_order_relaxed);
+    uint32_t asleep = atomic_load_explicit(&s->sleepers, memory_order_relaxed);
+    return asleep > s->spare && (asleep - s->spare > while_waking ||
+                                 !atomic_load_explicit(&s->waking, memory_order_relaxed));
 }
 
 /* Wakes one sleeper, unless nobody sleeps or one is being woken: for speed, not for safety. */
 void tsgd_wake_another(struct sleep *s);
+
+/* By slices a whole round becomes ready at once: each that finds more than it takes wakes so many,
+ * and where more than those sleep also while others are being woken, so that of w workers all are
+ * awake after log w times the time of one wake-up.                                              */
+enum { WAKES_AT_ONCE = 4 };
+void tsgd_wake_some(struct sleep *s);
 
 /* Wakes everybody: there is nothing left to do. */
 void tsgd_wake_all(struct sleep *s);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "engine/holders.h"
+#include "engine/sleep.h"
 #include "scenario/events.h"
 
 #include <math.h>
@@ -313,16 +314,21 @@ static void call_for(struct crew *s, uint32_t a)
         call(s, home_of(s, a), a);
 }
 
-static bool may_wake(const struct crew *s)
+/* How many sleepers one worker may wake now. */
+static uint32_t may_wake(const struct crew *s)
 {
-    return s->waking < (s->c->cost.at_once ? s->c->cost.at_once : 1);
+    uint32_t at_once = s->c->cost.at_once ? s->c->cost.at_once : 1;
+    if (s->c->cost.slices && !s->c->cost.at_once)
+        return WAKES_AT_ONCE;
+    return s->waking < at_once ? at_once - s->waking : 0;
 }
 
-/* As many as may be on their way at once. */
 static void wake_others(struct crew *s)
 {
-    for (uint32_t w = 0; w < s->c->workers && may_wake(s); w++)
+    uint32_t most = may_wake(s);
+    for (uint32_t w = 0; w < s->c->workers && most > 0; w++)
         if (!is_awake(s, &s->worker[w]) && s->worker[w].state == ASLEEP) {
+            most--;
             s->waking++;
             come(s, w, s->c->cost.wake, true);
         }
@@ -412,7 +418,7 @@ static void look(struct crew *s, uint32_t w)
         s->token[a].busy = true;
         begin(s, w, what, a);
     }
-    if (may_wake(s) && find(s, x, true, &other))
+    if (may_wake(s) > 0 && find(s, x, true, &other))
         wake_others(s);
 }
 

@@ -13,7 +13,7 @@
  *              all tokens may step
  * One that finds nothing stays awake for `patience`, and takes what others make ready `hand` later.
  * Then it sleeps. A worker that takes a task and finds a second one wakes a sleeper, who comes
- * after `wake`, and may wake the next: one at a time.
+ * after `wake`, and may wake the next: by rows one at a time, by slices each WAKES_AT_ONCE.
  * Not simulated: how long a look takes, what lookers cost those whose words they read, evaluations.
  * Ownership: nothing is kept. Threads: the caller's alone.                                      */
 #ifndef TSGD_SCENARIO_CREWSIM_H
@@ -35,7 +35,7 @@ struct tsgd_crew_costs {
                                  * cache */
     double plan;
     double hand, wake, patience;
-    uint32_t at_once;           /* sleepers on their way at most; 0: one, as in the engine */
+    uint32_t at_once;           /* sleepers on their way at most; 0: as in the engine */
     double steal;               /* without a task of its own, until it takes those of others */
     double step_bytes, read_bytes, mix_bytes;   /* as step, read, mix */
     double bandwidth;           /* bytes a second, of all workers together; 0: no limit. A task

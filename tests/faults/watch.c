@@ -358,8 +358,8 @@ struct watch_end watch_run(const struct watch *w)
     close(go[0]);
     close(go[1]);
     follow(&t);
-    limit(t.program, 0);
     end.hung = hung;
+    limit(t.program, 0);
     end.calls[WATCH_MEMORY] = page->memory;
     if (page->failed) {
         end.failed = true;

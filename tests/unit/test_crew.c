@@ -137,7 +137,7 @@ Test(crew, rounds_are_not_faster_than_their_plans)
 }
 
 /* With slices everybody has fallen asleep when the long step ends: sleepers come one by one. */
-Test(crew, sleepers_are_woken_one_by_one)
+Test(crew, sleepers_are_woken_for_slices_some_by_each)
 {
     struct tsgd_mixing w;
     struct tsgd_crewsim c = crew_of(&w, "ring", 5, 4);
@@ -148,10 +148,32 @@ Test(crew, sleepers_are_woken_one_by_one)
     c.cost.patience = 0.8;
     c.cost.wake = 0.25;
     struct tsgd_crew_times t = times(&c);
-    expect_about(t.seconds, 2 + 1 + 3 * 0.25, 1e-9, "the third sleeper comes last");
+    expect_about(t.seconds, 2 + 1 + 0.25, 1e-9, "all three by the one that is awake");
     cr_expect(t.asleep > 0);
+    c.cost.at_once = 1;
+    expect_about(times(&c).seconds, 2 + 1 + 3 * 0.25, 1e-9, "the third sleeper comes last");
+    tsgd_mixing_release(&w);
+    c = crew_of(&w, "ring", 10, 9);
+    c.cost.slices = 9;
+    c.cost.mix = 9;
+    c.cost.patience = 0.8;
+    c.cost.wake = 0.25;
+    expect_about(times(&c).seconds, 2 + 1 + 2 * 0.25, 1e-9, "four, and four by those");
+    tsgd_mixing_release(&w);
+}
+
+/* The worker of the fifth step is alone awake when it ends. It takes two of the next five steps;
+ * the second sleeper comes when it ends the first of them, and who came first takes the last.   */
+Test(crew, sleepers_are_woken_for_rows_one_by_one)
+{
+    struct tsgd_mixing w;
+    struct tsgd_crewsim c = crew_of(&w, "complete", 5, 4);
+    c.cost.patience = 0.2;
+    c.cost.steal = 0;
+    c.cost.wake = 0.5;
+    expect_about(times(&c).seconds, 2.5, 1e-9, "one by one");
     c.cost.at_once = 3;
-    expect_about(times(&c).seconds, 2 + 1 + 0.25, 1e-9, "all at once");
+    expect_about(times(&c).seconds, 2, 1e-9, "all at once");
     tsgd_mixing_release(&w);
 }
 

@@ -27,7 +27,7 @@ static struct places places[1];
 static struct tsgd_seq word;
 static struct worker worker[4];
 static uint64_t queue[2], sent[1], hash[WINDOW + 1], seen[2], ghost[1], before[1];
-static uint32_t rank_of[WINDOW + 1], node[1], pop_of[1], uses[1], holder[1];
+static uint32_t rank_of[WINDOW + 1], node[1], pop_of[1], uses[1], holder[1], from[1];
 static uint8_t way[1], missing[1];
 static bool sums[1];
 static struct tsgd_csr csr;
@@ -118,10 +118,11 @@ static void begin(void)
     planner.slot[0] = (struct slot){.node = node, .sums = sums, .uses = uses, .way = way,
                                     .rank = holder, .copies = true};
     m = (struct mail){.s = &s, .planner = &planner, .evaluation = &e, .missing = missing,
-                      .seen = seen};
+                      .seen = seen, .from = from};
     k = (struct tokens){.s = &s, .planner = &planner};
     atomic_init(&rank_of[0], 1);
     atomic_init(&sent[0], 0);
+    atomic_init(&from[0], 0);
     atomic_init(&word.word, 0);
     atomic_init(&measured.gathered.came[0], 0);
     for (int i = 0; i < MOST_THREADS; i++) {

@@ -94,6 +94,12 @@ static void wakes_another_and_ends(void)
     tsgd_state_done_one(&s);
 }
 
+static void wakes_some_and_ends(void)
+{
+    tsgd_wake_some(&s.sleep);
+    tsgd_state_done_one(&s);
+}
+
 static void sleeps_until_the_end(void)
 {
     for (int i = 0; i < 2; i++)
@@ -107,6 +113,8 @@ const struct program programs_of_sleep[] = {
      {one_of_three, one_of_three, one_of_three}, somebody_found_it},
     {"the end comes while a worker goes to sleep", begin_end, {done, goes_to_sleep}, NULL},
     {"the end comes after a wake-up", begin_end, {wakes_another_and_ends, sleeps_until_the_end},
+     NULL},
+    {"the end comes after some were woken", begin_end, {wakes_some_and_ends, sleeps_until_the_end},
      NULL},
     {"who sees the end sees everything", begin_end_of_two, {done, done, sees_the_end}, NULL},
     {0},
