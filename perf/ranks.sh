@@ -12,6 +12,7 @@
 #   bench=round-of-sleeps  the same of steps that sleep, which need no core (perf/mpi/rounds.c)
 #   bench=rows-..    rows between two ranks, by the engine and by a bare loop (perf/mpi/rows.c)
 # Other programs on the machine disturb all of it; the load average is printed at either end.
+# KEEP=1 adds to the turns of the time before, so that REPEATS=1 can be run whenever the machine is quiet.
 set -eu
 repeats=${1:-5}
 case $repeats in
@@ -25,7 +26,7 @@ mpi=${MPI:-$b/mpi/mpicc}
 run=${MPIRUN:-mpirun}
 rounds=${ROUNDS:-200}
 out=build/ranks
-rm -rf "$out"
+[ -n "${KEEP:-}" ] || rm -rf "$out"
 mkdir -p "$out"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 case $($run --version) in
