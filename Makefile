@@ -182,7 +182,7 @@ NEED_PAGE := $(NEED_BUILD) chromium nodejs
 NEED_MODEL := gcc libc6-dev spin
 NEED_ANALYZE := $(NEED_BUILD) clang-tidy cppcheck
 NEED_LIBRARY := $(NEED_BUILD) g++ clang pkgconf abigail-tools
-NEED_DEB := $(NEED_BUILD) debhelper dpkg-dev fakeroot lintian
+NEED_DEB := $(NEED_BUILD) build-essential debhelper dpkg-dev fakeroot lintian
 NEED_ARM := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 

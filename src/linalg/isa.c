@@ -82,3 +82,16 @@ enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name
     *out = best;
     return TSGD_OK;
 }
+
+const char *tsgd_isa_bits(const char *name)
+{
+    static const char common[] = "common";
+    static const char *const elsewhere[] = {"portable", "avx2", "avx512", "neon"};
+    for (size_t i = 0; i < N; i++)
+        if (!strcmp(name, isas[i].table->isa))
+            return isas[i].table->fused ? common : name;
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (!strcmp(name, elsewhere[i]))
+            return common;
+    return name;
+}

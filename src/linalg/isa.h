@@ -12,6 +12,10 @@
 enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name,
                                struct tsgd_error *err);
 
+/* Whose bits a run has with the instruction set of this name, which may be one of another build or
+ * processor: "common" of all that have a fused multiply-add, or `name` itself. Any thread.      */
+const char *tsgd_isa_bits(const char *name);
+
 /* Table i of those that this CPU can run, the narrowest first; NULL after the widest. "portable" is
  * not among them. For tests and benchmarks.                                                      */
 const struct tsgd_kernels *tsgd_isa_table(size_t i);

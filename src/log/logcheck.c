@@ -30,6 +30,9 @@ static enum tsgd_status check_field(const char *path, const char *name, const js
     char found[64], wanted[64];
     if ((!a && !b) || json_equal(a, b))
         return TSGD_OK;
+    if (!strcmp(name, tsgd_setting_rows[TSGD_SET_isa].shown.name) &&
+        tsgd_settings_alike(TSGD_SET_isa, json_string_value(a), json_string_value(b)))
+        return TSGD_OK;
     show(a, found, sizeof found);
     show(b, wanted, sizeof wanted);
     return tsgd_fail(err, TSGD_EINVAL, "%.200s: is of a run with %s %s, want %s; %s, or "

@@ -286,11 +286,9 @@ static bool is_of_checkpoints(size_t i)
  * the instruction set or the kernel set of BLIS of this name.                                   */
 static json_t *bits_of(const struct tsgd_info *info)
 {
-    const struct tsgd_kernels *k;
     if (strcmp(info->kernels, "own") != 0)
         return json_stringn(info->kernels, strcspn(info->kernels, " "));
-    return json_string(tsgd_isa_find(&k, info->resolved->isa, NULL) || k->fused ? "common" :
-                       k->isa);
+    return json_string(tsgd_isa_bits(info->resolved->isa));
 }
 
 json_t *tsgd_log_config(const struct tsgd_info *info, const struct tsgd_settings *asked,

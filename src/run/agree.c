@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "data/source.h"
+#include "linalg/isa.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -132,7 +133,10 @@ static void compare_settings(struct comparison *c, const struct tsgd_settings *s
         if (!(row->effect == TSGD_EFFECT_RESULT || is_shared(i)) || i == TSGD_SET_data_dir)
             continue;               /* the same data may lie elsewhere on another machine */
         snprintf(name, sizeof name, "--%s", row->shown.name);
-        compare(c, name, s->text[i]);
+        if (i != TSGD_SET_isa)
+            compare(c, name, s->text[i]);
+        else                        /* machines may differ, but for the bits */
+            compare(c, "the bits of --isa", tsgd_isa_bits(s->isa));
     }
 }
 

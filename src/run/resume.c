@@ -133,8 +133,6 @@ static const char *text_of(const json_t *settings, size_t i)
     return json_string_value(json_object_get(settings, tsgd_setting_rows[i].shown.name));
 }
 
-static bool same(const char *a, const char *b) { return a && b ? !strcmp(a, b) : a == b; }
-
 /* A network of one's own may be given by its file again: it becomes its layers, as the checkpoint
  * has them.                                                                                     */
 static enum tsgd_status spell_model(struct tsgd_settings *s, struct tsgd_error *err)
@@ -162,7 +160,8 @@ static enum tsgd_status give(const struct tsgd_resume *r, struct tsgd_settings *
             continue;
         if (!s->given[i] && asked)
             TRY(tsgd_settings_give(s, row, asked, r->path, err));
-        else if (s->given[i] && !same(s->text[i], asked) && !same(s->text[i], resolved))
+        else if (s->given[i] && !tsgd_settings_alike(i, s->text[i], asked) &&
+                 !tsgd_settings_alike(i, s->text[i], resolved))
             differ(&d, row->shown.name, asked ? asked : resolved, s->text[i]);
         else if (s->given[i] && !asked)     /* by default then: other settings may rule it out */
             s->given[i] = false;
@@ -235,7 +234,8 @@ enum tsgd_status tsgd_resume_check(const struct tsgd_resume *r, const struct tsg
     struct tsgd_info found = {.split_hash = 0};
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const char *then = text_of(r->settings, i), *now = setup->s->text[i];
-        if (tsgd_setting_rows[i].shown.changes_result && !may_change(i) && !same(then, now))
+        if (tsgd_setting_rows[i].shown.changes_result && !may_change(i) &&
+            !tsgd_settings_alike(i, then, now))
             differ(&d, tsgd_setting_rows[i].shown.name, then, now);
     }
     if (d.any)

@@ -1,6 +1,6 @@
 /* run/resume.h: going on from a checkpoint file (run/checkpoint.h). What changes the result must be
  * as it was: what was given then is given again, and what is found otherwise is refused. Machine
- * and outputs may be others.
+ * and outputs may be others, so the instruction set too, if it has the same bits.
  *
  *     settings (before they are resolved), check (after), read and read_rows (once there is an
  *     engine)

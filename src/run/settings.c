@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "linalg/isa.h"
 #include "model/model.h"
 #include "model/objective.h"
 
@@ -479,6 +480,14 @@ enum tsgd_status tsgd_settings_fill_real(struct tsgd_settings *s, enum tsgd_sett
     char text[32];
     tsgd_format(text, sizeof text, "%.17g", value);
     return tsgd_settings_fill(s, id, text, err);
+}
+
+bool tsgd_settings_alike(enum tsgd_setting_id id, const char *a, const char *b)
+{
+    if (!a || !b)
+        return a == b;
+    return !strcmp(a, b) ||
+           (id == TSGD_SET_isa && !strcmp(tsgd_isa_bits(a), tsgd_isa_bits(b)));
 }
 
 bool tsgd_settings_derived(const struct tsgd_settings *s, enum tsgd_setting_id id)

@@ -149,6 +149,10 @@ enum tsgd_status tsgd_settings_fill_real(struct tsgd_settings *s, enum tsgd_sett
 #define TSGD_FILL_REAL(s, field, value, err) \
     tsgd_settings_fill_real((s), TSGD_SET_##field, (value), (err))
 
+/* Whether two texts of a setting, NULL where it has no value, stand for the same result: they are
+ * equal, or instruction sets that have the same bits.                                           */
+bool tsgd_settings_alike(enum tsgd_setting_id id, const char *a, const char *b);
+
 /* Whether the value followed from other settings: it was not given and is no default, or it is the
  * number of rounds in --epochs.                                                                 */
 bool tsgd_settings_derived(const struct tsgd_settings *s, enum tsgd_setting_id id);

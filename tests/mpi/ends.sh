@@ -30,6 +30,10 @@ long="--rounds 100000000 --eval-every 500 --log log --save save"
 
 try 1 "$mpi" $run --rounds 9 --log log : -n 2 "$mpi" $run --rounds 9 --log log --lr 0.05
 expect 2 "rank 1 on $(hostname): --lr: found 0.05, want 0.1, as rank 0 has it" ""
+if [ "$(uname -m)" = x86_64 ]; then
+    try 1 "$mpi" $run --rounds 9 --isa portable : -n 1 "$mpi" $run --rounds 9 --isa sse4
+    expect 2 "rank 1 on $(hostname): the bits of --isa: found sse4, want common, as rank 0 has it" ""
+fi
 try 2 "$mpi" $run --rounds 9 --log log : -n 1 "$mpi" $run --rounds 9 --log log --split-seed 7
 expect 2 "rank 2 on $(hostname): --split-seed: found 7" ""
 try 1 "$mpi" $run --rounds 9 --log log : -n 1 "$mpi" $run --rounds 9 --log log --init /nowhere/a

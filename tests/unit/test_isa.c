@@ -37,3 +37,16 @@ ParameterizedTest(size_t *row, isa, kernels_agree_with_naive_ones, .timeout = 30
 {
     check(&kernels_other[*row], 0, 1);
 }
+
+/* Names of sets that other builds have, too: a checkpoint may come from anywhere. */
+Test(isa, those_with_a_fused_multiply_add_have_the_bits_of_all)
+{
+    const struct tsgd_kernels *k;
+    for (size_t i = 0; (k = tsgd_isa_table(i)); i++)
+        cr_expect_str_eq(tsgd_isa_bits(k->isa), k->fused ? "common" : k->isa);
+    static const char *const fused[] = {"avx2", "avx512", "neon", "portable"};
+    for (size_t i = 0; i < sizeof fused / sizeof *fused; i++)
+        cr_expect_str_eq(tsgd_isa_bits(fused[i]), "common");
+    cr_expect_str_eq(tsgd_isa_bits("sse4"), "sse4");
+    cr_expect_str_eq(tsgd_isa_bits("unheard-of"), "unheard-of");
+}

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "linalg/isa.h"
 #include "method/method.h"
 #include "program.h"
 #include "telesgd.h"
@@ -230,6 +231,35 @@ Test(resume, what_changes_the_result_must_be_as_it_was)
     refuse(TINY " --checkpoint no/folder", "no/folder");
     cr_expect(!exists("d"));
     must(0, "train --resume c --lr 0.1 --momentum 0.5 --model logistic --threads 3" QUIET);
+}
+
+/* The machine that goes on may have another instruction set than the one that began, whether it was
+ * asked for or taken by default. The log begins with what the first one was.                    */
+Test(resume, another_instruction_set_may_go_on_if_it_has_the_same_bits)
+{
+    static const char *const names[] = {"sse4", "avx2", "avx512", "portable", "neon", "plain"};
+    const struct tsgd_kernels *k, *widest;
+    char words[256];
+    cr_assert(tsgd_isa_find(&widest, NULL, NULL) == TSGD_OK);
+    for (int asked = 0; asked < 2; asked++) {
+        snprintf(words, sizeof words, TINY QUIET " --rounds 30 --momentum 0.5 --log a.jsonl "
+                 "--save a.st --checkpoint c --checkpoint-every 10 --force %s%s",
+                 asked ? "--isa " : "", asked ? widest->isa : "");
+        must(0, words);
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            if (tsgd_isa_find(&k, names[i], NULL) != TSGD_OK)
+                continue;
+            copy("a.jsonl", "r.jsonl");
+            snprintf(words, sizeof words, "train --resume c --checkpoint other --log r.jsonl "
+                     "--save r.st --force --isa %s" QUIET, names[i]);
+            if (k != widest && (!k->fused || !widest->fused)) {
+                refuse(words, "of a run with isa");
+                continue;
+            }
+            must(0, words);
+            cr_expect(same_files("a.st", "r.st") && same_logs("a.jsonl", "r.jsonl"), "%s", words);
+        }
+    }
 }
 
 Test(resume, the_log_must_be_that_of_the_run)
