@@ -13,7 +13,7 @@
 #   make stress     the race programs, natively, with random delays
 #   make check      tests and race programs under the sanitizers
 #   make check-tsan the program itself under ThreadSanitizer, over methods, gossip, threads and the rest
-#   make check-arm  the kernels for NEON, cross-compiled and emulated
+#   make check-arm  the kernels for NEON, and short trainings, cross-compiled and emulated
 #   make check-bits  kernels have the same bits at every -O of gcc, and by clang
 #   make bits-update, make golden-update  where other bits are meant: writes the digests of what
 #                   kernels compute, and the bits of short trainings, anew
@@ -140,9 +140,11 @@ include tests/fuzz/fuzz.mk
 $(B)/telesgd-jumping: $(call obj,$(PROGRAM:%=src/%/*.c)) $(B)/tests/faults/clock.o $(B)/libtelesgd.a ; $(call link,-linih)
 $(B)/bench_%: $(B)/perf/bench_%.o $(B)/perf/bench.o $(B)/perf/limits.o $(BENCH_PARTS:%=$(B)/src/bench/%.o) $(B)/tests/sim/settings.o $(B)/libtelesgd.a ; $(call link)
 # Nothing but the C library: for processors that are only emulated here.
-$(B)/kernels: $(call obj,tests/arm/*.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
+$(B)/kernels: $(call obj,tests/arm/kernels.c tests/sim/guard.c tests/sim/kernels_*.c tests/sim/ref.c) \
   $(call obj,src/linalg/isa.c src/linalg/mix.c src/linalg/csr.c $(addprefix src/base/,elementary.c text.c status.c format.c mem.c cgroup.c)) $(simd)
 	$(call say,link      )$(CC) $(CF) $(LDFLAGS) $^ -lm -o $@
+# The whole program, without Criterion.
+$(B)/golden: $(filter-out $(B)/src/command/start.o,$(call obj,$(PROGRAM:%=src/%/*.c))) $(call obj,tests/arm/golden.c tests/sim/golden.c) $(B)/libtelesgd.a ; $(call link,-linih)
 $(B)/%.o: %.c $(B)/flags ; $(call say,compile   )mkdir -p $(@D) && $(CC) $(CPP) $(CF) -c $< -o $@
 # The assembler reads these, which -MMD does not see.
 $(B)/src/data/digits.o: $(wildcard datasets/digits/*.gz)
@@ -235,10 +237,20 @@ page: $(B)/telesgd
 	node tests/page/check.js $< build/page
 	node tests/page/flame.js build/page
 
-# Kernels alone, without BLIS.
+# Kernels first: they need no library. Then the whole program, with Debian's libraries for arm64, which are
+# unpacked in build/arm/root: those that it is compiled with, and what libzip needs.
+ARM_LIBS := $(filter-out gcc libc6-dev,$(NEED_BUILD)) libzip4 zlib1g libbz2-1.0 libssl3
+A := $(CURDIR)/build/arm/root
+ARM_LIB := $(A)/usr/lib/aarch64-linux-gnu
+ARM := CC=aarch64-linux-gnu-gcc VARIANT=arm \
+    CPPFLAGS='-isystem $(A)/usr/include -isystem $(A)/usr/include/aarch64-linux-gnu/blis-serial'
 check-arm: deps-arm
-	@$(MAKE) --no-print-directory CC=aarch64-linux-gnu-gcc VARIANT=arm BLIS=/dev/null build/arm/kernels
+	@$(MAKE) --no-print-directory $(ARM) BLIS=/dev/null build/arm/kernels
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm/kernels
+	tests/arm/root.sh build/arm/root $(ARM_LIBS)
+	@$(MAKE) --no-print-directory $(ARM) BLIS=$(ARM_LIB)/blis-serial/libblis.a LDFLAGS='-L$(ARM_LIB) -Wl,-rpath-link,$(ARM_LIB):$(A)/lib/aarch64-linux-gnu' build/arm/golden
+	@mkdir -p build/arm/trained
+	qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$(ARM_LIB):$(A)/lib/aarch64-linux-gnu build/arm/golden build/arm/trained
 
 # Kernels must not depend on what a compiler makes of them: their digests at every -O, and by clang.
 check-bits: deps-clang

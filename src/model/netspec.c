@@ -86,7 +86,7 @@ static void next(struct reader *r)
         advance(r);
     snprintf(t->text, sizeof t->text, "%.*s", (int)(t->length < 60 ? t->length : 60), begin);
     for (char *c = t->text; *c; c++)
-        if (*c == '\n' || (*c >= 0 && *c < ' '))
+        if ((unsigned char)*c < ' ')
             *c = ' ';
 }
 
