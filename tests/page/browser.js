@@ -29,7 +29,7 @@ class Browser {
     this.waiting = new Map();
     this.listeners = [];
     this.number = 0;
-    this.ended = new Promise(resolve => this.child.on("exit", resolve));
+    this.ended = new Promise(resolve => this.child.on("exit", resolve).on("error", resolve));
     this.child.on("error", why => this.fail(why));
     this.child.on("exit", code => this.fail(new Error(`the browser ended with code ${code}`)));
     this.child.stdio[3].on("error", () => {});

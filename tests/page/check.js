@@ -7,18 +7,9 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { execFileSync } = require("node:child_process");
-const { Browser } = require("./browser.js");
+const { check, expect } = require("./checks.js");
 
 const [program, folder] = process.argv.slice(2);
-let checks = 0,
-  failures = 0;
-
-function expect(ok, what) {
-  checks++;
-  if (ok) return;
-  failures++;
-  console.log(`FAILED: ${what}`);
-}
 
 /* ---- logs of real runs ---- */
 
@@ -392,25 +383,12 @@ async function checkHeld(browser, page) {
     expect((await browser.run(values("metric"))).includes(metric), `there are curves of ${metric}`);
 }
 
-async function main() {
-  const pages = make(),
-    browser = new Browser(process.env.CHROMIUM || "chromium");
-  try {
-    await browser.open();
-    await checkPlain(browser, pages.plain);
-    await checkOdd(browser, pages.odd);
-    await checkOne(browser, pages.one);
-    await checkFirst(browser, pages.plain, "test_accuracy");
-    await checkHeld(browser, pages.held);
-    await checkFirst(browser, pages.quadratic, "grad_norm2");
-  } finally {
-    await browser.close();
-  }
-  console.log(`the page of telesgd report: ${checks} checks, ${failures} failed`);
-  process.exitCode = failures ? 1 : 0;
-}
-
-main().catch(why => {
-  console.error(why.stack || why);
-  process.exit(1);
+const pages = make();
+check("the page of telesgd report", async browser => {
+  await checkPlain(browser, pages.plain);
+  await checkOdd(browser, pages.odd);
+  await checkOne(browser, pages.one);
+  await checkFirst(browser, pages.plain, "test_accuracy");
+  await checkHeld(browser, pages.held);
+  await checkFirst(browser, pages.quadratic, "grad_norm2");
 });

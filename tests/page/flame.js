@@ -6,18 +6,9 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { execFileSync } = require("node:child_process");
-const { Browser } = require("./browser.js");
+const { check, expect } = require("./checks.js");
 
 const folder = process.argv[2];
-let checks = 0,
-  failures = 0;
-
-function expect(ok, what) {
-  checks++;
-  if (ok) return;
-  failures++;
-  console.log(`FAILED: ${what}`);
-}
 
 /* Of ten samples main has eight, in step and mix five and three; two of step's are in conv_row, two
  * in gemm, one in itself; a thread has two in conv_row, below another caller. */
@@ -73,9 +64,8 @@ async function expectPlaces(browser, what, want) {
   expect(got === JSON.stringify(want), `${what}: ${got}`);
 }
 
-async function main() {
-  const file = make(),
-    browser = new Browser(process.env.CHROMIUM || "chromium");
+const file = make();
+check("a flame graph", async browser => {
   const whole = {
     all: ["0-10"],
     main: ["0-8"],
@@ -86,60 +76,48 @@ async function main() {
     start_thread: ["8-10"],
     part: ["8-10"],
   };
-  try {
-    await browser.open();
-    await browser.look({ width: 1200 });
-    await browser.load(file);
-    expect(
-      (await browser.run("document.getElementById('title').textContent")) === "Made up",
-      "the picture has its title",
-    );
-    await expectPlaces(browser, "all is shown", whole);
-    await browser.run(click("step"));
-    const within = {
-      all: ["0-10"],
-      main: ["0-10"],
-      step: ["0-10"],
-      conv_row: ["0-4"],
-      gemm: ["4-8"],
-    };
-    await expectPlaces(browser, "a click zooms in", within);
-    await browser.run(click("main"));
-    const wider = {
-      all: ["0-10"],
-      main: ["0-10"],
-      mix: ["0-4"],
-      step: ["4-10"],
-      conv_row: ["4-6"],
-      gemm: ["6-9"],
-    };
-    await expectPlaces(browser, "a click on a caller zooms out as far", wider);
-    await browser.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))");
-    await expectPlaces(browser, "Escape shows everything", whole);
-    expect(
-      (await browser.run(search("conv|gemm"))) === "found in 60.0 % of the samples",
-      "words find their share",
-    );
-    const inks = await browser.run(boxes),
-      marked = inks.filter(b => b[3] === "rgb(204, 121, 230)").map(b => b[0]);
-    expect(marked.join() === "conv_row,gemm,conv_row", `what is found is marked: ${marked}`);
-    expect(
-      (await browser.run(search("STEP|conv_row"))) === "found in 70.0 % of the samples",
-      "what lies above what is found is not counted twice",
-    );
-    expect((await browser.run(search("ro("))) === "found in 0.0 % of the samples", "odd words");
-    expect((await browser.run(search(""))) === "", "an empty field finds nothing");
-    browser.complaints.forEach(c => expect(false, `the picture complains: ${c}`));
-    const others = browser.loads.filter(url => !url.endsWith("/flame.svg"));
-    expect(others.length === 0, `the picture loads ${others}`);
-  } finally {
-    await browser.close();
-  }
-  console.log(`a flame graph: ${checks} checks, ${failures} failed`);
-  process.exitCode = failures ? 1 : 0;
-}
-
-main().catch(why => {
-  console.error(why.stack || why);
-  process.exit(1);
+  await browser.look({ width: 1200 });
+  await browser.load(file);
+  expect(
+    (await browser.run("document.getElementById('title').textContent")) === "Made up",
+    "the picture has its title",
+  );
+  await expectPlaces(browser, "all is shown", whole);
+  await browser.run(click("step"));
+  const within = {
+    all: ["0-10"],
+    main: ["0-10"],
+    step: ["0-10"],
+    conv_row: ["0-4"],
+    gemm: ["4-8"],
+  };
+  await expectPlaces(browser, "a click zooms in", within);
+  await browser.run(click("main"));
+  const wider = {
+    all: ["0-10"],
+    main: ["0-10"],
+    mix: ["0-4"],
+    step: ["4-10"],
+    conv_row: ["4-6"],
+    gemm: ["6-9"],
+  };
+  await expectPlaces(browser, "a click on a caller zooms out as far", wider);
+  await browser.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))");
+  await expectPlaces(browser, "Escape shows everything", whole);
+  expect(
+    (await browser.run(search("conv|gemm"))) === "found in 60.0 % of the samples",
+    "words find their share",
+  );
+  const inks = await browser.run(boxes),
+    marked = inks.filter(b => b[3] === "rgb(204, 121, 230)").map(b => b[0]);
+  expect(marked.join() === "conv_row,gemm,conv_row", `what is found is marked: ${marked}`);
+  expect(
+    (await browser.run(search("STEP|conv_row"))) === "found in 70.0 % of the samples",
+    "what lies above what is found is not counted twice",
+  );
+  expect((await browser.run(search("ro("))) === "found in 0.0 % of the samples", "odd words");
+  expect((await browser.run(search(""))) === "", "an empty field finds nothing");
+  browser.complaints.forEach(c => expect(false, `the picture complains: ${c}`));
+  const others = browser.loads.filter(url => !url.endsWith("/flame.svg"));
+  expect(others.length === 0, `the picture loads ${others}`);
 });

@@ -2,33 +2,23 @@
  *     node tests/page/look.js PAGE FOLDER */
 "use strict";
 const path = require("node:path");
-const { Browser } = require("./browser.js");
+const { visit } = require("./checks.js");
 
-async function main([page, folder]) {
-  const browser = new Browser(process.env.CHROMIUM || "chromium");
-  const views = [
-    ["wide", { width: 1280 }],
-    ["narrow", { width: 390 }],
-    ["dark", { width: 1280, dark: true }],
-    ["narrow-dark", { width: 390, dark: true }],
-    ["print", { width: 800, print: true }],
-  ];
-  try {
-    await browser.open();
-    for (const [name, view] of views) {
-      await browser.look(view);
-      await browser.load(page);
-      const height = await browser.run("document.documentElement.scrollHeight");
-      await browser.look({ ...view, height });
-      await browser.picture(path.join(folder, `${name}.png`));
-    }
-    browser.complaints.forEach(c => console.log(c));
-  } finally {
-    await browser.close();
+const [page, folder] = process.argv.slice(2);
+const views = [
+  ["wide", { width: 1280 }],
+  ["narrow", { width: 390 }],
+  ["dark", { width: 1280, dark: true }],
+  ["narrow-dark", { width: 390, dark: true }],
+  ["print", { width: 800, print: true }],
+];
+visit(async browser => {
+  for (const [name, view] of views) {
+    await browser.look(view);
+    await browser.load(page);
+    const height = await browser.run("document.documentElement.scrollHeight");
+    await browser.look({ ...view, height });
+    await browser.picture(path.join(folder, `${name}.png`));
   }
-}
-
-main(process.argv.slice(2)).catch(why => {
-  console.error(why.message);
-  process.exit(1);
+  browser.complaints.forEach(c => console.log(c));
 });

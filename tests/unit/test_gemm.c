@@ -91,12 +91,6 @@ Test(gemm, packed_products_agree_too, .timeout = 240)
     }
 }
 
-/* SSE has no multiply-add that rounds once. */
-static bool rounds_once(const char *isa)
-{
-    return strcmp(isa, "sse4") && strcmp(isa, "plain");
-}
-
 /* Longer than a block in every direction, so that blocks are cut and added up; only some elements
  * are compared, with sums in double, and with the sums of 512 terms in order that every instruction
  * set is to add up.                                                                             */
@@ -125,7 +119,7 @@ Test(gemm, products_of_several_blocks_agree_too, .timeout = 240)
             }
             cr_assert(fabs((double)c[e] - sum) <= (K + 1) * (double)FLT_EPSILON * size, "%s: "
                       "element %zu", on.kernels->isa, e);
-            cr_assert(!rounds_once(on.kernels->isa) || c[e] == block[0] + block[1], "%s: element "
+            cr_assert(!on.kernels->fused || c[e] == block[0] + block[1], "%s: element "
                       "%zu is %a, want %a", on.kernels->isa, e, (double)c[e],
                       (double)(block[0] + block[1]));
         }
@@ -168,7 +162,7 @@ static void same_bits(uint32_t seed, size_t least, size_t more)
     for (size_t i = 0; i < twin_isas(); i++) {
         struct tsgd_backend on = twin_on(tsgd_isa_table(i)->isa);
         size_t n;
-        if (!rounds_once(on.kernels->isa))
+        if (!on.kernels->fused)
             continue;
         float *c = product(&on, seed, least, more, &n);
         cr_assert(!first || !memcmp(c, first, n * sizeof *c), "product %u: %s differs from %s",
