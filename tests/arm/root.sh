@@ -16,7 +16,7 @@ cd "$root/apt"
 apt() {
     apt-get -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= -o Dir::State="$PWD" \
         -o Dir::State::lists="$PWD/lists" -o Dir::State::status="$PWD/status" -o Dir::Cache="$PWD/cache" \
-        -o Acquire::Languages=none "$@" >> said 2>&1
+        -o Acquire::Languages=none -o Acquire::Retries=0 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@" >> said 2>&1
 }
 if ! { apt update && apt download "$@"; }; then
     tail -n 3 said
