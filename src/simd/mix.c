@@ -129,8 +129,10 @@ INLINE vf minus(vf b, vf a, int turn)
 /* Blocks of the columns of all rows are mixed one after the other: BLOCK floats fit in a core's own
  * cache (the second level) twice over, and the next block is fetched meanwhile. Fewer floats than
  * STAYS are in that cache already or near it; and of few rows that are read in one pass each,
- * STREAMS at most, the processor itself sees what comes next.                                   */
-enum { BLOCK = 49152, STAYS = 1 << 19, STREAMS = 16 };
+ * STREAMS at most, the processor itself sees what comes next. Of more than FAR floats, which come
+ * from memory, the rows of a line, a ring or a mean are also fetched from the second level into the
+ * first, NEAR rows before their turn: NEAR is at most STREAMS.                                  */
+enum { BLOCK = 49152, STAYS = 1 << 19, FAR = 1 << 22, STREAMS = 16, NEAR = 16 };
 
 static size_t block_columns(const struct tsgd_mix_plan *p, size_t n)
 {
@@ -165,6 +167,19 @@ UNROLL(4)
     f->left--;
 }
 
+/* Fetches the row that stands NEAR further on into the first level: what was fetched ahead is in
+ * the second only, and each row of a strip would be waited for. After the last row come the next
+ * columns of the first ones. strip: row 0.                                                      */
+INLINE void fetch_near(const struct tsgd_mix_plan *p, const float *strip, size_t stride, uint32_t a,
+                       const int vectors)
+{
+    uint32_t b = a + NEAR < p->k ? a + NEAR : a + NEAR - p->k;
+    const float *x = strip + b * stride + (b < a ? (size_t)vectors * VL : 0);
+UNROLL(4)
+    for (int j = 0; j < vectors * VL; j += 16)
+        __builtin_prefetch(x + j, 1, 3);
+}
+
 /* w * (a - b) for d = b - a and w > 0. Where a = b it is 0, as that is, but -w * d would be -0. */
 INLINE vf times_back(vf w, vf d)
 {
@@ -179,10 +194,10 @@ INLINE vf times_back(vf w, vf d)
  * neighbours serves both.                                                                       */
 
 INLINE void chain(const struct tsgd_mix_plan *p, float *x, size_t stride, const int vectors,
-                  const bool ring, struct ahead *f)
+                  const bool ring, const bool near, struct ahead *f)
 {
     const struct tsgd_mix_term *t = p->term;
-    const float *last = x + (p->k - 1) * stride;
+    const float *last = x + (p->k - 1) * stride, *strip = x;
     vf own[STRIP], d[STRIP], round[STRIP];
     vf v = all(t[0].weight), w = all(t[ring].weight);
 UNROLL(4)
@@ -197,6 +212,8 @@ UNROLL(4)
         }
         store(x + i * VL, sum);
     }
+    if (near)
+        fetch_near(p, strip, stride, 0, vectors);
     fetch(f, vectors);
     t += 1 + ring;
     for (uint32_t a = 1; a + 1 < p->k; a++, t += 2) {
@@ -210,6 +227,8 @@ UNROLL(4)
             store(x + i * VL, sum + w * d[i]);
             own[i] = after;
         }
+        if (near)
+            fetch_near(p, strip, stride, a, vectors);
         fetch(f, vectors);
     }
     x += stride;
@@ -222,11 +241,13 @@ UNROLL(4)
             sum += times_back(v, round[i]);
         store(x + i * VL, sum + times_back(w, d[i]));
     }
+    if (near)
+        fetch_near(p, strip, stride, p->k - 1, vectors);
     fetch(f, vectors);
 }
 
 INLINE void mean_of_all(const struct tsgd_mix_plan *p, float *x, size_t stride, const int vectors,
-                        struct ahead *f)
+                        const bool near, struct ahead *f)
 {
     vf first[STRIP], sum[STRIP];
 UNROLL(4)
@@ -238,6 +259,8 @@ UNROLL(4)
 UNROLL(4)
         for (int i = 0; i < vectors; i++)
             sum[i] += minus(load(x + b * stride + i * VL), first[i], 0);
+        if (near)
+            fetch_near(p, x, stride, b, vectors);
         if (b & 1)
             fetch(f, vectors);
     }
@@ -253,11 +276,10 @@ UNROLL(4)
     }
 }
 
-/* Row a, whose old values go to `keep` unless it is NULL. */
-INLINE void one_row(const struct tsgd_mix_plan *p, uint32_t a, const bool *absent, float *const *at,
-                    float *keep, const int vectors)
+/* A row x of n terms whose old values go to `keep` unless it is NULL. */
+INLINE void one_row(const struct tsgd_mix_term *t, const uint32_t n, const bool *absent,
+                    float *const *at, float *x, float *keep, const int vectors)
 {
-    float *x = at[a];
     vf own[STRIP], sum[STRIP];
 UNROLL(4)
     for (int i = 0; i < vectors; i++)
@@ -266,13 +288,11 @@ UNROLL(4)
 UNROLL(4)
         for (int i = 0; i < vectors; i++)
             store(keep + i * VL, own[i]);
-    const struct tsgd_mix_term *t = p->term + p->ptr[a];
-    const struct tsgd_mix_term *end = p->term + p->ptr[a + !(absent && absent[a])];
-    for (; t < end; t++) {
+    for (uint32_t j = 0; j < n; j++) {
         /* As in mix(). */
-        bool out_of_it = absent && absent[t->row];
-        const float *from = out_of_it ? x : at[t->from];
-        vf w = all(out_of_it ? -t->weight : t->weight);
+        bool out_of_it = absent && absent[t[j].row];
+        const float *from = out_of_it ? x : at[t[j].from];
+        vf w = all(out_of_it ? -t[j].weight : t[j].weight);
 UNROLL(4)
         for (int i = 0; i < vectors; i++)
             sum[i] += w * minus(load(from + i * VL), own[i], i);
@@ -288,33 +308,32 @@ INLINE void any(const struct tsgd_mix_plan *p, const bool *absent, float *rows, 
     for (uint32_t b = 0; b < p->k; b++)
         at[b] = rows + b * stride;
     for (uint32_t a = 0; a < p->k; a++) {
-        uint32_t slot = p->keep[a];
-        one_row(p, a, absent, at, slot == TSGD_MIX_NOT_KEPT ? NULL : at[p->k + slot], vectors);
+        const struct tsgd_mix_term *t = p->term + p->ptr[a];
+        uint32_t n = p->ptr[a + !(absent && absent[a])] - p->ptr[a], slot = p->keep[a];
+        float *keep = slot == TSGD_MIX_NOT_KEPT ? NULL : at[p->k + slot];
+        one_row(t, n, absent, at, at[a], keep, vectors);
         fetch(f, vectors);
     }
 }
 
-INLINE void columns(const struct tsgd_mix_plan *p, const bool *absent, float *rows, size_t stride,
-                    float **at, const int vectors, struct ahead *f)
+/* near: each row is fetched into the first level before its turn. */
+INLINE void columns(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shape,
+                    const bool *absent, const bool near, float *rows, size_t stride, float **at,
+                    const int vectors, struct ahead *f)
 {
-    if (p->shape == TSGD_MIX_RING)
-        chain(p, rows, stride, vectors, true, f);
-    else if (p->shape == TSGD_MIX_LINE)
-        chain(p, rows, stride, vectors, false, f);
-    else if (p->shape == TSGD_MIX_MEAN)
-        mean_of_all(p, rows, stride, vectors, f);
-    else if (absent)
-        any(p, absent, rows, stride, at, vectors, f);
+    if (shape == TSGD_MIX_RING || shape == TSGD_MIX_LINE)
+        chain(p, rows, stride, vectors, shape == TSGD_MIX_RING, near, f);
+    else if (shape == TSGD_MIX_MEAN)
+        mean_of_all(p, rows, stride, vectors, near, f);
     else
-        any(p, NULL, rows, stride, at, vectors, f);
+        any(p, absent, rows, stride, at, vectors, f);
 }
 
-void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *rows,
-                      size_t stride, size_t n, float **at, float *restrict pool)
+INLINE void blocks(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shape,
+                   const bool *absent, const bool near, float *rows, size_t stride, size_t n,
+                   float **at)
 {
     size_t wide = block_columns(p, n);
-    for (uint32_t s = 0; s < p->slots; s++)
-        at[p->k + s] = pool + s * TSGD_MIX_STRIP;
     bool stays = n * p->k <= STAYS;
     for (size_t from = 0, to; from < n; from = to) {
         to = n - from < wide ? n : from + wide;
@@ -324,8 +343,41 @@ void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *
         };
         size_t j = from;
         for (; j + STRIP * VL <= to; j += STRIP * VL)
-            columns(p, absent, rows + j, stride, at, STRIP, &f);
+            columns(p, shape, absent, near, rows + j, stride, at, STRIP, &f);
         for (; j < to; j += VL)
-            columns(p, absent, rows + j, stride, at, 1, &f);
+            columns(p, shape, absent, near, rows + j, stride, at, 1, &f);
     }
+}
+
+/* Functions of their own: within one, the compiler has too few registers for all of them. */
+#define WAY(name, shape, absent, near)                                                           \
+    static __attribute__((noinline)) void name(const struct tsgd_mix_plan *p, const bool *gone,  \
+                                               float *rows, size_t stride, size_t n, float **at) \
+    {                                                                                            \
+        (void)gone;                                                                              \
+        blocks(p, shape, absent, near, rows, stride, n, at);                                     \
+    }
+WAY(ring, TSGD_MIX_RING, NULL, false)
+WAY(ring_near, TSGD_MIX_RING, NULL, true)
+WAY(line, TSGD_MIX_LINE, NULL, false)
+WAY(line_near, TSGD_MIX_LINE, NULL, true)
+WAY(mean_here, TSGD_MIX_MEAN, NULL, false)
+WAY(mean_near, TSGD_MIX_MEAN, NULL, true)
+WAY(any_present, TSGD_MIX_ANY, NULL, false)
+WAY(any_absent, TSGD_MIX_ANY, gone, false)
+#undef WAY
+
+void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *rows,
+                      size_t stride, size_t n, float **at, float *restrict pool)
+{
+    typedef void way(const struct tsgd_mix_plan *, const bool *, float *, size_t, size_t, float **);
+    static way *const ways[][2] = {
+        [TSGD_MIX_RING] = {ring, ring_near}, [TSGD_MIX_LINE] = {line, line_near},
+        [TSGD_MIX_MEAN] = {mean_here, mean_near}, [TSGD_MIX_ANY] = {any_present, any_absent},
+    };
+    for (uint32_t s = 0; s < p->slots; s++)
+        at[p->k + s] = pool + s * TSGD_MIX_STRIP;
+    bool near = n * p->k > FAR && p->k > STREAMS;
+    bool second = p->shape == TSGD_MIX_ANY ? absent != NULL : near;
+    ways[p->shape][second](p, absent, rows, stride, n, at);
 }
