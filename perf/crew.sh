@@ -6,6 +6,9 @@
 set -eu
 telesgd=${TELESGD:-build/release/telesgd}
 repeats=${1:-3} cases=${2:-*}
+case $repeats in
+*[!0-9]* | 0* | '') echo "crew.sh: REPEATS: found '$repeats', want a whole number from 1 up" >&2; exit 1 ;;
+esac
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -30,9 +33,9 @@ compare() {
     name=$1 samples=$2
     shift 2
     case $name in $cases) ;; *) return 0 ;; esac
-    for turn in $(seq "$repeats"); do once "$@"; done |
-        awk -v samples="$samples" '{ printf "%.9g %.9g %.9g %s\n", $1 / (samples / $2), $1, samples / $2, $3 }' |
-        sort -n | awk -v name="$name" '
+    for turn in $(seq "$repeats"); do once "$@"; done >"$folder/turns"     # a run that fails ends it all
+    awk -v samples="$samples" '{ printf "%.9g %.9g %.9g %s\n", $1 / (samples / $2), $1, samples / $2, $3 }' \
+        "$folder/turns" | sort -n | awk -v name="$name" '
             { ratio[NR] = $1; foretold[NR] = $2; measured[NR] = $3; cause[NR] = $4 }
             END {
                 m = int((NR + 1) / 2)
@@ -59,6 +62,7 @@ compare lenet-ring-64-slices-2 2048 30 $(lenet 64) --gossip slices --threads 2
 compare vgg11-ring-2-rows-1 64 16 $(vgg 2) --gossip rows --threads 1
 compare vgg11-ring-2-rows-2 64 24 $(vgg 2) --gossip rows --threads 2
 compare vgg11-team-1-2 32 32 $(vgg 1) --step-parts 2 --threads 2
+[ -e "$folder/lines" ] || { echo "crew.sh: CASES: no case has a name like '$cases'" >&2; exit 1; }
 awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^ratio=/) { r = substr($i, 7); if (!n++) least = most = r
     least = r < least ? r : least; most = r > most ? r : most } }
     END { printf "# ratios from %.3f to %.3f\n", least, most }' "$folder/lines"

@@ -17,8 +17,9 @@ say() {
     shift 2
     echo "# $series, $ranks ranks" >&2
     "$telesgd" train --dry-run --json --ranks "$ranks" --threads 32 --bandwidth 12.5e9 \
-        --link-seconds 5e-6 --gossip rows "$@" |
-        sed "s/^{/{\"series\":\"$series\",/" >>"$out.jsonl"
+        --link-seconds 5e-6 --gossip rows "$@" >"$out.line"
+    sed "s/^{/{\"series\":\"$series\",/" "$out.line" >>"$out.jsonl"
+    rm "$out.line"
 }
 
 # Images are drawn at random: only their number and shape matter.

@@ -20,8 +20,9 @@ say() {
     for workers in ${WORKERS:-8 16 32 64 128 256}; do
         echo "# $series, $workers workers" >&2
         "$telesgd" train --dry-run --json --ranks 1 --threads "$workers" \
-            --memory-bandwidth "${MEMORY:-300e9}" --momentum 0.9 "$@" |
-            sed "s/^{/{\"series\":\"$series\",/" >>"$out.jsonl"
+            --memory-bandwidth "${MEMORY:-300e9}" --momentum 0.9 "$@" >"$out.line"
+        sed "s/^{/{\"series\":\"$series\",/" "$out.line" >>"$out.jsonl"
+        rm "$out.line"
     done
 }
 
@@ -40,6 +41,10 @@ say "VGG-11, k = 32, ring, rows" $(vgg 32) --gossip rows
 say "VGG-11, k = 32, batch 256 in 8 parts, ring, rows" $(vgg 256) --active 32 --batch 256 \
     --step-parts 8 --gossip rows --allow-empty
 
+if [ ! -s "$out.jsonl" ]; then
+    echo "scaling_crew.sh: nothing stands in $out.jsonl; is there a series like '${SERIES:-*}'?" >&2
+    exit 1
+fi
 awk '
 function number(key,    at) {
     at = match($0, "\"" key "\":")

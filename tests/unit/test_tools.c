@@ -4,8 +4,10 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct scratch scratch;
 static char perf[PATH_MAX];
@@ -99,6 +101,39 @@ static void expect_box(const char *title, const char *place)
 }
 
 /* Two samples of main > step > mul, one of main > mix; the leaf comes first. */
+/* What a script prints where it cannot do its work; its exit code. telesgd: the program it calls. */
+static int script(const char *name, const char *words, const char *telesgd)
+{
+    char command[3 * PATH_MAX];
+    snprintf(command, sizeof command, "TELESGD=%s '%s/%s' %s 2>&1", telesgd, perf, name, words);
+    FILE *f = popen(command, "r");
+    cr_assert(f != NULL);
+    output[fread(output, 1, sizeof output - 1, f)] = 0;
+    return WEXITSTATUS(pclose(f));
+}
+
+Test(tools, one_process_is_not_compared_where_a_run_fails)
+{
+    cr_expect(script("crew.sh", "0", "false") == 1 && strstr(output, "REPEATS: found '0'"));
+    cr_expect(script("crew.sh", "3x", "false") == 1 && strstr(output, "REPEATS: found '3x'"));
+    cr_expect(script("crew.sh", "1 nothing", "false") == 1);
+    cr_expect(strstr(output, "no case has a name like 'nothing'"), "%s", output);
+    cr_expect(script("crew.sh", "2 'lenet-ring-3-*'", "false") != 0);
+    cr_expect(!strstr(output, "ratio"), "%s", output);
+}
+
+Test(tools, no_tables_are_made_of_forecasts_that_failed)
+{
+    cr_expect(script("scaling.sh", "out/crew", "false") != 0);
+    cr_expect(!strstr(output, "written"), "%s", output);
+    cr_expect(script("scaling_crew.sh", "out/crew", "false") != 0);
+    cr_expect(!strstr(output, "written"), "%s", output);
+    cr_expect(access("out/crew.md", F_OK) != 0 && access("out/crew.svg", F_OK) != 0);
+    cr_expect(setenv("SERIES", "nothing", 1) == 0);
+    cr_expect(script("scaling_crew.sh", "out/crew", "false") == 1);
+    cr_expect(strstr(output, "is there a series like 'nothing'?"), "%s", output);
+}
+
 Test(tools, a_flame_graph_is_as_wide_as_its_samples)
 {
     static const char head[] = "telesgd 1 1.0: 1 cpu-clock: \n";
