@@ -9,6 +9,7 @@ set -u
 program=$1
 folder=$2
 failed=0
+ran=0
 command -v perf >/dev/null || { echo "flame.sh: there is no perf; want Debian's package linux-perf" >&2; exit 1; }
 mkdir -p "$folder" || exit 1
 
@@ -61,6 +62,7 @@ lenet="--data blobs:2000,1x28x28,10 --model lenet --nodes 25 --active 8 --rounds
 wide="--data blobs:2000,1x28x28,10 --model mlp:1500,1500 --nodes 9 --active 4 --batch 256 --rounds 6 --eval-every 6"
 for isa in avx512 avx2 sse4 neon; do
     "$program" train --data digits --model logistic --rounds 1 --isa $isa --dry-run >/dev/null 2>&1 || continue
+    ran=1
     # shellcheck disable=SC2086
     {
         profile lenet $isa frames -F 1999 -g -- $lenet
@@ -69,4 +71,5 @@ for isa in avx512 avx2 sse4 neon; do
         profile wide $isa unwound -F 499 --call-graph dwarf,32768 -- $wide
     }
 done
+[ $ran = 1 ] || { echo "flame.sh: '$program' trains with no instruction set" >&2; exit 1; }
 exit $failed

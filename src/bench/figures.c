@@ -66,7 +66,7 @@ static struct tsgd_figure figure_of(enum tsgd_figure_group group, const char *na
 struct piece {
     enum tsgd_figure_group group;
     const char *name;           /* instruction set, place, model, topology */
-    size_t i;                   /* bytes, floats of a row, a set's number */
+    size_t i;                   /* bytes, floats of a row, a set's number, threads */
     bool which;                 /* claims; slices */
     double seconds;             /* of a minute */
 };
@@ -305,9 +305,12 @@ static size_t plan(const struct tsgd_bench *b, struct piece piece[ROOM])
 
 static void tell(struct tsgd_bench *b, const struct piece *p)
 {
-    char what[128];
-    snprintf(what, sizeof what, "%s %.80s%s", tsgd_figure_kinds[p->group].title, p->name,
-             p->group != TSGD_FIGURE_GOSSIP ? "" : p->which ? ", slices" : ", rows");
+    char what[160], more[48] = "";
+    if (p->group == TSGD_FIGURE_GOSSIP)
+        snprintf(more, sizeof more, ", %s, %zu floats", p->which ? "slices" : "rows", p->i);
+    else if (p->group == TSGD_FIGURE_THREADS)
+        snprintf(more, sizeof more, ", %zu thread%s", p->i, p->i == 1 ? "" : "s");
+    snprintf(what, sizeof what, "%s %.80s%s", tsgd_figure_kinds[p->group].title, p->name, more);
     if (b->progress)
         b->progress(what, b->done, b->all, b->user);
 }
@@ -409,7 +412,7 @@ static enum tsgd_status training(struct tsgd_bench *b, double seconds, struct ts
 {
     enum tsgd_status st = TSGD_OK;
     const char *model = b->s->model ? b->s->model : models[0].model;
-    const struct piece piece = {TSGD_FIGURE_THREADS, model, 0, false, seconds};
+    struct piece piece = {TSGD_FIGURE_THREADS, model, 1, false, seconds};
     struct count count[COUNTS] = {{.threads = 0}};
     size_t n = counts_up_to(b->threads, count);
     struct tsgd_shelf *shelf = NULL;
@@ -422,6 +425,7 @@ static enum tsgd_status training(struct tsgd_bench *b, double seconds, struct ts
     uint64_t rounds = (uint64_t)(seconds / TURNS / weight * rate / (double)b->tokens) + 1;
     for (size_t turn = 0; turn < TURNS; turn++)
         for (size_t i = 0; i < n; i++) {
+            piece.i = count[i].threads;
             tell(b, &piece);
             TRY(train_turn(b, model, &count[i], turn, rounds, shelf, err));
             b->done += seconds / TURNS / weight / (double)count[i].threads;

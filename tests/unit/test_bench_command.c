@@ -268,6 +268,7 @@ Test(bench, progress_tells_what_is_measured)
                           "--threads 1");
     expect_code(&r, 0);
     cr_expect(strstr(r.err, "  0 %  peak ") && strstr(r.err, " %  step logistic\n") &&
-              strstr(r.err, " %  gossip exp, rows\n") && strstr(r.err, " %  training logistic\n"),
-              "%s", r.err);
+              strstr(r.err, " %  gossip exp, rows, 44470 floats\n") &&
+              strstr(r.err, " %  gossip exp, rows, 1000000 floats\n") &&
+              strstr(r.err, " %  training logistic, 1 thread\n"), "%s", r.err);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,6 +133,20 @@ Test(tools, no_tables_are_made_of_forecasts_that_failed)
     cr_expect(setenv("SERIES", "nothing", 1) == 0);
     cr_expect(script("scaling_crew.sh", "out/crew", "false") == 1);
     cr_expect(strstr(output, "is there a series like 'nothing'?"), "%s", output);
+}
+
+/* A perf that may not sample, and a program that is not there. */
+Test(tools, no_flame_graph_passes_that_was_not_drawn)
+{
+    cr_assert(mkdir("bin", 0777) == 0);
+    write_file("bin/perf", "#!/bin/sh\necho 'no permission' >&2\nexit 255\n");
+    cr_assert(chmod("bin/perf", 0755) == 0);
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "bin:%s", getenv("PATH"));
+    cr_assert(setenv("PATH", path, 1) == 0);
+    cr_expect(script("flame.sh", "true 'a b'", "") == 1 && strstr(output, "no permission"));
+    cr_expect(script("flame.sh", "/nowhere flames", "") == 1);
+    cr_expect(strstr(output, "'/nowhere' trains with no instruction set"), "%s", output);
 }
 
 Test(tools, a_flame_graph_is_as_wide_as_its_samples)
