@@ -101,8 +101,7 @@ static void expect_box(const char *title, const char *place)
               title, place, output);
 }
 
-/* Two samples of main > step > mul, one of main > mix; the leaf comes first. */
-/* What a script prints where it cannot do its work; its exit code. telesgd: the program it calls. */
+/* What a script prints that cannot do its work; its exit code. telesgd: the program it calls. */
 static int script(const char *name, const char *words, const char *telesgd)
 {
     char command[3 * PATH_MAX];
@@ -149,6 +148,7 @@ Test(tools, no_flame_graph_passes_that_was_not_drawn)
     cr_expect(strstr(output, "'/nowhere' trains with no instruction set"), "%s", output);
 }
 
+/* Two samples of main > step > mul, one of main > mix; the leaf comes first. */
 Test(tools, a_flame_graph_is_as_wide_as_its_samples)
 {
     static const char head[] = "telesgd 1 1.0: 1 cpu-clock: \n";
