@@ -68,30 +68,13 @@ INLINE void transform_weights(const enum tsgd_form f, const float *w, size_t w_r
         for (size_t r = 0; r < rows; r += VL) {
             const float *from = w + r * w_row + c * w_depth;
             float *to = u + c * rows + r;
-            vf k[9], half[6][3];
+            vf k[9];
 UNROLL(16)
             for (size_t i = 0; i < VL; i++)
                 __builtin_prefetch(from + i * w_row + AHEAD * w_depth);
             wino_load_kernels(from, w_row, some > r ? some - r : 0, k);
-UNROLL(3)
-            for (size_t j = 0; j < 3; j++) {
-                vf d[3], o[6];
-UNROLL(3)
-                for (size_t i = 0; i < 3; i++)
-                    d[i] = k[turned ? 8 - 3 * i - j : 3 * i + j];
-                wino_taps(f, d, o);
-UNROLL(6)
-                for (size_t i = 0; i < points; i++)
-                    half[i][j] = o[i];
-            }
-UNROLL(6)
-            for (size_t i = 0; i < points; i++) {
-                vf o[6];
-                wino_taps(f, half[i], o);
-UNROLL(6)
-                for (size_t j = 0; j < points; j++)
-                    store(to + (i * points + j) * point, o[j]);
-            }
+            WINO_SQUARE(f, wino_taps, (size_t)3, points, k[turned ? 8 - 3 * i - j : 3 * i + j],
+                        store(to + (i * points + j) * point, o[j]));
         }
 }
 
@@ -138,6 +121,15 @@ static void product(const float *u, size_t rows, const float *v, size_t v_panel,
                 tile(u + r, rows, v, depth, m + r * 2 * VL, more, 1);
 }
 
+/* A pixel of the result, in row i and column j, unless the tile reaches beyond the image there. */
+INLINE void put_pixel(const struct tsgd_wino *l, size_t i, size_t j, float *pixel, vf value)
+{
+    if (i < l->h && j < l->w) {
+        __builtin_prefetch(pixel + l->h * (l->w * l->ld), 1);   /* of the next channel */
+        store(pixel, value);
+    }
+}
+
 /* The result's channels from row 0 of M on, `some` of `rows`, columns first .. first + n - 1. */
 INLINE void transform_back(const enum tsgd_form f, const struct tsgd_wino *l, const float *m,
                            size_t rows, size_t some, size_t first, size_t n, const float *bias,
@@ -151,30 +143,8 @@ INLINE void transform_back(const enum tsgd_form f, const struct tsgd_wino *l, co
             struct tsgd_wino_column at = wino_column(f, l, first + t);
             const float *from = m + ((t / 2 * rows + r) * 2 + t % 2) * VL;
             float *to = y + r * plane + at.i * line + at.j * l->ld + at.lane;
-            vf half[4][6];
-UNROLL(6)
-            for (size_t j = 0; j < points; j++) {
-                vf d[6], o[4];
-UNROLL(6)
-                for (size_t i = 0; i < points; i++)
-                    d[i] = load(from + (i * points + j) * point);
-                wino_result(f, d, o);
-UNROLL(4)
-                for (size_t i = 0; i < pixels; i++)
-                    half[i][j] = o[i];
-            }
-UNROLL(4)
-            for (size_t i = 0; i < pixels; i++) {
-                vf o[4];
-                wino_result(f, half[i], o);
-UNROLL(4)
-                for (size_t j = 0; j < pixels; j++)
-                    if (at.i + i < l->h && at.j + j < l->w) {
-                        float *pixel = to + i * line + j * l->ld;
-                        __builtin_prefetch(pixel + plane, 1);   /* of the next channel */
-                        store(pixel, o[j] + b);
-                    }
-            }
+            WINO_SQUARE(f, wino_result, points, pixels, load(from + (i * points + j) * point),
+                        put_pixel(l, at.i + i, at.j + j, to + i * line + j * l->ld, o[j] + b));
         }
     }
 }

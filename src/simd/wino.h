@@ -121,6 +121,33 @@ INLINE void wino_taps_gradient(const enum tsgd_form f, const vf *u, vf *w)
     }
 }
 
+/* A square takes a step twice, for its columns and then for its rows. `get` is an expression of i
+ * and j: what the square, of side `from`, has in row i and column j. `put` is a statement that
+ * keeps o[j], which is what the result, of side `to`, has there.                                */
+#define WINO_SQUARE(f, step, from, to, get, put)                                                  \
+    do {                                                                                          \
+        vf half[6][6];                                                                            \
+        UNROLL(6)                                                                                 \
+        for (size_t j = 0; j < (from); j++) {                                                     \
+            vf d[6], o[6];                                                                        \
+            UNROLL(6)                                                                             \
+            for (size_t i = 0; i < (from); i++)                                                   \
+                d[i] = (get);                                                                     \
+            step(f, d, o);                                                                        \
+            UNROLL(6)                                                                             \
+            for (size_t i = 0; i < (to); i++)                                                     \
+                half[i][j] = o[i];                                                                \
+        }                                                                                         \
+        UNROLL(6)                                                                                 \
+        for (size_t i = 0; i < (to); i++) {                                                       \
+            vf o[6];                                                                              \
+            step(f, half[i], o);                                                                  \
+            UNROLL(6)                                                                             \
+            for (size_t j = 0; j < (to); j++)                                                     \
+                put;                                                                              \
+        }                                                                                         \
+    } while (0)
+
 /* A pass: a convolution of `in` channels to `out`, both of h x w pixels; of the gradient of the
  * input those are the channels of the layer's output and of its input.                          */
 struct tsgd_wino {
@@ -166,15 +193,27 @@ INLINE struct tsgd_wino_column wino_column(const enum tsgd_form f, const struct 
                                      t % lanes * VL};
 }
 
+/* The vector at x in row i and column j, zeros outside of the image; the next channel's, a plane
+ * farther on, is asked of memory meanwhile if `ahead`.                                          */
+INLINE vf wino_pixel(const struct tsgd_wino *l, const float *x, size_t i, size_t j,
+                     const float *zeros, const bool ahead)
+{
+    bool inside = i < l->h && j < l->w;
+    const float *pixel = x + i * (l->w * l->ld) + j * l->ld;
+    if (inside && ahead)
+        __builtin_prefetch(pixel + l->h * (l->w * l->ld));
+    return load(inside ? pixel : zeros);
+}
+
 /* Columns first .. first + n - 1 of the source x, transformed, into v, in panels of `channels`
  * channels, of which those from l->in on are left alone. zeros: VL of them. The next channel's
  * pixels are asked of memory meanwhile: a row of them is short, and the next is far away, so that
- * the processor does not foresee it.                                                            */
+ * the processor does not foresee it. The tile before has asked for the first two columns.  */
 INLINE void wino_fill(const enum tsgd_form f, const struct tsgd_wino *l, const float *x,
                       size_t first, size_t n, size_t channels, float *v, const float *zeros)
 {
     const size_t pixels = SOURCE(f), points = POINTS(f);
-    size_t line = l->w * l->ld, plane = l->h * line, point = wino_v_point(channels, n);
+    size_t plane = l->h * l->w * l->ld, point = wino_v_point(channels, n);
     for (size_t c = 0; c < l->in; c++)
         for (size_t t = 0; t < n; t++) {
             struct tsgd_wino_column at = wino_column(f, l, first + t);
@@ -182,31 +221,9 @@ INLINE void wino_fill(const enum tsgd_form f, const struct tsgd_wino *l, const f
             size_t top = at.i - BORDER(f), left = at.j - BORDER(f);
             const float *from = x + c * plane + at.lane;
             float *to = v + ((t / 2 * channels + c) * 2 + t % 2) * VL;
-            vf half[6][6];
-UNROLL(6)
-            for (size_t j = 0; j < pixels; j++) {
-                vf d[6], o[6];
-UNROLL(6)
-                for (size_t i = 0; i < pixels; i++) {
-                    bool inside = top + i < l->h && left + j < l->w;
-                    const float *pixel = from + (top + i) * line + (left + j) * l->ld;
-                    if (inside && j >= 2)   /* the tile before has asked for the others */
-                        __builtin_prefetch(pixel + plane);
-                    d[i] = load(inside ? pixel : zeros);
-                }
-                wino_source(f, d, o);
-UNROLL(6)
-                for (size_t i = 0; i < points; i++)
-                    half[i][j] = o[i];
-            }
-UNROLL(6)
-            for (size_t i = 0; i < points; i++) {
-                vf o[6];
-                wino_source(f, half[i], o);
-UNROLL(6)
-                for (size_t j = 0; j < points; j++)
-                    store(to + (i * points + j) * point, o[j]);
-            }
+            WINO_SQUARE(f, wino_source, pixels, points,
+                        wino_pixel(l, from, top + i, left + j, zeros, j >= 2),
+                        store(to + (i * points + j) * point, o[j]));
         }
 }
 

@@ -79,26 +79,9 @@ INLINE void transform_gradient(const enum tsgd_form f, const struct tsgd_wino *l
             }
             for (size_t s = 0; s < VL; s++) {
                 float *to = g + (t * VL + s) * rows + r;
-                vf half[6][4];
-UNROLL(4)
-                for (size_t j = 0; j < across; j++) {
-                    vf d[4], o[6];
-UNROLL(4)
-                    for (size_t i = 0; i < across; i++)
-                        d[i] = load(pixels + ((i * across + j) * VL + s) * VL);
-                    wino_gradient(f, d, o);
-UNROLL(6)
-                    for (size_t i = 0; i < points; i++)
-                        half[i][j] = o[i];
-                }
-UNROLL(6)
-                for (size_t i = 0; i < points; i++) {
-                    vf o[6];
-                    wino_gradient(f, half[i], o);
-UNROLL(6)
-                    for (size_t j = 0; j < points; j++)
-                        store(to + (i * points + j) * point, o[j]);
-                }
+                WINO_SQUARE(f, wino_gradient, across, points,
+                            load(pixels + ((i * across + j) * VL + s) * VL),
+                            store(to + (i * points + j) * point, o[j]));
             }
         }
 }
@@ -162,21 +145,9 @@ INLINE void transform_back(const enum tsgd_form f, const float *sums, size_t dep
     for (size_t c = 0; c < inputs; c++)
         for (size_t r = 0; r < outputs; r += VL) {
             const float *from = sums + c * rows + r;
-            vf half[3][6], k[9];
-UNROLL(6)
-            for (size_t j = 0; j < points; j++) {
-                vf d[6], o[3];
-UNROLL(6)
-                for (size_t i = 0; i < points; i++)
-                    d[i] = load(from + (i * points + j) * point);
-                wino_taps_gradient(f, d, o);
-UNROLL(3)
-                for (size_t i = 0; i < 3; i++)
-                    half[i][j] = o[i];
-            }
-UNROLL(3)
-            for (size_t i = 0; i < 3; i++)
-                wino_taps_gradient(f, half[i], k + 3 * i);
+            vf k[9];
+            WINO_SQUARE(f, wino_taps_gradient, points, (size_t)3,
+                        load(from + (i * points + j) * point), k[3 * i + j] = o[j]);
             wino_store_kernels(k, dw + r * row + c * 9, row, outputs - r);
         }
 }
