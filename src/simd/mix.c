@@ -302,6 +302,32 @@ UNROLL(4)
         store(x + i * VL, sum[i]);
 }
 
+/* The same where nobody is absent, for a number of terms that the compiler knows: addresses and
+ * weights stay in registers. Of at most FEW terms.                                              */
+enum { FEW = 8 };
+
+INLINE void few_terms(const struct tsgd_mix_term *t, const uint32_t n, float *const *at, float *x,
+                      float *keep, const int vectors)
+{
+    const float *from[FEW];
+    vf w[FEW];
+UNROLL(8)
+    for (uint32_t j = 0; j < n; j++) {
+        from[j] = at[t[j].from];
+        w[j] = all(t[j].weight);
+    }
+UNROLL(4)
+    for (int i = 0; i < vectors; i++) {
+        vf own = load(x + i * VL), sum = own;
+        if (keep)
+            store(keep + i * VL, own);
+UNROLL(8)
+        for (uint32_t j = 0; j < n; j++)
+            sum += w[j] * minus(load(from[j] + i * VL), own, i + (int)j);
+        store(x + i * VL, sum);
+    }
+}
+
 INLINE void any(const struct tsgd_mix_plan *p, const bool *absent, float *rows, size_t stride,
                 float **at, const int vectors, struct ahead *f)
 {
@@ -311,7 +337,18 @@ INLINE void any(const struct tsgd_mix_plan *p, const bool *absent, float *rows, 
         const struct tsgd_mix_term *t = p->term + p->ptr[a];
         uint32_t n = p->ptr[a + !(absent && absent[a])] - p->ptr[a], slot = p->keep[a];
         float *keep = slot == TSGD_MIX_NOT_KEPT ? NULL : at[p->k + slot];
-        one_row(t, n, absent, at, at[a], keep, vectors);
+        if (!absent && n == 4)      /* a torus; from here on, exponential graphs */
+            few_terms(t, 4, at, at[a], keep, vectors);
+        else if (!absent && n == 5)
+            few_terms(t, 5, at, at[a], keep, vectors);
+        else if (!absent && n == 6)
+            few_terms(t, 6, at, at[a], keep, vectors);
+        else if (!absent && n == 7)
+            few_terms(t, 7, at, at[a], keep, vectors);
+        else if (!absent && n == FEW)
+            few_terms(t, FEW, at, at[a], keep, vectors);
+        else
+            one_row(t, n, absent, at, at[a], keep, vectors);
         fetch(f, vectors);
     }
 }
