@@ -73,7 +73,7 @@ static json_t *read_json(const char *path)
 static char *course(const char *path)
 {
     static const char *const free_to_differ[] = {
-        "threads", "gossip", "memory_bytes", "date", "wall_seconds", "samples_per_second",
+        "threads", "pin", "gossip", "memory_bytes", "date", "wall_seconds", "samples_per_second",
         "share_step", "share_mix", "share_eval", "share_wait", "share_other", "share_ran",
         "share_slept", "share_taken", "steals", "sleeps", "workers",
     };
