@@ -36,7 +36,7 @@ struct tsgd_figure {
     uint64_t hash;              /* of a training: its state at the end */
 };
 
-/* How a group is called, and its unit. */
+/* What a group is called, and its unit. */
 struct tsgd_figure_kind {
     const char *title;          /* "a step" */
     const char *key, *name_key, *size_key;      /* of the JSON; size_key NULL: has none */

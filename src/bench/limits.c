@@ -8,7 +8,7 @@
 /* Repeats of the chain of multiply-adds in one call. */
 enum { STEPS = 10000 };
 
-/* A result that nobody reads, but which the compiler must not know that. */
+/* Results that nobody reads; the compiler must not know that, or it would not compute them. */
 static _Alignas(64) char sink[64];
 
 struct bandwidth {

@@ -4,7 +4,8 @@
 
 #include "bench/figures.h"
 
-/* Beside as many times as there are threads. Errors as tsgd_plot_write. */
+/* How many times as fast the training is with more threads, beside a line that has no loss. Errors
+ * as tsgd_plot_write.                                                                           */
 enum tsgd_status tsgd_bench_picture(const struct tsgd_bench *b, const char *title, const char *path,
                                     struct tsgd_error *err);
 

@@ -42,7 +42,8 @@ done:
     return st;
 }
 
-/* The first rank alone writes these files: what only another one was asked for nobody would. */
+/* The first rank alone writes these files, so one that only another rank was asked for would never
+ * be written: all ranks must have been asked for the same.                                      */
 static enum tsgd_status agree_on_outputs(const struct tsgd_settings *asked, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;

@@ -351,7 +351,6 @@ struct array {
     struct tsgd_npy npy;
     struct reader r;
 };
-#define ARRAY_INIT {.npy = {.items = 0}}        /* nothing is open */
 
 static enum tsgd_status read_on(void *source, void *to, size_t n, size_t *got,
                                 struct tsgd_error *err)

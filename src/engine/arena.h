@@ -35,7 +35,6 @@ struct tsgd_arena {
     /* Floats from one place, row and token to the next; of own rows from one row and token. */
     size_t place_step, row_step, token_step, own_row_step, own_token_step;
 };
-#define TSGD_ARENA_INIT {0}
 
 /* Floats from one row to the next. */
 static inline size_t tsgd_arena_stride(size_t dim) { return tsgd_round_up(dim, 16); }

@@ -134,7 +134,8 @@ done:
     return st;
 }
 
-/* Of the kernel: for each row, a slot, and the address of either. */
+/* The kernel takes, for each row, a slot for a strip of its old values, and the addresses of the
+ * row and of the slot.                                                                          */
 size_t tsgd_mix_scratch(uint32_t k)
 {
     return k * (TSGD_MIX_STRIP + 2 * sizeof(float *) / sizeof(float));

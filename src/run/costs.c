@@ -10,7 +10,8 @@
  * rows of messages come from elsewhere.                                                         */
 enum { FOREIGN = 32 << 20 };
 
-/* An operation is timed in turns of so long at least, for so long, or so often. */
+/* An operation is timed in turns, each of TURN_NS at least, until PATIENCE_NS are over or TURNS
+ * turns have been taken.                                                                        */
 enum { TURN_NS = 50000, PATIENCE_NS = 100000000, TURNS = 1000 };
 
 static int by_size(const void *a, const void *b)
@@ -19,7 +20,8 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* What else runs on this machine will not on those that are asked about: time is the CPU's. */
+/* In time of the CPU: other programs that run on this machine now will not run on the machines
+ * that the forecast is of.                                                                      */
 static uint64_t time_calls(struct tsgd_costs *b, tsgd_cost_fn *operation, uint64_t calls)
 {
     uint64_t start = tsgd_thread_cpu_ns();
@@ -127,7 +129,8 @@ double tsgd_cost_rows_read(const struct tsgd_mixing *w)
     return entries / w->period / w->w[0].n;
 }
 
-/* Rows as a token's: of a rule they are all different. The last one stands for the gradient. */
+/* Makes the rows that costs are measured on: as many different ones as a token's rule keeps, and
+ * one more that stands for the gradient.                                                        */
 static enum tsgd_status take(struct tsgd_costs *b, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
