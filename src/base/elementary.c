@@ -108,11 +108,14 @@ static double logarithm(double hi, double lo, int e)
     int shift = (int)((int64_t)bits >> 52);
     double m = from_bits((bits & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu);
     struct inverse c = inverses[(int)(m * 128 + 0.5) - 90];
-    double mh = upper(m), scale = power_of_two(shift > 0 ? -shift / 2 : -shift);
-    scale = shift > 0 ? scale * power_of_two(-(shift - shift / 2)) : scale;
+    double mh = upper(m);
     struct pair r = sum(mh * c.of - 1, (m - mh) * c.of);        /* exact */
-    r.lo += lo * scale * c.of;
-    r = sum(r.hi, r.lo);
+    if (lo != 0) {
+        double scale = power_of_two(shift > 0 ? -shift / 2 : -shift);
+        scale = shift > 0 ? scale * power_of_two(-(shift - shift / 2)) : scale;
+        r.lo += lo * scale * c.of;
+        r = sum(r.hi, r.lo);
+    }
     struct pair s = square(r);
     double v = r.hi, n = e + shift, rest = 1.0 / 10 - v * (1.0 / 11);
     rest = 1.0 / 6 - v * (1.0 / 7 - v * (1.0 / 8 - v * (1.0 / 9 - v * rest)));
