@@ -8,6 +8,7 @@
 #include "run/costs.h"
 #include "run/handoff.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -338,13 +339,17 @@ done:
 
 /* ---- what follows ---- */
 
-/* So many that the simulations take seconds. */
+/* The more tokens, the more a round takes to simulate, and the fewer rounds say as much. */
+enum { MOST_TOKENS = 1 << 17, MANY_TOKENS = 1 << 13 };
+
+/* So many that the simulations take seconds; with MOST_TOKENS, most of a minute. */
 static uint64_t rounds_for(const struct tsgd_crewsim *c)
 {
     double k = c->tokens, looks = (c->cost.slices ? c->cost.slices : k) + k;
+    double least = k < MANY_TOKENS ? 24 : 8;
     looks += c->cost.parts > 1 ? k * (c->cost.parts + c->cost.ranges) : 0;
     double rounds = 3e7 / looks / (k + c->workers);
-    return rounds < 24 ? 24 : rounds > 800 ? 800 : (uint64_t)rounds;
+    return (uint64_t)fmin(fmax(rounds, least), 800);
 }
 
 static struct tsgd_crew_costs leave_out(struct tsgd_crew_costs c, enum tsgd_crew_cause cause)
@@ -435,6 +440,10 @@ enum tsgd_status tsgd_crew_forecast(struct tsgd_crew_forecast *out, const struct
     struct tsgd_crew_forecast f = {.workers = 0}, one = {.workers = 0};
     struct tsgd_costs b;
     uint32_t workers = tsgd_engine_workers(job->config.problem, job->tokens, threads);
+    if (job->tokens > MOST_TOKENS)
+        return tsgd_fail(err, TSGD_EINVAL, "--ranks 1: %" PRIu64 " tokens take too long to "
+                         "simulate; want at most %d, as by --active", (uint64_t)job->tokens,
+                         MOST_TOKENS);
     TRY(tsgd_costs_init(&b, job, err));
     TRY(foretell(&f, &b, workers, step, err));
     f.one_thread = f.times.seconds;

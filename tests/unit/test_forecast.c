@@ -492,6 +492,9 @@ Test(forecast, what_cannot_be_is_refused_by_name)
                            "take more than 1e+100 seconds");
     expect_program_refuses(QUADRATIC "--ranks 1 --threads 1 --compute-seconds 1e300", 2,
                            "--ranks: a round would take more than 1e+100 seconds");
+    expect_program_refuses(QUADRATIC "--nodes 140000 --active 140000 --ranks 1 --threads 2", 2,
+                           "--ranks 1: 140000 tokens take too long to simulate; want at most "
+                           "131072");
     expect_program_refuses(QUADRATIC "--ranks 17", 2, "--ranks: found 17, want at most --nodes, "
                            "16");
     expect_program_refuses(QUADRATIC "--ranks 2 --port serial", 2, "--port: cannot go with "
