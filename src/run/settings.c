@@ -482,7 +482,7 @@ enum tsgd_status tsgd_settings_fill_real(struct tsgd_settings *s, enum tsgd_sett
     return tsgd_settings_fill(s, id, text, err);
 }
 
-bool tsgd_settings_alike(enum tsgd_setting_id id, const char *a, const char *b)
+bool tsgd_settings_alike(size_t id, const char *a, const char *b)
 {
     if (!a || !b)
         return a == b;

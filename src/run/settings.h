@@ -151,7 +151,7 @@ enum tsgd_status tsgd_settings_fill_real(struct tsgd_settings *s, enum tsgd_sett
 
 /* Whether two texts of a setting, NULL where it has no value, stand for the same result: they are
  * equal, or instruction sets that have the same bits.                                           */
-bool tsgd_settings_alike(enum tsgd_setting_id id, const char *a, const char *b);
+bool tsgd_settings_alike(size_t id, const char *a, const char *b);
 
 /* Whether the value followed from other settings: it was not given and is no default, or it is the
  * number of rounds in --epochs.                                                                 */
