@@ -7,6 +7,9 @@ GOLDEN("--data digits --model logistic --method d2 --lazy --nodes 8 --rounds "
 GOLDEN("--data digits --model logistic --method momentum-tracking --momentum "
        "0.9 --nodes 8 --rounds 20",
        4495473663a2fffb, 0.977404493)
+GOLDEN("--data digits --model logistic --method dsgd --nodes 16 --rounds 20 "
+       "--topology exp --gossip slices",
+       94bc8b3a9f6dce82, 1.96385942)
 GOLDEN("--data digits --model mlp:32 --nodes 9 --active 3 --rounds 20 --momentum "
        "0.9 --nesterov --weight-decay 0.001 --partition dirichlet:0.5 --allow-empty",
        e533a24d791a5290, 1.64055734)
