@@ -116,8 +116,8 @@ const struct tree_file *tree_find(const struct tree *t, const char *path)
 static const char *const varying[] = {
     "wall_seconds", "samples_per_second", "share_step", "share_mix", "share_eval", "share_wait",
     "share_other", "share_ran", "share_slept", "share_taken", "workers", "steals", "sleeps", "date",
-    "cpu", "machine", "threads", "gossip", "memory_bytes", "checkpoint", "checkpoint-every", "keep",
-    "resume",
+    "cpu", "machine", "threads", "pin", "gossip", "memory_bytes", "checkpoint", "checkpoint-every",
+    "keep", "resume",
 };
 
 /* What a run on one rank does not have. */
