@@ -13,9 +13,8 @@ enum { YIELD_AFTER = 32 };
 /* Over ranks a nap takes longer than most messages: a worker whose waits are short looks for up to
  * MOST_LOOKS times, about a fifth of a millisecond, before it naps. One whose waits are long naps
  * soon: a rank on which no token stands shall leave its core alone. A wait of SHORT_NS at most
- * doubles the looks of the next one, a longer wait, whose end so many looks would not have seen,
- * halves them.                                                                                  */
-enum { FEWEST_LOOKS = 4, MOST_LOOKS = 512, SHORT_NS = 250000 };
+ * doubles the looks of the next one, a longer wait halves them.                                 */
+enum { FEWEST_LOOKS = 4, MOST_LOOKS = 512, SHORT_NS = 500000 };
 
 static uint32_t next_looks(uint32_t looks, uint64_t waited_ns)
 {
