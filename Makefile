@@ -448,4 +448,4 @@ install: $(B)/telesgd $(B)/libtelesgd.a $(B)/libtelesgd.so.$(SO)
 	$(B)/telesgd help --completion bash > $(DESTDIR)$(share)/bash-completion/completions/telesgd
 	$(B)/telesgd help --completion zsh > $(DESTDIR)$(share)/zsh/site-functions/_telesgd
 clean: ; rm -rf build
-.PHONY: FORCE deps-library deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-page page check-clang debug everything unit stress bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean
+.PHONY: FORCE deps-library deps-run deps-test deps-clang deps-arm deps-page run test check check-arm check-arm-golden check-page page check-clang debug everything unit stress bench bench-compare lint hardened mutants demo picture curves paper paper-page install clean

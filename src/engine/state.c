@@ -55,7 +55,8 @@ done:
 static uint32_t spare_workers(uint32_t workers)
 {
 #ifdef TSGD_JITTER
-    return 0 * workers;
+    (void)workers;
+    return 0;
 #else
     uint32_t cpus = tsgd_cpu_count();
     return workers > cpus ? workers - cpus : 0;

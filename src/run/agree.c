@@ -83,24 +83,27 @@ static void compare(struct comparison *c, const char *what, const char *value)
                           mine.text, want.text);
 }
 
-enum tsgd_status tsgd_agree_alike(struct tsgd_transport *t, const char *what, const char *text,
-                                  struct tsgd_error *err)
+/* some: a rank without a text agrees to whatever rank 0 has. */
+static enum tsgd_status agree_on(struct tsgd_transport *t, const char *what, const char *text,
+                                 bool some, struct tsgd_error *err)
 {
     struct comparison c = {t, TSGD_OK, err};
     if (alone(t))
         return TSGD_OK;
     compare(&c, what, text);
-    return tsgd_agree(t, c.st, err);
+    return tsgd_agree(t, some && !text ? TSGD_OK : c.st, err);
+}
+
+enum tsgd_status tsgd_agree_alike(struct tsgd_transport *t, const char *what, const char *text,
+                                  struct tsgd_error *err)
+{
+    return agree_on(t, what, text, false, err);
 }
 
 enum tsgd_status tsgd_agree_first(struct tsgd_transport *t, const char *what, const char *text,
                                   struct tsgd_error *err)
 {
-    struct comparison c = {t, TSGD_OK, err};
-    if (alone(t))
-        return TSGD_OK;
-    compare(&c, what, text);
-    return tsgd_agree(t, text ? c.st : TSGD_OK, err);
+    return agree_on(t, what, text, true, err);
 }
 
 static void compare_hash(struct comparison *c, const char *what, uint64_t hash)
