@@ -27,16 +27,10 @@ static uint32_t next_looks(uint32_t looks, uint64_t waited_ns)
 static bool take(struct worker *w, struct task *out, bool steal)
 {
     struct sleep *sleep = &w->e->state.sleep;
-    const bool sliced = w->e->state.sliced;
-    const uint32_t while_waking = sliced ? WAKES_AT_ONCE : UINT32_MAX;
     struct task other;
     if (!tsgd_task_take(w, out, steal))
         return false;
-    if (!tsgd_sleep_may_wake(sleep, while_waking) || !tsgd_task_find(w, &other, true))
-        return true;
-    if (sliced)
-        tsgd_wake_some(sleep);
-    else
+    if (tsgd_sleep_may_wake(sleep) && tsgd_task_find(w, &other, true))
         tsgd_wake_another(sleep);
     return true;
 }

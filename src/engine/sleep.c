@@ -41,20 +41,13 @@ static long wake(struct sleep *s, int n)
 void tsgd_wake_another(struct sleep *s)
 {
     /* Relaxed: a wake-up too many or too few costs time and nothing else. */
-    if (atomic_load_explicit(&s->sleepers, memory_order_relaxed) &&
-        !atomic_exchange_explicit(&s->waking, true, memory_order_relaxed) && wake(s, 1) == 0)
-        atomic_store_explicit(&s->waking, false, memory_order_relaxed);
-}
-
-void tsgd_wake_some(struct sleep *s)
-{
-    /* Relaxed, as above. */
-    uint32_t asleep = atomic_load_explicit(&s->sleepers, memory_order_relaxed);
-    uint32_t most = asleep > s->spare ? asleep - s->spare : 0;
-    if (most == 0)
+    uint32_t asleep = atomic_load_explicit(&s->sleepers, memory_order_relaxed), n = 1;
+    if (!asleep || (atomic_exchange_explicit(&s->waking, true, memory_order_relaxed) &&
+                    s->at_once <= 1))
         return;
-    atomic_store_explicit(&s->waking, true, memory_order_relaxed);
-    if (wake(s, most < WAKES_AT_ONCE ? (int)most : WAKES_AT_ONCE) == 0)
+    if (s->at_once > 1 && asleep > s->spare + 1)
+        n = asleep - s->spare < s->at_once ? asleep - s->spare : s->at_once;
+    if (wake(s, (int)n) == 0)
         atomic_store_explicit(&s->waking, false, memory_order_relaxed);
 }
 

@@ -18,6 +18,10 @@ struct sleep {
     alignas(128) _Atomic uint32_t epoch;        /* the futex word that sleepers wait on */
     alignas(128) _Atomic uint32_t sleepers;
     uint32_t spare;             /* so many may sleep although there is work */
+    uint32_t at_once;           /* that one worker wakes; 0 as 1. By slices a whole round becomes
+                                 * ready at once: each that finds more than it takes wakes some, and
+                                 * where more than those sleep also while others are being woken,
+                                 * so that of w workers all are awake after log w wake-ups */
     _Atomic bool waking;        /* a wake-up is on its way: the woken one wakes the next */
 };
 
@@ -27,24 +31,21 @@ uint32_t tsgd_sleep_begin(struct sleep *s);
 void tsgd_sleep(struct sleep *s, uint32_t epoch);
 void tsgd_sleep_end(struct sleep *s);
 
-/* Whether waking somebody is worth a look for a second task. `while_waking`: so many more sleepers
- * are worth it also while one is being woken.                                                   */
-static inline bool tsgd_sleep_may_wake(const struct sleep *s, uint32_t while_waking)
+enum { WAKES_AT_ONCE = 4 };     /* at_once by slices */
+
+/* Whether waking somebody is worth a look for a second task. */
+static inline bool tsgd_sleep_may_wake(const struct sleep *s)
 {
     /* Relaxed: a wake-up too many or too few costs time and nothing else. */
     uint32_t asleep = atomic_load_explicit(&s->sleepers, memory_order_relaxed);
-    return asleep > s->spare && (asleep - s->spare > while_waking ||
-                                 !atomic_load_explicit(&s->waking, memory_order_relaxed));
+    return asleep > s->spare &&
+           (!atomic_load_explicit(&s->waking, memory_order_relaxed) ||
+            (s->at_once > 1 && asleep - s->spare > s->at_once));
 }
 
-/* Wakes one sleeper, unless nobody sleeps or one is being woken: for speed, not for safety. */
+/* Wakes a sleeper, or at_once of them; unless nobody sleeps, or one is being woken and at_once is
+ * 1: for speed, not for safety.                                                                 */
 void tsgd_wake_another(struct sleep *s);
-
-/* By slices a whole round becomes ready at once: each that finds more than it takes wakes so many,
- * and where more than those sleep also while others are being woken, so that of w workers all are
- * awake after log w times the time of one wake-up.                                              */
-enum { WAKES_AT_ONCE = 4 };
-void tsgd_wake_some(struct sleep *s);
 
 /* Wakes everybody: there is nothing left to do. */
 void tsgd_wake_all(struct sleep *s);

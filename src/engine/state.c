@@ -78,6 +78,7 @@ enum tsgd_status tsgd_state_init(struct state *out, const struct tsgd_engine_con
     s.own = tsgd_rule_own(&c->rule);
     s.is_spread = c->transport != NULL;
     s.sliced = tsgd_engine_slices(c);
+    s.sleep.at_once = s.sliced ? WAKES_AT_ONCE : 1;
     s.bypass = tsgd_mix_bypass(dim, tsgd_mul(tsgd_mul(tokens, 8 * (size_t)s.exchanged), dim));
     enum tsgd_status st = tokens_here(&s, err);
     if (st == TSGD_OK)

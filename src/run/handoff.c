@@ -202,7 +202,7 @@ static double wake_once(struct bed *b)
 {
     enum { ASLEEP_US = 200 };
     atomic_store(&b->woke, 0);
-    while (!tsgd_sleep_may_wake(&b->sleep, UINT32_MAX))
+    while (!tsgd_sleep_may_wake(&b->sleep))
         tsgd_pause();
     usleep(ASLEEP_US);
     uint64_t start = tsgd_now_ns(), woke = 0;

@@ -96,7 +96,8 @@ static void wakes_another_and_ends(void)
 
 static void wakes_some_and_ends(void)
 {
-    tsgd_wake_some(&s.sleep);
+    s.sleep.at_once = WAKES_AT_ONCE;
+    tsgd_wake_another(&s.sleep);
     tsgd_state_done_one(&s);
 }
 
