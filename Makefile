@@ -315,7 +315,7 @@ mpi: $(M)/telesgd-mpi
 	@cmp -s $< $(B)/telesgd-mpi || { cp $< $(B)/telesgd-mpi.new && mv $(B)/telesgd-mpi.new $(B)/telesgd-mpi; }
 $(M)/telesgd-mpi: $(filter-out $(B)/src/command/start.o,$(call obj,$(PROGRAM:%=src/%/*.c))) \
   $(patsubst %.c,$(M)/%.o,$(wildcard src/mpi/*.c)) $(B)/libtelesgd.a ; $(call mpilink,-linih -lmetis)
-$(M)/ops: $(M)/tests/mpi/ops.o $(M)/src/mpi/mpi.o ; $(call mpilink)
+$(M)/ops: $(M)/tests/mpi/ops.o $(M)/src/mpi/mpi.o $(M)/src/mpi/bell.o ; $(call mpilink)
 $(M)/shim.so: $(M)/tests/mpi/shim.o ; $(call say,link      )$(MPI_COMPILE) $(CF) $(LDFLAGS) -shared $^ -o $@
 $(M)/tests/mpi/shim.o: private CF += -fPIC
 $(M)/%.o: %.c $(M)/flags ; $(call say,compile   )mkdir -p $(@D) && $(MPI_COMPILE) $(CPP) $(CF) -c $< -o $@
@@ -329,7 +329,7 @@ check-mpi: deps-mpi ; @MAKE='$(MAKE)' tests/mpi/check.sh $(or $(SIZE),quick)
 .PHONY: mpi deps-mpi check-mpi
 
 # ---- ranks that are not there (train --dry-run --ranks), and what they are beside those that are ----
-$(M)/rows $(M)/rounds: $(M)/%: $(M)/perf/mpi/%.o $(M)/src/mpi/mpi.o $(B)/libtelesgd.a ; $(call mpilink)
+$(M)/rows $(M)/rounds: $(M)/%: $(M)/perf/mpi/%.o $(M)/src/mpi/mpi.o $(M)/src/mpi/bell.o $(B)/libtelesgd.a ; $(call mpilink)
 -include $(patsubst %.c,$(M)/%.d,$(wildcard perf/mpi/*.c))
 bench-ranks: mpi $(M)/rows $(M)/rounds ; @MPI=$(M) perf/ranks.sh $(or $(REPEATS),5)
 scaling: $(B)/telesgd ; @TELESGD=$< perf/scaling.sh

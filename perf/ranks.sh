@@ -8,7 +8,8 @@
 #                    evaluations, the share outside gradient steps (outside); then CPU time of a round
 #                    of all ranks (cpu_ms), as foretold, and their ratio, which hardly depend on who
 #                    else uses the machine
-#   bench=idle       CPU seconds that a second rank without anything to do takes, in a second
+#   bench=idle       one token, which is with one of two ranks at a time: of the time in which ranks
+#                    wait for it, or take it in, the part in which they run all the same
 #   bench=round-of-sleeps  the same of steps that sleep, which need no core (perf/mpi/rounds.c)
 #   bench=rows-..    rows between two ranks, by the engine and by a bare loop (perf/mpi/rows.c)
 # Other programs on the machine disturb all of it; the load average is printed at either end.
@@ -95,19 +96,13 @@ line() {
         }'
 }
 
-# One token is with one of two ranks at a time. Starting MPI costs too: so a long run less a short one.
 idle() {
-    one="train --data blobs:2000,1x28x28,10 --model lenet --nodes 2 --active 1 --topology alone"
-    one="$one --threads 1 --progress off --eval-every 100000"
-    for n in 1 2; do
-        for length in 100 1100; do
-            eval "c_${n}_$length=$(cpu $ranks $n "$mpi/telesgd-mpi" $one --rounds $length)"
-        done
-    done
-    awk -v one="$c_1_100 $c_1_1100" -v two="$c_2_100 $c_2_1100" 'BEGIN {
-        split(one, a, " "); split(two, b, " ")
-        busy = a[2] - a[1]
-        print (b[2] - b[1] - busy) / busy }' >>"$out/idle"
+    $ranks 2 "$mpi/telesgd-mpi" train --data blobs:2000,1x28x28,10 --model lenet --nodes 2 \
+        --active 1 --topology alone --threads 1 --progress off --rounds 2000 --eval-every 2000 \
+        --log "$out/log" >/dev/null
+    awk -v wait="$(number "$out/log" share_wait)" -v messages="$(number "$out/log" share_messages)" \
+        -v slept="$(number "$out/log" share_slept)" \
+        'BEGIN { print (wait + messages - slept) / (wait + messages) }' >>"$out/idle"
 }
 
 echo "# $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $cores cores, load" \
@@ -129,7 +124,7 @@ for moves in fixed teleports; do
     done
 done
 sort -n "$out/idle" | awk '{ x[NR] = $1 } END {
-    printf "bench=idle cpu_of_a_core=%.3f least=%.3f most=%.3f turns=%d\n", x[int((NR + 1) / 2)], x[1],
+    printf "bench=idle runs=%.3f least=%.3f most=%.3f turns=%d\n", x[int((NR + 1) / 2)], x[1],
            x[NR], NR }'
 for r in 2 3 4; do
     $ranks "$r" "$mpi/rounds" || wrong=1

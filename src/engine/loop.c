@@ -4,7 +4,6 @@
 #include "engine/tasks.h"
 
 #include <sched.h>
-#include <time.h>
 
 /* Over ranks, empty looks before a worker yields instead of pausing: the others are processes, and
  * those that share its core wait for messages, not for a futex.                                 */
@@ -12,15 +11,17 @@ enum { YIELD_AFTER = 32 };
 
 /* Over ranks a nap takes longer than most messages: a worker whose waits are short looks for up to
  * MOST_LOOKS times, about a fifth of a millisecond, before it naps. One whose waits are long naps
- * soon: a rank on which no token stands shall leave its core alone. A wait of SHORT_NS at most
- * doubles the looks of the next one, a longer wait halves them.                                 */
-enum { FEWEST_LOOKS = 4, MOST_LOOKS = 512, SHORT_NS = 500000 };
+ * soon: a rank on which no token stands shall leave its core alone. A short wait doubles the looks
+ * of the next one, a longer wait halves them. Short is what naps make longer: SHORT_NS, or where a
+ * message wakes whom it comes for, SHORT_RUNG_NS.                                               */
+enum { FEWEST_LOOKS = 4, MOST_LOOKS = 512, SHORT_NS = 500000, SHORT_RUNG_NS = 200000 };
 
-static uint32_t next_looks(uint32_t looks, uint64_t waited_ns)
+static uint32_t next_looks(const struct worker *w, uint64_t waited_ns)
 {
-    if (waited_ns <= SHORT_NS)
-        return looks < MOST_LOOKS ? 2 * looks : MOST_LOOKS;
-    return looks > FEWEST_LOOKS ? looks / 2 : FEWEST_LOOKS;
+    uint64_t most = w->e->state.spread.transport->rings ? SHORT_RUNG_NS : SHORT_NS;
+    if (waited_ns <= most)
+        return w->looks < MOST_LOOKS ? 2 * w->looks : MOST_LOOKS;
+    return w->looks > FEWEST_LOOKS ? w->looks / 2 : FEWEST_LOOKS;
 }
 
 /* A claimed task, if there is a ready one. If there is a second one, somebody is woken for it. */
@@ -63,7 +64,8 @@ enum { NAP_NS = 20000, LONGEST_NAP_NS = 1000000 };
 static bool listen(struct worker *w, struct task *out)
 {
     struct state *s = &w->e->state;
-    long nap = NAP_NS;
+    struct tsgd_transport *t = s->spread.transport;
+    uint64_t nap = NAP_NS;
     bool got = false;
     tsgd_does(w, DOES_SLEEP, 0, 0);
     while (!tsgd_state_over(s)) {
@@ -71,7 +73,7 @@ static bool listen(struct worker *w, struct task *out)
         if ((got = take(w, out, true)))
             break;
         uint64_t since = tsgd_ticks();
-        nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
+        t->ops->rest(t, nap);
         w->asleep += tsgd_ticks() - since;
         w->sleeps++;
         nap = nap < LONGEST_NAP_NS ? nap + nap / 16 : nap;
@@ -120,7 +122,7 @@ static void end_wait_over_ranks(struct worker *w, const struct task *task)
     uint64_t before = w->ticks[WAIT_TIME], begin = w->idle_since;
     tsgd_end(w, &tsgd_activity_wait);
     uint64_t end = tsgd_spread_now(&w->e->state.spread), waited = w->ticks[WAIT_TIME] - before;
-    w->looks = next_looks(w->looks, end - begin);
+    w->looks = next_looks(w, end - begin);
     uint64_t lost = tsgd_lost_to_message(tsgd_task_way(w, task), begin, end);
     if (lost == 0)
         return;

@@ -1,9 +1,14 @@
 #include "mpi/mpi.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+/* A message of LONG bytes is a long one. A nanosecond for BYTES_PER_NS of them is what a copy takes. */
+enum { LONG = 16384, BYTES_PER_NS = 8 };
 
 enum { WINDOW = 64, FIRST_ROOM = 256, LEAST_NAP_NS = 10000, MOST_NAP_NS = 1000000 };
 
@@ -45,13 +50,72 @@ static MPI_Request *add(struct tsgd_mpi *m, struct tsgd_mpi_posted what)
     return &m->request[m->n++];
 }
 
+static void post_now(struct tsgd_mpi *m, const struct tsgd_mpi_send *s)
+{
+    check(m, MPI_Isend(s->data, s->bytes, MPI_BYTE, (int)s->to, (int)s->tag,
+                       m->channel[s->channel],
+                       add(m, (struct tsgd_mpi_posted){s->label, TSGD_MPI_SEND, s->bytes, s->to})),
+          "MPI_Isend");
+    tsgd_bell_sent(&m->bells, s->to);
+    if (s->bytes < LONG)
+        return;
+    m->way[s->to].posted++;
+    m->way[s->to].look = m->looks;
+    m->way[s->to].ns = tsgd_now_ns();
+}
+
+/* The one before has been taken, or should have been. */
+static bool is_free(const struct tsgd_mpi_way *w, const struct tsgd_mpi_send *s)
+{
+    return s->bytes < LONG || w->posted == 0 || tsgd_now_ns() - w->ns > (uint64_t)s->bytes / BYTES_PER_NS;
+}
+
+static void put_off(struct tsgd_mpi *m, const struct tsgd_mpi_send *s)
+{
+    if (m->n_put_off == m->room_put_off) {
+        size_t room = m->room_put_off ? 2 * m->room_put_off : FIRST_ROOM;
+        struct tsgd_mpi_send *more = realloc(m->put_off, room * sizeof *more);
+        if (!more)
+            give_up(m, "messages to be sent", "there is no memory for more of them");
+        m->put_off = more;
+        m->room_put_off = room;
+    }
+    m->put_off[m->n_put_off++] = *s;
+    m->way[s->to].put_off++;
+}
+
+/* What may be posted now of what was put off; to each rank in the order in which it came. */
+static void post_put_off(struct tsgd_mpi *m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->n_put_off; i++) {
+        struct tsgd_mpi_send s = m->put_off[i];
+        struct tsgd_mpi_way *w = &m->way[s.to];
+        if (w->stays != m->looks && is_free(w, &s)) {
+            w->put_off--;
+            post_now(m, &s);
+        } else {
+            w->stays = m->looks;
+            m->put_off[kept++] = s;
+        }
+    }
+    m->n_put_off = kept;
+    m->looks++;
+}
+
+/* What is sent between two looks belongs together, and is not torn apart. */
 static void post_send(struct tsgd_transport *t, uint32_t to, enum tsgd_channel channel,
                       uint32_t tag, const void *data, size_t bytes, uint64_t label)
 {
     struct tsgd_mpi *m = (struct tsgd_mpi *)t;
+    const struct tsgd_mpi_way *w = &m->way[to];
     assert(bytes <= INT32_MAX && tag <= t->most_tag);
-    check(m, MPI_Isend(data, (int)bytes, MPI_BYTE, (int)to, (int)tag, m->channel[channel],
-                       add(m, (struct tsgd_mpi_posted){label, TSGD_MPI_SEND, 0})), "MPI_Isend");
+    struct tsgd_mpi_send s = {label, data, (int)bytes, to, tag, channel};
+    if (w->put_off == 0 && (s.bytes < LONG || !tsgd_bell_is_here(&m->bells, to) ||
+                            w->look == m->looks || is_free(w, &s)))
+        post_now(m, &s);
+    else
+        put_off(m, &s);
 }
 
 static void post_receive(struct tsgd_transport *t, uint32_t from, enum tsgd_channel channel,
@@ -60,7 +124,7 @@ static void post_receive(struct tsgd_transport *t, uint32_t from, enum tsgd_chan
     struct tsgd_mpi *m = (struct tsgd_mpi *)t;
     assert(bytes <= INT32_MAX && tag <= t->most_tag);
     check(m, MPI_Irecv(data, (int)bytes, MPI_BYTE, (int)from, (int)tag, m->channel[channel],
-                       add(m, (struct tsgd_mpi_posted){label, TSGD_MPI_RECEIVE, (int)bytes})),
+                       add(m, (struct tsgd_mpi_posted){label, TSGD_MPI_RECEIVE, (int)bytes, from})),
           "MPI_Irecv");
 }
 
@@ -75,22 +139,28 @@ static void post_largest(struct tsgd_transport *t, const uint64_t *in, uint64_t 
     for (uint32_t i = 0; i < n; i++)
         l->in[i] = (int64_t)(in[i] ^ SIGN);
     check(m, MPI_Iallreduce(l->in, l->out, (int)n, MPI_INT64_T, MPI_MAX, m->all,
-                            add(m, (struct tsgd_mpi_posted){label, TSGD_MPI_LARGEST, 0})),
+                            add(m, (struct tsgd_mpi_posted){.label = label, .kind = TSGD_MPI_LARGEST})),
           "MPI_Iallreduce");
+    tsgd_bell_all(&m->bells, t->ranks);
 }
 
 /* What was received must be as long as what was awaited: else ranks do not agree on what it is. */
-static void finish(const struct tsgd_mpi *m, const struct tsgd_mpi_posted *p,
+static void finish(struct tsgd_mpi *m, const struct tsgd_mpi_posted *p,
                    const MPI_Status *status)
 {
     int bytes;
     for (uint32_t i = 0; p->kind == TSGD_MPI_LARGEST && i < m->largest.n; i++)
         m->largest.to[i] = (uint64_t)m->largest.out[i] ^ SIGN;
+    if (p->kind == TSGD_MPI_SEND)
+        tsgd_bell_left(&m->bells);
+    if (p->kind == TSGD_MPI_SEND && p->bytes >= LONG)
+        m->way[p->rank].posted--;
     if (p->kind != TSGD_MPI_RECEIVE)
         return;
     check(m, MPI_Get_count(status, MPI_BYTE, &bytes), "MPI_Get_count");
     if (bytes != p->bytes)
         give_up(m, "a message", "is not as long as it has to be");
+    tsgd_bell_taken(&m->bells, p->rank);
 }
 
 /* Closes the gaps of the window, from behind, so that nothing moves into one that is a gap too. */
@@ -110,6 +180,8 @@ static size_t look(struct tsgd_transport *t, uint64_t *label, size_t max)
     struct tsgd_mpi *m = (struct tsgd_mpi *)t;
     MPI_Status status[WINDOW];
     int index[WINDOW], done;
+    tsgd_bell_hark(&m->bells);
+    post_put_off(m);
     if (m->at >= m->n)
         m->at = 0;
     size_t window = m->n - m->at < WINDOW ? m->n - m->at : WINDOW;
@@ -129,6 +201,7 @@ static size_t look(struct tsgd_transport *t, uint64_t *label, size_t max)
     }
     if (done)
         forget_complete(m, window);
+    post_put_off(m);
     m->at += window;                    /* what moved into a gap has its turn in the next round */
     return (size_t)done;
 }
@@ -167,9 +240,14 @@ static void gather(struct tsgd_transport *t, const void *mine, size_t bytes, voi
     await(m, request);
 }
 
+static void rest(struct tsgd_transport *t, uint64_t ns)
+{
+    tsgd_bell_rest(&((struct tsgd_mpi *)t)->bells, ns);
+}
+
 static const struct tsgd_transport_ops ops = {
     .send = post_send, .receive = post_receive, .largest = post_largest, .look = look,
-    .broadcast = broadcast, .gather = gather,
+    .rest = rest, .broadcast = broadcast, .gather = gather,
 };
 
 /* Tools that watch MPI show the name. */
@@ -200,17 +278,26 @@ void tsgd_mpi_init(struct tsgd_mpi *m)
         .ops = &ops, .rank = (uint32_t)rank, .ranks = (uint32_t)ranks,
         .most_tag = found ? (uint32_t)*most_tag : 32767,    /* as many as MPI promises */
     };
+    m->looks = 1;               /* no way has been used at any of them */
     for (size_t i = 0; i < TSGD_CHANNELS; i++)
         open_channel(m, &m->channel[i], name[i]);
     open_channel(m, &m->all, "telesgd all");
+    m->way = calloc((size_t)ranks, sizeof *m->way);
+    if (!m->way)
+        give_up(m, "messages", "there is no memory to count them");
+    tsgd_bells_init(&m->bells, m->all);
+    m->transport.rings = m->bells.all;
 }
 
 void tsgd_mpi_release(struct tsgd_mpi *m)
 {
+    tsgd_bells_release(&m->bells);
     for (size_t i = 0; i < TSGD_CHANNELS; i++)
         check(m, MPI_Comm_free(&m->channel[i]), "MPI_Comm_free");
     check(m, MPI_Comm_free(&m->all), "MPI_Comm_free");
     free(m->request);
     free(m->posted);
+    free(m->put_off);
+    free(m->way);
     *m = (struct tsgd_mpi){.n = 0};
 }

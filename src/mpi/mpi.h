@@ -6,12 +6,19 @@
  * of it, the next look the window behind that. A look at all of them would cost as much as there
  * are, and an oversubscribed Open MPI gives its CPU away in every call that finds nothing.
  *
+ * Long messages to a rank of the same machine are posted one at a time. It copies them in the calls
+ * of MPI that look, and Open MPI goes on for as long as more come: would four rows follow each
+ * other, it would copy all of them before it takes up the first, and the sender would wait so long
+ * for what comes back. One is put off until that before it has been taken, or should have been;
+ * never for good, as the other may need it before it can take that before.
+ *
  * Ownership: init and release belong to whoever initialises MPI; release comes before MPI_Finalize.
  * Threads: one at a time (MPI_THREAD_SERIALIZED).
  * Errors: a sentence on the standard error, and MPI_Abort.                                      */
 #ifndef TSGD_MPI_MPI_H
 #define TSGD_MPI_MPI_H
 
+#include "mpi/bell.h"
 #include "transport/transport.h"
 
 #include <mpi.h>
@@ -21,6 +28,24 @@ struct tsgd_mpi_posted {
     uint64_t label;
     enum { TSGD_MPI_SEND, TSGD_MPI_RECEIVE, TSGD_MPI_LARGEST } kind;
     int bytes;                  /* that a receive must bring */
+    uint32_t rank;              /* the other */
+};
+
+/* A message that is still to be posted. */
+struct tsgd_mpi_send {
+    uint64_t label;
+    const void *data;
+    int bytes;
+    uint32_t to, tag;
+    enum tsgd_channel channel;
+};
+
+/* Messages to a rank. */
+struct tsgd_mpi_way {
+    uint32_t posted;            /* long ones that are not complete */
+    uint32_t put_off;
+    uint64_t look, ns;          /* when the last long one was posted */
+    uint64_t stays;             /* the last look that left one put off: none overtakes it */
 };
 
 /* The all-reduce under way. Its numbers travel as signed ones that are in the same order, because
@@ -40,7 +65,12 @@ struct tsgd_mpi {
     struct tsgd_mpi_posted *posted;     /* [room] */
     size_t n, room;
     size_t at;                  /* where the next look begins */
+    uint64_t looks;             /* at what was put off; from 1 */
+    struct tsgd_mpi_send *put_off;      /* [room_put_off], the first n_put_off wait, in their order */
+    size_t n_put_off, room_put_off;
+    struct tsgd_mpi_way *way;   /* [ranks] */
     struct tsgd_mpi_largest largest;
+    struct tsgd_bells bells;
 };
 
 /* After MPI_Init_thread. All ranks must come to both. */

@@ -14,6 +14,7 @@
 #ifndef TSGD_TRANSPORT_TRANSPORT_H
 #define TSGD_TRANSPORT_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct tsgd_transport {
     const struct tsgd_transport_ops *ops;
     uint32_t rank, ranks;       /* this one, 0 <= rank < ranks; how many there are */
     uint32_t most_tag;          /* tags are 0 to this */
+    bool rings;                 /* whatever comes from any rank ends a rest */
 };
 
 struct tsgd_transport_ops {
@@ -46,6 +48,9 @@ struct tsgd_transport_ops {
     /* Looks once, and waits for nothing: labels of what is complete now and was not told of before,
      * at most max of them; how many.                                                            */
     size_t (*look)(struct tsgd_transport *t, uint64_t *label, size_t max);
+    /* Sleeps for so long; less when there may be something to look at since the last look, and more
+     * where that would end it. Any thread, without the lock, one at a time.                     */
+    void (*rest)(struct tsgd_transport *t, uint64_t ns);
 
     /* Before and after a training, when nobody else uses the transport and nothing is posted; these
      * return when all ranks have come to them. from: everybody gets that rank's bytes. gather: into

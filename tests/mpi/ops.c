@@ -1,14 +1,18 @@
 /* The operations of transport/transport.h over MPI, by any number of ranks: what is sent arrives
  * whole, in the order in which it was sent on its channel and tag, and each label is told once;
- * more messages at once than an array begins with; an all-reduce beside them; what all do together.
+ * more messages at once than an array begins with; an all-reduce beside them; what all do together;
+ * that a message which must wait for another does not do so for good; that a rest ends when one
+ * comes. What never comes ends the program after PATIENCE seconds.
  *     mpirun -n R ops [SEED]                                                                    */
 #include "mpi/mpi.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { MESSAGES = 40, TAGS = 3, MOST = 70000, GATES = 5 };
+enum { MESSAGES = 40, TAGS = 3, MOST = 70000, GATES = 5, PATIENCE = 300 };
 
 static struct tsgd_mpi mpi;
 static struct tsgd_transport *const t = &mpi.transport;
@@ -152,23 +156,101 @@ static void check_together(uint64_t seed)
     free(all);
 }
 
+/* Looks until so many are told, and rests in between for as long as that. */
+static void await_told(size_t n, uint64_t rest_ns)
+{
+    uint64_t label[8];
+    for (;;) {
+        n -= t->ops->look(t, label, 8);
+        if (n == 0)
+            return;
+        if (rest_ns)
+            t->ops->rest(t, rest_ns);
+    }
+}
+
+/* Rank 1 takes the last of rank 0's long messages first. */
+static void check_reversed(void)
+{
+    enum { N = 4, BYTES = 100000 };
+    static unsigned char data[N][BYTES];
+    for (int i = 0; i < N && t->rank < 2; i++) {
+        uint32_t tag = (uint32_t)(t->rank == 0 ? i : N - 1 - i);
+        if (t->rank == 0) {
+            memset(data[i], i + 1, BYTES);
+            t->ops->send(t, 1, TSGD_CHANNEL_ROWS, tag, data[i], BYTES, tag);
+            t->ops->look(t, (uint64_t[8]){0}, 0);
+        } else {
+            t->ops->receive(t, 0, TSGD_CHANNEL_ROWS, tag, data[tag], BYTES, tag);
+            await_told(1, 0);
+        }
+    }
+    if (t->rank == 0)
+        await_told(N, 0);
+    for (int i = 0; i < N && t->rank == 1; i++)
+        want(data[i][0] == i + 1 && !memcmp(data[i], data[i] + 1, BYTES - 1), "not what was sent");
+}
+
+/* Of one tag, shorter ones behind longer ones, as fast as they can be sent. */
+static void check_order(void)
+{
+    enum { N = 64, BYTES = 1000000 };
+    static const size_t bytes[] = {BYTES, BYTES, 8, BYTES / 4, 0, BYTES / 20, 100, BYTES / 2};
+    static unsigned char out[BYTES], in[N][BYTES];
+    for (uint32_t i = 0; i < N && t->rank == 0; i++) {
+        t->ops->send(t, 1, TSGD_CHANNEL_FILES, 0, out, bytes[i % 8], i);
+        t->ops->look(t, NULL, 0);
+    }
+    for (uint32_t i = 0; i < N && t->rank == 1; i++) {
+        t->ops->receive(t, 0, TSGD_CHANNEL_FILES, 0, in[i], bytes[i % 8], i);
+    }
+    if (t->rank < 2)
+        await_told(N, 0);           /* a message that is not as long as it has to be ends it */
+}
+
+/* Rank 1 rests for an hour unless somebody rings. Rank 0 sends when it surely does. A long message
+ * may pass in pieces of which nobody tells, so then rests are short.                            */
+static void check_rings(void)
+{
+    static unsigned char data[100000];
+    if (t->rank > 1 || !t->rings)
+        return;
+    for (uint32_t i = 0; i < 6; i++) {
+        size_t bytes = i % 2 ? 100 : sizeof data;
+        if (t->rank == 0) {
+            nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+            t->ops->send(t, 1, TSGD_CHANNEL_ROWS, i, data, bytes, i);
+        } else {
+            t->ops->receive(t, 0, TSGD_CHANNEL_ROWS, i, data, bytes, i);
+        }
+        await_told(1, bytes == sizeof data ? 1000000 : (uint64_t)3600 * 1000000000);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int level;
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     tsgd_mpi_init(&mpi);
+    alarm(PATIENCE);
     want(level >= MPI_THREAD_SERIALIZED, "no threads");
     check_together(seed);
     post_all(seed);
     await_all(seed);
     check_together(seed + 1);
+    if (t->ranks > 1) {
+        check_reversed();
+        check_order();
+        check_rings();
+        check_together(seed + 2);
+    }
     for (size_t i = 0; i < n_held; i++)
         free(held[i].data);
     free(held);
     if (t->rank == 0)
-        printf("ops: %u ranks, %zu messages each, tags to %u: right\n", t->ranks, n_held,
-               t->most_tag);
+        printf("ops: %u ranks, %zu messages each, tags to %u, %s: right\n", t->ranks, n_held,
+               t->most_tag, t->rings ? "with bells" : "without bells");
     tsgd_mpi_release(&mpi);
     MPI_Finalize();
     return 0;

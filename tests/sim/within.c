@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* A send or a receive, on one of the lists below. */
 struct post {
@@ -234,6 +235,12 @@ static void together(struct rank *r, const void *mine, size_t bytes, uint32_t pl
     pthread_mutex_unlock(&w->lock);
 }
 
+static void rest(struct tsgd_transport *t, uint64_t ns)
+{
+    (void)t;
+    nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+}
+
 static void broadcast(struct tsgd_transport *t, void *data, size_t bytes, uint32_t from)
 {
     together((struct rank *)t, t->rank == from ? data : NULL, bytes, 1, 0, data);
@@ -246,7 +253,7 @@ static void gather(struct tsgd_transport *t, const void *mine, size_t bytes, voi
 
 static const struct tsgd_transport_ops ops = {
     .send = post_send, .receive = post_receive, .largest = post_largest, .look = look,
-    .broadcast = broadcast, .gather = gather,
+    .rest = rest, .broadcast = broadcast, .gather = gather,
 };
 
 struct within *within_create(uint32_t ranks, uint64_t seed, uint32_t late)
@@ -261,7 +268,8 @@ struct within *within_create(uint32_t ranks, uint64_t seed, uint32_t late)
     w->random = seed * 2 + 1;
     for (uint32_t r = 0; r < ranks; r++) {
         w->rank[r].w = w;
-        w->rank[r].transport = (struct tsgd_transport){&ops, r, ranks, INT32_MAX};
+        w->rank[r].transport = (struct tsgd_transport){
+            .ops = &ops, .rank = r, .ranks = ranks, .most_tag = INT32_MAX};
     }
     return w;
 }
