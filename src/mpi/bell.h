@@ -1,8 +1,8 @@
-/* mpi/bell.h: how a rank that sleeps hears that something comes for it. MPI has calls that wait, but
- * they keep a core busy; so a rank that has nothing to do sleeps, and looks at the network now and
- * then. Ranks on one machine have a word each in memory that all of them see: whoever sends to a
- * rank, or has taken what it sent, rings there, which wakes it if it sleeps. Between machines, and
- * where there is no such memory, nobody rings.
+/* mpi/bell.h: how a rank that sleeps hears that something comes for it. MPI has calls that wait,
+ * but they keep a core busy; so a rank that has nothing to do sleeps, and looks at the network now
+ * and then. Ranks on one machine have a word each in memory that all of them see: whoever sends to
+ * a rank, or has taken what it sent, rings there, which wakes it if it sleeps. Between machines,
+ * and where there is no such memory, nobody rings.
  *
  * A bell is for speed: who misses one sleeps no longer than it had said. And none is missed: a look
  * reads the count of rings before it asks MPI, and a rest does not begin when it has changed since.
@@ -52,8 +52,8 @@ void tsgd_bell_all(struct tsgd_bells *b, uint32_t ranks);
 /* Before MPI is asked what has come. */
 void tsgd_bell_hark(struct tsgd_bells *b);
 
-/* Sleeps until somebody rings, or has rung since the last harks; for ns at most, or longer where all
- * ranks ring and no message is under way.                                                       */
+/* Sleeps until somebody rings, or has rung since the last harks; for ns at most, or longer where
+ * all ranks ring and no message is under way.                                                   */
 void tsgd_bell_rest(struct tsgd_bells *b, uint64_t ns);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* A message of LONG bytes is a long one. A nanosecond for BYTES_PER_NS of them is what a copy takes. */
+/* A message of LONG bytes is a long one. Copying BYTES_PER_NS of them takes a nanosecond or so. */
 enum { LONG = 16384, BYTES_PER_NS = 8 };
 
 enum { WINDOW = 64, FIRST_ROOM = 256, LEAST_NAP_NS = 10000, MOST_NAP_NS = 1000000 };
@@ -67,7 +67,8 @@ static void post_now(struct tsgd_mpi *m, const struct tsgd_mpi_send *s)
 /* The one before has been taken, or should have been. */
 static bool is_free(const struct tsgd_mpi_way *w, const struct tsgd_mpi_send *s)
 {
-    return s->bytes < LONG || w->posted == 0 || tsgd_now_ns() - w->ns > (uint64_t)s->bytes / BYTES_PER_NS;
+    return s->bytes < LONG || w->posted == 0 ||
+           tsgd_now_ns() - w->ns > (uint64_t)s->bytes / BYTES_PER_NS;
 }
 
 static void put_off(struct tsgd_mpi *m, const struct tsgd_mpi_send *s)
@@ -138,8 +139,9 @@ static void post_largest(struct tsgd_transport *t, const uint64_t *in, uint64_t 
     l->n = n;
     for (uint32_t i = 0; i < n; i++)
         l->in[i] = (int64_t)(in[i] ^ SIGN);
-    check(m, MPI_Iallreduce(l->in, l->out, (int)n, MPI_INT64_T, MPI_MAX, m->all,
-                            add(m, (struct tsgd_mpi_posted){.label = label, .kind = TSGD_MPI_LARGEST})),
+    MPI_Request *request =
+        add(m, (struct tsgd_mpi_posted){.label = label, .kind = TSGD_MPI_LARGEST});
+    check(m, MPI_Iallreduce(l->in, l->out, (int)n, MPI_INT64_T, MPI_MAX, m->all, request),
           "MPI_Iallreduce");
     tsgd_bell_all(&m->bells, t->ranks);
 }

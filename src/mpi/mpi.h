@@ -66,7 +66,7 @@ struct tsgd_mpi {
     size_t n, room;
     size_t at;                  /* where the next look begins */
     uint64_t looks;             /* at what was put off; from 1 */
-    struct tsgd_mpi_send *put_off;      /* [room_put_off], the first n_put_off wait, in their order */
+    struct tsgd_mpi_send *put_off;      /* [room_put_off], n_put_off wait, in their order */
     size_t n_put_off, room_put_off;
     struct tsgd_mpi_way *way;   /* [ranks] */
     struct tsgd_mpi_largest largest;
