@@ -170,6 +170,19 @@ done:
     return st;
 }
 
+/* The sentence of a training that lacked memory names options that bench does not have. */
+static enum tsgd_status say_what_helps(enum tsgd_status st, const struct tsgd_bench *b,
+                                       const char *title, const char *model, uint64_t nodes,
+                                       struct tsgd_error *err)
+{
+    if (st != TSGD_ENOMEM)
+        return st;
+    return tsgd_fail(err, st, "%s %.80s: no memory for %llu x %llu samples of %.60s (nodes x "
+                     "--batch); use a smaller --model, --input or --batch%s", title, model,
+                     (unsigned long long)nodes, (unsigned long long)b->s->batch,
+                     input_of(b, model), nodes > 8 ? ", or fewer --threads" : "");
+}
+
 static enum tsgd_status step(struct tsgd_bench *b, const struct piece *p, double seconds,
                              struct tsgd_figure *f, struct tsgd_error *err)
 {
@@ -196,7 +209,7 @@ done:
     tsgd_job_release(&job);
     tsgd_setup_release(&setup);
     tsgd_settings_free(s);
-    return st;
+    return say_what_helps(st, b, "step", p->name, 1, err);
 }
 
 /* ---- gossip ---- */
@@ -374,7 +387,7 @@ static enum tsgd_status train(const struct tsgd_bench *b, const char *model, uin
 done:
     tsgd_run_free(run);
     tsgd_settings_free(s);
-    return st;
+    return say_what_helps(st, b, "training", model, b->tokens, err);
 }
 
 static enum tsgd_status train_turn(const struct tsgd_bench *b, const char *model, struct count *c,

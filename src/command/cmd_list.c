@@ -16,10 +16,15 @@ enum { INDENT = 24 };
 
 static bool model(size_t i, struct tsgd_list_item *out)
 {
+    static const unsigned refused_by[TSGD_MODEL_KINDS] = {
+        [TSGD_MODEL_QUADRATIC] = TSGD_FOR_BENCH | TSGD_FOR_MODEL,
+        [TSGD_MODEL_OBJECTIVE] = ~0U,
+    };
     if (i >= tsgd_n_models)
         return false;
     *out = (struct tsgd_list_item){tsgd_models[i]->name, tsgd_models[i]->usage,
-                                   tsgd_models[i]->summary, NULL, ""};
+                                   tsgd_models[i]->summary, NULL, "",
+                                   refused_by[tsgd_models[i]->kind]};
     return true;
 }
 
@@ -28,14 +33,14 @@ static bool layer(size_t i, struct tsgd_list_item *out)
 {
     static const struct tsgd_list_item residual = {
         "residual", "residual { LAYERS }", "what LAYERS give, and what goes into them added: where "
-        "they halve the pixels every second one, where they add channels zeros", NULL, ""
+        "they halve the pixels every second one, where they add channels zeros", NULL, "", 0
     };
     size_t shown = 0;
     for (size_t j = 0; j < tsgd_n_layers; j++) {
         const struct tsgd_layer_ops *ops = tsgd_layers[j];
         if (!ops->summary || shown++ != i)
             continue;
-        *out = (struct tsgd_list_item){ops->name, out->made, ops->summary, NULL, ""};
+        *out = (struct tsgd_list_item){ops->name, out->made, ops->summary, NULL, "", 0};
         tsgd_netspec_usage(ops, out->made, sizeof out->made);
         return true;
     }
@@ -49,7 +54,7 @@ static bool data(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_sources)
         return false;
     *out = (struct tsgd_list_item){tsgd_sources[i]->name, tsgd_sources[i]->usage,
-                                   tsgd_sources[i]->summary, tsgd_sources[i]->default_dir, ""};
+                                   tsgd_sources[i]->summary, tsgd_sources[i]->default_dir, "", 0};
     return true;
 }
 
@@ -58,7 +63,7 @@ static bool topology(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_topologies)
         return false;
     *out = (struct tsgd_list_item){tsgd_topologies[i]->name, tsgd_topologies[i]->usage,
-                                   tsgd_topologies[i]->summary, NULL, ""};
+                                   tsgd_topologies[i]->summary, NULL, "", 0};
     return true;
 }
 
@@ -67,7 +72,7 @@ static bool method(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_methods)
         return false;
     *out = (struct tsgd_list_item){tsgd_methods[i]->name, tsgd_methods[i]->name,
-                                   tsgd_methods[i]->summary, NULL, ""};
+                                   tsgd_methods[i]->summary, NULL, "", 0};
     return true;
 }
 
@@ -76,7 +81,7 @@ static bool partition(size_t i, struct tsgd_list_item *out)
     if (i >= tsgd_n_partitions)
         return false;
     *out = (struct tsgd_list_item){tsgd_partitions[i].name, tsgd_partitions[i].usage,
-                                   tsgd_partitions[i].summary, NULL, ""};
+                                   tsgd_partitions[i].summary, NULL, "", 0};
     return true;
 }
 

@@ -1,8 +1,11 @@
 /* Completion for shells: commands, their options, and values where there is a choice. */
 #include "cli/parse.h"
 #include "command/list.h"
+#include "linalg/isa.h"
 
 #include <string.h>
+
+#define ANY_COMMAND (~0U)
 
 /* The kind of things that the option chooses by name, or NULL. */
 static const struct tsgd_list_kind *list_of(const struct tsgd_setting *o)
@@ -15,16 +18,38 @@ static const struct tsgd_list_kind *list_of(const struct tsgd_setting *o)
     return NULL;
 }
 
-/* The values that an option can have, with spaces between them; false: not a choice. */
-static bool put_values(FILE *out, const struct tsgd_setting *o)
+static bool is_isa(const struct tsgd_setting *o)
+{
+    return o == &tsgd_setting_rows[TSGD_SET_isa].shown;
+}
+
+/* The values that an option can have, with spaces between them. Among things of a list, those that
+ * one of the commands (bits) takes.                                                             */
+static void put_values(FILE *out, const struct tsgd_setting *o, unsigned commands)
 {
     struct tsgd_list_item item;
     const struct tsgd_list_kind *kind = list_of(o);
+    const char *before = "";
     for (const char *c = o->choices; c && *c; c++)
         fputc(*c == '|' ? ' ' : *c, out);
     for (size_t i = 0; kind && kind->item(i, &item); i++)
-        fprintf(out, "%s%s", i ? " " : "", item.name);
-    return o->choices || kind;
+        if (commands & ~item.refused_by) {
+            fprintf(out, "%s%s", before, item.name);
+            before = " ";
+        }
+    for (size_t i = 0; is_isa(o) && tsgd_isa_name(i); i++)
+        fprintf(out, "%s%s", i ? " " : "", tsgd_isa_name(i));
+}
+
+/* Whether a command refuses some of the values that others take. */
+static bool is_choosy(const struct tsgd_command *command, const struct tsgd_setting *o)
+{
+    struct tsgd_list_item item;
+    const struct tsgd_list_kind *kind = list_of(o);
+    for (size_t i = 0; kind && kind->item(i, &item); i++)
+        if (item.refused_by != ANY_COMMAND && (item.refused_by & command->options))
+            return true;
+    return false;
 }
 
 static bool is_file(const struct tsgd_setting *o)
@@ -37,23 +62,38 @@ static bool is_folder(const struct tsgd_setting *o)
     return o->argument && !strcmp(o->argument, "DIR");
 }
 
-static bool has_values(const struct tsgd_setting *o) { return o->choices || list_of(o); }
+static bool has_values(const struct tsgd_setting *o)
+{
+    return o->choices || list_of(o) || is_isa(o);
+}
 
 /* ---- bash ---- */
+
+static void put_bash_choice(FILE *out, const struct tsgd_setting *o, unsigned commands)
+{
+    fputs("COMPREPLY=($(compgen -W '", out);
+    put_values(out, o, commands);
+    fputs("' -- \"$cur\")); ", out);
+}
 
 /* What follows an option: its values, files, folders; or something that nobody can guess. */
 static void put_bash_values(FILE *out)
 {
-    fputs("    case $prev in\n", out);
+    fputs("    case \"${COMP_WORDS[1]} $prev\" in\n", out);
     for (size_t i = 0; i < TSGD_SETTINGS; i++) {
         const struct tsgd_setting *o = &tsgd_setting_rows[i].shown;
         if (!o->argument)
             continue;
-        fprintf(out, "    --%s) ", o->name);
+        for (size_t c = 0; c < tsgd_n_commands; c++)
+            if ((tsgd_setting_rows[i].commands & tsgd_commands[c]->options) &&
+                is_choosy(tsgd_commands[c], o)) {
+                fprintf(out, "    '%s --%s') ", tsgd_commands[c]->name, o->name);
+                put_bash_choice(out, o, tsgd_commands[c]->options);
+                fputs("return ;;\n", out);
+            }
+        fprintf(out, "    *' --%s') ", o->name);
         if (has_values(o)) {
-            fputs("COMPREPLY=($(compgen -W '", out);
-            put_values(out, o);
-            fputs("' -- \"$cur\")); ", out);
+            put_bash_choice(out, o, ANY_COMMAND);
         } else if (is_file(o) || is_folder(o)) {
             fprintf(out, "compopt -o filenames; "
                          "mapfile -t COMPREPLY < <(compgen -%c -- \"$cur\"); ",
@@ -78,7 +118,7 @@ static void put_bash_words(FILE *out, const struct tsgd_command *command)
             fprintf(out, " %s", tsgd_commands[i]->name);
     if (!strcmp(command->name, "model")) {
         fputc(' ', out);
-        (void)put_values(out, &tsgd_setting_rows[TSGD_SET_model].shown);
+        put_values(out, &tsgd_setting_rows[TSGD_SET_model].shown, command->options);
     }
     fputs("' ;;\n", out);
 }
@@ -135,7 +175,7 @@ static void put_zsh_option(FILE *out, const struct tsgd_command *command,
         fprintf(out, ":%s:", o->argument);
         if (has_values(o)) {
             fputc('(', out);
-            put_values(out, o);
+            put_values(out, o, command->options);
             fputc(')', out);
         } else if (is_file(o) || is_folder(o)) {
             fputs(is_file(o) ? "_files" : "_files -/", out);
@@ -162,7 +202,7 @@ static void put_zsh_command(FILE *out, const struct tsgd_command *command)
         fputs(")' \\\n", out);
     } else if (!strcmp(command->name, "model")) {
         fputs("            '1:network:(", out);
-        (void)put_values(out, &tsgd_setting_rows[TSGD_SET_model].shown);
+        put_values(out, &tsgd_setting_rows[TSGD_SET_model].shown, command->options);
         fputs(")' \\\n", out);
     } else if (!strcmp(command->name, "compare")) {
         fputs("            '*:log:_files' \\\n", out);

@@ -10,6 +10,7 @@ struct tsgd_list_item {
     const char *name, *usage, *summary;
     const char *place;          /* the folder that it is read from, or NULL */
     char made[120];             /* where a usage stands that is put together */
+    unsigned refused_by;        /* the commands, as bits, that do not take it */
 };
 
 struct tsgd_list_kind {

@@ -55,6 +55,19 @@ const struct tsgd_kernels *tsgd_isa_table(size_t i)
     return NULL;
 }
 
+const char *tsgd_isa_name(size_t i)
+{
+    static const char *const names[] = {
+#define NAME(name) #name,
+        ISAS(NAME)
+#if defined(EMULATED)
+        EMULATED,
+#endif
+        NULL
+    };
+    return names[i];
+}
+
 enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name,
                                struct tsgd_error *err)
 {

@@ -16,6 +16,10 @@ enum tsgd_status tsgd_isa_find(const struct tsgd_kernels **out, const char *name
  * processor: "common" of all that have a fused multiply-add, or `name` itself. Any thread.      */
 const char *tsgd_isa_bits(const char *name);
 
+/* Name i of those that this build knows, whether the CPU can run them or not, the narrowest first
+ * and "portable" after the widest; NULL after the last. Any thread.                             */
+const char *tsgd_isa_name(size_t i);
+
 /* Table i of those that this CPU can run, the narrowest first; NULL after the widest. "portable" is
  * not among them. For tests and benchmarks.                                                      */
 const struct tsgd_kernels *tsgd_isa_table(size_t i);

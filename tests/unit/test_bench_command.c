@@ -241,6 +241,27 @@ Test(bench, what_cannot_be_measured_is_refused_at_once)
     expect_program_refuses("bench now", 2, "bench");
 }
 
+static void expect_lack(const char *words, const char *sentence)
+{
+    struct result r = run(words);
+    expect_code(&r, 2);
+    cr_expect(strstr(r.err, sentence), "%s", r.err);
+    cr_expect(!strstr(r.err, "--active") && !strstr(r.err, "--data"), "%s", r.err);
+}
+
+/* Test samples of 3x60000x6000, of which there are 10,000, take 10 TB; minibatches for 131,072
+ * nodes 3 TB.                                                                                   */
+Test(bench, where_memory_lacks_it_names_options_that_it_has)
+{
+    expect_lack("bench --seconds 0.05 --progress off --model logistic --input 3x60000x6000 "
+                "--batch 1", "step logistic: no memory for 1 x 1 samples of 3x60000x6000 "
+                "(nodes x --batch); use a smaller --model, --input or --batch\n");
+    expect_lack("bench --seconds 0.05 --progress off --model logistic --input 200000 --batch 128 "
+                "--threads 65536", "training logistic: no memory for 131072 x 128 samples of "
+                "200000 (nodes x --batch); use a smaller --model, --input or --batch, or fewer "
+                "--threads\n");
+}
+
 /* Measuring takes a minute: what would be lost at its end is found before it begins. */
 Test(bench, a_picture_that_cannot_be_drawn_is_refused_before_anything_is_measured)
 {

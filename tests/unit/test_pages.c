@@ -1,4 +1,5 @@
 /* What is made from the table of settings: help, manual pages, completion. */
+#include "linalg/isa.h"
 #include "program.h"
 #include "run/settings.h"
 
@@ -264,6 +265,51 @@ Test(pages, bash_completes_every_choice)
     }
 }
 
+/* `telesgd model` says of each whether it is a network, as bench wants it; net: lacks layers. */
+Test(pages, bash_completes_the_models_that_a_command_takes)
+{
+    write_file("completion", output("help --completion %s", "bash"));
+    const char *trained = OFFERS("train", "--model", "");
+    const char *measured = OFFERS("bench", "--model", "");
+    char *names = strdup(output("list %s", "models")), *rest;
+    size_t networks = 0, others = 0;
+    for (char *w = strtok_r(names, "\n", &rest); w; w = strtok_r(NULL, "\n", &rest)) {
+        char name[32], words[64];
+        if (strncmp(w, "  ", 2) || w[2] == ' ' || sscanf(w, "  %31[a-z0-9]", name) != 1)
+            continue;           /* the heading, or a summary that goes on */
+        snprintf(words, sizeof words, "model %s --input 3x32x32", name);
+        struct result r = run(words);
+        bool network = !strstr(r.err, "want a network");
+        networks += network;
+        others += !network;
+        cr_expect(has_line(measured, name) == network, "bench --model %s", name);
+        cr_expect(has_line(OFFERS("model", ""), name) == network, "model %s", name);
+        cr_expect(has_line(trained, name) == !!strcmp(name, "objective"), "train --model %s", name);
+    }
+    free(names);
+    cr_expect(networks >= 6 && others == 2, "%zu networks, %zu others", networks, others);
+}
+
+Test(pages, bash_completes_the_instruction_sets_of_this_build)
+{
+    static const char *const commands_with_it[] = {"train", "tune", "bench"};
+    const struct tsgd_kernels *k;
+    struct tsgd_error err;
+    write_file("completion", output("help --completion %s", "bash"));
+    for (size_t c = 0; c < sizeof commands_with_it / sizeof *commands_with_it; c++) {
+        char *offered = OFFERS(commands_with_it[c], "--isa", ""), *rest;
+        for (size_t i = 0; (k = tsgd_isa_table(i)); i++)
+            cr_expect(has_line(offered, k->isa), "%s", k->isa);
+        for (char *w = strtok_r(offered, "\n", &rest); w; w = strtok_r(NULL, "\n", &rest))
+            cr_expect(tsgd_isa_find(&k, w, &err) == TSGD_OK || strstr(err.text, "cannot run"),
+                      "%s", err.text);
+    }
+#if defined(__x86_64__)
+    cr_expect(!strcmp(OFFERS("bench", "--isa", "=", "p"), "portable\n"));
+    cr_expect(!strcmp(OFFERS("bench", "--isa", "av"), "avx2\navx512\n"));
+#endif
+}
+
 Test(pages, bash_completes_commands_names_and_files)
 {
     write_file("completion", output("help --completion %s", "bash"));
@@ -303,6 +349,9 @@ Test(pages, zsh_completion_names_every_option_with_its_values)
                       option);
             cr_expect(!found || !*values || strstr(found, values), "%s: %s", option, values);
         }
+        if (commands[c].options == TSGD_FOR_BENCH)
+            cr_expect(strstr(part, ":MODEL:(logistic mlp lenet vgg11 resnet20 net)"), "%s", part);
+        cr_expect(!strstr(part, "'--isa=") || !strstr(part, ":NAME:'"), "--isa has values");
         free(part);
     }
     if (system("zsh --version >/dev/null 2>&1") == 0) {
