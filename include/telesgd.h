@@ -381,7 +381,7 @@ struct tsgd_summary {
     double test_r2;             /* NaN where they are not */
     double wall_seconds;        /* of the whole training, also before "resume" */
     double samples_per_second;  /* of this process, over the time in which there was more than
-                                 * evaluation to do */
+                                 * evaluation to do; NaN where the clock did not move */
     double share_step;          /* shares of the workers' time; they sum to 1 */
     double share_mix;
     double share_eval;

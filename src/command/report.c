@@ -5,6 +5,7 @@
 #include "run/run.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* Whether it is over several ranks. */
@@ -225,9 +226,12 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
         if (e->sim_seconds == e->sim_seconds)
             fprintf(out, "simulated       %.6g seconds on that network\n", e->sim_seconds);
     }
-    fprintf(out, "speed           %s samples/s, %s on %" PRIu64 " %s\n",
-            tsgd_human_short(s->samples_per_second, a), tsgd_human_time(s->wall_seconds, b),
-            info->threads, threads_word(info));
+    if (isnan(s->samples_per_second))
+        fputs("speed           unknown, for the clock stood still; ", out);
+    else
+        fprintf(out, "speed           %s samples/s, ", tsgd_human_short(s->samples_per_second, a));
+    fprintf(out, "%s on %" PRIu64 " %s\n", tsgd_human_time(s->wall_seconds, b), info->threads,
+            threads_word(info));
     if (is_spread(info))
         fprintf(out, "ranks           %u; threads are those of the first, time is that of all\n",
                 info->resolved->transport->ranks);

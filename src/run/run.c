@@ -214,7 +214,8 @@ enum tsgd_status tsgd_run_train(struct tsgd_run *r, tsgd_eval_fn *on_eval, void 
         *summary = (struct tsgd_summary){
             .last = r->last,
             .wall_seconds = r->resume.seconds + o.seconds,
-            .samples_per_second = (double)(r->last.samples - r->samples_before) / o.busy_seconds,
+            .samples_per_second = o.busy_seconds > 0 ?
+                (double)(r->last.samples - r->samples_before) / o.busy_seconds : NAN,
             .share_step = o.share[0], .share_mix = o.share[1], .share_eval = o.share[2],
             .share_messages = o.share[3], .share_wait = o.share[4], .share_other = o.share[5],
             .share_ran = o.presence[0], .share_slept = o.presence[1], .share_taken = o.presence[2],

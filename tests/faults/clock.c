@@ -1,12 +1,14 @@
 /* tests/faults/clock.c: a clock that jumps, for a program that is linked with this file: these
  * calls come before those of the C library. Every few readings the time of day leaps by up to
  * months, to either side, and the steady clock by up to minutes: forward, as a machine that was
- * moved may see it; or, with TSGD_CLOCK=wild, to either side, which no system should do.
+ * moved may see it; or, with TSGD_CLOCK=wild, to either side, which no system should do. With
+ * TSGD_CLOCK=still it never moves, as a coarse one does not within a short run.
  * Who waits until a time of the steady clock waits as long as it would without the jumps.       */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,14 +29,19 @@ static int64_t draw(uint64_t key, int64_t most)
     return (int64_t)((key ^ key >> 27) % (uint64_t)most);
 }
 
+static bool has_mode(const char *name)
+{
+    const char *mode = getenv("TSGD_CLOCK");
+    return mode && !strcmp(mode, name);
+}
+
 static void maybe_jump(void)
 {
     uint64_t n = atomic_fetch_add(&readings, 1);
-    const char *mode = getenv("TSGD_CLOCK");
-    if (n % EVERY)
+    if (n % EVERY || has_mode("still"))
         return;
     int64_t steady = draw(2 * n, 300 * SECOND), day = 2 * draw(2 * n + 1, 5000000 * SECOND);
-    if (mode && !strcmp(mode, "wild"))
+    if (has_mode("wild"))
         steady = 2 * steady - 300 * SECOND;
     atomic_fetch_add(&steady_ahead, steady);
     atomic_store(&day_ahead, day - 5000000 * SECOND);
@@ -52,6 +59,8 @@ int clock_gettime(clockid_t clock, struct timespec *out)
     struct timespec t;
     long st = syscall(SYS_clock_gettime, clock, &t);
     maybe_jump();
+    if (clock == CLOCK_MONOTONIC && has_mode("still"))
+        t = (struct timespec){.tv_sec = 1000};
     *out = st ? t : shifted(t, clock == CLOCK_REALTIME ? day_ahead :
                             clock == CLOCK_MONOTONIC ? steady_ahead : 0);
     return (int)st;

@@ -101,6 +101,18 @@ Test(clock, a_run_has_the_same_bits_and_sane_times)
     }
 }
 
+Test(clock, where_it_stands_still_no_speed_is_told)
+{
+    let_jump("still");
+    struct result r = run(TINY " --rounds 3 --eval-every 3 --log log" QUIET);
+    expect_code(&r, 0);
+    cr_expect(strstr(r.out, "\nspeed           unknown, for the clock stood still; 0 ms on 2 "
+                     "threads\n"), "%s", r.out);
+    expect_sane_text(r.out);
+    expect_sane_log("log", true);
+    cr_expect(!json_object_get(last_line(parse_lines(read_file("log"))), "samples_per_second"));
+}
+
 /* The last checkpoint is older than the end, so that there is something to do again. */
 Test(clock, a_run_that_is_resumed_has_the_same_bits)
 {
