@@ -277,7 +277,7 @@ check-clang: deps-clang
 
 debug: ; @$(MAKE) --no-print-directory VARIANT=debug
 # The runner's own threads leak a little; the tests must not.
-unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(EXAMPLES) $(SHARED) replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
+unit: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(call prog,perf/bench_*.c) $(EXAMPLES) $(SHARED) replay ; LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 $< --jobs 2
 everything: $(B)/telesgd $(B)/unit $(EXAMPLES) $(SHARED) $(B)/replay $(if $(filter x86_64,$(MACHINE)),$(B)/faults $(B)/power $(B)/kills $(B)/shim.so) $(call prog,tests/stress/stress_*.c perf/bench_*.c)
 stress: $(call prog,tests/stress/stress_*.c) ; @set -e; for t in $^; do $$t $(STRESS_ARGS); done
 BENCHES := $(if $(BENCH),$(BENCH:%=$(B)/bench_%),$(call prog,perf/bench_*.c))
@@ -368,7 +368,7 @@ fanalyzer: $(FANALYZE:%.c=$(B)/%.analyzed)
 cppcheck: ; cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,performance,portability -j2 -Iinclude -Isrc -D_GNU_SOURCE -D__x86_64__ -DTSGD_ISA=avx2 --suppressions-list=.ci/cppcheck --library=posix,gnu src
 tidy: $(TIDY)
 coverage: deps-coverage ; @$(MAKE) --no-print-directory VARIANT=coverage counted
-counted: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(EXAMPLES) $(SHARED) ; tests/coverage.sh $(B)
+counted: $(B)/unit $(B)/telesgd $(B)/telesgd-jumping $(call prog,perf/bench_*.c) $(EXAMPLES) $(SHARED) ; tests/coverage.sh $(B)
 analyze: deps-analyze ; @$(MAKE) --no-print-directory cppcheck tidy fanalyzer
 
 # What was built is looked at, not the flags.

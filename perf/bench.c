@@ -5,6 +5,23 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+void bench_arguments(int argc, char **argv, int most, const char *usage, const char *measures)
+{
+    const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--help")) {
+            printf("usage: %s%s%s\n%s\n", name, *usage ? " " : "", usage, measures);
+            exit(fflush(stdout) ? 1 : 0);
+        }
+        if (*argv[i] != '-' && i <= most)
+            continue;
+        fprintf(stderr, "%s: found '%s', want %s; see --help\n", name, argv[i],
+                *usage ? usage : "no arguments");
+        exit(2);
+    }
+}
 
 bool bench_print(const char *name, struct bench_time t, double flops, bool ok, const char *format,
                  ...)

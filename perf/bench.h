@@ -10,6 +10,11 @@
 
 #include "limits.h"
 
+/* For main to begin with. --help prints how the program is called, "PROGRAM usage", and what it
+ * measures, and ends it; an option, or more than `most` arguments, is refused in a sentence. usage:
+ * "[ISA]", or "".                                                                               */
+void bench_arguments(int argc, char **argv, int most, const char *usage, const char *measures);
+
 /* Prints the line; `format` gives the keys between the name and the times. flops 0: not counted.
  * Returns ok, so that the program's exit code can tell.                                         */
 bool bench_print(const char *name, struct bench_time t, double flops, bool ok, const char *format,

@@ -170,8 +170,10 @@ static bool empty_steps(const char *topology, uint32_t k, uint32_t threads)
                        topology, k, threads);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bench_arguments(argc, argv, 0, "",
+                    "What the engine costs beside the gradients: threads, hand-offs, plans.");
     bool ok = true;
     ok &= empty_steps("ring", 8, 1);
     ok &= empty_steps("ring", 8, 2);

@@ -131,11 +131,12 @@ static bool bench(const struct tsgd_kernels *k, struct tsgd_shape shape, uint32_
     return ok;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct tsgd_shape small = {1, 28, 28}, colour = {3, 32, 32};
     bool ok = true;
     const struct tsgd_kernels *k, *widest = NULL;
+    bench_arguments(argc, argv, 0, "", "How fast bytes of samples are decoded into a minibatch.");
     for (size_t i = 0; (k = tsgd_isa_table(i)); i++) {
         widest = k;
         ok &= bench(k, small, FEW, false, TSGD_AUGMENT_NONE);

@@ -1,6 +1,6 @@
 /* Products through tsgd_gemm, those of the models' dense layers and some others, each beside the
  * same one through the stock kernels of BLIS for the same instruction set (`of_stock` is their time
- * over ours). With arguments: M N K and, to turn a matrix, `a`, `b` or `ab`.                     */
+ * over ours). --help says what arguments do.                                                     */
 #include "bench.h"
 
 #include "base/mem.h"
@@ -134,19 +134,35 @@ static void choose_stock(void)
 #endif
 }
 
+static bool size(const char *text, int *out)
+{
+    char more;
+    return sscanf(text, "%d%c", out, &more) == 1 && *out > 0;
+}
+
 int main(int argc, char **argv)
 {
     struct tsgd_error err;
     const char *isa = getenv("ISA");
     bool ok = true;
+    struct product of = {.turned = argc > 4 ? argv[4] : ""};
+    bench_arguments(argc, argv, 4, "[M N K [a | b | ab]]",
+                    "Products, beside those of BLIS's stock kernels: of the models, or of M x K by "
+                    "K x N\nnumbers with a, b or both turned; on the widest instruction set, or on "
+                    "that in $ISA.");
+    if (argc > 1 && (argc < 4 || !size(argv[1], &of.m) || !size(argv[2], &of.n) ||
+                     !size(argv[3], &of.k) || strspn(of.turned, "ab") < strlen(of.turned))) {
+        fprintf(stderr, "bench_gemm: found '%s', want M N K, whole numbers from 1 up, and perhaps "
+                "a, b or ab\n", argv[1]);
+        return 2;
+    }
     if (tsgd_backend_init(&on, isa, &err) != TSGD_OK) {
         fprintf(stderr, "bench_gemm: %s\n", err.text);
         return 1;
     }
     choose_stock();
-    if (argc > 3)
-        return !measure((struct product){atoi(argv[1]), atoi(argv[2]), atoi(argv[3]),
-                                         argc > 4 ? argv[4] : ""});
+    if (argc > 1)
+        return !measure(of);
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)
         ok &= measure(products[i]);
     return !ok;

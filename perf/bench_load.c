@@ -269,8 +269,9 @@ static bool archive(const char *kind, bool pictures, bool packed)
     return ok;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bench_arguments(argc, argv, 0, "", "How fast files of data are read: csv, libsvm and npz.");
     bool ok = text("csv", "6-digits", "%.6g,", 1);
     ok &= text("csv", "17-digits", "%.17g,", 1);
     ok &= text("csv", "whole", "%.0f,", 100);

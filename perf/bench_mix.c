@@ -143,8 +143,9 @@ static const struct {
     {"exp", 64, 1000000, false, true},
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bench_arguments(argc, argv, 0, "", "A round of gossip, against what memory allows one core.");
     bool ok = true;
     double ring = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

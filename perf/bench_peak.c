@@ -67,8 +67,9 @@ static bool hand_offs(void)
     return ok & hand_off(true);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bench_arguments(argc, argv, 0, "", "The machine's limits: multiply-adds, bytes, hand-offs.");
     bool ok = peaks();
     ok &= bandwidths();
     ok &= hand_offs();

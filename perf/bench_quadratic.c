@@ -81,8 +81,9 @@ static bool steps(uint64_t nodes)
                        "steps_per_s=%.3gM", (unsigned long long)nodes, TOKENS, DIM, 1e3 / t.median);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bench_arguments(argc, argv, 0, "", "Node steps a second on the synthetic quadratic.");
     bool ok = parts();
     ok &= steps(25);
     ok &= steps(100000);

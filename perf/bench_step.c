@@ -244,7 +244,6 @@ static bool bench_layers(const char *model, const char *name, const char *shape)
     return ok;
 }
 
-/* bench_step [ISA]: on that instruction set. */
 int main(int argc, char **argv)
 {
     static const struct { const char *model, *shape; bool direct; } models[] = {
@@ -255,6 +254,8 @@ int main(int argc, char **argv)
     };
     struct tsgd_error err;
     bool ok = true;
+    bench_arguments(argc, argv, 1, "[ISA]", "A step of each model on one thread, and layers one "
+                    "by one, on the widest instruction set or on ISA.");
     if (!made(tsgd_backend_init(&on, argc > 1 ? argv[1] : NULL, &err), &err))
         return 1;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)

@@ -1,6 +1,7 @@
 /* What this machine gives: spreads, other load, hand-offs; and `telesgd bench` over all of them,
  * for a short while. Nothing here looks at how long anything takes.                             */
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "bench/limits.h"
 #include "bench/load.h"
 #include "program.h"
+#include "scratch.h"
 
 TestSuite(bench, .init = enter_folder, .fini = leave_folder, .timeout = 240);
 
@@ -260,6 +262,36 @@ Test(bench, where_memory_lacks_it_names_options_that_it_has)
                 "--threads 65536", "training logistic: no memory for 131072 x 128 samples of "
                 "200000 (nodes x --batch); use a smaller --model, --input or --batch, or fewer "
                 "--threads\n");
+}
+
+/* None of them begins to measure. */
+Test(bench, the_benchmarks_of_perf_say_how_they_are_called_and_refuse_the_rest)
+{
+    char perf[PATH_MAX], pattern[PATH_MAX + 16], name[64];
+    glob_t found;
+    tree_path(perf, "perf");
+    snprintf(pattern, sizeof pattern, "%s/bench_*.c", perf);
+    cr_assert(glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc >= 8);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        snprintf(name, sizeof name, "%s", strrchr(found.gl_pathv[i], '/') + 1);
+        *strrchr(name, '.') = 0;
+        use_program(name);
+        struct result r = run("--help");
+        expect_code(&r, 0);
+        cr_expect(!strncmp(r.out, "usage: ", 7) && strstr(r.out, name) && !*r.err, "%s", r.out);
+        r = run("--nope");
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, ": found '--nope', want ") && !*r.out, "%s%s", r.err, r.out);
+        r = run("1 2 3 4 5");
+        expect_code(&r, 2);
+        cr_expect(strstr(r.err, ": found '") && !*r.out, "%s%s", r.err, r.out);
+    }
+    globfree(&found);
+    use_program("bench_gemm");
+    expect_program_refuses("3 4", 2, "found '3', want M N K");
+    expect_program_refuses("3 4 0", 2, "want M N K");
+    expect_program_refuses("3 4 5x", 2, "want M N K");
+    expect_program_refuses("3 4 5 c", 2, "want M N K");
 }
 
 /* Measuring takes a minute: what would be lost at its end is found before it begins. */
