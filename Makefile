@@ -319,11 +319,12 @@ $(M)/ops: $(M)/tests/mpi/ops.o $(M)/src/mpi/mpi.o $(M)/src/mpi/bell.o ; $(call m
 $(M)/shim.so: $(M)/tests/mpi/shim.o ; $(call say,link      )$(MPI_COMPILE) $(CF) $(LDFLAGS) -shared $^ -o $@
 $(M)/tests/mpi/shim.o: private CF += -fPIC
 $(M)/%.o: %.c $(M)/flags ; $(call say,compile   )mkdir -p $(@D) && $(MPI_COMPILE) $(CPP) $(CF) -c $< -o $@
-$(M)/flags: $(B)/flags
-	@command -v $(MPICC) >/dev/null || { echo "$(MPICC) is missing; 'make deps-mpi' installs Open MPI, and MPICH has one too"; exit 1; }
-	@mkdir -p $(@D) && touch $@
+$(M)/flags: $(B)/flags FORCE    # touched also when mpicc has become that of another MPI
+	@command -v $(MPICC) >/dev/null || { echo "$(MPICC) is missing; 'make deps-mpi' installs Open MPI, and 'make deps-mpi MPICC=mpicc.mpich' MPICH"; exit 1; }
+	@mkdir -p $(@D) && $(MPI_COMPILE) -show >$@.new && \
+	if cmp -s $@.new $@ && [ ! $(B)/flags -nt $@ ]; then rm $@.new; else mv $@.new $@; fi
 -include $(patsubst %.c,$(M)/%.d,$(wildcard src/mpi/*.c tests/mpi/*.c))
-NEED_MPI := $(NEED_BUILD) libopenmpi-dev openmpi-bin libmetis-dev
+NEED_MPI := $(NEED_BUILD) libmetis-dev $(if $(findstring mpich,$(MPICC)),libmpich-dev mpich,libopenmpi-dev openmpi-bin)
 deps-mpi: ; $(call install,$(NEED_MPI),to build telesgd-mpi)
 check-mpi: deps-mpi ; @MAKE='$(MAKE)' tests/mpi/check.sh $(or $(SIZE),quick)
 .PHONY: mpi deps-mpi check-mpi
