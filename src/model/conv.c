@@ -101,6 +101,9 @@ static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c
         dbias = NULL;
     }
     k->conv_weight_gradient(&d, c->x, dy, c->dw, dbias, scratch);
+    if (l->pool && c->dx &&
+        k->conv_pooled_input_gradient(&d, c->w, c->dy, won, c->dx, c->scratch))
+        return;
     if (c->dx)
         k->conv_input_gradient(&d, c->w, dy, c->dx, scratch);
 }

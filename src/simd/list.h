@@ -57,6 +57,13 @@ KERNEL(void, conv_unpool, (const struct tsgd_conv *d, const float *dp, const uin
 KERNEL(void, conv_input_gradient, (const struct tsgd_conv *d, const float *w, const float *dy,
                                    float *dx, float *scratch))
 
+/* The same from what conv_unpool gets, in one; dy is never needed. scratch: out_c * out_h * out_w *
+ * ld floats more than conv_scratch. Terms of 0 are left out of sums that are otherwise those of the
+ * two calls. False, and nothing done, where these are as good.                                  */
+KERNEL(bool, conv_pooled_input_gradient, (const struct tsgd_conv *d, const float *w,
+                                          const float *dp, const uint16_t *won, float *dx,
+                                          float *scratch))
+
 /* dw [out_c][in_c][window][window] and, unless it is NULL, dbias [out_c], overwritten; scratch of
  * conv_weight_scratch floats.                                                                    */
 KERNEL(void, conv_weight_gradient, (const struct tsgd_conv *d, const float *x, const float *dy,

@@ -398,6 +398,21 @@ static void bits_conv_pooled_gradient(struct call *c)
     look_floats(c, dbias, d.out_c);
 }
 
+static void bits_conv_pooled_input_gradient(struct call *c)
+{
+    struct tsgd_conv d = shape(c, true);
+    float *x = noise(c, 'x', inputs(&d)), *y = floats(c, squares(&d));
+    float *dp = noise(c, 'd', squares(&d)), *dx = floats(c, inputs(&d));
+    float *w = noise(c, 'v', weights(&d)), *dy = floats(c, outputs(&d));
+    float *scratch = floats(c, outputs(&d) + c->k->conv_scratch(&d));
+    const uint16_t *won = pool(c, &d, x, y);
+    if (!c->k->conv_pooled_input_gradient(&d, w, dp, won, dx, scratch)) {
+        c->k->conv_unpool(&d, dp, won, dy, NULL);
+        c->k->conv_input_gradient(&d, w, dy, dx, scratch);
+    }
+    look_floats(c, dx, inputs(&d));
+}
+
 static struct tsgd_conv depthwise(struct call *c)
 {
     struct tsgd_conv d = shape(c, false);

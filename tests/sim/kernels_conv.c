@@ -247,6 +247,23 @@ static bool plain(const struct tsgd_kernels *k, const struct trial *t, struct gu
            (!dbias || kernels_equal("dbias", dbias, t->dbias, d->out_c, text));
 }
 
+/* The gradient of the input from the pooled one must be that of the whole one, bit for bit. */
+static bool pooled_input(const struct tsgd_kernels *k, const struct trial *t, struct guard *g,
+                         const float *dp, const uint16_t *won, const float *dy, char *text)
+{
+    const struct tsgd_conv *d = &t->d;
+    float *w = guard_copy(g, t->w, t->n_w * sizeof(float), 4);
+    float *dx = outputs(g, t->n_x, 64), *same = outputs(g, t->n_x, 64);
+    size_t scratch = k->conv_scratch(d);
+    if (!k->conv_pooled_input_gradient(d, w, dp, won, dx, outputs(g, t->n_y + scratch, 64)))
+        return true;
+    k->conv_input_gradient(d, w, dy, same, outputs(g, scratch, 64));
+    if (memcmp(dx, same, t->n_x * sizeof *dx) == 0)
+        return true;
+    snprintf(text, KERNELS_TEXT, "pooled dx differs from the one of the unpooled gradient");
+    return false;
+}
+
 static bool pooled(const struct tsgd_kernels *k, const struct trial *t, struct guard *g, char *text)
 {
     const struct tsgd_conv *d = &t->d;
@@ -265,7 +282,8 @@ static bool pooled(const struct tsgd_kernels *k, const struct trial *t, struct g
            kernels_equal("unpooled dy", dy, t->p_dy, t->n_y, text) &&
            kernels_equal("pooled dbias", dbias, t->p_dbias, d->out_c, text) &&
            (!done || (kernels_equal("pooled dw", dw, t->p_dw, t->n_w, text) &&
-                      kernels_equal("its dbias", dbias_too, t->p_dbias, d->out_c, text)));
+                      kernels_equal("its dbias", dbias_too, t->p_dbias, d->out_c, text))) &&
+           pooled_input(k, t, g, dp, won, dy, text);
 }
 
 static bool everywhere(uint32_t number, bool depthwise, char text[KERNELS_TEXT])
