@@ -20,7 +20,8 @@ enum {
     ACROSS = 3,                     /* vectors in a row of a tile, at most */
     TALL = TILE < 12 ? TILE : 12,   /* rows of a tile, at most: their addresses take registers */
     DEPTH = 400,                    /* rows of a panel */
-    AHEAD = 16,                     /* columns of A fetched before they are needed */
+    AHEAD = 16,                     /* columns of A fetched before they are needed, if they are
+                                     * contiguous; of rows, those of the next tile are fetched */
 };
 
 /* ---- the first n floats of a vector, 1 <= n <= VL ---- */
@@ -206,9 +207,11 @@ INLINE void tile(const int rows, const int across, const struct tile *t)
 {
     const float *from = t->a, beta = t->beta;
     const size_t k = t->k, ars = t->ars, acs = t->acs, brs = t->brs, crs = t->crs, last = t->last;
+    const size_t stride = acs == 1 ? (size_t)rows * ars / k : acs;
     float *c = t->c;
     for (size_t n = t->tiles; n > 0; n--) {
         const float *a[(TALL + 2) / 3], *b = t->b;
+        const float *soon = from + (acs == 1 ? (size_t)rows * ars : AHEAD * acs);
         float *to = c;
         vf sum[TILE];
         UNROLL(24)
@@ -224,9 +227,9 @@ INLINE void tile(const int rows, const int across, const struct tile *t)
         for (int i = 0; i < rows; i += 3)
             a[i / 3] = from + (size_t)i * ars;
         UNROLL(2)
-        for (size_t p = 0; p < k; p++, b += brs) {
+        for (size_t p = 0; p < k; p++, b += brs, soon += stride) {
             vf x[ACROSS];
-            __builtin_prefetch(a[0] + AHEAD * acs);
+            __builtin_prefetch(soon);
             UNROLL(3)
             for (int v = 0; v < across; v++)
                 x[v] = MASKS && v == across - 1 ? load_part(b + v * VL, last) : loadu(b + v * VL);

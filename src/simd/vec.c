@@ -1,5 +1,9 @@
 #include "simd/simd.h"
 
+/* A row's momentum is asked for this many floats ahead: nobody has read it since the last step, and
+ * where there are many rows it is no longer in the second-level cache.                          */
+enum { AHEAD = 1024 };
+
 void TSGD_FN(sgd)(float *restrict x, float *restrict m, const float *restrict g, size_t dim,
                   float eta, float momentum, bool nesterov, float decay)
 {
@@ -7,7 +11,17 @@ void TSGD_FN(sgd)(float *restrict x, float *restrict m, const float *restrict g,
         for (size_t j = 0; j < dim; j++)
             x[j] -= eta * (g[j] + decay * x[j]);
     } else if (!nesterov) {
-        for (size_t j = 0; j < dim; j++) {
+        size_t j = 0;
+        for (; j + 16 <= dim; j += 16) {
+            __builtin_prefetch(m + j + AHEAD);
+UNROLL(4)
+            for (size_t i = j; i < j + 16; i += VL) {
+                vf now = momentum * loadu(m + i) + (loadu(g + i) + decay * loadu(x + i));
+                storeu(m + i, now);
+                storeu(x + i, loadu(x + i) - eta * now);
+            }
+        }
+        for (; j < dim; j++) {
             m[j] = momentum * m[j] + (g[j] + decay * x[j]);
             x[j] -= eta * m[j];
         }
