@@ -134,11 +134,19 @@ done:
     return st;
 }
 
+/* The floats of at most k slots: few are wide, many are narrow. */
+static size_t pool(uint32_t k)
+{
+    size_t wide = (k < TSGD_MIX_FEW_SLOTS ? k : TSGD_MIX_FEW_SLOTS) * TSGD_MIX_WIDE;
+    size_t narrow = (size_t)k * TSGD_MIX_STRIP;
+    return wide > narrow ? wide : narrow;
+}
+
 /* The kernel takes, for each row, a slot for a strip of its old values, and the addresses of the
  * row and of the slot.                                                                          */
 size_t tsgd_mix_scratch(uint32_t k)
 {
-    return k * (TSGD_MIX_STRIP + 2 * sizeof(float *) / sizeof(float));
+    return pool(k) + k * 2 * sizeof(float *) / sizeof(float);
 }
 
 void tsgd_mix_all(const struct tsgd_kernels *k, const struct tsgd_mix_plan *p, const bool *absent,
@@ -148,5 +156,5 @@ void tsgd_mix_all(const struct tsgd_kernels *k, const struct tsgd_mix_plan *p, c
     bool all = !any(absent, p->k);
     some.shape = all ? p->shape : TSGD_MIX_ANY;
     k->mix_all(&some, all ? NULL : absent, rows + from, stride, tsgd_round_up(to - from, 16),
-               (float **)(void *)(scratch + p->k * TSGD_MIX_STRIP), scratch);
+               (float **)(void *)(scratch + pool(p->k)), scratch);
 }

@@ -51,6 +51,8 @@ struct tsgd_mix_plan {
 };
 #define TSGD_MIX_NOT_KEPT UINT32_MAX
 #define TSGD_MIX_STRIP 64       /* floats of a slot */
+#define TSGD_MIX_WIDE 128       /* the same where there are few enough to stay in the first level */
+#define TSGD_MIX_FEW_SLOTS 32
 
 /* A convolution of [in_c][in_h][in_w][ld] with square kernels [out_c][in_c][window][window]. */
 struct tsgd_conv {

@@ -3,7 +3,7 @@
  * set.                                                                                          */
 #include "simd/simd.h"
 
-enum { STRIP = 4 };             /* vectors */
+enum { STRIP = 4, WIDE = 8 };   /* vectors */
 
 INLINE void put(float *to, vf x, const bool bypass)
 {
@@ -276,22 +276,23 @@ UNROLL(4)
     }
 }
 
-/* A row x of n terms whose old values go to `keep` unless it is NULL. */
+/* A row x of n terms whose old values go to `keep` unless it is NULL: the columns from c on. */
 INLINE void one_row(const struct tsgd_mix_term *t, const uint32_t n, const bool *absent,
-                    float *const *at, float *x, float *keep, const int vectors)
+                    float *const *at, float *x, float *keep, size_t c, const int vectors)
 {
     vf own[STRIP], sum[STRIP];
+    x += c;
 UNROLL(4)
     for (int i = 0; i < vectors; i++)
         own[i] = sum[i] = load(x + i * VL);
     if (keep)
 UNROLL(4)
         for (int i = 0; i < vectors; i++)
-            store(keep + i * VL, own[i]);
+            store(keep + c + i * VL, own[i]);
     for (uint32_t j = 0; j < n; j++) {
         /* As in mix(). */
         bool out_of_it = absent && absent[t[j].row];
-        const float *from = out_of_it ? x : at[t[j].from];
+        const float *from = out_of_it ? x : at[t[j].from] + c;
         vf w = all(out_of_it ? -t[j].weight : t[j].weight);
 UNROLL(4)
         for (int i = 0; i < vectors; i++)
@@ -316,7 +317,7 @@ UNROLL(8)
         from[j] = at[t[j].from];
         w[j] = all(t[j].weight);
     }
-UNROLL(4)
+UNROLL(8)
     for (int i = 0; i < vectors; i++) {
         vf own = load(x + i * VL), sum = own;
         if (keep)
@@ -348,8 +349,60 @@ INLINE void any(const struct tsgd_mix_plan *p, const bool *absent, float *rows, 
         else if (!absent && n == FEW)
             few_terms(t, FEW, at, at[a], keep, vectors);
         else
-            one_row(t, n, absent, at, at[a], keep, vectors);
+            one_row(t, n, absent, at, at[a], keep, 0, vectors);
         fetch(f, vectors);
+    }
+}
+
+/* The same in wider strips, where nobody is absent: what a row costs beside its columns counts half
+ * as much. More slots than TSGD_MIX_FEW_SLOTS would not stay in the first level beside the rows.
+ * For each number of terms there is a function of its own, since within one the compiler has too
+ * few registers for all of them. It mixes the rows from a on while they have so many terms, and
+ * returns the row after them.                                                                   */
+#define TERMS(n)                                                                                 \
+    static __attribute__((noinline)) uint32_t terms_##n(                                         \
+        const struct tsgd_mix_plan *p, uint32_t a, float *const *at, struct ahead *f)            \
+    {                                                                                            \
+        const struct tsgd_mix_term *t = p->term + p->ptr[a];                                     \
+        do {                                                                                     \
+            uint32_t slot = p->keep[a];                                                          \
+            float *keep = slot == TSGD_MIX_NOT_KEPT ? NULL : at[p->k + slot];                    \
+            few_terms(t, n, at, at[a], keep, WIDE);                                              \
+            fetch(f, WIDE);                                                                      \
+            t += n;                                                                              \
+            a++;                                                                                 \
+        } while (a < p->k && p->ptr[a + 1] - p->ptr[a] == n);                                    \
+        return a;                                                                                \
+    }
+TERMS(3)
+TERMS(4)
+TERMS(5)
+TERMS(6)
+TERMS(7)
+TERMS(8)
+#undef TERMS
+
+INLINE void any_wide(const struct tsgd_mix_plan *p, float *rows, size_t stride, float **at,
+                     struct ahead *f)
+{
+    static uint32_t (*const few[FEW + 1])(const struct tsgd_mix_plan *, uint32_t, float *const *,
+                                          struct ahead *) = {
+        [3] = terms_3, [4] = terms_4, [5] = terms_5, [6] = terms_6, [7] = terms_7, [8] = terms_8,
+    };
+    for (uint32_t b = 0; b < p->k; b++)
+        at[b] = rows + b * stride;
+    for (uint32_t a = 0; a < p->k;) {
+        const struct tsgd_mix_term *t = p->term + p->ptr[a];
+        uint32_t n = p->ptr[a + 1] - p->ptr[a], slot = p->keep[a];
+        if (n <= FEW && few[n]) {
+            a = few[n](p, a, at, f);
+            continue;
+        }
+        float *keep = slot == TSGD_MIX_NOT_KEPT ? NULL : at[p->k + slot];
+        one_row(t, n, NULL, at, at[a], keep, 0, STRIP);
+        one_row(t, n, NULL, at, at[a], keep, STRIP * VL, STRIP);
+        fetch(f, WIDE);
+        a++;
     }
 }
 
@@ -367,18 +420,20 @@ INLINE void columns(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape sha
 }
 
 INLINE void blocks(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shape,
-                   const bool *absent, const bool near, float *rows, size_t stride, size_t n,
-                   float **at)
+                   const bool *absent, const bool near, const bool wide, float *rows,
+                   size_t stride, size_t n, float **at)
 {
-    size_t wide = block_columns(p, n);
+    size_t most = block_columns(p, n);
     bool stays = n * p->k <= STAYS;
     for (size_t from = 0, to; from < n; from = to) {
-        to = n - from < wide ? n : from + wide;
+        to = n - from < most ? n : from + most;
         struct ahead f = {
-            .rows = rows + to, .stride = stride, .width = n - to < wide ? n - to : wide,
+            .rows = rows + to, .stride = stride, .width = n - to < most ? n - to : most,
             .left = stays || to == n ? 0 : p->k,
         };
         size_t j = from;
+        for (; wide && j + WIDE * VL <= to; j += WIDE * VL)
+            any_wide(p, rows + j, stride, at, &f);
         for (; j + STRIP * VL <= to; j += STRIP * VL)
             columns(p, shape, absent, near, rows + j, stride, at, STRIP, &f);
         for (; j < to; j += VL)
@@ -386,22 +441,23 @@ INLINE void blocks(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shap
     }
 }
 
-/* Functions of their own: within one, the compiler has too few registers for all of them. */
-#define WAY(name, shape, absent, near)                                                           \
+/* Functions of their own here too. wide: where there are few slots. */
+#define WAY(name, shape, absent, near, wide)                                                     \
     static __attribute__((noinline)) void name(const struct tsgd_mix_plan *p, const bool *gone,  \
                                                float *rows, size_t stride, size_t n, float **at) \
     {                                                                                            \
         (void)gone;                                                                              \
-        blocks(p, shape, absent, near, rows, stride, n, at);                                     \
+        blocks(p, shape, absent, near, wide, rows, stride, n, at);                               \
     }
-WAY(ring, TSGD_MIX_RING, NULL, false)
-WAY(ring_near, TSGD_MIX_RING, NULL, true)
-WAY(line, TSGD_MIX_LINE, NULL, false)
-WAY(line_near, TSGD_MIX_LINE, NULL, true)
-WAY(mean_here, TSGD_MIX_MEAN, NULL, false)
-WAY(mean_near, TSGD_MIX_MEAN, NULL, true)
-WAY(any_present, TSGD_MIX_ANY, NULL, false)
-WAY(any_absent, TSGD_MIX_ANY, gone, false)
+WAY(ring, TSGD_MIX_RING, NULL, false, false)
+WAY(ring_near, TSGD_MIX_RING, NULL, true, false)
+WAY(line, TSGD_MIX_LINE, NULL, false, false)
+WAY(line_near, TSGD_MIX_LINE, NULL, true, false)
+WAY(mean_here, TSGD_MIX_MEAN, NULL, false, false)
+WAY(mean_near, TSGD_MIX_MEAN, NULL, true, false)
+WAY(any_present, TSGD_MIX_ANY, NULL, false, false)
+WAY(any_present_wide, TSGD_MIX_ANY, NULL, false, true)
+WAY(any_absent, TSGD_MIX_ANY, gone, false, false)
 #undef WAY
 
 void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *rows,
@@ -410,11 +466,13 @@ void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *
     typedef void way(const struct tsgd_mix_plan *, const bool *, float *, size_t, size_t, float **);
     static way *const ways[][2] = {
         [TSGD_MIX_RING] = {ring, ring_near}, [TSGD_MIX_LINE] = {line, line_near},
-        [TSGD_MIX_MEAN] = {mean_here, mean_near}, [TSGD_MIX_ANY] = {any_present, any_absent},
+        [TSGD_MIX_MEAN] = {mean_here, mean_near}, [TSGD_MIX_ANY] = {any_present, any_present_wide},
     };
+    bool few = p->slots <= TSGD_MIX_FEW_SLOTS, near = n * p->k > FAR && p->k > STREAMS;
     for (uint32_t s = 0; s < p->slots; s++)
-        at[p->k + s] = pool + s * TSGD_MIX_STRIP;
-    bool near = n * p->k > FAR && p->k > STREAMS;
-    bool second = p->shape == TSGD_MIX_ANY ? absent != NULL : near;
-    ways[p->shape][second](p, absent, rows, stride, n, at);
+        at[p->k + s] = pool + s * (few ? TSGD_MIX_WIDE : TSGD_MIX_STRIP);
+    if (absent)
+        any_absent(p, absent, rows, stride, n, at);
+    else
+        ways[p->shape][p->shape == TSGD_MIX_ANY ? few : near](p, NULL, rows, stride, n, at);
 }
