@@ -177,11 +177,12 @@ static json_t *crew_json(const struct tsgd_crew_forecast *c)
         ok &= json_object_set_new(without, tsgd_crew_causes[i], json_real(c->without[i])) == 0;
     const char *cause = tsgd_crew_causes[worst(c, &share)];
     json_t *o = json_pack(
-        "{s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s,"
+        "{s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s,"
         " s:o}",
         "workers", (json_int_t)c->workers, "gossip", c->slices ? "slices" : "rows",
         "slices", (json_int_t)c->cost.slices, "step_seconds", c->cost.step + c->cost.update,
         "row_seconds", c->cost.read, "slices_seconds", c->cost.mix, "fetch_seconds", c->cost.fetch,
+        "step_fetch_seconds", c->cost.step_fetch,
         "hand_over_seconds", c->cost.hand, "wake_seconds", c->cost.wake,
         "patience_seconds", c->cost.patience, "plan_seconds", c->cost.plan,
         "steps_seconds_per_round", c->times.steps, "mixes_seconds_per_round", c->times.mixes,

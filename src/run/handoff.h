@@ -15,11 +15,6 @@
 enum tsgd_status tsgd_hand_off(struct tsgd_timing *out, bool claims, double seconds,
                                struct tsgd_error *err);
 
-/* What it takes longer to work on a row that another CPU has just worked on than on one's own, in
- * seconds: its lines are in that one's cache. Of the least times, for both threads must have their
- * CPUs at once. Errors as above.                                                                */
-enum tsgd_status tsgd_fetch(double *out, size_t floats, double seconds, struct tsgd_error *err);
-
 /* From the call that wakes a sleeping worker (engine/sleep.h) until it runs. Errors as above. */
 enum tsgd_status tsgd_wake_up(struct tsgd_timing *out, double seconds, struct tsgd_error *err);
 

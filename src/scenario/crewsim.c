@@ -29,7 +29,8 @@ struct worker {
 struct token {
     uint64_t phase;             /* as in engine/seq.h */
     bool busy;
-    uint32_t writer;            /* who has its row in the cache, or NOBODY alone */
+    uint32_t writer[2];         /* of its row in each place; NOBODY: several */
+    uint32_t stepper;           /* who wrote its own rows */
     uint32_t open, left;        /* tasks of the stage not handed out, not ended */
     bool updates;               /* the stage is the update */
 };
@@ -42,6 +43,9 @@ struct crew {
     struct tsgd_holding holding;
     struct worker *worker;
     struct token *token;
+    uint64_t *fetched;          /* [tokens][2][words] a bit for each worker that has read the
+                                 * token's row since it was written: it has it in its cache */
+    size_t words;
     uint32_t *node[KEPT];       /* [tokens] the holder of a round */
     uint32_t left[KEPT];        /* tokens that have not ended the round */
     uint64_t drawn, planned, low;       /* rounds; the first that has not ended */
@@ -154,10 +158,30 @@ static double slowness(const struct crew *s, uint32_t a)
     return n ? tsgd_network_step(n, node) / n->step_seconds : 1;
 }
 
-/* Whether worker w finds the row of token b in another one's cache. */
-static bool is_elsewhere(const struct crew *s, uint32_t b, uint32_t w)
+/* Where rows of round t stand: those that mix one by one go to the other place each time. */
+static uint32_t place(const struct crew *s, uint64_t t)
 {
-    return s->c->workers > 1 && s->token[b].writer != w;
+    return s->c->cost.slices ? 0 : tsgd_mixing_turns(s->c->mixing, t) & 1;
+}
+
+static uint64_t *fetched(const struct crew *s, uint32_t b, uint64_t t)
+{
+    return s->fetched + (2 * (size_t)b + place(s, t)) * s->words;
+}
+
+static void write_row(struct crew *s, uint32_t b, uint64_t t, uint32_t w)
+{
+    s->token[b].writer[place(s, t)] = w;
+    memset(fetched(s, b, t), 0, s->words * sizeof *s->fetched);
+}
+
+/* Whether worker w finds the row of token b in another one's cache. It has it in its own then. */
+static bool fetches(struct crew *s, uint32_t b, uint64_t t, uint32_t w)
+{
+    uint64_t *word = fetched(s, b, t) + w / 64, bit = UINT64_C(1) << w % 64;
+    bool fetches = s->c->workers > 1 && s->token[b].writer[place(s, t)] != w && !(*word & bit);
+    *word |= bit;
+    return fetches;
 }
 
 static double no_less(const struct crew *s, double seconds, double bytes)
@@ -166,9 +190,8 @@ static double no_less(const struct crew *s, double seconds, double bytes)
     return limit > 0 ? fmax(seconds, bytes * s->busy / limit) : seconds;
 }
 
-static double add_fetches(struct crew *s, double rows)
+static double add_fetches(struct crew *s, double seconds)
 {
-    double seconds = rows * s->c->cost.fetch;
     s->total.fetches += counts(s) ? seconds : 0;
     return seconds;
 }
@@ -181,8 +204,9 @@ static double mix_seconds(struct crew *s, uint32_t w, uint32_t a)
     if (rests(s, t) || n < 2)
         return 0;
     for (uint32_t i = m->ptr[a]; i < m->ptr[a + 1]; i++)
-        foreign += is_elsewhere(s, m->col[i], w);
-    return no_less(s, n * s->c->cost.read, n * s->c->cost.read_bytes) + add_fetches(s, foreign);
+        foreign += fetches(s, m->col[i], t, w);
+    return no_less(s, n * s->c->cost.read, n * s->c->cost.read_bytes) +
+           add_fetches(s, foreign * s->c->cost.fetch);
 }
 
 /* Of a slice: of each row as many floats as it has, of which others have written most. */
@@ -191,7 +215,13 @@ static double slice_seconds(struct crew *s)
     const struct tsgd_crew_costs *c = &s->c->cost;
     double workers = s->c->workers, rows = s->c->tokens / (double)c->slices;
     return no_less(s, c->mix / c->slices, c->mix_bytes / c->slices) +
-           add_fetches(s, rows * (1 - 1 / workers));
+           add_fetches(s, rows * (1 - 1 / workers) * c->fetch);
+}
+
+static double step_fetches(struct crew *s, uint32_t w, uint32_t a)
+{
+    bool elsewhere = fetches(s, a, s->token[a].phase / 2, w) || s->token[a].stepper != w;
+    return add_fetches(s, elsewhere ? s->c->cost.step_fetch : 0);
 }
 
 static double step_seconds(struct crew *s, uint32_t w, uint32_t a)
@@ -200,7 +230,7 @@ static double step_seconds(struct crew *s, uint32_t w, uint32_t a)
     double slow = slowness(s, a);
     if (slow == 0)
         return 0;
-    return no_less(s, slow * c->step, c->step_bytes) + add_fetches(s, is_elsewhere(s, a, w));
+    return no_less(s, slow * c->step, c->step_bytes) + step_fetches(s, w, a);
 }
 
 static double seconds_of(struct crew *s, uint32_t w, enum what what, uint32_t a)
@@ -225,7 +255,7 @@ static double seconds_of(struct crew *s, uint32_t w, enum what what, uint32_t a)
         break;
     case PART:
         seconds = no_less(s, slowness(s, a) * c->step / c->parts, c->step_bytes / c->parts) +
-                  add_fetches(s, is_elsewhere(s, a, w));
+                  step_fetches(s, w, a);
         break;
     case UPDATE:
         seconds = c->update / c->ranges;
@@ -448,7 +478,8 @@ static void go_on(struct crew *s, uint32_t w, uint32_t a)
 static void mixed(struct crew *s, uint32_t w, uint32_t a)
 {
     struct token *x = &s->token[a];
-    x->writer = w;
+    if (!rests(s, (x->phase - 1) / 2))
+        write_row(s, a, (x->phase + 1) / 2, w);
     x->phase++;
     end_round_of(s, x->phase / 2 - 1);
     if (plan_ready(s, x->phase / 2)) {
@@ -462,7 +493,8 @@ static void stepped(struct crew *s, uint32_t w, uint32_t a)
 {
     struct token *x = &s->token[a];
     uint64_t t = x->phase / 2;
-    x->writer = w;
+    write_row(s, a, t, w);
+    x->stepper = w;
     x->phase++;
     x->busy = false;
     if (s->c->cost.slices && !rests(s, t)) {
@@ -500,7 +532,7 @@ static void all_mixed(struct crew *s, uint32_t w)
     s->stepped = s->next_slice = s->slices_done = 0;
     for (uint32_t a = 0; a < s->c->tokens; a++) {
         s->token[a].phase++;
-        s->token[a].writer = NOBODY;
+        write_row(s, a, 0, NOBODY);
     }
     for (uint32_t a = 0; a < s->c->tokens; a++)
         end_round_of(s, s->token[a].phase / 2 - 1);
@@ -584,6 +616,8 @@ static enum tsgd_status take(struct crew *s)
     const char *what = "the forecast";
     TRY(TSGD_HOLD(&s->holding, &s->worker, c->workers, what, err));
     TRY(TSGD_HOLD(&s->holding, &s->token, c->tokens, what, err));
+    s->words = (c->workers + 63) / 64;
+    TRY(TSGD_HOLD(&s->holding, &s->fetched, tsgd_mul(2 * (size_t)c->tokens, s->words), what, err));
     for (int i = 0; i < KEPT; i++)
         TRY(TSGD_HOLD(&s->holding, &s->node[i], c->tokens, what, err));
     s->holders = (struct tsgd_holders){
@@ -604,7 +638,7 @@ static void begin_all(struct crew *s)
         s->worker[w] = (struct worker){.state = AWAKE, .lo = lo, .cursor = lo,
                                        .hi = hi > lo ? hi : lo + 1};
         for (uint32_t a = lo; a < hi; a++)
-            s->token[a].writer = w;
+            s->token[a].writer[0] = s->token[a].writer[1] = s->token[a].stepper = w;
     }
     draw(s, 0);
     for (uint32_t w = 0; w < c->workers; w++)

@@ -31,8 +31,9 @@ struct tsgd_crew_costs {
     double read;                /* by rows: of each row that a token reads, its own too */
     uint32_t slices;            /* of a round; 0: gossip by rows */
     double mix;                 /* of all of them together */
-    double fetch;               /* of a row that another worker wrote last: it is in that one's
-                                 * cache */
+    double fetch;               /* of a row that is mixed and that another worker wrote last: it is
+                                 * in that one's cache, until it has been fetched once */
+    double step_fetch;          /* of a step whose token's rows others wrote last */
     double plan;
     double hand, wake, patience;
     uint32_t at_once;           /* sleepers on their way at most; 0: as in the engine */

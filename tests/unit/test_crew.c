@@ -40,7 +40,7 @@ Test(crew, one_worker_does_all_there_is)
     struct tsgd_crewsim c = crew_of(&w, "ring", 5, 1);
     c.cost.read = 0.01;
     c.cost.plan = 0.1;
-    c.cost.fetch = c.cost.hand = c.cost.wake = 7;       /* there is nobody else */
+    c.cost.fetch = c.cost.step_fetch = c.cost.hand = c.cost.wake = 7;   /* there is nobody else */
     struct tsgd_crew_times t = times(&c);
     expect_about(t.seconds, 5 * (1 + 3 * 0.01) + 0.1, 1e-3, "a round");
     expect_about(t.steps, 5, 5e-3, "steps");    /* one more may be under way */
@@ -82,8 +82,9 @@ Test(crew, slices_are_a_barrier)
     expect_about(times(&c).seconds, 2 + 0.8, 1e-9, "two slices are two workers'");
     c.cost.plan = 0.3;
     expect_about(times(&c).seconds, 2 + 0.8 + 0.3, 1e-9, "and the last one plans");
-    c.cost.fetch = 0.01;        /* rows of others: 3 in 4 of what a slice has, and each row */
-    expect_about(times(&c).seconds, 2 * 1.01 + 0.8 + 3 * 0.75 * 0.01 + 0.3, 1e-9, "fetched");
+    c.cost.fetch = 0.01;        /* rows of others: 3 in 4 of what a slice has, each step's own */
+    c.cost.step_fetch = 0.02;
+    expect_about(times(&c).seconds, 2 * 1.02 + 0.8 + 3 * 0.75 * 0.01 + 0.3, 1e-9, "fetched");
     tsgd_mixing_release(&w);
 }
 
@@ -109,6 +110,36 @@ Test(crew, a_row_of_another_worker_is_fetched)
     struct tsgd_crew_times t = times(&c);
     cr_expect(t.fetches > 0.9 * 0.04 && t.fetches < 0.25, "%g", t.fetches);
     cr_expect(t.seconds > 4 * 1.003);
+    tsgd_mixing_release(&w);
+}
+
+/* Each of four workers reads the 9 rows of the others, and each of its three tokens reads them. */
+Test(crew, a_row_is_fetched_once_until_it_is_written)
+{
+    struct tsgd_mixing w;
+    struct tsgd_crewsim c = crew_of(&w, "complete", 12, 4);
+    c.cost.read = 0.001;
+    c.cost.fetch = 0.01;
+    struct tsgd_crew_times t = times(&c);
+    expect_about(t.fetches, 4 * 9 * 0.01, 1e-3, "fetches");
+    expect_about(t.seconds, 3 * (1 + 12 * 0.001) + 9 * 0.01, 1e-3, "a round");
+    tsgd_mixing_release(&w);
+}
+
+/* Six tokens that never meet, with four workers: two have two at home and two have one, and those
+ * take some of the others'. Their own rows move with each theft, and back.                      */
+Test(crew, a_stolen_step_fetches_the_tokens_own_rows)
+{
+    struct tsgd_mixing w;
+    struct tsgd_crewsim c = crew_of(&w, "alone", 6, 4);
+    c.cost.step_fetch = 0.05;
+    struct tsgd_crew_times t = times(&c);
+    cr_expect(t.fetches == 0, "nobody steals, and %g are fetched", t.fetches);
+    c.cost.steal = 0;
+    c.rounds = 400;
+    t = times(&c);
+    cr_expect(t.fetches > 0.05 && t.fetches < 6 * 0.05, "%g", t.fetches);
+    expect_about(t.steps, 6 + t.fetches, 0.01, "steps");
     tsgd_mixing_release(&w);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "run/agree.h"
 #include "run/forecast.h"
 #include "run/run.h"
@@ -422,6 +423,45 @@ Test(forecast, memory_that_all_cores_share_slows_them_down)
               number(f, "round_seconds") < 1.05 * most, "%g", number(f, "round_seconds"));
     cr_expect(!strcmp(json_string_value(json_object_get(p, "largest_cause")), "memory"));
     json_decref(f);
+}
+
+/* What is measured, with few tokens and many workers, one and several rows a token, steps in parts,
+ * and short rows of so many tokens that they do not all fit where slices are timed.              */
+Test(forecast, one_process_of_any_shape_is_measured, .timeout = 300)
+{
+    static const struct {
+        const char *words;
+        bool slices;
+        double workers;
+    } shapes[] = {
+        {"--active 1 --threads 3 --gossip slices", true, 1},
+        {"--active 2 --threads 1 --gossip rows", false, 1},
+        {"--active 3 --threads 2 --gossip rows", false, 2},
+        {"--active 3 --threads 2 --gossip slices --dim 2000", true, 2},
+        {"--active 5 --threads 4 --topology complete --gossip rows", false, 4},
+        {"--active 5 --threads 4 --gossip slices --momentum 0.9", true, 4},
+        {"--method gt --threads 3 --gossip rows", false, 3},
+        {"--method gt --threads 3 --gossip slices --dim 4000", true, 3},
+    };
+    uint32_t cpus = tsgd_cpu_count();
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        char words[160];
+        snprintf(words, sizeof words, "--ranks 1 %s", shapes[i].words);
+        json_t *f = forecast(words);
+        const json_t *p = json_object_get(f, "process");
+        cr_expect(number(p, "workers") == shapes[i].workers, "%s", words);
+        cr_expect(number(f, "round_seconds") > 0 && number(p, "step_seconds") > 0, "%s", words);
+        cr_expect((number(p, "row_seconds") > 0) != shapes[i].slices, "%s", words);
+        cr_expect((number(p, "slices_seconds") > 0) == shapes[i].slices, "%s", words);
+        cr_expect((number(p, "slices") > 0) == shapes[i].slices, "%s", words);
+        bool alone = shapes[i].workers == 1 || cpus < 2;
+        for (int j = 0; j < 2; j++) {
+            double fetch = number(p, j ? "fetch_seconds" : "step_fetch_seconds");
+            cr_expect(alone ? fetch == 0 : fetch >= 0 && fetch < 1, "%s: %g", words, fetch);
+        }
+        json_decref(f);
+    }
+    cr_expect(tsgd_cpu_count() == cpus, "the calling thread has its CPUs again");
 }
 
 static double memory(const char *method, int ranks)
