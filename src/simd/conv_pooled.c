@@ -2,8 +2,9 @@
  * Of the two pixels of a square that stand beside each other in a row one at least has a gradient
  * of 0. So each lane takes one multiply-add for both, by the weight that meets the pixel that won,
  * which a shuffle picks from a table. What is left out are terms of 0 between the others, whose
- * order stays: the sums are those of conv_input_gradient, bit for bit, unless a weight is not finite
- * (the forward pass then has told) or a product underflows to -0, which a term of 0 would make 0. */
+ * order stays: the sums are those of conv_input_gradient, bit for bit, unless a weight is not
+ * finite (the forward pass then has told) or a product underflows to -0, which a term of 0 would
+ * make 0.                                                                                       */
 #include "simd/conv.h"
 
 #if defined(__AVX512F__)
@@ -158,11 +159,11 @@ static void all_channels(size_t channels, size_t beside, struct pixel *p)
 
 #define ALL(n) {n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n}
 static const vi number[VL] = {
-    ALL(0), ALL(1), ALL(2), ALL(3), ALL(4), ALL(5), ALL(6), ALL(7), ALL(8), ALL(9), ALL(10), ALL(11),
-    ALL(12), ALL(13), ALL(14), ALL(15),
+    ALL(0), ALL(1), ALL(2), ALL(3), ALL(4), ALL(5), ALL(6), ALL(7),
+    ALL(8), ALL(9), ALL(10), ALL(11), ALL(12), ALL(13), ALL(14), ALL(15),
 };
 
-/* dx from winners. Pixels j and j + 1, j even, meet square j / 2 first, and then those before it. */
+/* dx from winners. Pixels j and j + 1, j even, meet square j / 2 first, then those before it. */
 static void gather(const struct tsgd_conv *d, const struct tables *t, const float *winners,
                    float *dx)
 {
