@@ -21,6 +21,15 @@ struct tsgd_bell {
     _Atomic uint32_t sent;                      /* messages to its rank; only grows */
 };
 
+/* MPI aligns memory less than a bell wants; all ranks see it at the same place of a page. */
+enum { BELL_BYTES = 2 * sizeof(struct tsgd_bell) };
+
+static struct tsgd_bell *bell_in(void *memory)
+{
+    uintptr_t at = (uintptr_t)memory, within = at % alignof(struct tsgd_bell);
+    return (struct tsgd_bell *)(within ? at + alignof(struct tsgd_bell) - within : at);
+}
+
 /* Fills in `of`; false: that cannot be. */
 static bool find_bells(struct tsgd_bells *b, MPI_Comm comm, int ranks)
 {
@@ -33,8 +42,11 @@ static bool find_bells(struct tsgd_bells *b, MPI_Comm comm, int ranks)
     for (int i = 0; found && i < n; i++) {
         MPI_Aint bytes;
         int unit, rank;
+        void *memory;
         found = !MPI_Group_translate_ranks(here, 1, &i, all, &rank) &&
-                !MPI_Win_shared_query(b->memory, i, &bytes, &unit, &b->of[rank]);
+                !MPI_Win_shared_query(b->memory, i, &bytes, &unit, &memory);
+        if (found)
+            b->of[rank] = bell_in(memory);
     }
     b->all = n == ranks;
     MPI_Group_free(&here);
@@ -47,8 +59,10 @@ static bool open_bells(struct tsgd_bells *b, MPI_Comm comm, int rank, int ranks)
     if (MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &b->here))
         return false;
     MPI_Comm_set_errhandler(b->here, MPI_ERRORS_RETURN);
-    if (MPI_Win_allocate_shared(sizeof *b->mine, 1, MPI_INFO_NULL, b->here, &b->mine, &b->memory))
+    void *memory;
+    if (MPI_Win_allocate_shared(BELL_BYTES, 1, MPI_INFO_NULL, b->here, &memory, &b->memory))
         return false;
+    b->mine = bell_in(memory);
     *b->mine = (struct tsgd_bell){.rings = 0};
     return find_bells(b, comm, ranks);
 }
