@@ -153,10 +153,10 @@ static void finish(struct tsgd_mpi *m, const struct tsgd_mpi_posted *p,
     int bytes;
     for (uint32_t i = 0; p->kind == TSGD_MPI_LARGEST && i < m->largest.n; i++)
         m->largest.to[i] = (uint64_t)m->largest.out[i] ^ SIGN;
-    if (p->kind == TSGD_MPI_SEND)
+    if (p->kind == TSGD_MPI_SEND) {
         tsgd_bell_left(&m->bells);
-    if (p->kind == TSGD_MPI_SEND && p->bytes >= LONG)
-        m->way[p->rank].posted--;
+        m->way[p->rank].posted -= p->bytes >= LONG;
+    }
     if (p->kind != TSGD_MPI_RECEIVE)
         return;
     check(m, MPI_Get_count(status, MPI_BYTE, &bytes), "MPI_Get_count");

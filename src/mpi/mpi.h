@@ -27,8 +27,8 @@
 struct tsgd_mpi_posted {
     uint64_t label;
     enum { TSGD_MPI_SEND, TSGD_MPI_RECEIVE, TSGD_MPI_LARGEST } kind;
-    int bytes;                  /* that a receive must bring */
-    uint32_t rank;              /* the other */
+    int bytes;                  /* of a send; that a receive must bring */
+    uint32_t rank;              /* it goes to, or comes from */
 };
 
 /* A message that is still to be posted. */
