@@ -25,7 +25,7 @@ esac
 b=${BUILD:-build/release}
 mpi=${MPI:-$b/mpi/mpicc}
 run=${MPIRUN:-mpirun}
-rounds=${ROUNDS:-200}
+rounds=${ROUNDS:-1000}
 out=build/ranks
 [ -n "${KEEP:-}" ] || rm -rf "$out"
 mkdir -p "$out"
@@ -37,7 +37,8 @@ esac
 cores=$(nproc)
 wrong=
 
-common="train --data blobs:20000,1x28x28,10 --model lenet --rounds $rounds --eval-every $rounds"
+# Every node has a whole number of minibatches.
+common="train --data blobs:25600,1x28x28,10 --model lenet --rounds $rounds --eval-every $rounds"
 fixed="--method dsgd --nodes 8"
 teleports="--nodes 100 --active 8"
 

@@ -1,9 +1,7 @@
 #include "run/costs.h"
 
 #include "base/clock.h"
-#include "linalg/mix.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Bytes of rows that a copy goes through in turn: more than a core's own caches hold, because the
@@ -53,14 +51,6 @@ static float *row_of(const struct tsgd_costs *b, uint64_t i)
     return b->row + i % b->places * b->stride;
 }
 
-void tsgd_cost_mix(void *costs)
-{
-    struct tsgd_costs *b = costs;
-    bool bypass = tsgd_mix_bypass(b->dim, b->job->tokens * b->stride * sizeof(float));
-    tsgd_mix_row(b->job->config.kernels, &b->w, 0, NULL, b->row, b->stride, b->dim, bypass,
-                 b->grad);
-}
-
 void tsgd_cost_copy(void *costs)
 {
     struct tsgd_costs *b = costs;
@@ -105,22 +95,6 @@ void tsgd_cost_evaluate(void *costs)
                      b->scratch, &m);
 }
 
-/* Row 0 of a matrix reads all of n rows, each as much; nobody else reads any other one. */
-static enum tsgd_status make_matrix(struct tsgd_csr *out, uint32_t n, struct tsgd_error *err)
-{
-    enum tsgd_status st = TSGD_OK;
-    struct tsgd_entry *e = NULL;
-    TRY(TSGD_NEW(&e, 2 * n - 1, "the measurement of steps", err));
-    for (uint32_t i = 0; i < n; i++)
-        e[i] = (struct tsgd_entry){0, i, 1 / (float)n};
-    for (uint32_t i = 1; i < n; i++)
-        e[n + i - 1] = (struct tsgd_entry){i, i, 1};
-    TRY(tsgd_csr_build(out, n, e, 2 * n - 1, err));
-done:
-    free(e);
-    return st;
-}
-
 double tsgd_cost_rows_read(const struct tsgd_mixing *w)
 {
     double entries = 0;
@@ -138,18 +112,15 @@ static enum tsgd_status take(struct tsgd_costs *b, struct tsgd_error *err)
     struct tsgd_holding *h = &b->holding;
     const char *what = "the measurement of steps";
     uint32_t e = tsgd_rule_exchanged(&c->rule), own = tsgd_rule_own(&c->rule);
-    double reads = ceil(tsgd_cost_rows_read(c->population->mixing));
-    uint32_t mixed = reads < 2 ? 2 : reads < 9 ? (uint32_t)reads : 9;
     b->dim = c->problem->dim;
     b->stride = tsgd_round_up(b->dim, 16);
     size_t cold = FOREIGN / (b->stride * sizeof(float)) / 2 * 2;
-    b->places = mixed > e + own + 1 ? mixed : e + own + 1;
+    b->places = e + own + 1;
     b->places = cold > b->places ? cold : b->places;
     TRY(TSGD_HOLD(h, &b->row, tsgd_mul(b->places, b->stride), what, err));
     TRY(TSGD_HOLD(h, &b->grad, b->stride, what, err));
     TRY(TSGD_HOLD(h, &b->node, b->job->tokens, what, err));
     TRY(tsgd_hold(h, &b->scratch, 1, c->problem->scratch_bytes, what, err));
-    TRY(make_matrix(&b->w, mixed, err));
     b->first_block = tsgd_first_block(&c->ranks, c->ranks.rank, c->problem->eval_blocks);
     b->blocks = tsgd_first_block(&c->ranks, c->ranks.rank + 1, c->problem->eval_blocks) -
                 b->first_block;
@@ -189,6 +160,5 @@ enum tsgd_status tsgd_costs_init(struct tsgd_costs *out, const struct tsgd_job *
 
 void tsgd_costs_release(struct tsgd_costs *b)
 {
-    tsgd_csr_release(&b->w);
     tsgd_holding_release(&b->holding);
 }

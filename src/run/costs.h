@@ -11,7 +11,6 @@
 struct tsgd_costs {
     const struct tsgd_job *job;
     struct tsgd_holding holding;
-    struct tsgd_csr w;          /* whose first row reads all others */
     struct tsgd_rule rule;
     struct tsgd_rows rows;
     struct tsgd_holders holders;
@@ -36,7 +35,6 @@ enum tsgd_status tsgd_costs_find_source(struct tsgd_costs *b, struct tsgd_error 
 typedef void tsgd_cost_fn(void *costs);
 tsgd_cost_fn tsgd_cost_gradient, tsgd_cost_update;
 tsgd_cost_fn tsgd_cost_step;            /* both */
-tsgd_cost_fn tsgd_cost_mix;             /* an exchanged row with w.n, its own too */
 tsgd_cost_fn tsgd_cost_copy;            /* a row that comes from elsewhere */
 tsgd_cost_fn tsgd_cost_plan;            /* the draw of a round's holders */
 tsgd_cost_fn tsgd_cost_evaluate;        /* a block */

@@ -4,6 +4,7 @@
 #include "engine/spread.h"
 #include "run/agree.h"
 #include "run/costs.h"
+#include "run/rehearsal.h"
 #include "transport/exchange.h"
 
 #include <math.h>
@@ -57,29 +58,30 @@ static struct tsgd_message_cost message(const struct tsgd_settings *s, size_t by
     return m;
 }
 
+/* Steps and mixes beside those of another core, which slow each other a little. */
 static enum tsgd_status set_costs(struct tsgd_forecast *f, struct tsgd_costs *b,
                                   double exchanged_in, struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_settings *s = b->job->setup->s;
-    const struct tsgd_rule *r = &b->job->config.rule;
-    uint32_t exchanged = tsgd_rule_exchanged(r);
+    const struct tsgd_rule *rule = &b->job->config.rule;
     size_t bytes = mixed_bytes(b->job);
     double copied = tsgd_cost_seconds(b, tsgd_cost_copy) / (double)(b->dim * sizeof(float));
     double byte = exchanged_in > 0 ? exchanged_in / (double)bytes : copied;
-    double step = b->job->setup->network.step_seconds;
-    if (!TSGD_GIVEN(s, compute_seconds)) {
+    bool given = TSGD_GIVEN(s, compute_seconds);
+    uint32_t workers = f->cores < b->job->tokens ? (uint32_t)f->cores : (uint32_t)b->job->tokens;
+    struct tsgd_rehearsal r;
+    if (!given)
         TRY(tsgd_costs_find_source(b, err));
-        step = tsgd_cost_seconds(b, tsgd_cost_gradient) +
-               tsgd_cost_seconds(b, tsgd_cost_update);
-    }
+    TRY(tsgd_rehearse(&r, b, workers, false, !given, err));
+    double step = given ? b->job->setup->network.step_seconds : r.gradient + r.update;
     f->cost = (struct tsgd_rank_costs){
         .step = step * (double)s->local_steps,
         .parts = b->job->config.problem->parts,
-        .read = exchanged * tsgd_cost_seconds(b, tsgd_cost_mix) / b->w.n,
+        .read = r.read,
         .plan = tsgd_cost_seconds(b, tsgd_cost_plan),
         .row = message(s, bytes, byte),
-        .own = message(s, message_bytes(tsgd_rule_own(r), 0, b->dim), byte),
+        .own = message(s, message_bytes(tsgd_rule_own(rule), 0, b->dim), byte),
     };
 done:
     return st;
@@ -158,6 +160,9 @@ done:
     return st;
 }
 
+/* Seconds after which a system has noticed that one core is free while workers wait for another. */
+#define BALANCED_AFTER 4e-3
+
 /* of: as in struct tsgd_ranks. */
 static struct tsgd_ranksim simulation(const struct tsgd_forecast *f, const struct tsgd_job *j,
                                       const uint32_t *of)
@@ -168,7 +173,7 @@ static struct tsgd_ranksim simulation(const struct tsgd_forecast *f, const struc
         .tokens = (uint32_t)j->tokens, .teleports = c->teleports, .seed = c->seed,
         .presence = c->presence, .mixing = c->population->mixing,
         .ranks = {.ranks = (uint32_t)f->ranks, .nodes = c->problem->nodes, .of = of},
-        .threads = (uint32_t)f->threads, .cores = f->cores, .cost = f->cost,
+        .threads = (uint32_t)f->threads, .cores = f->cores, .stays = BALANCED_AFTER, .cost = f->cost,
         .stragglers = n->on && n->sigma > 0 ? n : NULL,
     };
 }

@@ -32,7 +32,18 @@ static uint64_t round_of(uint64_t number)
 enum happens { DONE, SETS_OUT, ARRIVES };
 
 /* An event's task is what is done, or a message's half-step, as what is received; its place is the
- * rank, of a message where it goes.                                                             */
+ * worker that has done it, or the rank where the message goes.                                  */
+
+/* In lists a worker is its number plus 1; 0 is nobody. */
+struct worker {
+    uint64_t core;              /* that it has, waits for, or had last */
+    uint32_t next;              /* of those of its rank that sleep, or that wait for the same core */
+};
+
+struct core {
+    uint32_t first, last;       /* workers that wait for it, or, of core 0, for any */
+    uint64_t free;              /* where it stands among free ones, and 1; 0: it works */
+};
 
 struct ready {
     uint64_t *task;             /* a heap, the smallest on top */
@@ -41,8 +52,8 @@ struct ready {
 
 struct rank {
     struct ready ready;
-    uint32_t idle;              /* workers */
-    bool queued;                /* for a core */
+    uint32_t sleeper;           /* the first of the workers that sleep */
+    uint64_t woken;             /* workers that wait for a core */
     bool plans;                 /* a plan is ready or under way */
     uint64_t planned;           /* rounds */
     double out, in;             /* when its ports are free again */
@@ -67,9 +78,9 @@ struct sim {
     struct tsgd_holding holding;
     struct leg leg[KEPT];
     struct rank *rank;
-    uint32_t *queue;            /* [ranks] that wait for a core, in a ring */
-    size_t queue_first, queued;
-    uint64_t cores;             /* free ones */
+    struct worker *worker;      /* [ranks][threads] */
+    struct core *core;
+    uint64_t *free, frees;      /* cores */
     uint32_t *held, *next;      /* [ranks][KEPT], [tokens]: lists of 1 + token, that wait for a
                                  * plan */
     uint64_t *seen, mark;       /* [ranks] the last half-step that was sent there */
@@ -119,9 +130,9 @@ static uint64_t take_ready(struct ready *h)
     return top;
 }
 
-static void foresee(struct sim *s, double time, enum happens happens, uint32_t rank, uint64_t task)
+static void foresee(struct sim *s, double time, enum happens happens, uint32_t place, uint64_t task)
 {
-    struct tsgd_event e = {.time = time, .task = task, .place = rank,
+    struct tsgd_event e = {.time = time, .task = task, .place = place,
                            .happens = (int)happens};
     if (s->st == TSGD_OK)
         s->st = tsgd_events_foresee(&s->events, e, "use fewer --ranks", s->err);
@@ -247,31 +258,110 @@ static double task_seconds(struct sim *s, uint32_t r, uint64_t task)
 
 /* ---- what happens ---- */
 
-/* A rank that has a ready task and a free worker waits for a core. */
+static void free_core(struct sim *s, uint64_t c)
+{
+    s->free[s->frees++] = c;
+    s->core[c].free = s->frees;
+}
+
+static void take_core(struct sim *s, uint64_t c)
+{
+    uint64_t at = s->core[c].free - 1, moved = s->free[--s->frees];
+    s->free[at] = moved;
+    s->core[moved].free = at + 1;
+    s->core[c].free = 0;
+}
+
+static uint32_t rank_of(const struct sim *s, uint32_t w) { return w / s->c->threads; }
+
+static void fall_asleep(struct sim *s, uint32_t w)
+{
+    struct rank *x = &s->rank[rank_of(s, w)];
+    s->worker[w].next = x->sleeper;
+    x->sleeper = w + 1;
+}
+
+/* The worker, which has a core, begins the rank's first task. */
+static void work(struct sim *s, uint32_t w)
+{
+    uint32_t r = rank_of(s, w);
+    uint64_t task = take_ready(&s->rank[r].ready);
+    foresee(s, s->now + task_seconds(s, r, task), DONE, w, task);
+}
+
+/* Where the core's waiting workers are kept: those that move wait for all cores together. */
+static struct core *line_of(struct sim *s, uint64_t core)
+{
+    return &s->core[s->c->cost.step > s->c->stays ? 0 : core];
+}
+
+static void queue(struct sim *s, uint32_t w)
+{
+    struct core *c = line_of(s, s->worker[w].core);
+    s->worker[w].next = 0;
+    if (c->first)
+        s->worker[c->last - 1].next = w + 1;
+    else
+        c->first = w + 1;
+    c->last = w + 1;
+    s->rank[rank_of(s, w)].woken++;
+}
+
+/* Wakes as many workers as the rank has tasks for. One that wakes takes the core that it had last
+ * if that is free, else any other, or else waits for it.                                        */
 static void offer(struct sim *s, uint32_t r)
 {
     struct rank *x = &s->rank[r];
-    if (x->queued || !x->idle || !x->ready.n)
-        return;
-    x->queued = true;
-    s->queue[(s->queue_first + s->queued++) % s->c->ranks.ranks] = r;
+    while (x->sleeper && x->ready.n > x->woken) {
+        uint32_t w = x->sleeper - 1;
+        struct worker *v = &s->worker[w];
+        x->sleeper = v->next;
+        if (!s->core[v->core].free && s->frees)
+            v->core = s->free[s->frees - 1];
+        if (s->core[v->core].free) {
+            take_core(s, v->core);
+            work(s, w);
+        } else {
+            queue(s, w);
+        }
+    }
 }
 
-/* Gives free cores to the ranks that wait, one task each time. */
-static void serve(struct sim *s)
+/* A core whose worker has left it goes to the first that waits for it and still has a task. */
+static void serve(struct sim *s, uint64_t core)
 {
-    while (s->cores && s->queued) {
-        uint32_t r = s->queue[s->queue_first];
-        struct rank *x = &s->rank[r];
-        s->queue_first = (s->queue_first + 1) % s->c->ranks.ranks;
-        s->queued--;
-        x->queued = false;
-        x->idle--;
-        s->cores--;
-        uint64_t task = take_ready(&x->ready);
-        foresee(s, s->now + task_seconds(s, r, task), DONE, r, task);
-        offer(s, r);
+    struct core *c = line_of(s, core);
+    while (c->first) {
+        uint32_t w = c->first - 1;
+        struct rank *x = &s->rank[rank_of(s, w)];
+        c->first = s->worker[w].next;
+        x->woken--;
+        if (x->ready.n) {
+            s->worker[w].core = core;
+            work(s, w);
+            return;
+        }
+        fall_asleep(s, w);
     }
+    free_core(s, core);
+}
+
+/* The worker that has ended a task goes on, or, if others wait for its core, behind them. What a
+ * plan takes is no turn.                                                                         */
+static void go_on(struct sim *s, uint32_t w, enum task ended)
+{
+    struct worker *v = &s->worker[w];
+    struct rank *x = &s->rank[rank_of(s, w)];
+    if (x->ready.n && (ended == PLAN || !line_of(s, v->core)->first)) {
+        work(s, w);
+    } else {
+        if (x->ready.n > x->woken)
+            queue(s, w);
+        else
+            fall_asleep(s, w);
+        serve(s, v->core);
+    }
+    offer(s, rank_of(s, w));
 }
 
 static void add(struct sim *s, uint32_t r, uint64_t task)
@@ -286,17 +376,6 @@ static void add_step(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
     leg(s, t)->unbegun[a] = leg(s, t)->unended[a] = parts(s);
     for (uint32_t i = 0; i < parts(s); i++)
         add(s, r, number(STEP, t, a));
-}
-
-static void try_plan(struct sim *s, uint32_t r)
-{
-    struct rank *x = &s->rank[r];
-    if (x->plans || x->planned > s->c->rounds || x->planned >= s->low + IN_FLIGHT)
-        return;
-    while (s->drawn <= x->planned)
-        draw(s);
-    x->plans = true;
-    add(s, r, number(PLAN, x->planned, 0));
 }
 
 /* Token a is on rank r for round t. */
@@ -320,7 +399,21 @@ static void planned(struct sim *s, uint32_t r, uint64_t t)
         for (*list = 0; a; a = s->next[a - 1])
             add_step(s, r, t - 1, a - 1);
     }
-    try_plan(s, r);
+}
+
+static void try_plan(struct sim *s, uint32_t r)
+{
+    struct rank *x = &s->rank[r];
+    while (!x->plans && x->planned <= s->c->rounds && x->planned < s->low + IN_FLIGHT) {
+        while (s->drawn <= x->planned)
+            draw(s);
+        if (s->c->cost.plan > 0) {
+            x->plans = true;
+            add(s, r, number(PLAN, x->planned, 0));
+        } else {
+            planned(s, r, x->planned);
+        }
+    }
 }
 
 /* The half-step of token a can be read on rank r. */
@@ -393,12 +486,10 @@ static void mixed(struct sim *s, uint32_t r, uint64_t t, uint32_t a)
         try_plan(s, i);
 }
 
-static void done(struct sim *s, uint32_t r, uint64_t task)
+static void done(struct sim *s, uint32_t w, uint64_t task)
 {
     uint64_t t = round_of(task);
-    uint32_t a = (uint32_t)task;
-    s->rank[r].idle++;
-    s->cores++;
+    uint32_t a = (uint32_t)task, r = rank_of(s, w);
     switch (task_of(task)) {
     case STEP:
         if (--leg(s, t)->unended[a] == 0)
@@ -412,9 +503,10 @@ static void done(struct sim *s, uint32_t r, uint64_t task)
         break;
     case PLAN:
         planned(s, r, t);
+        try_plan(s, r);
         break;
     }
-    offer(s, r);
+    go_on(s, w, task_of(task));
 }
 
 static void happens(struct sim *s, const struct tsgd_event *e)
@@ -428,7 +520,6 @@ static void happens(struct sim *s, const struct tsgd_event *e)
         add(s, e->place, e->task);
     else
         half_step(s, e->place, round_of(e->task), (uint32_t)e->task);
-    serve(s);
 }
 
 static enum tsgd_status take(struct sim *s)
@@ -438,7 +529,7 @@ static enum tsgd_status take(struct sim *s)
     struct tsgd_error *err = s->err;
     struct tsgd_holding *h = &s->holding;
     const char *what = "the forecast";
-    size_t k = c->tokens, ranks = c->ranks.ranks;
+    size_t k = c->tokens, ranks = c->ranks.ranks, workers = tsgd_mul(ranks, c->threads);
     for (int i = 0; i < KEPT; i++) {
         TRY(TSGD_HOLD(h, &s->leg[i].rank, k, what, err));
         TRY(TSGD_HOLD(h, &s->leg[i].node, k, what, err));
@@ -449,7 +540,9 @@ static enum tsgd_status take(struct sim *s)
         TRY(TSGD_HOLD(h, &s->leg[i].stepped, ranks, what, err));
     }
     TRY(TSGD_HOLD(h, &s->rank, ranks, what, err));
-    TRY(TSGD_HOLD(h, &s->queue, ranks, what, err));
+    TRY(TSGD_HOLD(h, &s->worker, workers < UINT32_MAX ? workers : SIZE_MAX, what, err));
+    TRY(TSGD_HOLD(h, &s->core, c->cores, what, err));
+    TRY(TSGD_HOLD(h, &s->free, c->cores, what, err));
     TRY(TSGD_HOLD(h, &s->held, tsgd_mul(ranks, KEPT), what, err));
     TRY(TSGD_HOLD(h, &s->next, k, what, err));
     TRY(TSGD_HOLD(h, &s->seen, ranks, what, err));
@@ -466,15 +559,17 @@ done:
 static void begin(struct sim *s)
 {
     const struct tsgd_ranksim *c = s->c;
-    s->cores = c->cores;
+    for (uint64_t i = c->cores; i-- > 0; )
+        free_core(s, i);
+    for (uint32_t w = c->ranks.ranks * c->threads; w-- > 0; ) {
+        s->worker[w].core = w % c->cores;
+        fall_asleep(s, w);
+    }
     draw(s);
-    for (uint32_t r = 0; r < c->ranks.ranks; r++)
-        s->rank[r].idle = c->threads;
     for (uint32_t a = 0; a < c->tokens; a++)
         is_there(s, leg(s, 0)->rank[a], 0, a);
     for (uint32_t r = 0; r < c->ranks.ranks; r++)
         try_plan(s, r);
-    serve(s);
 }
 
 enum tsgd_status tsgd_ranksim_run(const struct tsgd_ranksim *c, struct tsgd_rank_times *out,

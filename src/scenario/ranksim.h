@@ -4,7 +4,10 @@
  * be; nothing is trained.
  *
  * A rank has workers and a list of ready tasks; a free worker takes the one of the earliest round,
- * and of one round a step before what is received before a mix:
+ * and of one round a step before what is received before a mix. Where workers share cores, one that
+ * wakes goes to a free core, or waits for the one that it had last. If steps are short it stays
+ * there although another core becomes free, for systems take milliseconds to move what waits.
+ * Workers that wait for the same core take turns, a task each. Tasks:
  *   plan t    once plan t-1 has ended on this rank, and round t - 8 has ended on all
  *   step      of token a in round t, on the rank of its holder, once it is there and round t + 1 is
  *             planned there; a token whose holder is away rests on the rank where it was
@@ -48,7 +51,9 @@ struct tsgd_ranksim {
     const struct tsgd_mixing *mixing;
     struct tsgd_ranks ranks;    /* how many, and which nodes are where; `rank` is not read */
     uint32_t threads;           /* workers of a rank */
-    uint64_t cores;             /* of all ranks together: so many tasks run at a time */
+    uint64_t cores;             /* of all ranks together, 1 or more: so many tasks run at a time;
+                                 * worker w of rank r begins on core (r threads + w) mod cores */
+    double stays;               /* who waits for a core takes another one if steps take longer */
     struct tsgd_rank_costs cost;
     const struct tsgd_network *stragglers;      /* a node's steps take as much longer than the
                                                  * network's step_seconds as it says; NULL: all are

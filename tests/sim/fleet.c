@@ -117,6 +117,9 @@ struct worker {
     int what;
     uint64_t t;
     uint32_t a;
+    uint64_t core;              /* that it has, or had last */
+    uint64_t waits;             /* for it since this beginning; 0: it sleeps, or is busy */
+    uint64_t since;             /* this one it is busy or sleeps */
 };
 
 struct message {
@@ -124,6 +127,7 @@ struct message {
     uint32_t a, from, to;
     bool private, left, arrived, taken;
     double out, in;             /* when it leaves, when it is there */
+    uint64_t sent;              /* since this beginning */
 };
 
 struct fleet {
@@ -137,7 +141,8 @@ struct fleet {
                                  * 3: mixes */
     uint64_t *here;             /* [WINDOW][tokens][ranks] 1 + the last round whose half-step could
                                  * be read there */
-    uint64_t *served, services; /* [ranks] when it last began something, in numbers of beginnings */
+    uint64_t beginnings;        /* of work, of waiting and of sleep: the order of all that */
+    uint64_t *freed;            /* [cores] since when it is free */
     struct message *message;    /* those under way */
     size_t n, room;
 };
@@ -171,34 +176,37 @@ static bool can_mix(struct fleet *f, uint32_t a, uint32_t r)
     return true;
 }
 
-/* The earliest thing that rank r could begin. */
-static bool choose(struct fleet *f, uint32_t r, struct worker *best, size_t *from)
+/* The earliest thing that rank r could begin; how many there are. */
+static uint64_t choose(struct fleet *f, uint32_t r, struct worker *best, size_t *from)
 {
-    uint64_t lowest = UINT64_MAX, bar = slowest(f) + WINDOW;
+    uint64_t lowest = UINT64_MAX, bar = slowest(f) + WINDOW, n = 0;
     for (uint32_t a = 0; a < f->c->tokens; a++) {
         uint64_t t = f->round[a];
         if (t >= f->c->rounds)
             continue;
-        if (f->stage[a] == 0 && f->p.rank[t * f->c->tokens + a] == r && t + 1 < bar &&
-            (4 * t + STEPS) * f->c->tokens + a < lowest) {
+        bool steps = f->stage[a] == 0 && f->p.rank[t * f->c->tokens + a] == r && t + 1 < bar;
+        bool mixes = can_mix(f, a, r);
+        n += steps + mixes;
+        if (steps && (4 * t + STEPS) * f->c->tokens + a < lowest) {
             lowest = (4 * t + STEPS) * f->c->tokens + a;
             *best = (struct worker){.what = STEPS, .t = t, .a = a};
         }
-        if (can_mix(f, a, r) && (4 * t + MIXES) * f->c->tokens + a < lowest) {
+        if (mixes && (4 * t + MIXES) * f->c->tokens + a < lowest) {
             lowest = (4 * t + MIXES) * f->c->tokens + a;
             *best = (struct worker){.what = MIXES, .t = t, .a = a};
         }
     }
     for (size_t i = 0; i < f->n; i++) {
         struct message *m = &f->message[i];
-        if (m->to == r && m->arrived && !m->taken &&
-            (4 * m->t + RECEIVES) * f->c->tokens + m->a < lowest) {
+        bool receives = m->to == r && m->arrived && !m->taken;
+        n += receives;
+        if (receives && (4 * m->t + RECEIVES) * f->c->tokens + m->a < lowest) {
             lowest = (4 * m->t + RECEIVES) * f->c->tokens + m->a;
             *best = (struct worker){.what = RECEIVES, .t = m->t, .a = m->a};
             *from = i;
         }
     }
-    return lowest != UINT64_MAX;
+    return n;
 }
 
 static void begin(struct fleet *f, struct worker *w, size_t from)
@@ -232,7 +240,8 @@ static void send(struct fleet *f, uint32_t from, uint32_t to, uint64_t t, uint32
     double out = f->out[from] > f->now ? f->out[from] : f->now;
     f->out[from] = out + way(f->c, private);
     f->message[f->n++] = (struct message){.t = t, .a = a, .from = from, .to = to,
-                                          .private = private, .out = out, .in = INFINITY};
+                                          .private = private, .out = out, .in = INFINITY,
+                                          .sent = ++f->beginnings};
 }
 
 static void end(struct fleet *f, uint32_t r, struct worker *w)
@@ -262,37 +271,166 @@ static void end(struct fleet *f, uint32_t r, struct worker *w)
     }
 }
 
+static uint32_t workers(const struct fleet *f) { return f->c->ranks.ranks * f->c->threads; }
+
+static uint32_t rank_of(const struct fleet *f, const struct worker *w)
+{
+    return (uint32_t)(w - f->worker) / f->c->threads;
+}
+
+/* Of those that are at an end now, the one that began first; NULL: there is none. */
+static struct worker *first_to_end(struct fleet *f)
+{
+    struct worker *first = NULL;
+    for (uint32_t i = 0; i < workers(f); i++) {
+        struct worker *w = &f->worker[i];
+        if (w->busy && w->end <= f->now && (!first || w->since < first->since))
+            first = w;
+    }
+    return first;
+}
+
+static bool is_free(const struct fleet *f, uint64_t core)
+{
+    for (uint32_t i = 0; i < workers(f); i++)
+        if (f->worker[i].busy && f->worker[i].core == core)
+            return false;
+    return true;
+}
+
+/* Of free cores; none: the same core. */
+static uint64_t last_freed(const struct fleet *f, uint64_t core)
+{
+    for (uint64_t i = 0; i < f->c->cores; i++)
+        if (is_free(f, i) && (!is_free(f, core) || f->freed[i] > f->freed[core]))
+            core = i;
+    return core;
+}
+
+/* Who waits longest for the core, or for any; NULL: nobody does. */
+static struct worker *first_in_line(struct fleet *f, uint64_t core)
+{
+    struct worker *first = NULL;
+    bool moves = f->c->cost.step > f->c->stays;
+    for (uint32_t i = 0; i < workers(f); i++) {
+        struct worker *w = &f->worker[i];
+        if (w->waits && (moves || w->core == core) && (!first || w->waits < first->waits))
+            first = w;
+    }
+    return first;
+}
+
+static uint64_t in_line(const struct fleet *f, uint32_t r)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < f->c->threads; i++)
+        n += f->worker[r * f->c->threads + i].waits > 0;
+    return n;
+}
+
+static void fall_asleep(struct fleet *f, struct worker *w)
+{
+    w->busy = false;
+    w->waits = 0;
+    w->since = ++f->beginnings;
+}
+
+/* The worker begins its rank's earliest thing, on the core that is its own now. */
+static bool start(struct fleet *f, struct worker *w)
+{
+    struct worker next;
+    size_t from = 0;
+    if (!choose(f, rank_of(f, w), &next, &from))
+        return false;
+    next.core = w->core;
+    next.since = ++f->beginnings;
+    begin(f, &next, from);
+    *w = next;
+    return true;
+}
+
+/* Who has ended goes on if nobody waits for its core; else, or if it finds nothing, others do. */
+static void make_room(struct fleet *f, struct worker *w)
+{
+    uint32_t r = rank_of(f, w);
+    struct worker next, *other = first_in_line(f, w->core);
+    size_t from;
+    if (!other && start(f, w))
+        return;
+    if (choose(f, r, &next, &from) > in_line(f, r))
+        w->waits = ++f->beginnings;
+    else
+        fall_asleep(f, w);
+    for (uint64_t core = w->core; other; other = first_in_line(f, core)) {
+        uint64_t had = other->core;
+        other->core = core;
+        if (start(f, other))
+            return;
+        other->core = had;
+        fall_asleep(f, other);
+    }
+    f->freed[w->core] = ++f->beginnings;
+}
+
+/* Of a rank that has more to do than workers who wait for a core, the last that fell asleep wakes. */
+static bool wake_one(struct fleet *f, uint32_t r)
+{
+    struct worker next, *w = NULL;
+    size_t from;
+    for (uint32_t i = 0; i < f->c->threads; i++) {
+        struct worker *v = &f->worker[r * f->c->threads + i];
+        if (!v->busy && !v->waits && (!w || v->since > w->since))
+            w = v;
+    }
+    if (!w || choose(f, r, &next, &from) <= in_line(f, r))
+        return false;
+    if (!is_free(f, w->core))
+        w->core = last_freed(f, w->core);
+    if (is_free(f, w->core))
+        return start(f, w);
+    w->waits = ++f->beginnings;
+    return true;
+}
+
+/* Of messages that leave now, or are there now, the first, and of several the first that was sent. */
+static struct message *first_message(struct fleet *f, bool left)
+{
+    struct message *first = NULL;
+    double least = f->now;
+    for (size_t i = 0; i < f->n; i++) {
+        struct message *m = &f->message[i];
+        double at = left ? m->in : m->out;
+        if ((left ? m->left && !m->arrived : !m->left) && at <= f->now &&
+            (!first || at < least || (at == least && m->sent < first->sent))) {
+            first = m;
+            least = at;
+        }
+    }
+    return first;
+}
+
 /* What is due now. Messages meet the port of their receiver in the order in which they left. */
 static bool due(struct fleet *f)
 {
     bool any = false;
-    for (;;) {
-        struct message *first = NULL;
-        for (size_t i = 0; i < f->n; i++)
-            if (!f->message[i].left && f->message[i].out <= f->now &&
-                (!first || f->message[i].out < first->out))
-                first = &f->message[i];
-        if (!first)
-            break;
-        first->left = any = true;
-        double in = f->in[first->to] > first->out ? f->in[first->to] : first->out;
-        first->in = f->in[first->to] = in + way(f->c, first->private);
+    for (struct message *m; (m = first_message(f, false)); any = true) {
+        m->left = true;
+        double in = f->in[m->to] > m->out ? f->in[m->to] : m->out;
+        m->in = f->in[m->to] = in + way(f->c, m->private);
     }
-    for (size_t i = 0; i < f->n; i++) {
-        struct message *m = &f->message[i];
-        if (m->left && !m->arrived && m->in <= f->now) {
-            m->arrived = any = true;
-            if (f->c->cost.row.worker == 0) {
-                m->taken = true;
-                *here(f, m->t, m->a, m->to) = m->t + 1;
-            }
+    for (struct message *m; (m = first_message(f, true)); any = true) {
+        m->arrived = true;
+        if (f->c->cost.row.worker == 0) {
+            m->taken = true;
+            *here(f, m->t, m->a, m->to) = m->t + 1;
         }
+        while (wake_one(f, m->to)) {}
     }
-    for (uint32_t i = 0; i < f->c->ranks.ranks * f->c->threads; i++)
-        if (f->worker[i].busy && f->worker[i].end <= f->now) {
-            end(f, i / f->c->threads, &f->worker[i]);
-            any = true;
-        }
+    for (struct worker *w; (w = first_to_end(f)); any = true) {
+        end(f, rank_of(f, w), w);
+        make_room(f, w);
+        while (wake_one(f, rank_of(f, w))) {}
+    }
     for (size_t i = 0; i < f->n;)       /* what is over */
         if (f->message[i].taken)
             f->message[i] = f->message[--f->n];
@@ -301,43 +439,12 @@ static bool due(struct fleet *f)
     return any;
 }
 
-static uint64_t busy(const struct fleet *f)
-{
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < f->c->ranks.ranks * f->c->threads; i++)
-        n += f->worker[i].busy;
-    return n;
-}
-
-static struct worker *idle(const struct fleet *f, uint32_t r)
-{
-    for (uint32_t i = 0; i < f->c->threads; i++)
-        if (!f->worker[r * f->c->threads + i].busy)
-            return &f->worker[r * f->c->threads + i];
-    return NULL;
-}
-
-/* Of the ranks that could begin something, the one that has not for the longest. */
 static bool start_one(struct fleet *f)
 {
-    struct worker w, best_w = {.busy = false};
-    size_t from = 0, best_from = 0;
-    uint32_t best = UINT32_MAX;
-    if (busy(f) == f->c->cores)
-        return false;
     for (uint32_t r = 0; r < f->c->ranks.ranks; r++)
-        if (idle(f, r) && choose(f, r, &w, &from) &&
-            (best == UINT32_MAX || f->served[r] < f->served[best])) {
-            best = r;
-            best_w = w;
-            best_from = from;
-        }
-    if (best == UINT32_MAX)
-        return false;
-    begin(f, &best_w, best_from);
-    *idle(f, best) = best_w;
-    f->served[best] = ++f->services;
-    return true;
+        if (wake_one(f, r))
+            return true;
+    return false;
 }
 
 static void start_all(struct fleet *f)
@@ -369,7 +476,12 @@ double fleet_seconds(const struct tsgd_ranksim *c)
     f.worker = zeros(ranks * c->threads, sizeof *f.worker);
     f.round = zeros(k, sizeof *f.round);
     f.stage = zeros(k, sizeof *f.stage);
-    f.served = zeros(ranks, sizeof *f.served);
+    f.freed = zeros(c->cores, sizeof *f.freed);
+    for (uint32_t i = 0; i < workers(&f); i++)
+        f.worker[i] = (struct worker){.core = i % c->cores, .since = workers(&f) - i};
+    for (uint64_t i = 0; i < c->cores; i++)
+        f.freed[i] = c->cores - i;
+    f.beginnings = workers(&f) + c->cores;
     f.here = zeros(WINDOW * k * ranks, sizeof *f.here);
     while (slowest(&f) < c->rounds) {
         do
@@ -393,7 +505,7 @@ double fleet_seconds(const struct tsgd_ranksim *c)
     free(f.worker);
     free(f.round);
     free(f.stage);
-    free(f.served);
+    free(f.freed);
     free(f.here);
     free(f.message);
     drop_plan(&f.p);
