@@ -14,7 +14,7 @@ enum { YIELD_AFTER = 32 };
  * soon: a rank on which no token stands shall leave its core alone. A short wait doubles the looks
  * of the next one, a longer wait halves them. Short is what naps make longer: SHORT_NS, or where a
  * message wakes whom it comes for, SHORT_RUNG_NS.                                               */
-enum { FEWEST_LOOKS = 4, MOST_LOOKS = 512, SHORT_NS = 500000, SHORT_RUNG_NS = 200000 };
+enum { FEWEST_LOOKS = 4, MOST_LOOKS = 512, SHORT_NS = 500000, SHORT_RUNG_NS = 100000 };
 
 static uint32_t next_looks(const struct worker *w, uint64_t waited_ns)
 {
