@@ -134,12 +134,14 @@ done:
     return st;
 }
 
-/* The floats of at most k slots: few are wide, many are narrow. */
+/* The floats of at most k slots: few are wide, many are narrow. What a line or ring needs of more
+ * than one group takes the same place.                                                          */
 static size_t pool(uint32_t k)
 {
     size_t wide = (k < TSGD_MIX_FEW_SLOTS ? k : TSGD_MIX_FEW_SLOTS) * TSGD_MIX_WIDE;
-    size_t narrow = (size_t)k * TSGD_MIX_STRIP;
-    return wide > narrow ? wide : narrow;
+    size_t narrow = (size_t)k * TSGD_MIX_STRIP, runs = k > TSGD_MIX_GROUP ? 2 * TSGD_MIX_RUN : 0;
+    size_t slots = wide > narrow ? wide : narrow;
+    return slots > runs ? slots : runs;
 }
 
 /* The kernel takes, for each row, a slot for a strip of its old values, and the addresses of the

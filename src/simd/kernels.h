@@ -53,6 +53,10 @@ struct tsgd_mix_plan {
 #define TSGD_MIX_STRIP 64       /* floats of a slot */
 #define TSGD_MIX_WIDE 128       /* the same where there are few enough to stay in the first level */
 #define TSGD_MIX_FEW_SLOTS 32
+/* Rows of a line or ring that are mixed together, and the columns of them that are mixed before the
+ * next ones.                                                                                    */
+#define TSGD_MIX_GROUP 8
+#define TSGD_MIX_RUN 16384
 
 /* A convolution of [in_c][in_h][in_w][ld] with square kernels [out_c][in_c][window][window]. */
 struct tsgd_conv {

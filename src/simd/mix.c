@@ -128,17 +128,14 @@ INLINE vf minus(vf b, vf a, int turn)
 
 /* Blocks of the columns of all rows are mixed one after the other: BLOCK floats fit in a core's own
  * cache (the second level) twice over, and the next block is fetched meanwhile. Fewer floats than
- * STAYS are in that cache already or near it; and of few rows that are read in one pass each,
- * STREAMS at most, the processor itself sees what comes next. Of more than FAR floats, which come
- * from memory, the rows of a line, a ring or a mean are also fetched from the second level into the
- * first, NEAR rows before their turn: NEAR is at most STREAMS.                                  */
-enum { BLOCK = 49152, STAYS = 1 << 19, FAR = 1 << 22, STREAMS = 16, NEAR = 16 };
+ * STAYS are in that cache already or near it. Of more than FAR floats, which come from memory, the
+ * rows of a mean are also fetched from the second level into the first, NEAR rows before their turn
+ * if there are more than NEAR.                                                                  */
+enum { BLOCK = 49152, STAYS = 1 << 19, FAR = 1 << 22, NEAR = 16 };
 
-static size_t block_columns(const struct tsgd_mix_plan *p, size_t n)
+static size_t block_columns(const struct tsgd_mix_plan *p)
 {
     size_t columns = BLOCK / p->k / TSGD_MIX_STRIP * TSGD_MIX_STRIP;
-    if (p->k <= STREAMS && (p->shape == TSGD_MIX_LINE || p->shape == TSGD_MIX_RING))
-        return n;
     return columns < TSGD_MIX_STRIP ? TSGD_MIX_STRIP : columns;
 }
 
@@ -190,60 +187,124 @@ INLINE vf times_back(vf w, vf d)
 #endif
 }
 
-/* The rows of a line or ring: their old values pass through the registers, and each difference of
- * neighbours serves both.                                                                       */
+/* A line or a ring: the old values of rows pass through the registers, and each difference of
+ * neighbours serves both. GROUP rows are walked at a time, few enough for the processor to see them
+ * as streams and to fetch them ahead by itself. Where there are more, RUN columns of a group are
+ * mixed before the next group, and what that needs of this one waits in `carry`. The rows of a
+ * group are unrolled: a load that goes from row to row has a stride, and a processor that fetches
+ * along it (Zen 5) brings what nobody reads, and takes up to 1.6 times as long.                 */
+enum { GROUP = TSGD_MIX_GROUP, RUN = TSGD_MIX_RUN };
 
-INLINE void chain(const struct tsgd_mix_plan *p, float *x, size_t stride, const int vectors,
-                  const bool ring, const bool near, struct ahead *f)
+struct group {
+    const struct tsgd_mix_term *t;      /* those of its first row */
+    float *x;                   /* its first row */
+    const float *end;           /* the last row of all */
+    float *carry;               /* [RUN] the next group's first row - this one's last; [RUN] `end` -
+                                 * the first row of all, where a ring closes */
+    size_t stride;
+    uint32_t rows;              /* at most GROUP, or GROUP if other groups follow */
+};
+
+/* first, last: of all groups. */
+INLINE void chain(const struct group *g, size_t j, const int vectors, const bool first,
+                  const bool last, const bool ring)
 {
-    const struct tsgd_mix_term *t = p->term;
-    const float *last = x + (p->k - 1) * stride, *strip = x;
+    const struct tsgd_mix_term *t = g->t;
+    size_t stride = g->stride;
+    uint32_t rows = g->rows;
+    float *x = g->x + j, *carry = g->carry + j;
     vf own[STRIP], d[STRIP], round[STRIP];
-    vf v = all(t[0].weight), w = all(t[ring].weight);
 UNROLL(4)
     for (int i = 0; i < vectors; i++) {
-        vf first = load(x + i * VL);
-        own[i] = load(x + stride + i * VL);
-        d[i] = minus(own[i], first, i);
-        vf sum = first + v * d[i];
-        if (ring) {
-            round[i] = minus(load(last + i * VL), first, i);
-            sum += w * round[i];
-        }
-        store(x + i * VL, sum);
+        own[i] = load(x + i * VL);
+        d[i] = first ? (vf){0} : load(carry + i * VL);
+        if (ring && first)
+            round[i] = minus(load(g->end + j + i * VL), own[i], i);
+        if (ring && first && !last)
+            store(carry + RUN + i * VL, round[i]);
+        if (ring && last && !first)
+            round[i] = load(carry + RUN + i * VL);
     }
-    if (near)
-        fetch_near(p, strip, stride, 0, vectors);
-    fetch(f, vectors);
-    t += 1 + ring;
-    for (uint32_t a = 1; a + 1 < p->k; a++, t += 2) {
-        x += stride;
-        v = all(t[0].weight);
-        w = all(t[1].weight);
+UNROLL(8)
+    for (uint32_t b = 0; b < GROUP; b++) {
+        if (last && b + 1 == rows)
+            break;
+        bool opens = first && b == 0, two = !opens || ring;
+        vf v = all(t[0].weight), w = all(t[two].weight);
 UNROLL(4)
         for (int i = 0; i < vectors; i++) {
-            vf after = load(x + stride + i * VL), sum = own[i] + times_back(v, d[i]);
+            vf after = load(x + stride + i * VL), sum = own[i];
+            if (!opens)
+                sum += times_back(v, d[i]);
             d[i] = minus(after, own[i], i);
-            store(x + i * VL, sum + w * d[i]);
+            sum += (opens ? v : w) * d[i];
+            if (opens && ring)
+                sum += w * round[i];
+            store(x + i * VL, sum);
             own[i] = after;
         }
-        if (near)
-            fetch_near(p, strip, stride, a, vectors);
-        fetch(f, vectors);
+        x += stride;
+        t += 1 + two;
     }
-    x += stride;
-    v = all(t[0].weight);
-    w = all(t[ring].weight);
 UNROLL(4)
     for (int i = 0; i < vectors; i++) {
+        if (!last) {
+            store(carry + i * VL, d[i]);
+            continue;
+        }
         vf sum = own[i];
         if (ring)
-            sum += times_back(v, round[i]);
-        store(x + i * VL, sum + times_back(w, d[i]));
+            sum += times_back(all(t[0].weight), round[i]);
+        store(x + i * VL, sum + times_back(all(t[ring].weight), d[i]));
     }
-    if (near)
-        fetch_near(p, strip, stride, p->k - 1, vectors);
-    fetch(f, vectors);
+}
+
+#define PART(name, first, last, ring)                                                            \
+    static __attribute__((noinline)) void name(const struct group *g, size_t n)                  \
+    {                                                                                            \
+        size_t j = 0;                                                                            \
+        for (; j + STRIP * VL <= n; j += STRIP * VL)                                             \
+            chain(g, j, STRIP, first, last, ring);                                               \
+        for (; j < n; j += VL)                                                                   \
+            chain(g, j, 1, first, last, ring);                                                   \
+    }
+PART(line_whole, true, true, false)
+PART(line_opens, true, false, false)
+PART(line_closes, false, true, false)
+PART(ring_whole, true, true, true)
+PART(ring_opens, true, false, true)
+PART(ring_closes, false, true, true)
+PART(between, false, false, false)
+#undef PART
+
+/* carry: [2 * RUN], for more than GROUP rows. */
+static void groups(const struct tsgd_mix_plan *p, float *rows, size_t stride, size_t n,
+                   float *carry)
+{
+    bool ring = p->shape == TSGD_MIX_RING;
+    struct group g = {
+        .t = p->term, .x = rows, .end = rows + (p->k - 1) * stride, .carry = carry,
+        .stride = stride, .rows = p->k,
+    };
+    if (p->k <= GROUP) {
+        (ring ? ring_whole : line_whole)(&g, n);
+        return;
+    }
+    for (size_t from = 0; from < n; from += RUN) {
+        size_t some = n - from < RUN ? n - from : RUN;
+        for (uint32_t a = 0; a < p->k; a += GROUP) {
+            g.t = p->term + p->ptr[a];
+            g.x = rows + a * stride + from;
+            g.end = rows + (p->k - 1) * stride + from;
+            g.rows = p->k - a < GROUP ? p->k - a : GROUP;
+            if (a == 0)
+                (ring ? ring_opens : line_opens)(&g, some);
+            else if (a + GROUP < p->k)
+                between(&g, some);
+            else
+                (ring ? ring_closes : line_closes)(&g, some);
+        }
+    }
 }
 
 INLINE void mean_of_all(const struct tsgd_mix_plan *p, float *x, size_t stride, const int vectors,
@@ -411,9 +472,7 @@ INLINE void columns(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape sha
                     const bool *absent, const bool near, float *rows, size_t stride, float **at,
                     const int vectors, struct ahead *f)
 {
-    if (shape == TSGD_MIX_RING || shape == TSGD_MIX_LINE)
-        chain(p, rows, stride, vectors, shape == TSGD_MIX_RING, near, f);
-    else if (shape == TSGD_MIX_MEAN)
+    if (shape == TSGD_MIX_MEAN)
         mean_of_all(p, rows, stride, vectors, near, f);
     else
         any(p, absent, rows, stride, at, vectors, f);
@@ -423,7 +482,7 @@ INLINE void blocks(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shap
                    const bool *absent, const bool near, const bool wide, float *rows,
                    size_t stride, size_t n, float **at)
 {
-    size_t most = block_columns(p, n);
+    size_t most = block_columns(p);
     bool stays = n * p->k <= STAYS;
     for (size_t from = 0, to; from < n; from = to) {
         to = n - from < most ? n : from + most;
@@ -449,10 +508,6 @@ INLINE void blocks(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shap
         (void)gone;                                                                              \
         blocks(p, shape, absent, near, wide, rows, stride, n, at);                               \
     }
-WAY(ring, TSGD_MIX_RING, NULL, false, false)
-WAY(ring_near, TSGD_MIX_RING, NULL, true, false)
-WAY(line, TSGD_MIX_LINE, NULL, false, false)
-WAY(line_near, TSGD_MIX_LINE, NULL, true, false)
 WAY(mean_here, TSGD_MIX_MEAN, NULL, false, false)
 WAY(mean_near, TSGD_MIX_MEAN, NULL, true, false)
 WAY(any_present, TSGD_MIX_ANY, NULL, false, false)
@@ -465,14 +520,15 @@ void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *
 {
     typedef void way(const struct tsgd_mix_plan *, const bool *, float *, size_t, size_t, float **);
     static way *const ways[][2] = {
-        [TSGD_MIX_RING] = {ring, ring_near}, [TSGD_MIX_LINE] = {line, line_near},
         [TSGD_MIX_MEAN] = {mean_here, mean_near}, [TSGD_MIX_ANY] = {any_present, any_present_wide},
     };
-    bool few = p->slots <= TSGD_MIX_FEW_SLOTS, near = n * p->k > FAR && p->k > STREAMS;
+    bool few = p->slots <= TSGD_MIX_FEW_SLOTS, near = n * p->k > FAR && p->k > NEAR;
     for (uint32_t s = 0; s < p->slots; s++)
         at[p->k + s] = pool + s * (few ? TSGD_MIX_WIDE : TSGD_MIX_STRIP);
     if (absent)
         any_absent(p, absent, rows, stride, n, at);
+    else if (p->shape == TSGD_MIX_LINE || p->shape == TSGD_MIX_RING)
+        groups(p, rows, stride, n, pool);
     else
         ways[p->shape][p->shape == TSGD_MIX_ANY ? few : near](p, NULL, rows, stride, n, at);
 }

@@ -159,7 +159,8 @@ Test(mix, of_many_blocks_at_once_has_the_bits_of_rows, .timeout = 120)
     } cases[] = {
         {"ring", 17, 2816}, {"ring", 17, 2816 + 16}, {"ring", 64, 9000}, {"line", 64, 8999},
         {"torus", 64, 8960}, {"exp", 70, 8000}, {"complete", 64, 9000}, {"star", 33, 16500},
-        {"ring", 8, 70000}, {"line", 16, 40000},
+        {"ring", 8, 70000}, {"line", 16, 40000}, {"ring", 9, 16384 + 16}, {"ring", 16, 40000},
+        {"ring", 20, 33000}, {"line", 9, 33000}, {"line", 26, 16400},
     };
     const struct tsgd_kernels *kernels;
     rng = tsgd_rng(10, TSGD_RNG_TEST, 0, 0);
