@@ -134,8 +134,8 @@ done:
     return st;
 }
 
-/* The floats of at most k slots: few are wide, many are narrow. What a line or ring needs of more
- * than one group takes the same place.                                                          */
+/* The floats of at most k slots: few are wide, many are narrow. What a line, a ring or a
+ * mean needs of more than one group takes the same place.                                       */
 static size_t pool(uint32_t k)
 {
     size_t wide = (k < TSGD_MIX_FEW_SLOTS ? k : TSGD_MIX_FEW_SLOTS) * TSGD_MIX_WIDE;

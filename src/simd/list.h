@@ -29,8 +29,8 @@ KERNEL(void, mix_row, (const struct tsgd_mix *d, uint32_t a, const float *rows, 
                        float *restrict out, bool bypass))
 /* n floats of all rows where they stand, `stride` floats apart, both multiples of 16. Links of rows
  * with absent[b] are left out; absent may be NULL. at [k + slots], to be filled by the kernel;
- * pool [slots][TSGD_MIX_STRIP], of at most TSGD_MIX_FEW_SLOTS slots [slots][TSGD_MIX_WIDE]; of a
- * line or ring of more than TSGD_MIX_GROUP rows [2][TSGD_MIX_RUN].                              */
+ * pool [slots][TSGD_MIX_STRIP], of at most TSGD_MIX_FEW_SLOTS slots [slots][TSGD_MIX_WIDE]; of
+ * more rows than TSGD_MIX_GROUP [2][TSGD_MIX_RUN] at least.                                     */
 KERNEL(void, mix_all, (const struct tsgd_mix_plan *p, const bool *absent, float *rows,
                        size_t stride, size_t n, float **at, float *restrict pool))
 

@@ -128,14 +128,12 @@ INLINE vf minus(vf b, vf a, int turn)
 
 /* Blocks of the columns of all rows are mixed one after the other: BLOCK floats fit in a core's own
  * cache (the second level) twice over, and the next block is fetched meanwhile. Fewer floats than
- * STAYS are in that cache already or near it. Of more than FAR floats, which come from memory, the
- * rows of a mean are also fetched from the second level into the first, NEAR rows before their turn
- * if there are more than NEAR.                                                                  */
-enum { BLOCK = 49152, STAYS = 1 << 19, FAR = 1 << 22, NEAR = 16 };
+ * STAYS are in that cache already or near it; more than FAR come from memory.                   */
+enum { BLOCK = 49152, STAYS = 1 << 19, FAR = 1 << 22 };
 
-static size_t block_columns(const struct tsgd_mix_plan *p)
+static size_t block_columns(const struct tsgd_mix_plan *p, size_t floats)
 {
-    size_t columns = BLOCK / p->k / TSGD_MIX_STRIP * TSGD_MIX_STRIP;
+    size_t columns = floats / p->k / TSGD_MIX_STRIP * TSGD_MIX_STRIP;
     return columns < TSGD_MIX_STRIP ? TSGD_MIX_STRIP : columns;
 }
 
@@ -164,19 +162,6 @@ UNROLL(4)
     f->left--;
 }
 
-/* Fetches the row that stands NEAR further on into the first level: what was fetched ahead is in
- * the second only, and each row of a strip would be waited for. After the last row come the next
- * columns of the first ones. strip: row 0.                                                      */
-INLINE void fetch_near(const struct tsgd_mix_plan *p, const float *strip, size_t stride, uint32_t a,
-                       const int vectors)
-{
-    uint32_t b = a + NEAR < p->k ? a + NEAR : a + NEAR - p->k;
-    const float *x = strip + b * stride + (b < a ? (size_t)vectors * VL : 0);
-UNROLL(4)
-    for (int j = 0; j < vectors * VL; j += 16)
-        __builtin_prefetch(x + j, 1, 3);
-}
-
 /* w * (a - b) for d = b - a and w > 0. Where a = b it is 0, as that is, but -w * d would be -0. */
 INLINE vf times_back(vf w, vf d)
 {
@@ -199,8 +184,8 @@ struct group {
     const struct tsgd_mix_term *t;      /* those of its first row */
     float *x;                   /* its first row */
     const float *end;           /* the last row of all */
-    float *carry;               /* [RUN] the next group's first row - this one's last; [RUN] `end` -
-                                 * the first row of all, where a ring closes */
+    float *carry;               /* [RUN] by how much the row after it is more than its last row;
+                                 * [RUN] of a ring, `end` more than the first row of all */
     size_t stride;
     uint32_t rows;              /* at most GROUP, or GROUP if other groups follow */
 };
@@ -308,7 +293,7 @@ static void groups(const struct tsgd_mix_plan *p, float *rows, size_t stride, si
 }
 
 INLINE void mean_of_all(const struct tsgd_mix_plan *p, float *x, size_t stride, const int vectors,
-                        const bool near, struct ahead *f)
+                        struct ahead *f)
 {
     vf first[STRIP], sum[STRIP];
 UNROLL(4)
@@ -320,8 +305,6 @@ UNROLL(4)
 UNROLL(4)
         for (int i = 0; i < vectors; i++)
             sum[i] += minus(load(x + b * stride + i * VL), first[i], 0);
-        if (near)
-            fetch_near(p, x, stride, b, vectors);
         if (b & 1)
             fetch(f, vectors);
     }
@@ -334,6 +317,62 @@ UNROLL(4)
             store(x + b * stride + i * VL, sum[i]);
         if (b & 1)
             fetch(f, vectors);
+    }
+}
+
+/* The mean of rows that come from memory, in groups as those of a line. FAR_BLOCK floats are still
+ * in the second level when the mean goes to them; of few rows a strip is.                       */
+enum { FAR_BLOCK = 65536 };
+
+/* Adds to `sum` the rows at x, at most GROUP, less `first` each. */
+INLINE void add(const float *first, const float *x, size_t stride, uint32_t rows, float *sum,
+                const int vectors)
+{
+    vf own[STRIP], s[STRIP];
+UNROLL(4)
+    for (int i = 0; i < vectors; i++) {
+        own[i] = load(first + i * VL);
+        s[i] = load(sum + i * VL);
+    }
+UNROLL(8)
+    for (uint32_t b = 0; b < GROUP; b++) {
+        if (b == rows)
+            break;
+UNROLL(4)
+        for (int i = 0; i < vectors; i++)
+            s[i] += minus(load(x + b * stride + i * VL), own[i], 0);
+    }
+UNROLL(4)
+    for (int i = 0; i < vectors; i++)
+        store(sum + i * VL, s[i]);
+}
+
+static __attribute__((noinline)) void add_group(const float *first, const float *x, size_t stride,
+                                                uint32_t rows, size_t n, float *sum)
+{
+#define ADD(j, vectors) add(first + (j), x + (j), stride, rows, sum + (j), vectors)
+    STRIPS(j, n, ADD);
+#undef ADD
+}
+
+static __attribute__((noinline)) void mean_far(const struct tsgd_mix_plan *p, float *rows,
+                                               size_t stride, size_t n, float *sum)
+{
+    size_t most = p->k > GROUP + 1 ? block_columns(p, FAR_BLOCK) : STRIP * VL;
+    for (size_t from = 0, to; from < n; from = to) {
+        to = n - from < most ? n : from + most;
+        float *first = rows + from, *x = first + stride;
+        size_t some = to - from;
+        for (size_t j = 0; j < some; j += VL)
+            store(sum + j, (vf){0});
+        for (uint32_t b = 1; b < p->k; b += GROUP, x += GROUP * stride)
+            add_group(first, x, stride, p->k - b < GROUP ? p->k - b : GROUP, some, sum);
+        for (size_t j = 0; j < some; j += VL)
+            store(sum + j, load(first + j) + all(p->term[0].weight) * load(sum + j));
+        x = first;
+        for (uint32_t b = 0; b < p->k; b++, x += stride)
+            for (size_t j = 0; j < some; j += VL)
+                store(x + j, load(sum + j));
     }
 }
 
@@ -467,22 +506,21 @@ INLINE void any_wide(const struct tsgd_mix_plan *p, float *rows, size_t stride, 
     }
 }
 
-/* near: each row is fetched into the first level before its turn. */
 INLINE void columns(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shape,
-                    const bool *absent, const bool near, float *rows, size_t stride, float **at,
-                    const int vectors, struct ahead *f)
+                    const bool *absent, float *rows, size_t stride, float **at, const int vectors,
+                    struct ahead *f)
 {
     if (shape == TSGD_MIX_MEAN)
-        mean_of_all(p, rows, stride, vectors, near, f);
+        mean_of_all(p, rows, stride, vectors, f);
     else
         any(p, absent, rows, stride, at, vectors, f);
 }
 
 INLINE void blocks(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shape,
-                   const bool *absent, const bool near, const bool wide, float *rows,
-                   size_t stride, size_t n, float **at)
+                   const bool *absent, const bool wide, float *rows, size_t stride, size_t n,
+                   float **at)
 {
-    size_t most = block_columns(p);
+    size_t most = block_columns(p, BLOCK);
     bool stays = n * p->k <= STAYS;
     for (size_t from = 0, to; from < n; from = to) {
         to = n - from < most ? n : from + most;
@@ -494,41 +532,40 @@ INLINE void blocks(const struct tsgd_mix_plan *p, const enum tsgd_mix_shape shap
         for (; wide && j + WIDE * VL <= to; j += WIDE * VL)
             any_wide(p, rows + j, stride, at, &f);
         for (; j + STRIP * VL <= to; j += STRIP * VL)
-            columns(p, shape, absent, near, rows + j, stride, at, STRIP, &f);
+            columns(p, shape, absent, rows + j, stride, at, STRIP, &f);
         for (; j < to; j += VL)
-            columns(p, shape, absent, near, rows + j, stride, at, 1, &f);
+            columns(p, shape, absent, rows + j, stride, at, 1, &f);
     }
 }
 
 /* Functions of their own here too. wide: where there are few slots. */
-#define WAY(name, shape, absent, near, wide)                                                     \
+#define WAY(name, shape, absent, wide)                                                           \
     static __attribute__((noinline)) void name(const struct tsgd_mix_plan *p, const bool *gone,  \
                                                float *rows, size_t stride, size_t n, float **at) \
     {                                                                                            \
         (void)gone;                                                                              \
-        blocks(p, shape, absent, near, wide, rows, stride, n, at);                               \
+        blocks(p, shape, absent, wide, rows, stride, n, at);                                     \
     }
-WAY(mean_here, TSGD_MIX_MEAN, NULL, false, false)
-WAY(mean_near, TSGD_MIX_MEAN, NULL, true, false)
-WAY(any_present, TSGD_MIX_ANY, NULL, false, false)
-WAY(any_present_wide, TSGD_MIX_ANY, NULL, false, true)
-WAY(any_absent, TSGD_MIX_ANY, gone, false, false)
+WAY(mean_near, TSGD_MIX_MEAN, NULL, false)
+WAY(any_present, TSGD_MIX_ANY, NULL, false)
+WAY(any_wide_present, TSGD_MIX_ANY, NULL, true)
+WAY(any_absent, TSGD_MIX_ANY, gone, false)
 #undef WAY
 
 void TSGD_FN(mix_all)(const struct tsgd_mix_plan *p, const bool *absent, float *rows,
                       size_t stride, size_t n, float **at, float *restrict pool)
 {
-    typedef void way(const struct tsgd_mix_plan *, const bool *, float *, size_t, size_t, float **);
-    static way *const ways[][2] = {
-        [TSGD_MIX_MEAN] = {mean_here, mean_near}, [TSGD_MIX_ANY] = {any_present, any_present_wide},
-    };
-    bool few = p->slots <= TSGD_MIX_FEW_SLOTS, near = n * p->k > FAR && p->k > NEAR;
+    bool few = p->slots <= TSGD_MIX_FEW_SLOTS;
     for (uint32_t s = 0; s < p->slots; s++)
         at[p->k + s] = pool + s * (few ? TSGD_MIX_WIDE : TSGD_MIX_STRIP);
     if (absent)
         any_absent(p, absent, rows, stride, n, at);
     else if (p->shape == TSGD_MIX_LINE || p->shape == TSGD_MIX_RING)
         groups(p, rows, stride, n, pool);
+    else if (p->shape == TSGD_MIX_MEAN && n * p->k > FAR)
+        mean_far(p, rows, stride, n, pool);
+    else if (p->shape == TSGD_MIX_MEAN)
+        mean_near(p, NULL, rows, stride, n, at);
     else
-        ways[p->shape][p->shape == TSGD_MIX_ANY ? few : near](p, NULL, rows, stride, n, at);
+        (few ? any_wide_present : any_present)(p, NULL, rows, stride, n, at);
 }

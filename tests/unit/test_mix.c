@@ -161,6 +161,7 @@ Test(mix, of_many_blocks_at_once_has_the_bits_of_rows, .timeout = 120)
         {"torus", 64, 8960}, {"exp", 70, 8000}, {"complete", 64, 9000}, {"star", 33, 16500},
         {"ring", 8, 70000}, {"line", 16, 40000}, {"ring", 9, 16384 + 16}, {"ring", 16, 40000},
         {"ring", 20, 33000}, {"line", 9, 33000}, {"line", 26, 16400},
+        {"complete", 9, 470000}, {"complete", 10, 420000}, {"complete", 27, 160000},
     };
     const struct tsgd_kernels *kernels;
     rng = tsgd_rng(10, TSGD_RNG_TEST, 0, 0);
