@@ -153,7 +153,7 @@ INLINE void fetch(struct ahead *f, const int vectors)
     const float *x = f->rows + f->at;
 UNROLL(4)
     for (int j = 0; j < vectors * VL; j += 16)
-        __builtin_prefetch(x + j, 1, 2);
+        __builtin_prefetch(x + j, 1, 3);
     f->at += (size_t)vectors * VL;
     if (f->at < f->width)
         return;
