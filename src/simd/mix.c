@@ -67,15 +67,70 @@ UNROLL(4)
             body(j, 1);                                                                          \
     } while (0)
 
-INLINE void row(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t stride, size_t n,
-                float *out, const bool bypass)
+/* What mix() does where nobody is absent and the row reads `links` others, a number that the
+ * compiler knows: their addresses and weights stay in registers, and the row itself is no term. */
+enum { LINKS = 6 };
+
+INLINE void linked(const float *self, const float *const from[], const float weight[],
+                   const int links, size_t n, float *out, const bool bypass)
 {
-#define MIX(j, vectors) mix(d, a, NULL, rows + (j), stride, vectors, out + (j), bypass)
+    const float *x[LINKS];
+    vf w[LINKS];
+UNROLL(6)
+    for (int i = 0; i < links; i++) {
+        x[i] = from[i];
+        w[i] = all(weight[i]);
+    }
+UNROLL(4)
+    for (size_t j = 0; j < n; j += VL) {
+        vf own = load(self + j), sum = own;
+UNROLL(6)
+        for (int i = 0; i < links; i++)
+            sum += w[i] * (load(x[i] + j) - own);
+        put(out + j, sum, bypass);
+    }
+}
+
+/* Mixes row a if it reads 1 to LINKS others; returns whether it does. */
+INLINE bool few_links(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
+                      float *out, const bool bypass)
+{
+    const float *self = rows + a * d->stride, *from[LINKS];
+    float weight[LINKS];
+    int links = 0;
+    for (uint32_t i = d->ptr[a]; i < d->ptr[a + 1]; i++) {
+        if (d->col[i] == a)
+            continue;
+        if (links == LINKS)
+            return false;
+        from[links] = rows + d->col[i] * d->stride;
+        weight[links++] = d->val[i];
+    }
+#define LINKED(links)                                                                            \
+    case links:                                                                                  \
+        linked(self, from, weight, links, n, out, bypass);                                       \
+        return true;
+    switch (links) {
+    LINKED(1)
+    LINKED(2)
+    LINKED(3)
+    LINKED(4)
+    LINKED(5)
+    LINKED(6)
+    }
+#undef LINKED
+    return false;
+}
+
+INLINE void row(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n, float *out,
+                const bool bypass)
+{
+#define MIX(j, vectors) mix(d, a, NULL, rows + (j), d->stride, vectors, out + (j), bypass)
 #define MIX_PRESENT(j, vectors)                                                                  \
-    mix(d, a, d->absent, rows + (j), stride, vectors, out + (j), bypass)
+    mix(d, a, d->absent, rows + (j), d->stride, vectors, out + (j), bypass)
     if (d->absent)
         STRIPS(j, n, MIX_PRESENT);
-    else
+    else if (!few_links(d, a, rows, n, out, bypass))
         STRIPS(j, n, MIX);
 #undef MIX
 #undef MIX_PRESENT
@@ -103,9 +158,9 @@ void TSGD_FN(mix_row)(const struct tsgd_mix *d, uint32_t a, const float *rows, s
     else if (d->uniform)
         mean_to_one(d, rows, n, out, false);
     else if (bypass)
-        row(d, a, rows, d->stride, n, out, true);
+        row(d, a, rows, n, out, true);
     else
-        row(d, a, rows, d->stride, n, out, false);
+        row(d, a, rows, n, out, false);
     /* Such stores are not ordered by the release store that publishes the row: without this fence a
      * neighbour, or the next holder, could read what stood there before. */
     if (bypass)
