@@ -347,16 +347,16 @@ static void run_pass(const struct pass *p, const float *w, const float *bias, co
 }
 
 /* Counts a ring also where this ld needs none, because a smaller one may need it; and the panels,
- * or the tables of conv_pooled_input_gradient.                                                  */
+ * or the weights of conv_pooled_input_gradient.                                                 */
 size_t TSGD_FN(conv_scratch)(const struct tsgd_conv *d)
 {
     struct pass f = forward(d), b = backward(d);
     size_t one = f.depth * ring_plane(&f), other = b.depth * ring_plane(&b);
-    size_t tables = tsgd_table_floats(d);
+    size_t weights = tsgd_wide_floats(d);
     if (wants_panels(&b))
         other += b.depth * b.rows * d->window * d->window;
     one = one > other ? one : other;
-    return one > tables ? one : tables;
+    return one > weights ? one : weights;
 }
 
 void TSGD_FN(conv_forward)(const struct tsgd_conv *d, const float *w, const float *bias,

@@ -59,23 +59,23 @@ UNROLL(4)
         sum[h] += of_row[h];
 }
 
-/* Rows of a kernel in a table of conv_pooled.c, 0: it leaves this convolution to others; and the
- * floats of its tables. Intel's processors shuffle in one of the two units that multiply and add:
- * nothing would be won there.                                                                   */
-static inline size_t tsgd_table_rows(const struct tsgd_conv *d)
+/* Floats of a row of the kernel between zeros, as conv_pooled.c has it in a vector; 0: that leaves
+ * this convolution to others. Intel's processors choose between two vectors in the units that
+ * multiply and add: nothing would be won there. And the floats of all rows.                     */
+static inline size_t tsgd_wide_row(const struct tsgd_conv *d)
 {
 #if defined(__AVX512F__)
-    return __builtin_cpu_is("amd") && d->stride == 1 && d->pad == 0 ? VL / (d->window + 2) : 0;
+    size_t wide = d->window / 2 * 2 + 3;
+    return __builtin_cpu_is("amd") && d->stride == 1 && d->pad == 0 && wide <= VL ? wide : 0;
 #else
     (void)d;
     return 0;
 #endif
 }
 
-static inline size_t tsgd_table_floats(const struct tsgd_conv *d)
+static inline size_t tsgd_wide_floats(const struct tsgd_conv *d)
 {
-    size_t per = tsgd_table_rows(d);
-    return per ? (d->window + per - 1) / per * d->in_c * d->out_c * VL : 0;
+    return d->in_c * d->out_c * d->window * tsgd_wide_row(d);
 }
 
 /* So few output channels that the widest vectors of them would be half empty, or so few input
