@@ -205,7 +205,7 @@ INLINE void finish(const int rows, const int across, const vf sum[TILE], float b
  * go three to a pointer, so that addresses need few registers.                                   */
 INLINE void tile(const int rows, const int across, const struct tile *t)
 {
-    const float *from = t->a, beta = t->beta;
+    const float *from = t->a;
     const size_t k = t->k, ars = t->ars, acs = t->acs, brs = t->brs, crs = t->crs, last = t->last;
     const size_t stride = acs == 1 ? (size_t)rows * ars / k : acs;
     float *c = t->c;
@@ -246,6 +246,10 @@ INLINE void tile(const int rows, const int across, const struct tile *t)
                 FORGET(a[i / 3]);
             }
         }
+        /* Read only here: while terms are added up there is no register for it. */
+        const struct tile *same = t;
+        FORGET(same);
+        const float beta = same->beta;
         if (beta == 0 && last == VL)
             finish(rows, across, sum, 0, VL, c, crs);
         else
