@@ -9,14 +9,16 @@
 
 #if defined(__AVX512F__)
 
-/* The weights, each row of the kernel between zeros, so that it has a weight, or 0, for either pixel
- * of every square, also of those that it meets in half. [out_c][in_c][window][tsgd_wide_row]    */
+/* The weights, each row of the kernel between zeros, so that it has a weight, or 0, for either
+ * pixel of every square, also of those that it meets in half.
+ * [out_c][in_c][window][tsgd_wide_row]                                                          */
 static void fill_weights(const struct tsgd_conv *d, const float *w, float *to)
 {
     size_t k = d->window, wide = tsgd_wide_row(d);
-    const __mmask16 some = (__mmask16)(((1u << k) - 1) << 1), row = (__mmask16)((1u << wide) - 1);
+    const __mmask16 row = (__mmask16)((1u << k) - 1), between = (__mmask16)(row << 1);
     for (size_t n = d->out_c * d->in_c * k; n > 0; n--, w += k, to += wide)
-        _mm512_mask_storeu_ps(to, row, _mm512_maskz_loadu_ps(some, w - 1));
+        _mm512_mask_storeu_ps(to, (__mmask16)((1u << wide) - 1), _mm512_maskz_expand_ps(
+            between, _mm512_maskz_loadu_ps(row, w)));
 }
 
 /* The gradient of squares, for either row of them: of the pixel in it that won, else 0; and the

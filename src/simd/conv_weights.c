@@ -17,9 +17,9 @@ struct tile {
     size_t sum_outer, sum_inner;
 };
 
-/* Sums of a tile. With AVX-512 a multiply-add takes x from memory and needs no register for it. The
- * more sums a vector of dy meets, the fewer loads beside theirs there are: a processor that does two
- * multiply-adds at once loads no more than twice meanwhile.                                     */
+/* Sums of a tile, at most. With AVX-512 a multiply-add takes x from memory and needs no register
+ * for it. The more sums a vector of dy meets, the fewer loads there are beside theirs: a processor
+ * that does two multiply-adds at once does no more than two loads meanwhile.                    */
 #if defined(__AVX512F__)
 #define MORE_5(X) X(5, 5, 1) X(6, 5, 1)
 enum { TALLEST = 30 };
