@@ -277,28 +277,48 @@ UNROLL(4)
     return x[0];
 }
 
+/* Where lanes come from: those of a's and b's quarters (of four lanes), one in turn of either, from
+ * a quarter's first half or its last; the same of pairs; and quarters 0, 2, .. of a, then of b.
+ * Processors have such shuffles that take less time than others.                                */
+#define MIXED_ONES(l, n) (l / 4 * 4 + l % 4 / 2 + l % 2 * VL + n)
+#define MIXED_PAIRS(l, n) (l / 4 * 4 + l % 2 + l % 4 / 2 * VL + n)
+#define EVEN_QUARTERS(l, n) (l / 4 * 8 + l % 4 + n)
+#define SHUFFLED(f, a, b, n) __builtin_shufflevector(a, b, LANES(f, n))
+
 /* Vector i receives lane i of every vector. */
 INLINE void transpose(vf x[VL])
 {
-#define LOW(l, n) (l & n ? VL + l - n : l)
-#define HIGH(l, n) (l & n ? VL + l : l + n)
-#define SWAP(n)                                                                                  \
-    UNROLL(16)                                                                                   \
-    for (int i = 0; i < VL; i++)                                                                 \
-        if (!(i & n)) {                                                                          \
-            vf a = x[i], b = x[i + n];                                                           \
-            x[i] = __builtin_shufflevector(a, b, LANES(LOW, n));                                 \
-            x[i + n] = __builtin_shufflevector(a, b, LANES(HIGH, n));                            \
-        }
-    SWAP(1)
-    SWAP(2)
-#if defined(__AVX2__)
-    SWAP(4)
-#endif
+UNROLL(4)
+    for (int i = 0; i < VL; i += 4) {   /* four by four within every quarter */
+        vf a = SHUFFLED(MIXED_ONES, x[i], x[i + 1], 0);
+        vf b = SHUFFLED(MIXED_ONES, x[i], x[i + 1], 2);
+        vf c = SHUFFLED(MIXED_ONES, x[i + 2], x[i + 3], 0);
+        vf d = SHUFFLED(MIXED_ONES, x[i + 2], x[i + 3], 2);
+        x[i] = SHUFFLED(MIXED_PAIRS, a, c, 0);
+        x[i + 1] = SHUFFLED(MIXED_PAIRS, a, c, 2);
+        x[i + 2] = SHUFFLED(MIXED_PAIRS, b, d, 0);
+        x[i + 3] = SHUFFLED(MIXED_PAIRS, b, d, 2);
+    }
 #if defined(__AVX512F__)
-    SWAP(8)
+UNROLL(4)
+    for (int i = 0; i < 4; i++) {
+        vf a = SHUFFLED(EVEN_QUARTERS, x[i], x[i + 4], 0);
+        vf b = SHUFFLED(EVEN_QUARTERS, x[i], x[i + 4], 4);
+        vf c = SHUFFLED(EVEN_QUARTERS, x[i + 8], x[i + 12], 0);
+        vf d = SHUFFLED(EVEN_QUARTERS, x[i + 8], x[i + 12], 4);
+        x[i] = SHUFFLED(EVEN_QUARTERS, a, c, 0);
+        x[i + 4] = SHUFFLED(EVEN_QUARTERS, b, d, 0);
+        x[i + 8] = SHUFFLED(EVEN_QUARTERS, a, c, 4);
+        x[i + 12] = SHUFFLED(EVEN_QUARTERS, b, d, 4);
+    }
+#elif defined(__AVX2__)
+UNROLL(4)
+    for (int i = 0; i < 4; i++) {
+        vf a = x[i], b = x[i + 4];
+        x[i] = SHUFFLED(EVEN_QUARTERS, a, b, 0);
+        x[i + 4] = SHUFFLED(EVEN_QUARTERS, a, b, 4);
+    }
 #endif
-#undef SWAP
 }
 
 /* A block of VL by VL, transposed: row i stands at x + i * step, those from `rows` on are zeros;
