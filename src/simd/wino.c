@@ -9,18 +9,9 @@
  *   depth    TERMS channels of the source: their U stays there too                               */
 #include "simd/wino.h"
 
-/* Rows of a tile of two columns: as many sums as stay in registers with what is multiplied. */
-#if defined(__AVX512F__) || defined(__aarch64__)
-enum { ROWS = 8 };
-#else
-enum { ROWS = 4 };
-#endif
-
 /* Bytes of transformed weights that are kept while columns pass by; of V that is then best; and of
- * V where the weights are more than that. A block of rows. Weights that are asked of memory
- * ahead of their use, in kernels.                                                               */
-enum { WEIGHTS_STAY = 3 << 19, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 64,
-       AHEAD = 6 };
+ * V where the weights are more than that. A block of rows.                                      */
+enum { WEIGHTS_STAY = 3 << 19, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 32 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -57,34 +48,44 @@ static struct areas areas(const enum tsgd_form f, const struct tsgd_wino *l,
     return a;
 }
 
+/* One kernel in each lane, transformed, to `to`, points that far apart. */
+INLINE void points_of(const enum tsgd_form f, const vf k[9], const bool turned, float *to,
+                      size_t point)
+{
+    const size_t points = POINTS(f);
+    WINO_SQUARE(f, wino_taps, (size_t)3, points, k[turned ? 8 - 3 * i - j : 3 * i + j],
+                store(to + (i * points + j) * point, o[j]));
+}
+
 /* U [point][depth][rows] of kernels w_row apart by channel of the result, `some` of which there
  * are, and w_depth by channel of the source.                                                    */
 INLINE void transform_weights(const enum tsgd_form f, const float *w, size_t w_row, size_t w_depth,
                               const bool turned, size_t depth, size_t some, size_t rows, float *u)
 {
-    const size_t points = POINTS(f);
-    size_t point = wino_apart(depth * rows);
-    for (size_t c = 0; c < depth; c++)
+    size_t point = wino_apart(depth * rows), c = 0;
+    vf k[9 * VL];
+    for (; !turned && depth - c >= VL; c += VL)
+        for (size_t r = 0; r < rows; r += VL) {
+            const float *from = w + r * w_row + c * 9;
+            wino_load_neighbours(from, w_row, some > r ? some - r : 0, k);
+            for (size_t i = 0; i < VL; i++)
+                points_of(f, k + 9 * i, turned, u + (c + i) * rows + r, point);
+        }
+    for (; c < depth; c++)
         for (size_t r = 0; r < rows; r += VL) {
             const float *from = w + r * w_row + c * w_depth;
-            float *to = u + c * rows + r;
-            vf k[9];
-UNROLL(16)
-            for (size_t i = 0; i < VL; i++)
-                __builtin_prefetch(from + i * w_row + AHEAD * w_depth);
             wino_load_kernels(from, w_row, some > r ? some - r : 0, k);
-            WINO_SQUARE(f, wino_taps, (size_t)3, points, k[turned ? 8 - 3 * i - j : 3 * i + j],
-                        store(to + (i * points + j) * point, o[j]));
+            points_of(f, k, turned, u + c * rows + r, point);
         }
 }
 
-/* ROWS rows and `columns` columns of a panel of M, added to if there is more. */
+/* `high` rows and `columns` columns of a panel of M, added to if there is more. */
 INLINE void tile(const float *u, size_t rows, const float *v, size_t depth, float *m, bool more,
-                 const size_t columns)
+                 const size_t high, const size_t columns)
 {
     vf sum[ROWS][2];
 UNROLL(8)
-    for (size_t i = 0; i < ROWS; i++)
+    for (size_t i = 0; i < high; i++)
 UNROLL(2)
         for (size_t j = 0; j < columns; j++)
             sum[i][j] = (vf){0};
@@ -94,13 +95,13 @@ UNROLL(2)
         for (size_t j = 0; j < columns; j++)
             x[j] = load(v + j * VL);
 UNROLL(8)
-        for (size_t i = 0; i < ROWS; i++)
+        for (size_t i = 0; i < high; i++)
 UNROLL(2)
             for (size_t j = 0; j < columns; j++)
                 sum[i][j] = madd(all(u[i]), x[j], sum[i][j]);
     }
 UNROLL(8)
-    for (size_t i = 0; i < ROWS; i++)
+    for (size_t i = 0; i < high; i++)
 UNROLL(2)
         for (size_t j = 0; j < columns; j++) {
             float *at = m + (2 * i + j) * VL;
@@ -109,16 +110,23 @@ UNROLL(2)
 }
 
 /* M [panel][rows][2], one point of n columns, (+)= U [depth][rows] V [panel][..][2], of whose
- * channels those `depth` are meant that begin at v; a panel of V has v_panel floats.            */
+ * channels those `depth` are meant that begin at v; a panel of V has v_panel floats. Its first
+ * panel asks for what is ahead.                                                                 */
 static void product(const float *u, size_t rows, const float *v, size_t v_panel, size_t n,
-                    size_t depth, float *m, bool more)
+                    size_t depth, float *m, bool more, struct tsgd_wino_ahead *ahead)
 {
     for (size_t t = 0; t < n; t += 2, v += v_panel, m += rows * 2 * VL)
-        for (size_t r = 0; r < rows; r += ROWS)
-            if (n - t > 1)
-                tile(u + r, rows, v, depth, m + r * 2 * VL, more, 2);
+        for (size_t r = 0, high; r < rows; r += high) {
+            high = n - t > 1 ? wino_tile(rows - r) : REST;
+            if (t == 0)
+                wino_ask(ahead, false);
+            if (n - t == 1)
+                tile(u + r, rows, v, depth, m + r * 2 * VL, more, REST, 1);
+            else if (high == ROWS)
+                tile(u + r, rows, v, depth, m + r * 2 * VL, more, ROWS, 2);
             else
-                tile(u + r, rows, v, depth, m + r * 2 * VL, more, 1);
+                tile(u + r, rows, v, depth, m + r * 2 * VL, more, REST, 2);
+        }
 }
 
 /* A pixel of the result, in row i and column j, unless the tile reaches beyond the image there. */
@@ -171,10 +179,16 @@ INLINE void run(const enum tsgd_form f, const struct tsgd_wino *l, const float *
                 if (first == 0 || !a.kept)
                     transform_weights(f, w + r * w_row + c * w_depth, w_row, w_depth, turned,
                                       depth, some, rows, u);
+                const float *next = c + depth < l->in ? w + r * w_row + (c + depth) * w_depth :
+                                                        w + (r + rows) * w_row;
+                size_t strips = a.kept && first > 0 ? 0 : turned ? depth : rows;
+                struct tsgd_wino_ahead ahead =
+                    wino_ahead(next, turned ? w_depth : w_row, 9 * (turned ? rows : depth), strips,
+                               points * (rows / ROWS));
                 for (size_t p = 0; p < points; p++)
                     product(u + p * wino_apart(depth * rows), rows,
                             v + p * wino_v_point(l->in, n) + c * 2 * VL, l->in * 2 * VL, n, depth,
-                            m + p * wino_v_point(rows, n), c > 0);
+                            m + p * wino_v_point(rows, n), c > 0, &ahead);
             }
             transform_back(f, l, m, rows, some, first, n, bias ? bias + r : NULL,
                            y + r * l->h * l->w * l->ld);

@@ -121,6 +121,19 @@ INLINE void wino_taps_gradient(const enum tsgd_form f, const vf *u, vf *w)
     }
 }
 
+/* Rows of a tile of two columns: as many sums as stay in registers with what is multiplied. Rows
+ * are a multiple of 16, and the last of them may take tiles of REST rows.                        */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { ROWS = 8, REST = 8 };
+#else
+enum { ROWS = 6, REST = 4 };
+#endif
+
+INLINE size_t wino_tile(size_t left)
+{
+    return left > 2 * REST || left == ROWS ? ROWS : REST;
+}
+
 /* A square takes a step twice, for its columns and then for its rows. `get` is an expression of i
  * and j: what the square, of side `from`, has in row i and column j. `put` is a statement that
  * keeps o[j], which is what the result, of side `to`, has there.                                */
@@ -158,6 +171,39 @@ struct tsgd_wino {
 struct tsgd_wino_blocks {
     size_t columns, rows, depth;
 };
+
+/* A block of weights that memory is asked for while products are under way, which leave memory
+ * alone. Its rows are cut into PIECES of `lines` cache lines, and each tile of the products asks for
+ * the next `each` of those that are left. After a row's last piece the next row begins `back` floats
+ * farther on.                                                                                   */
+struct tsgd_wino_ahead {
+    const float *at;
+    size_t lines, left, each;
+    ptrdiff_t back;
+};
+enum { PIECES = 4 };
+
+/* So many rows of n floats, `row` floats apart, and how many tiles there are to ask. */
+static inline struct tsgd_wino_ahead wino_ahead(const float *w, size_t row, size_t n, size_t rows,
+                                                size_t tiles)
+{
+    size_t lines = (n + 16 * PIECES - 1) / (16 * PIECES), pieces = rows * PIECES;
+    return (struct tsgd_wino_ahead){
+        .at = w, .lines = lines, .left = pieces, .each = (pieces + tiles - 1) / tiles,
+        .back = (ptrdiff_t)row - (ptrdiff_t)((PIECES - 1) * 16 * lines),
+    };
+}
+
+/* changed: they will be written. */
+INLINE void wino_ask(struct tsgd_wino_ahead *a, const bool changed)
+{
+    for (size_t n = 0; n < a->each && a->left > 0; n++) {
+        for (size_t i = 0; i < a->lines; i++)
+            __builtin_prefetch(a->at + 16 * i, changed);
+        a->left--;
+        a->at += a->left % PIECES ? (ptrdiff_t)(16 * a->lines) : a->back;
+    }
+}
 
 static inline enum tsgd_form wino_form(const struct tsgd_wino *l)
 {
@@ -259,6 +305,39 @@ UNROLL(16)
     transpose(x);
     k[8] = x[VL - 1];
 #endif
+}
+
+/* The kernels of `n` channels, w_row floats apart, and of VL neighbours each, which are 9 VL
+ * floats: k[9 * neighbour + tap] has those of one neighbour in each lane, and zeros in the lanes
+ * beyond. Blocks of VL by VL are transposed, in which a kernel ends where it does.               */
+INLINE void wino_load_neighbours(const float *w, size_t w_row, size_t n, vf k[9 * VL])
+{
+    for (size_t b = 0; b < 9; b++) {
+        vf x[VL];
+UNROLL(16)
+        for (size_t i = 0; i < VL; i++)
+            x[i] = i < n ? loadu(w + i * w_row + b * VL) : (vf){0};
+        transpose(x);
+UNROLL(16)
+        for (size_t i = 0; i < VL; i++)
+            k[b * VL + i] = x[i];
+    }
+}
+
+/* And back. */
+INLINE void wino_store_neighbours(const vf k[9 * VL], float *w, size_t w_row, size_t n)
+{
+    for (size_t b = 0; b < 9; b++) {
+        vf x[VL];
+UNROLL(16)
+        for (size_t i = 0; i < VL; i++)
+            x[i] = k[b * VL + i];
+        transpose(x);
+UNROLL(16)
+        for (size_t i = 0; i < VL; i++)
+            if (i < n)
+                storeu(w + i * w_row + b * VL, x[i]);
+    }
 }
 
 /* And back. */

@@ -9,18 +9,9 @@
  *   depth    channels of the input                                                              */
 #include "simd/wino.h"
 
-/* A tile of sums: channels of the input by vectors of channels of the output. */
-#if defined(__AVX512F__)
-enum { ROWS = 8, ROWS_ONE = 16 };
-#elif defined(__aarch64__)
-enum { ROWS = 8 };
-#else
-enum { ROWS = 4 };
-#endif
-
 /* Bytes of sums that are kept while columns pass by; of V that is then best; and of V where the
  * sums are more than that. Blocks of rows and depth.                                            */
-enum { SUMS_STAY = 3 << 19, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 64, MOST_DEPTH = 64 };
+enum { SUMS_STAY = 3 << 19, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 32, MOST_DEPTH = 64 };
 
 /* Columns of a partial sum. */
 enum { PARTIAL = TERMS / VL };
@@ -122,32 +113,52 @@ UNROLL(2)
     }
 }
 
-/* sums [depth][rows] (+)= V G, one point of n columns. */
+/* sums [depth][rows] (+)= V G, one point of n columns. Tiles have wino_tile channels of the input;
+ * where only one vector is left, 16.                                                            */
 static void product(const float *v, size_t v_panel, const float *g, size_t n, size_t depth,
-                    size_t rows, float *sums, bool more)
+                    size_t rows, float *sums, bool more, struct tsgd_wino_ahead *ahead)
 {
     size_t r = 0;
     for (; rows - r >= 2 * VL; r += 2 * VL)
-        for (size_t c = 0; c < depth; c += ROWS)
-            tile(v + c * 2 * VL, v_panel, g + r, rows, n, sums + c * rows + r, more, ROWS, 2);
+        for (size_t c = 0, high; c < depth; c += high) {
+            const float *from = v + c * 2 * VL;
+            float *to = sums + c * rows + r;
+            high = wino_tile(depth - c);
+            wino_ask(ahead, true);
+            if (high == ROWS)
+                tile(from, v_panel, g + r, rows, n, to, more, ROWS, 2);
+            else
+                tile(from, v_panel, g + r, rows, n, to, more, REST, 2);
+        }
 #if defined(__AVX512F__)
-    for (size_t c = 0; r < rows && c < depth; c += ROWS_ONE)
-        tile(v + c * 2 * VL, v_panel, g + r, rows, n, sums + c * rows + r, more, ROWS_ONE, 1);
+    for (size_t c = 0; r < rows && c < depth; c += 16)
+        tile(v + c * 2 * VL, v_panel, g + r, rows, n, sums + c * rows + r, more, 16, 1);
 #endif
+}
+
+/* The taps of VL channels of the output, of one of the input, from sums [point][depth][rows]. */
+INLINE void taps(const enum tsgd_form f, const float *sums, size_t point, vf k[9])
+{
+    const size_t points = POINTS(f);
+    WINO_SQUARE(f, wino_taps_gradient, points, (size_t)3, load(sums + (i * points + j) * point),
+                k[3 * i + j] = o[j]);
 }
 
 /* dw of `outputs` channels, row floats apart, by `inputs`, from sums [point][depth][rows]. */
 INLINE void transform_back(const enum tsgd_form f, const float *sums, size_t depth, size_t rows,
                            size_t inputs, size_t outputs, float *dw, size_t row)
 {
-    const size_t points = POINTS(f);
-    size_t point = wino_apart(depth * rows);
-    for (size_t c = 0; c < inputs; c++)
+    size_t point = wino_apart(depth * rows), c = 0;
+    vf k[9 * VL];
+    for (; inputs - c >= VL; c += VL)
         for (size_t r = 0; r < outputs; r += VL) {
-            const float *from = sums + c * rows + r;
-            vf k[9];
-            WINO_SQUARE(f, wino_taps_gradient, points, (size_t)3,
-                        load(from + (i * points + j) * point), k[3 * i + j] = o[j]);
+            for (size_t i = 0; i < VL; i++)
+                taps(f, sums + (c + i) * rows + r, point, k + 9 * i);
+            wino_store_neighbours(k, dw + r * row + c * 9, row, outputs - r);
+        }
+    for (; c < inputs; c++)
+        for (size_t r = 0; r < outputs; r += VL) {
+            taps(f, sums + c * rows + r, point, k);
             wino_store_kernels(k, dw + r * row + c * 9, row, outputs - r);
         }
 }
@@ -171,10 +182,14 @@ INLINE void run(const enum tsgd_form f, const struct tsgd_wino *l, const float *
                                scratch + a.pixels);
             for (size_t c = 0; c < l->in; c += depth, sums += a.kept ? a.block : 0) {
                 depth = least(channels - c, b.depth);
+                struct tsgd_wino_ahead ahead =
+                    wino_ahead(dw + (r * l->in + c) * 9, l->in * 9, depth * 9,
+                               first + n == columns ? rows : 0,
+                               points * wino_up(rows, 2 * VL) / (2 * VL) * (depth / ROWS));
                 for (size_t p = 0; p < points; p++)
                     product(v + p * wino_v_point(channels, n) + c * 2 * VL, channels * 2 * VL,
                             g + p * wino_apart(n * VL * rows), n, depth, rows,
-                            sums + p * wino_apart(depth * rows), first > 0);
+                            sums + p * wino_apart(depth * rows), first > 0, &ahead);
                 if (first + n == columns)
                     transform_back(f, sums, depth, rows, least(l->in - c, depth),
                                    least(l->out - r, rows), dw + (r * l->in + c) * 9, l->in * 9);
