@@ -11,7 +11,7 @@
 
 /* Bytes of transformed weights that are kept while columns pass by; of V that is then best; and of
  * V where the weights are more than that. A block of rows.                                      */
-enum { WEIGHTS_STAY = 3 << 19, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 32 };
+enum { WEIGHTS_STAY = 3 << 19, V_STAYS = 1 << 18, V_MOST = 3 << 22, MOST_ROWS = 32 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -28,7 +28,7 @@ static struct tsgd_wino_blocks blocks(const enum tsgd_form f, const struct tsgd_
     };
 }
 
-/* The scratch of a pass: VL zeros, then V, M and U. U has one block, or all where they are kept. */
+/* The scratch of a pass: zeros, then V, M and U. U has one block, or all where they are kept. */
 struct areas {
     size_t v, m, u, u_block, end;
     bool kept;
@@ -38,7 +38,7 @@ static struct areas areas(const enum tsgd_form f, const struct tsgd_wino *l,
                           struct tsgd_wino_blocks b)
 {
     size_t points = POINTS(f) * POINTS(f), rows = wino_up(l->out, 16);
-    struct areas a = {.v = VL};
+    struct areas a = {.v = wino_zeros(l)};
     size_t u_blocks = (rows + b.rows - 1) / b.rows * ((l->in + b.depth - 1) / b.depth);
     a.kept = points * l->in * rows * sizeof(float) <= WEIGHTS_STAY;
     a.m = a.v + points * wino_v_point(l->in, b.columns);
@@ -53,8 +53,8 @@ INLINE void points_of(const enum tsgd_form f, const vf k[9], const bool turned, 
                       size_t point)
 {
     const size_t points = POINTS(f);
-    WINO_SQUARE(f, wino_taps, (size_t)3, points, k[turned ? 8 - 3 * i - j : 3 * i + j],
-                store(to + (i * points + j) * point, o[j]));
+    WINO_SQUARE(f, wino_taps, (size_t)3, points, (void)0,
+                k[turned ? 8 - 3 * i - j : 3 * i + j], wino_put(&to, point, o[j]));
 }
 
 /* U [point][depth][rows] of kernels w_row apart by channel of the result, `some` of which there
@@ -129,15 +129,6 @@ static void product(const float *u, size_t rows, const float *v, size_t v_panel,
         }
 }
 
-/* A pixel of the result, in row i and column j, unless the tile reaches beyond the image there. */
-INLINE void put_pixel(const struct tsgd_wino *l, size_t i, size_t j, float *pixel, vf value)
-{
-    if (i < l->h && j < l->w) {
-        __builtin_prefetch(pixel + l->h * (l->w * l->ld), 1);   /* of the next channel */
-        store(pixel, value);
-    }
-}
-
 /* The result's channels from row 0 of M on, `some` of `rows`, columns first .. first + n - 1. */
 INLINE void transform_back(const enum tsgd_form f, const struct tsgd_wino *l, const float *m,
                            size_t rows, size_t some, size_t first, size_t n, const float *bias,
@@ -149,10 +140,17 @@ INLINE void transform_back(const enum tsgd_form f, const struct tsgd_wino *l, co
         vf b = all(bias ? bias[r] : 0);
         for (size_t t = 0; t < n; t++) {
             struct tsgd_wino_column at = wino_column(f, l, first + t);
-            const float *from = m + ((t / 2 * rows + r) * 2 + t % 2) * VL;
+            const float *from = m + ((t / 2 * rows + r) * 2 + t % 2) * VL, *p;
             float *to = y + r * plane + at.i * line + at.j * l->ld + at.lane;
-            WINO_SQUARE(f, wino_result, points, pixels, load(from + (i * points + j) * point),
-                        put_pixel(l, at.i + i, at.j + j, to + i * line + j * l->ld, o[j] + b));
+            /* A tile may reach beyond the image. */
+            WINO_SQUARE(f, wino_result, points, pixels, p = from; from = wino_on(from, point),
+                        wino_point(&p, points * point),
+                        if (at.i + i < l->h && at.j + j < l->w) {
+                            __builtin_prefetch(to + plane, 1);      /* the next channel's */
+                            store(to, o[j] + b);
+                        }
+                        to = (float *)wino_on(to, j + 1 < pixels ? l->ld :
+                                                                 line - (pixels - 1) * l->ld));
         }
     }
 }
@@ -166,7 +164,8 @@ INLINE void run(const enum tsgd_form f, const struct tsgd_wino *l, const float *
     size_t points = POINTS(f) * POINTS(f), columns = wino_columns(f, l, VL), n;
     size_t w_row = turned ? 9 : l->in * 9, w_depth = turned ? l->out * 9 : 9, rows, depth;
     float *v = scratch + a.v, *m = scratch + a.m;
-    store(scratch, (vf){0});
+    for (size_t j = 0; j < a.v; j += VL)
+        store(scratch + j, (vf){0});
     for (size_t first = 0; first < columns; first += n) {
         float *u = scratch + a.u;
         n = least(columns - first, b.columns);

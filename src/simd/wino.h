@@ -134,15 +134,26 @@ INLINE size_t wino_tile(size_t left)
     return left > 2 * REST || left == ROWS ? ROWS : REST;
 }
 
-/* A square takes a step twice, for its columns and then for its rows. `get` is an expression of i
- * and j: what the square, of side `from`, has in row i and column j. `put` is a statement that
- * keeps o[j], which is what the result, of side `to`, has there.                                */
-#define WINO_SQUARE(f, step, from, to, get, put)                                                  \
+/* p + n, computed here and now: gcc would keep the addresses of all points, far more than there are
+ * registers, from one square to the next.                                                       */
+INLINE const float *wino_on(const float *p, size_t n)
+{
+    p += n;
+    __asm__("" : "+r"(p));
+    return p;
+}
+
+/* A square takes a step twice, for its columns and then for its rows. Statements: `column` begins
+ * column j of the square, of side `from`; `put` keeps o[j], which is what the result, of side `to`,
+ * has in row i and column j, one row after another. `get` is an expression of i and j: what the
+ * square has there, one column after another.                                                   */
+#define WINO_SQUARE(f, step, from, to, column, get, put)                                          \
     do {                                                                                          \
         vf half[6][6];                                                                            \
         UNROLL(6)                                                                                 \
         for (size_t j = 0; j < (from); j++) {                                                     \
             vf d[6], o[6];                                                                        \
+            column;                                                                               \
             UNROLL(6)                                                                             \
             for (size_t i = 0; i < (from); i++)                                                   \
                 d[i] = (get);                                                                     \
@@ -156,10 +167,25 @@ INLINE size_t wino_tile(size_t left)
             vf o[6];                                                                              \
             step(f, half[i], o);                                                                  \
             UNROLL(6)                                                                             \
-            for (size_t j = 0; j < (to); j++)                                                     \
+            for (size_t j = 0; j < (to); j++) {                                                   \
                 put;                                                                              \
+            }                                                                                     \
         }                                                                                         \
     } while (0)
+
+/* Where the points of a column are, from the first row's on, and of a result one after another. */
+INLINE vf wino_point(const float **p, size_t apart)
+{
+    vf x = load(*p);
+    *p = wino_on(*p, apart);
+    return x;
+}
+
+INLINE void wino_put(float **p, size_t apart, vf x)
+{
+    store(*p, x);
+    *p = (float *)wino_on(*p, apart);
+}
 
 /* A pass: a convolution of `in` channels to `out`, both of h x w pixels; of the gradient of the
  * input those are the channels of the layer's output and of its input.                          */
@@ -239,37 +265,44 @@ INLINE struct tsgd_wino_column wino_column(const enum tsgd_form f, const struct 
                                      t % lanes * VL};
 }
 
-/* The vector at x in row i and column j, zeros outside of the image; the next channel's, a plane
- * farther on, is asked of memory meanwhile if `ahead`.                                          */
-INLINE vf wino_pixel(const struct tsgd_wino *l, const float *x, size_t i, size_t j,
-                     const float *zeros, const bool ahead)
+/* The vector at x, or zeros; that of the next channel, a plane farther on, is asked of memory
+ * meanwhile if `ahead`.                                                                         */
+INLINE vf wino_pixel(const float *x, bool inside, size_t plane, const bool ahead)
 {
-    bool inside = i < l->h && j < l->w;
-    const float *pixel = x + i * (l->w * l->ld) + j * l->ld;
-    if (inside && ahead)
-        __builtin_prefetch(pixel + l->h * (l->w * l->ld));
-    return load(inside ? pixel : zeros);
+    if (!inside)
+        return (vf){0};
+    if (ahead)
+        __builtin_prefetch(x + plane);
+    return load(x);
 }
 
+/* Zeros that a pass has at the begin of its scratch: what rows outside of an image are. */
+static inline size_t wino_zeros(const struct tsgd_wino *l) { return 6 * l->ld; }
+
 /* Columns first .. first + n - 1 of the source x, transformed, into v, in panels of `channels`
- * channels, of which those from l->in on are left alone. zeros: VL of them. The next channel's
- * pixels are asked of memory meanwhile: a row of them is short, and the next is far away, so that
- * the processor does not foresee it. The tile before has asked for the first two columns.  */
+ * channels, of which those from l->in on are left alone. zeros: wino_zeros of them. The next
+ * channel's pixels are asked of memory meanwhile: a row of them is short, and the next is far away,
+ * so that the processor does not foresee it. The tile before has asked for the first two columns. */
 INLINE void wino_fill(const enum tsgd_form f, const struct tsgd_wino *l, const float *x,
                       size_t first, size_t n, size_t channels, float *v, const float *zeros)
 {
     const size_t pixels = SOURCE(f), points = POINTS(f);
-    size_t plane = l->h * l->w * l->ld, point = wino_v_point(channels, n);
+    size_t line = l->w * l->ld, plane = l->h * line, point = wino_v_point(channels, n);
     for (size_t c = 0; c < l->in; c++)
         for (size_t t = 0; t < n; t++) {
             struct tsgd_wino_column at = wino_column(f, l, first + t);
             /* In the padding these wrap round, which is outside of the image as well. */
-            size_t top = at.i - BORDER(f), left = at.j - BORDER(f);
-            const float *from = x + c * plane + at.lane;
+            size_t top = at.i - BORDER(f), left = at.j - BORDER(f), pixel = 0;
+            const float *from = x + c * plane + at.lane, *row[6];
             float *to = v + ((t / 2 * channels + c) * 2 + t % 2) * VL;
+UNROLL(6)
+            for (size_t i = 0; i < pixels; i++)
+                row[i] = top + i < l->h ? from + (top + i) * line + left * l->ld : zeros;
             WINO_SQUARE(f, wino_source, pixels, points,
-                        wino_pixel(l, from, top + i, left + j, zeros, j >= 2),
-                        store(to + (i * points + j) * point, o[j]));
+                        bool inside = left + j < l->w; pixel += j ? l->ld : 0;
+                        __asm__("" : "+r"(pixel)),
+                        wino_pixel(row[i] + pixel, inside, plane, j >= 2),
+                        wino_put(&to, point, o[j]));
         }
 }
 

@@ -11,7 +11,7 @@
 
 /* Bytes of sums that are kept while columns pass by; of V that is then best; and of V where the
  * sums are more than that. Blocks of rows and depth.                                            */
-enum { SUMS_STAY = 3 << 19, V_STAYS = 3 << 17, V_MOST = 3 << 22, MOST_ROWS = 32, MOST_DEPTH = 64 };
+enum { SUMS_STAY = 3 << 19, V_STAYS = 1 << 18, V_MOST = 3 << 22, MOST_ROWS = 32, MOST_DEPTH = 64 };
 
 /* Columns of a partial sum. */
 enum { PARTIAL = TERMS / VL };
@@ -30,7 +30,7 @@ static struct tsgd_wino_blocks blocks(const enum tsgd_form f, const struct tsgd_
     };
 }
 
-/* The scratch: VL zeros, V, G, transposed pixels, and sums [point][depth][rows], one block or,
+/* The scratch: zeros, V, G, transposed pixels, and sums [point][depth][rows], one block or,
  * where the columns come in several blocks, all.                                               */
 struct areas {
     size_t v, g, pixels, sums, block, end;
@@ -42,7 +42,7 @@ static struct areas areas(const enum tsgd_form f, const struct tsgd_wino *l,
 {
     size_t points = POINTS(f) * POINTS(f), rows = wino_up(l->out, 16), depth = wino_up(l->in, 16);
     size_t n = (rows + b.rows - 1) / b.rows * ((depth + b.depth - 1) / b.depth);
-    struct areas a = {.v = VL, .kept = b.columns < wino_columns(f, l, VL)};
+    struct areas a = {.v = wino_zeros(l), .kept = b.columns < wino_columns(f, l, VL)};
     a.g = a.v + points * wino_v_point(depth, b.columns);
     a.pixels = a.g + points * wino_apart(b.columns * VL * b.rows);
     a.sums = a.pixels + 16 * VL * VL;
@@ -70,9 +70,9 @@ INLINE void transform_gradient(const enum tsgd_form f, const struct tsgd_wino *l
             }
             for (size_t s = 0; s < VL; s++) {
                 float *to = g + (t * VL + s) * rows + r;
-                WINO_SQUARE(f, wino_gradient, across, points,
+                WINO_SQUARE(f, wino_gradient, across, points, (void)0,
                             load(pixels + ((i * across + j) * VL + s) * VL),
-                            store(to + (i * points + j) * point, o[j]));
+                            wino_put(&to, point, o[j]));
             }
         }
 }
@@ -140,8 +140,9 @@ static void product(const float *v, size_t v_panel, const float *g, size_t n, si
 INLINE void taps(const enum tsgd_form f, const float *sums, size_t point, vf k[9])
 {
     const size_t points = POINTS(f);
-    WINO_SQUARE(f, wino_taps_gradient, points, (size_t)3, load(sums + (i * points + j) * point),
-                k[3 * i + j] = o[j]);
+    const float *p;
+    WINO_SQUARE(f, wino_taps_gradient, points, (size_t)3, p = sums; sums = wino_on(sums, point),
+                wino_point(&p, points * point), k[3 * i + j] = o[j]);
 }
 
 /* dw of `outputs` channels, row floats apart, by `inputs`, from sums [point][depth][rows]. */
@@ -171,7 +172,8 @@ INLINE void run(const enum tsgd_form f, const struct tsgd_wino *l, const float *
     size_t points = POINTS(f) * POINTS(f), columns = wino_columns(f, l, VL), n, rows, depth;
     size_t channels = wino_up(l->in, 16), plane = l->h * l->w * l->ld;
     float *v = scratch + a.v, *g = scratch + a.g;
-    store(scratch, (vf){0});
+    for (size_t j = 0; j < a.v; j += VL)
+        store(scratch + j, (vf){0});
     for (size_t first = 0; first < columns; first += n) {
         float *sums = scratch + a.sums;
         n = least(columns - first, b.columns);
