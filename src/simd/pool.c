@@ -1,9 +1,10 @@
 /* Pooling and shortcuts, a vector of samples at a time. */
 #include "simd/simd.h"
 
-void TSGD_FN(maxpool)(const struct tsgd_pool *d, const float *x, float *y)
+/* With windows of k x k: k is a number in the code where that is 2. */
+INLINE void largest(const struct tsgd_pool *d, const size_t k, const float *x, float *y)
 {
-    size_t k = d->window, line = d->width * d->ld, plane = d->height * line;
+    size_t line = d->width * d->ld, plane = d->height * line;
     size_t high = d->height / k, wide = d->width / k;
     for (size_t c = 0; c < d->channels; c++)
         for (size_t i = 0; i < high; i++)
@@ -11,7 +12,9 @@ void TSGD_FN(maxpool)(const struct tsgd_pool *d, const float *x, float *y)
                 for (size_t v = 0; v < d->ld; v += VL, y += VL) {
                     const float *corner = x + c * plane + i * k * line + j * k * d->ld + v;
                     vf best = load(corner);
+UNROLL(2)
                     for (size_t p = 0; p < k; p++)
+UNROLL(2)
                         for (size_t q = 0; q < k; q++) {
                             vf other = load(corner + p * line + q * d->ld);
                             best = choose(at_most(other, best), best, choose(is_nan(best), best,
@@ -21,11 +24,19 @@ void TSGD_FN(maxpool)(const struct tsgd_pool *d, const float *x, float *y)
                 }
 }
 
-/* What is left of dy goes to the first pixel that equals y; then nothing is left. */
-void TSGD_FN(maxpool_gradient)(const struct tsgd_pool *d, const float *x, const float *y,
-                               const float *dy, float *dx)
+void TSGD_FN(maxpool)(const struct tsgd_pool *d, const float *x, float *y)
 {
-    size_t k = d->window, line = d->width * d->ld, plane = d->height * line;
+    if (d->window == 2)
+        largest(d, 2, x, y);
+    else
+        largest(d, d->window, x, y);
+}
+
+/* What is left of dy goes to the first pixel that equals y; then nothing is left. */
+INLINE void to_largest(const struct tsgd_pool *d, const size_t k, const float *x, const float *y,
+                       const float *dy, float *dx)
+{
+    size_t line = d->width * d->ld, plane = d->height * line;
     size_t high = d->height / k, wide = d->width / k;
     const vf zero = {0};
     for (size_t j = 0; (d->height % k || d->width % k) && j < d->channels * plane; j += VL)
@@ -36,7 +47,9 @@ void TSGD_FN(maxpool_gradient)(const struct tsgd_pool *d, const float *x, const 
                 for (size_t v = 0; v < d->ld; v += VL, y += VL, dy += VL) {
                     size_t corner = c * plane + i * k * line + j * k * d->ld + v;
                     vf best = load(y), left = load(dy);
+UNROLL(2)
                     for (size_t p = 0; p < k; p++)
+UNROLL(2)
                         for (size_t q = 0; q < k; q++) {
                             size_t at = corner + p * line + q * d->ld;
                             vm won = equal(load(x + at), best);
@@ -44,6 +57,15 @@ void TSGD_FN(maxpool_gradient)(const struct tsgd_pool *d, const float *x, const 
                             left = choose(won, zero, left);
                         }
                 }
+}
+
+void TSGD_FN(maxpool_gradient)(const struct tsgd_pool *d, const float *x, const float *y,
+                               const float *dy, float *dx)
+{
+    if (d->window == 2)
+        to_largest(d, 2, x, y, dy, dx);
+    else
+        to_largest(d, d->window, x, y, dy, dx);
 }
 
 /* Windows of an average pooling. */
