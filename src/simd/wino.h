@@ -199,9 +199,9 @@ struct tsgd_wino_blocks {
 };
 
 /* A block of weights that memory is asked for while products are under way, which leave memory
- * alone. Its rows are cut into PIECES of `lines` cache lines, and each tile of the products asks for
- * the next `each` of those that are left. After a row's last piece the next row begins `back` floats
- * farther on.                                                                                   */
+ * alone. Its rows are cut into PIECES of `lines` cache lines, and each tile of the products asks
+ * for the next `each` of those that are left. After a row's last piece the next row begins `back`
+ * floats farther on.                                                                            */
 struct tsgd_wino_ahead {
     const float *at;
     size_t lines, left, each;
@@ -282,7 +282,7 @@ static inline size_t wino_zeros(const struct tsgd_wino *l) { return 6 * l->ld; }
 /* Columns first .. first + n - 1 of the source x, transformed, into v, in panels of `channels`
  * channels, of which those from l->in on are left alone. zeros: wino_zeros of them. The next
  * channel's pixels are asked of memory meanwhile: a row of them is short, and the next is far away,
- * so that the processor does not foresee it. The tile before has asked for the first two columns. */
+ * so that the processor does not foresee it. The tile before has asked for the first columns.   */
 INLINE void wino_fill(const enum tsgd_form f, const struct tsgd_wino *l, const float *x,
                       size_t first, size_t n, size_t channels, float *v, const float *zeros)
 {
