@@ -37,7 +37,7 @@ enum happens { DONE, SETS_OUT, ARRIVES };
 /* In lists a worker is its number plus 1; 0 is nobody. */
 struct worker {
     uint64_t core;              /* that it has, waits for, or had last */
-    uint32_t next;              /* of those of its rank that sleep, or that wait for the same core */
+    uint32_t next;              /* of those of its rank that sleep, or that wait for its core */
 };
 
 struct core {

@@ -349,7 +349,7 @@ static bool start(struct fleet *f, struct worker *w)
     return true;
 }
 
-/* Who has ended goes on if nobody waits for its core; else, or if it finds nothing, others do. */
+/* Who has ended goes on if nobody waits for its core. Else, or if it finds nothing, others do. */
 static void make_room(struct fleet *f, struct worker *w)
 {
     uint32_t r = rank_of(f, w);
@@ -372,7 +372,7 @@ static void make_room(struct fleet *f, struct worker *w)
     f->freed[w->core] = ++f->beginnings;
 }
 
-/* Of a rank that has more to do than workers who wait for a core, the last that fell asleep wakes. */
+/* Of a rank that has more to do than workers in line for a core, the last to fall asleep wakes. */
 static bool wake_one(struct fleet *f, uint32_t r)
 {
     struct worker next, *w = NULL;
@@ -392,7 +392,7 @@ static bool wake_one(struct fleet *f, uint32_t r)
     return true;
 }
 
-/* Of messages that leave now, or are there now, the first, and of several the first that was sent. */
+/* Of messages that leave now, or are there now, the first; of several the first that was sent. */
 static struct message *first_message(struct fleet *f, bool left)
 {
     struct message *first = NULL;
