@@ -173,8 +173,8 @@ static struct tsgd_ranksim simulation(const struct tsgd_forecast *f, const struc
         .tokens = (uint32_t)j->tokens, .teleports = c->teleports, .seed = c->seed,
         .presence = c->presence, .mixing = c->population->mixing,
         .ranks = {.ranks = (uint32_t)f->ranks, .nodes = c->problem->nodes, .of = of},
-        .threads = (uint32_t)f->threads, .cores = f->cores, .stays = BALANCED_AFTER, .cost = f->cost,
-        .stragglers = n->on && n->sigma > 0 ? n : NULL,
+        .threads = (uint32_t)f->threads, .cores = f->cores, .stays = BALANCED_AFTER,
+        .cost = f->cost, .stragglers = n->on && n->sigma > 0 ? n : NULL,
     };
 }
 
