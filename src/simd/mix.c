@@ -254,10 +254,11 @@ INLINE void chain(const struct group *g, size_t j, const int vectors, const bool
     uint32_t rows = g->rows;
     float *x = g->x + j, *carry = g->carry + j;
     vf own[STRIP], d[STRIP], round[STRIP];
+    const vf none = {0};
 UNROLL(4)
     for (int i = 0; i < vectors; i++) {
         own[i] = load(x + i * VL);
-        d[i] = first ? (vf){0} : load(carry + i * VL);
+        d[i] = first ? none : load(carry + i * VL);
         if (ring && first)
             round[i] = minus(load(g->end + j + i * VL), own[i], i);
         if (ring && first && !last)
