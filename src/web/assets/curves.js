@@ -283,7 +283,7 @@ function drawCurves() {
         "p",
         { class: "note" },
         all.length
-          ? "Nothing to draw: no line is on, or none has this metric."
+          ? "Nothing to draw: no line is on, none has this metric, or the runs of a mean have no place on this axis in common."
           : "The logs have no evaluations.",
       ),
     );
