@@ -225,7 +225,10 @@ INLINE void wino_ask(struct tsgd_wino_ahead *a, const bool changed)
 {
     for (size_t n = 0; n < a->each && a->left > 0; n++) {
         for (size_t i = 0; i < a->lines; i++)
-            __builtin_prefetch(a->at + 16 * i, changed);
+            if (changed)
+                __builtin_prefetch(a->at + 16 * i, 1);
+            else
+                __builtin_prefetch(a->at + 16 * i, 0);
         a->left--;
         a->at += a->left % PIECES ? (ptrdiff_t)(16 * a->lines) : a->back;
     }
