@@ -58,24 +58,13 @@ void tsgd_cost_copy(void *costs)
     memcpy(row_of(b, i), row_of(b, i + 1), b->dim * sizeof(float));
 }
 
-void tsgd_cost_update(void *costs)
-{
-    struct tsgd_costs *b = costs;
-    const struct tsgd_step step = {.count = 1};
-    b->rule.step(&b->rule, &b->rows, b->grad, b->dim, &step);
-}
-
-void tsgd_cost_gradient(void *costs)
+void tsgd_cost_step(void *costs)
 {
     struct tsgd_costs *b = costs;
     const struct tsgd_problem *p = b->job->config.problem;
+    const struct tsgd_step step = {.count = 1};
     p->ops->gradient(p, b->source, b->calls++, b->job->config.init, b->grad, b->scratch);
-}
-
-void tsgd_cost_step(void *costs)
-{
-    tsgd_cost_gradient(costs);
-    tsgd_cost_update(costs);
+    b->rule.step(&b->rule, &b->rows, b->grad, b->dim, &step);
 }
 
 void tsgd_cost_plan(void *costs)

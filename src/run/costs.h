@@ -33,8 +33,7 @@ enum tsgd_status tsgd_costs_find_source(struct tsgd_costs *b, struct tsgd_error 
 
 /* What can be timed; each takes a struct tsgd_costs. */
 typedef void tsgd_cost_fn(void *costs);
-tsgd_cost_fn tsgd_cost_gradient, tsgd_cost_update;
-tsgd_cost_fn tsgd_cost_step;            /* both */
+tsgd_cost_fn tsgd_cost_step;            /* a gradient and the update by it */
 tsgd_cost_fn tsgd_cost_copy;            /* a row that comes from elsewhere */
 tsgd_cost_fn tsgd_cost_plan;            /* the draw of a round's holders */
 tsgd_cost_fn tsgd_cost_evaluate;        /* a block */
