@@ -6,25 +6,65 @@
  * compares coordinates with a plain loop, bit for bit.                                          */
 #include "bench.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "linalg/isa.h"
 #include "linalg/mix.h"
 #include "topology/topology.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TURNS = 3, PROBES = 97 };
+enum { TURNS = 3, PROBES = 97, MIXES = 1001 };
 
 struct gossip {
     const struct tsgd_kernels *kernels;
     const struct tsgd_csr *w;
     struct tsgd_mix_plan plan;
-    size_t dim, stride;
+    size_t dim, stride, bytes;
     float *x, *out, *scratch;   /* out NULL: slices */
     bool bypass;
+    struct tsgd_mixing mixing;
+    struct tsgd_holding holding;
 };
+
+static size_t scratch_bytes(const struct gossip *g)
+{
+    return tsgd_mix_scratch(g->w->n) * sizeof(float);
+}
+
+static struct gossip begin(const char *topology, uint32_t k, size_t dim, bool slices, bool bypass)
+{
+    size_t stride = tsgd_round_up(dim, 16), bytes = k * stride * sizeof(float);
+    struct gossip g = {.dim = dim, .stride = stride, .bytes = bytes, .bypass = bypass,
+                       .mixing = TSGD_MIXING_INIT, .holding = TSGD_HOLDING_INIT};
+    void *x, *out = NULL, *scratch;
+    if (tsgd_topology_build(&g.mixing, topology, k, 0, NULL) ||
+        tsgd_mix_plan_init(&g.plan, g.mixing.w, &g.holding, NULL) ||
+        tsgd_isa_find(&g.kernels, NULL, NULL) || tsgd_map(&x, bytes, "rows", NULL) ||
+        (!slices && tsgd_map(&out, bytes, "rows", NULL)))
+        exit(1);
+    g.w = g.mixing.w;
+    if (tsgd_map(&scratch, scratch_bytes(&g), "scratch", NULL))
+        exit(1);
+    g.x = x;
+    g.out = out;
+    g.scratch = scratch;
+    return g;
+}
+
+static void end(struct gossip *g)
+{
+    tsgd_unmap(g->x, g->bytes);
+    tsgd_unmap(g->out, g->bytes);
+    tsgd_unmap(g->scratch, scratch_bytes(g));
+    tsgd_holding_release(&g->holding);
+    tsgd_mixing_release(&g->mixing);
+}
 
 static void work(void *arg)
 {
@@ -84,23 +124,9 @@ static struct bench_time middle(struct bench_time t[TURNS])
 static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool bypass,
                 double *ring)
 {
-    struct tsgd_mixing s = TSGD_MIXING_INIT;
     struct bench_time t[TURNS], limit[TURNS];
-    size_t stride = tsgd_round_up(dim, 16), bytes = k * stride * sizeof(float);
-    struct gossip g = {.dim = dim, .stride = stride, .bypass = bypass};
-    void *x, *out = NULL, *scratch;
-    struct tsgd_holding holding = TSGD_HOLDING_INIT;
-    if (tsgd_topology_build(&s, topology, k, 0, NULL) ||
-        tsgd_mix_plan_init(&g.plan, s.w, &holding, NULL) || tsgd_map(&x, bytes, "rows", NULL) ||
-        (!slices && tsgd_map(&out, bytes, "rows", NULL)) ||
-        tsgd_map(&scratch, tsgd_mix_scratch(k) * sizeof(float), "scratch", NULL))
-        exit(1);
-    if (tsgd_isa_find(&g.kernels, NULL, NULL))
-        exit(1);
-    g.w = s.w;
-    g.x = x;
-    g.out = out;
-    g.scratch = scratch;
+    struct gossip g = begin(topology, k, dim, slices, bypass);
+    size_t bytes = g.bytes;
     bool ok = right(&g);
     for (int i = 0; i < TURNS; i++) {
         limit[i] = slices ? bench_scale(bytes) : bench_triad(3 * bytes / 2, true);
@@ -108,17 +134,88 @@ static bool one(const char *topology, uint32_t k, size_t dim, bool slices, bool 
     }
     struct bench_time mid = middle(t);
     double most = (slices ? 2 : 1.5) * (double)bytes / middle(limit).median;
-    double moved = (double)bytes * (slices ? 2 : (double)s.w->ptr[k] / k + 1) / mid.median;
+    double moved = (double)bytes * (slices ? 2 : (double)g.w->ptr[k] / k + 1) / mid.median;
     if (!strcmp(topology, "ring"))
         *ring = mid.median;
     ok = bench_print("gossip", mid, 0, ok, "way=%s past=%d topology=%s k=%u dim=%zu GBps=%.1f "
                      "of_limit=%.2f of_ring=%.2f", slices ? "slices" : "rows", bypass, topology, k,
                      dim, moved, moved / most, mid.median / *ring);
-    tsgd_unmap(x, bytes);
-    tsgd_unmap(out, bytes);
-    tsgd_unmap(scratch, tsgd_mix_scratch(k) * sizeof(float));
-    tsgd_holding_release(&holding);
-    tsgd_mixing_release(&s);
+    end(&g);
+    return ok;
+}
+
+/* ---- rows that another core reads ---- */
+
+/* The other thread reads the rows when it is its turn: turns count up, and it has the odd ones. */
+struct reader {
+    const float *rows;
+    size_t floats;
+    float sum;
+    _Atomic uint32_t turn;
+};
+
+static void await_turn(struct reader *r, uint32_t t)
+{
+    while (atomic_load_explicit(&r->turn, memory_order_acquire) != t)
+        sched_yield();
+}
+
+static void *read_rows(void *arg)
+{
+    struct reader *r = arg;
+    for (uint32_t t = 1; t < 2 * MIXES; t += 2) {
+        await_turn(r, t);
+        for (size_t i = 0; i < r->floats; i += 16)
+            r->sum += r->rows[i];       /* a float of each cache line brings all of it */
+        atomic_store_explicit(&r->turn, t + 1, memory_order_release);
+    }
+    return NULL;
+}
+
+/* The ring's rows by a loop that stores vector by vector. */
+static void work_plainly(void *arg)
+{
+    const struct gossip *g = arg;
+    size_t k = g->w->n, stride = g->stride;
+    for (size_t a = 0; a < k; a++) {
+        const float *own = g->x + a * stride, *left = g->x + (a + k - 1) % k * stride,
+                    *right = g->x + (a + 1) % k * stride;
+        float *restrict out = g->out + a * stride;
+        for (size_t j = 0; j < stride; j++)
+            out[j] = own[j] + (left[j] - own[j]) / 3 + (right[j] - own[j]) / 3;
+    }
+}
+
+/* Of `floats` floats, from the first row on; 0: none. */
+static struct bench_time read_elsewhere(struct gossip *g, size_t floats, void (*mix)(void *))
+{
+    static double ns[MIXES];
+    struct reader r = {.rows = g->out, .floats = floats};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, read_rows, &r))
+        exit(1);
+    for (uint32_t i = 0; i < MIXES; i++) {
+        await_turn(&r, 2 * i);
+        uint64_t start = tsgd_now_ns();
+        mix(g);
+        ns[i] = (double)(tsgd_now_ns() - start);
+        atomic_store_explicit(&r.turn, 2 * i + 1, memory_order_release);
+    }
+    pthread_join(thread, NULL);
+    return bench_time_of(tsgd_timing_of(ns, MIXES));
+}
+
+static bool two_cores(void)
+{
+    struct gossip g = begin("ring", 8, 44470, false, false);
+    size_t all = g.w->n * g.stride;
+    bool ok = right(&g);
+    struct bench_time unread = read_elsewhere(&g, 0, work);
+    struct bench_time plain = read_elsewhere(&g, all, work_plainly);
+    struct bench_time t = read_elsewhere(&g, all, work);
+    ok = bench_print("gossip-read", t, 0, ok, "topology=ring k=8 dim=44470 of_unread=%.2f "
+                     "of_plain=%.2f", unread.median / t.median, plain.median / t.median);
+    end(&g);
     return ok;
 }
 
@@ -151,5 +248,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         ok &= one(cases[i].topology, cases[i].k, cases[i].dim, cases[i].slices, cases[i].bypass,
                   &ring);
+    ok &= two_cores();
     return !ok;
 }

@@ -150,21 +150,40 @@ INLINE void mean_to_one(const struct tsgd_mix *d, const float *rows, size_t n, f
 #undef MEAN
 }
 
+/* Floats of a row that are mixed before they are copied to where they belong: short enough to stay
+ * in the first level. Shorter rows are not copied.                                              */
+enum { PIECE = 2048 };
+
+INLINE void row_or_mean(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
+                        float *out, const bool bypass)
+{
+    if (d->uniform)
+        mean_to_one(d, rows, n, out, bypass);
+    else
+        row(d, a, rows, n, out, bypass);
+}
+
 void TSGD_FN(mix_row)(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
                       float *restrict out, bool bypass)
 {
-    if (d->uniform && bypass)
-        mean_to_one(d, rows, n, out, true);
-    else if (d->uniform)
-        mean_to_one(d, rows, n, out, false);
-    else if (bypass)
-        row(d, a, rows, n, out, true);
-    else
-        row(d, a, rows, n, out, false);
-    /* Such stores are not ordered by the release store that publishes the row: without this fence a
-     * neighbour, or the next holder, could read what stood there before. */
-    if (bypass)
+    if (bypass) {
+        row_or_mean(d, a, rows, n, out, true);
+        /* Such stores are not ordered by the release store that publishes the row: without this
+         * fence a neighbour, or the next holder, could read what stood there before.            */
         stream_end();
+        return;
+    }
+    if (n < PIECE || !COPIES_LINES) {
+        row_or_mean(d, a, rows, n, out, false);
+        return;
+    }
+    /* The neighbours have read what stands in out, often on other cores. */
+    float piece[PIECE] __attribute__((aligned(64)));
+    for (size_t j = 0; j < n; j += PIECE) {
+        size_t floats = n - j < PIECE ? n - j : PIECE;
+        row_or_mean(d, a, rows + j, floats, piece, false);
+        copy_lines(out + j, piece, floats);
+    }
 }
 
 /* ---- all rows where they stand ---- */
