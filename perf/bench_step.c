@@ -127,7 +127,8 @@ static void step(void *arg)
 {
     struct step *s = arg;
     gradient(s, s->batch++);
-    tsgd_sgd(on.kernels, s->w, s->momentum, s->grad, s->net.dim, 0.001f, 0.9f, false, 0);
+    const struct tsgd_update u = {s->w, s->momentum, 0.001f, 0.9f, 0, false};
+    tsgd_sgd(on.kernels, &u, s->grad, s->net.dim);
 }
 
 /* Along the gradient the loss must change at the rate of the gradient's length. */

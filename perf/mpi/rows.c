@@ -107,7 +107,7 @@ static double bare_working(size_t row, size_t dim, int rounds, bool *right)
             float *to = half + (size_t)i * row;
             gradient[0] = (float)(rank * ROWS + i);
             memcpy(to, x + (size_t)i * row, row * sizeof *x);
-            tsgd_sgd(kernels, to, NULL, gradient, dim, 0x1p-10f, 0, false, 0);
+            tsgd_sgd(kernels, &(struct tsgd_update){.x = to, .eta = 0x1p-10f}, gradient, dim);
         }
         swap_rows(half, half + ROWS * row, row);
         for (uint32_t i = 0; i < ROWS; i++)

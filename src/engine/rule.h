@@ -40,6 +40,10 @@ struct tsgd_rule {
     /* One step with the gradient at x. grad may be used as scratch. */
     void (*step)(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad, size_t dim,
                  const struct tsgd_step *s);
+    /* What `step` does to x, where that is a step of SGD and nothing else, for a problem that can
+     * take it while it computes the gradient; NULL: it is something else.                       */
+    struct tsgd_update (*update)(const struct tsgd_rule *r, const struct tsgd_rows *rows,
+                                 const struct tsgd_step *s);
     /* What follows gossip, in a round in which the token took a step: exchanged rows have been
      * mixed, and the half-step that others read is gone. NULL: nothing follows.                 */
     void (*mixed)(const struct tsgd_rule *r, const struct tsgd_rows *rows, size_t dim,

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "linalg/blocking.h"
+#include "linalg/vec.h"
 
 static size_t less(size_t a, size_t b)
 {
@@ -100,4 +101,18 @@ void tsgd_gemm(const struct tsgd_backend *on, const struct tsgd_product *p, floa
         on->kernels->gemm(p, scratch);
     else
         blocked(on, p, scratch);
+}
+
+void tsgd_gemm_update(const struct tsgd_backend *on, const struct tsgd_product *p,
+                      const struct tsgd_update *u, float *scratch)
+{
+    if (is_small(p->m, p->n, p->k)) {
+        on->kernels->gemm_update(p, u, scratch);
+        return;
+    }
+    blocked(on, p, scratch);
+    for (size_t i = 0; i < p->m; i++) {
+        struct tsgd_update row = tsgd_update_from(u, i * p->rsc);
+        tsgd_sgd(on->kernels, &row, p->c + i * p->rsc, p->n);
+    }
 }

@@ -21,6 +21,12 @@
  * many floats as tsgd_gemm_scratch says.                                                        */
 void tsgd_gemm(const struct tsgd_backend *on, const struct tsgd_product *p, float *scratch);
 
+/* The same, and then the step u with what C would be: element (i, j) is the gradient of parameter
+ * i * p->rsc + j (tsgd_sgd in linalg/vec.h). While a tile of C is in registers it takes no longer
+ * than to store it, and C, which may hold anything afterwards, need not come to the caches.      */
+void tsgd_gemm_update(const struct tsgd_backend *on, const struct tsgd_product *p,
+                      const struct tsgd_update *u, float *scratch);
+
 /* Enough for smaller m, n and k too; SIZE_MAX when it cannot be counted. */
 size_t tsgd_gemm_scratch(const struct tsgd_backend *on, size_t m, size_t n, size_t k);
 

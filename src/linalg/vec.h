@@ -9,11 +9,20 @@
 /* SGD with L2 weight decay and momentum in PyTorch's form (torch.optim.SGD, dampening 0):
  *     g <- g + decay * x;  m <- momentum * m + g;  x <- x - eta * m
  * or, with nesterov, x <- x - eta * (g + momentum * m). m may be NULL when momentum is 0.       */
-static inline void tsgd_sgd(const struct tsgd_kernels *k, float *restrict x, float *restrict m,
-                            const float *restrict g, size_t dim, float eta, float momentum,
-                            bool nesterov, float decay)
+static inline void tsgd_sgd(const struct tsgd_kernels *k, const struct tsgd_update *u,
+                            const float *g, size_t n)
 {
-    k->sgd(x, m, g, dim, eta, momentum, nesterov, decay);
+    k->sgd(u, g, n);
+}
+
+/* The same step for the parameters from another one on. */
+static inline struct tsgd_update tsgd_update_from(const struct tsgd_update *u, size_t from)
+{
+    struct tsgd_update moved = *u;
+    moved.x += from;
+    if (moved.m)
+        moved.m += from;
+    return moved;
 }
 
 /* sum[j] = weight * x[j], or, with add, sum[j] += weight * x[j]. */

@@ -5,31 +5,41 @@
 
 #include <string.h>
 
-static void step_plain(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
-                       size_t dim, const struct tsgd_step *s)
+static struct tsgd_update with(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *m,
+                               const struct tsgd_step *s)
 {
-    tsgd_sgd(r->kernels, rows->exchanged[0], NULL, grad, dim, s->eta, 0, false, r->decay);
+    return (struct tsgd_update){rows->exchanged[0], m, s->eta, r->momentum, r->decay, r->nesterov};
 }
 
-static void step_token(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
-                       size_t dim, const struct tsgd_step *s)
+static struct tsgd_update plain(const struct tsgd_rule *r, const struct tsgd_rows *rows,
+                                const struct tsgd_step *s)
 {
-    tsgd_sgd(r->kernels, rows->exchanged[0], rows->own[0], grad, dim, s->eta, r->momentum,
-             r->nesterov, r->decay);
+    return with(r, rows, NULL, s);
 }
 
-static void step_node(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
-                      size_t dim, const struct tsgd_step *s)
+static struct tsgd_update token(const struct tsgd_rule *r, const struct tsgd_rows *rows,
+                                const struct tsgd_step *s)
 {
-    tsgd_sgd(r->kernels, rows->exchanged[0], rows->node, grad, dim, s->eta, r->momentum,
-             r->nesterov, r->decay);
+    return with(r, rows, rows->own[0], s);
 }
 
-static void step_mixed(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,
-                       size_t dim, const struct tsgd_step *s)
+static struct tsgd_update node(const struct tsgd_rule *r, const struct tsgd_rows *rows,
+                               const struct tsgd_step *s)
 {
-    tsgd_sgd(r->kernels, rows->exchanged[0], rows->exchanged[1], grad, dim, s->eta, r->momentum,
-             r->nesterov, r->decay);
+    return with(r, rows, rows->node, s);
+}
+
+static struct tsgd_update mixed(const struct tsgd_rule *r, const struct tsgd_rows *rows,
+                                const struct tsgd_step *s)
+{
+    return with(r, rows, rows->exchanged[1], s);
+}
+
+static void step(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad, size_t dim,
+                 const struct tsgd_step *s)
+{
+    struct tsgd_update u = r->update(r, rows, s);
+    tsgd_sgd(r->kernels, &u, grad, dim);
 }
 
 enum tsgd_status tsgd_sgd_rule(struct tsgd_rule *out, const char *home, double momentum,
@@ -39,9 +49,9 @@ enum tsgd_status tsgd_sgd_rule(struct tsgd_rule *out, const char *home, double m
         const char *name;
         struct tsgd_rule rule;
     } homes[] = {
-        {"token", {.exchanged = {"x"}, .own = {"momentum"}, .step = step_token}},
-        {"node", {.exchanged = {"x"}, .node = "momentum", .step = step_node}},
-        {"mixed", {.exchanged = {"x", "momentum"}, .step = step_mixed}},
+        {"token", {.exchanged = {"x"}, .own = {"momentum"}, .update = token}},
+        {"node", {.exchanged = {"x"}, .node = "momentum", .update = node}},
+        {"mixed", {.exchanged = {"x", "momentum"}, .update = mixed}},
     };
     enum { N = sizeof homes / sizeof *homes };
     const char *names[N];
@@ -51,7 +61,8 @@ enum tsgd_status tsgd_sgd_rule(struct tsgd_rule *out, const char *home, double m
             continue;
         struct tsgd_rule r = homes[i].rule;
         if (momentum == 0)
-            r = (struct tsgd_rule){.exchanged = {"x"}, .step = step_plain};
+            r = (struct tsgd_rule){.exchanged = {"x"}, .update = plain};
+        r.step = step;
         r.momentum = (float)momentum;
         r.nesterov = nesterov;
         r.decay = (float)decay;

@@ -4,7 +4,7 @@
  * vector, a panel of its columns is copied first.
  * An element of C is the sum of its terms in order, DEPTH of them at most at a time, each such sum
  * scaled and added to C: the same whatever tile it falls into.                                   */
-#include "simd/simd.h"
+#include "simd/update.h"
 
 /* Sums of a tile: as many as the register file holds beside the operands. SSE has no multiply-add,
  * so products take registers too, and half of its sixteen remain.                               */
@@ -23,46 +23,6 @@ enum {
     AHEAD = 16,                     /* columns of A fetched before they are needed, if they are
                                      * contiguous; of rows, those of the next tile are fetched */
 };
-
-/* ---- the first n floats of a vector, 1 <= n <= VL ---- */
-
-#if defined(__AVX512F__)
-INLINE __mmask16 first(size_t n)
-{
-    return (__mmask16)(0xffffu >> (VL - n));
-}
-#elif defined(__AVX2__)
-INLINE __m256i first(size_t n)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-#endif
-
-INLINE vf load_part(const float *p, size_t n)
-{
-#if defined(__AVX512F__)
-    return (vf)_mm512_maskz_loadu_ps(first(n), p);
-#elif defined(__AVX2__)
-    return (vf)_mm256_maskload_ps(p, first(n));
-#else
-    float lane[VL] = {0};
-    for (size_t i = 0; i < n; i++)
-        lane[i] = p[i];
-    return loadu(lane);
-#endif
-}
-
-INLINE void store_part(float *p, vf x, size_t n)
-{
-#if defined(__AVX512F__)
-    _mm512_mask_storeu_ps(p, first(n), (__m512)x);
-#elif defined(__AVX2__)
-    _mm256_maskstore_ps(p, first(n), (__m256)x);
-#else
-    for (size_t i = 0; i < n; i++)
-        p[i] = x[i];
-#endif
-}
 
 /* Whether load_part costs no more than a load, so that rows may end within a vector. */
 #if defined(__AVX512F__)
@@ -174,11 +134,27 @@ struct tile {
     float beta;
     float *c;
     size_t crs;
+    const struct tsgd_update *update;   /* NULL, or the step that C is the gradient for */
+    const float *start;         /* of all of C: the gradient of update->x[0] */
 };
 
 /* The compiler forgets how p came about: it would else compute the addresses of all rows at once,
  * for which it has no registers.                                                                 */
 #define FORGET(p) __asm__("" : "+r"(p))
+
+/* A vector, or the first n floats of one. */
+INLINE vf get(const float *p, bool part, size_t n)
+{
+    return part ? load_part(p, n) : loadu(p);
+}
+
+INLINE void put(float *p, vf x, bool part, size_t n)
+{
+    if (part)
+        store_part(p, x, n);
+    else
+        storeu(p, x);
+}
 
 /* C = sum + beta C. */
 INLINE void finish(const int rows, const int across, const vf sum[TILE], float beta, size_t last,
@@ -192,12 +168,49 @@ INLINE void finish(const int rows, const int across, const vf sum[TILE], float b
             bool part = v == across - 1 && last < VL;
             vf x = sum[i * across + v];
             if (beta != 0)
-                x = madd(all(beta), part ? load_part(c + v * VL, last) : loadu(c + v * VL), x);
-            if (part)
-                store_part(c + v * VL, x, last);
-            else
-                storeu(c + v * VL, x);
+                x = madd(all(beta), get(c + v * VL, part, last), x);
+            put(c + v * VL, x, part, last);
         }
+    }
+}
+
+/* In place of C = sum: a step of the parameters that stand as C does, with sum as their gradient.
+ * Those of the tile below are fetched.                                                          */
+INLINE void finish_step(const int kind, const int rows, const int across, const vf sum[TILE],
+                        const struct tile *t, const float *c)
+{
+    const struct tsgd_update u = *t->update;    /* nothing that is written lies there */
+    const size_t crs = t->crs, below = (size_t)rows * crs, last = MASKS ? t->last : VL;
+    float *x = u.x + (c - t->start), *m = kind == PLAIN ? x : u.m + (c - t->start);
+    UNROLL(24)
+    for (int i = 0; i < rows; i++, x += crs, m += crs) {
+        FORGET(x);
+        FORGET(m);
+        UNROLL(3)
+        for (int v = 0; v < across; v++) {
+            bool part = MASKS && v == across - 1;
+            vf momentum = kind == PLAIN ? (vf){0} : get(m + v * VL, part, last);
+            vf was = get(x + v * VL, part, last);
+            vf now = stepped(kind, &u, was, &momentum, sum[i * across + v]);
+            if (kind != PLAIN) {
+                put(m + v * VL, momentum, part, last);
+                __builtin_prefetch(m + below + v * VL, 1);
+            }
+            put(x + v * VL, now, part, last);
+            __builtin_prefetch(x + below + v * VL, 1);
+        }
+    }
+}
+
+/* The same with a tile that stands in C, n columns wide. */
+static void step_tile(const struct tile *t, size_t rows, size_t n, const float *c)
+{
+    for (; rows > 0; rows--, c += t->crs) {
+        struct tsgd_update u = *t->update;
+        size_t at = (size_t)(c - t->start);
+        u.x += at;
+        u.m = u.m ? u.m + at : NULL;
+        TSGD_FN(sgd)(&u, c, n);
     }
 }
 
@@ -219,7 +232,8 @@ INLINE void tile(const int rows, const int across, const struct tile *t)
             FORGET(to);
             UNROLL(3)
             for (int v = 0; v < across; v++) {
-                __builtin_prefetch(to + v * VL, 1);
+                if (!t->update)
+                    __builtin_prefetch(to + v * VL, 1);
                 sum[i * across + v] = (vf){0};
             }
         }
@@ -250,10 +264,20 @@ INLINE void tile(const int rows, const int across, const struct tile *t)
         const struct tile *same = t;
         FORGET(same);
         const float beta = same->beta;
-        if (beta == 0 && last == VL)
+        const struct tsgd_update *u = same->update;
+        int kind = u && beta == 0 && (MASKS || last == VL) ? step_kind(u) : -1;
+        if (kind == HEAVY_BALL)
+            finish_step(HEAVY_BALL, rows, across, sum, same, c);
+        else if (kind == PLAIN)
+            finish_step(PLAIN, rows, across, sum, same, c);
+        else if (kind == NESTEROV)
+            finish_step(NESTEROV, rows, across, sum, same, c);
+        else if (beta == 0 && last == VL)
             finish(rows, across, sum, 0, VL, c, crs);
         else
             finish(rows, across, sum, beta, last, c, crs);
+        if (u && kind < 0)
+            step_tile(same, (size_t)rows, (size_t)(across - 1) * VL + last, c);
         from += (size_t)rows * ars;
         c += (size_t)rows * crs;
     }
@@ -307,7 +331,8 @@ size_t TSGD_FN(gemm_panel)(void)
     return (size_t)DEPTH * ACROSS * VL;
 }
 
-void TSGD_FN(gemm)(const struct tsgd_product *p, float *panel)
+/* C, or the step u with it: with the last block of k that its elements are sums of. */
+static void product(const struct tsgd_product *p, const struct tsgd_update *u, float *panel)
 {
     size_t k = p->k, n = p->n, blocks = (k + DEPTH - 1) / DEPTH;
     const float *a = p->a.p, *b = p->b.p;
@@ -323,6 +348,7 @@ void TSGD_FN(gemm)(const struct tsgd_product *p, float *panel)
                 .a = a, .ars = p->a.rs, .acs = p->a.cs,
                 .b = b + j * p->b.cs, .brs = p->b.rs,
                 .beta = beta, .c = p->c + j, .crs = p->rsc,
+                .update = blocks == 1 ? u : NULL, .start = p->c,
             };
             if (p->b.cs != 1 || (!MASKS && t.last < VL)) {
                 TSGD_FN(gemm_pack)(across * VL, have, depth,
@@ -337,6 +363,16 @@ void TSGD_FN(gemm)(const struct tsgd_product *p, float *panel)
         b += depth * p->b.rs;
         beta = 1;
     }
+}
+
+void TSGD_FN(gemm)(const struct tsgd_product *p, float *panel)
+{
+    product(p, NULL, panel);
+}
+
+void TSGD_FN(gemm_update)(const struct tsgd_product *p, const struct tsgd_update *u, float *panel)
+{
+    product(p, u, panel);
 }
 
 void TSGD_FN(gemm_tile)(const struct tsgd_product *p)

@@ -84,6 +84,14 @@ struct tsgd_mat {
     size_t rs, cs;
 };
 
+/* A step of SGD for parameters x: linalg/vec.h says what it makes of them and of their momentum m,
+ * which may be NULL when momentum is 0.                                                          */
+struct tsgd_update {
+    float *x, *m;
+    float eta, momentum, decay;
+    bool nesterov;
+};
+
 /* A product C = A B + beta C. A is m x k, B is k x n, C is m x n at c, its rows contiguous and rsc
  * floats apart.                                                                                  */
 struct tsgd_product {

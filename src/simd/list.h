@@ -3,8 +3,7 @@
 
 /* ---- rows of parameters (linalg/vec.h says what they do): the same bits on every instruction set,
  * so nothing is contracted ---- */
-KERNEL(void, sgd, (float *restrict x, float *restrict m, const float *restrict g, size_t dim,
-                   float eta, float momentum, bool nesterov, float decay))
+KERNEL(void, sgd, (const struct tsgd_update *u, const float *g, size_t n))
 KERNEL(void, weigh, (float *restrict sum, const float *restrict x, size_t n, float weight,
                      bool add))
 KERNEL(double, fold, (double *restrict sum, const float *restrict x, const float *restrict ref,
@@ -205,6 +204,10 @@ KERNEL(void, score_sums, (const double *z, size_t outputs, size_t features, cons
 /* The whole product. panel: gemm_panel() floats on a cache line, where pieces of B are laid out. */
 KERNEL(void, gemm, (const struct tsgd_product *p, float *panel))
 KERNEL(size_t, gemm_panel, (void))
+/* gemm, then sgd with what C would be: element (i, j) is the gradient of parameter i * p->rsc + j.
+ * What C holds afterwards is not said. The rows of u overlap no matrix.                          */
+KERNEL(void, gemm_update, (const struct tsgd_product *p, const struct tsgd_update *u,
+                           float *panel))
 /* One tile of a product: columns of A are contiguous (a.rs = 1), rows of B too (b.cs = 1), and are
  * padded to whole vectors. m is at most 12 and n 32 with AVX-512 and NEON (there 8), 6 and 16 with
  * AVX2, 4 and 8 with SSE.                                                                        */

@@ -57,6 +57,45 @@ INLINE void store(float *p, vf x) { *(vf *)p = x; }
 INLINE void storeu(float *p, vf x) { *(vf_unaligned *)p = x; }
 INLINE vf all(float x) { return x - (vf){0}; }     /* 0 + x would cost an addition: -0 */
 
+/* The first n floats of a vector, 1 <= n <= VL. */
+#if defined(__AVX512F__)
+INLINE __mmask16 first_lanes(size_t n)
+{
+    return (__mmask16)(0xffffu >> (VL - n));
+}
+#elif defined(__AVX2__)
+INLINE __m256i first_lanes(size_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
+INLINE vf load_part(const float *p, size_t n)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_maskz_loadu_ps(first_lanes(n), p);
+#elif defined(__AVX2__)
+    return (vf)_mm256_maskload_ps(p, first_lanes(n));
+#else
+    float lane[VL] = {0};
+    for (size_t i = 0; i < n; i++)
+        lane[i] = p[i];
+    return loadu(lane);
+#endif
+}
+
+INLINE void store_part(float *p, vf x, size_t n)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, first_lanes(n), (__m512)x);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(p, first_lanes(n), (__m256)x);
+#else
+    for (size_t i = 0; i < n; i++)
+        p[i] = x[i];
+#endif
+}
+
 /* Whether madd rounds once. */
 #if defined(__FMA__) || defined(__aarch64__) || defined(TSGD_EMULATED)
 enum { FUSED = 1 };

@@ -1,37 +1,44 @@
-#include "simd/simd.h"
+#include "simd/update.h"
 
 /* A row's momentum is asked for this many floats ahead: nobody has read it since the last step, and
  * where there are many rows it is no longer in the second-level cache.                          */
 enum { AHEAD = 1024 };
 
-void TSGD_FN(sgd)(float *restrict x, float *restrict m, const float *restrict g, size_t dim,
-                  float eta, float momentum, bool nesterov, float decay)
+INLINE void step(const int kind, const struct tsgd_update *given, const float *g, size_t n)
 {
-    if (!m) {
-        for (size_t j = 0; j < dim; j++)
-            x[j] -= eta * (g[j] + decay * x[j]);
-    } else if (!nesterov) {
-        size_t j = 0;
-        for (; j + 16 <= dim; j += 16) {
-            __builtin_prefetch(m + j + AHEAD);
+    const struct tsgd_update u = *given;        /* nothing that is written lies there */
+    size_t j = 0;
+    for (; j + 16 <= n; j += 16) {
+        if (kind != PLAIN)
+            __builtin_prefetch(u.m + j + AHEAD);
 UNROLL(4)
-            for (size_t i = j; i < j + 16; i += VL) {
-                vf now = momentum * loadu(m + i) + (loadu(g + i) + decay * loadu(x + i));
-                storeu(m + i, now);
-                storeu(x + i, loadu(x + i) - eta * now);
-            }
-        }
-        for (; j < dim; j++) {
-            m[j] = momentum * m[j] + (g[j] + decay * x[j]);
-            x[j] -= eta * m[j];
-        }
-    } else {
-        for (size_t j = 0; j < dim; j++) {
-            float d = g[j] + decay * x[j];
-            m[j] = momentum * m[j] + d;
-            x[j] -= eta * (d + momentum * m[j]);
+        for (size_t i = j; i < j + 16; i += VL) {
+            vf m = kind == PLAIN ? (vf){0} : loadu(u.m + i);
+            vf x = stepped(kind, &u, loadu(u.x + i), &m, loadu(g + i));
+            if (kind != PLAIN)
+                storeu(u.m + i, m);
+            storeu(u.x + i, x);
         }
     }
+    for (size_t part; j < n; j += part) {
+        part = n - j < VL ? n - j : VL;
+        vf m = kind == PLAIN ? (vf){0} : load_part(u.m + j, part);
+        vf x = stepped(kind, &u, load_part(u.x + j, part), &m, load_part(g + j, part));
+        if (kind != PLAIN)
+            store_part(u.m + j, m, part);
+        store_part(u.x + j, x, part);
+    }
+}
+
+void TSGD_FN(sgd)(const struct tsgd_update *u, const float *g, size_t n)
+{
+    int kind = step_kind(u);
+    if (kind == PLAIN)
+        step(PLAIN, u, g, n);
+    else if (kind == HEAVY_BALL)
+        step(HEAVY_BALL, u, g, n);
+    else
+        step(NESTEROV, u, g, n);
 }
 
 void TSGD_FN(weigh)(float *restrict sum, const float *restrict x, size_t n, float weight, bool add)

@@ -95,7 +95,8 @@ static void bits_sgd(struct call *c)
     size_t n = 1 + draw(c, 'n', 300);
     float *x = noise(c, 'x', n), *m = noise(c, 'm', n), *g = noise(c, 'g', n);
     bool momentum = draw(c, 'o', 3);
-    c->k->sgd(x, momentum ? m : NULL, g, n, 0.05f, 0.9f, momentum && draw(c, 'a', 2), 0.001f);
+    c->k->sgd(&(struct tsgd_update){x, momentum ? m : NULL, 0.05f, 0.9f, 0.001f,
+                                    momentum && draw(c, 'a', 2)}, g, n);
     look_floats(c, x, n);
     look_floats(c, m, n);
 }
@@ -703,6 +704,23 @@ static void bits_gemm(struct call *c)
     p.rsc = p.n;
     c->k->gemm(&p, floats(c, c->k->gemm_panel()));
     look_floats(c, p.c, p.m * p.n);
+}
+
+static void bits_gemm_update(struct call *c)
+{
+    struct tsgd_product p = {.m = 1 + draw(c, 'm', 40), .n = 1 + draw(c, 'n', 100),
+                             .k = 1 + draw(c, 'k', draw(c, 'a', 4) ? 50 : 1300)};
+    p.a = (struct tsgd_mat){noise(c, 'c', p.m * p.k), p.k, 1};
+    p.b = (struct tsgd_mat){noise(c, 'd', p.k * p.n), p.n, 1};
+    p.c = noise(c, 'f', p.m * p.n);
+    p.rsc = p.n;
+    float *x = noise(c, 'x', p.m * p.n), *m = noise(c, 'y', p.m * p.n);
+    bool momentum = draw(c, 'o', 3);
+    const struct tsgd_update u = {x, momentum ? m : NULL, 0.05f, 0.9f, 0.001f,
+                                  momentum && draw(c, 'e', 2)};
+    c->k->gemm_update(&p, &u, floats(c, c->k->gemm_panel()));
+    look_floats(c, x, p.m * p.n);
+    look_floats(c, m, p.m * p.n);
 }
 
 /* Of a size that is a tile's on every instruction set; rows of B are padded as the widest needs. */

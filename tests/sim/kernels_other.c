@@ -98,24 +98,50 @@ static bool everywhere(body_fn *body, uint32_t trial, char *text)
 
 /* ---- rows: the bits of the naive form, on every instruction set ---- */
 
+/* A step for n parameters in the naive way, on x0 and m0, and on the copies x and m by a kernel. */
+struct steps {
+    size_t n;
+    float *x0, *m0, *x, *m;
+    struct tsgd_update u;
+};
+
+static struct steps steps(size_t n, uint32_t *r, struct guard *g)
+{
+    struct steps s = {.n = n, .x0 = kernels_uniform(r, n), .m0 = kernels_uniform(r, n),
+                      .x = floats(g, n, 4), .m = floats(g, n, 4)};
+    bool momentum = kernels_draw(r, 3), nesterov = momentum && kernels_draw(r, 2);
+    memcpy(s.x, s.x0, n * sizeof *s.x);
+    memcpy(s.m, s.m0, n * sizeof *s.m);
+    s.u = (struct tsgd_update){s.x, momentum ? s.m : NULL, 0.05f, 0.9f,
+                               kernels_draw(r, 2) ? 0.001f : 0, nesterov};
+    return s;
+}
+
+static void naive_step(struct steps *s, size_t j, float gradient)
+{
+    const struct tsgd_update *u = &s->u;
+    float d = gradient + u->decay * s->x0[j];
+    s->m0[j] = u->m ? u->momentum * s->m0[j] + d : s->m0[j];
+    s->x0[j] -= u->eta * (!u->m ? d : u->nesterov ? d + u->momentum * s->m0[j] : s->m0[j]);
+}
+
+static bool stepped_alike(struct steps *s, char *text)
+{
+    bool good = same_bits("x", s->x, s->x0, s->n, text) && same_bits("m", s->m, s->m0, s->n, text);
+    free(s->x0), free(s->m0);
+    return good;
+}
+
 static bool sgd(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
 {
     size_t n = 1 + kernels_draw(&r, 200);
-    bool momentum = kernels_draw(&r, 3), nesterov = momentum && kernels_draw(&r, 2);
-    const float eta = 0.05f, mu = 0.9f, decay = kernels_draw(&r, 2) ? 0.001f : 0;
-    float *x0 = kernels_uniform(&r, n), *m0 = kernels_uniform(&r, n), *g0 = kernels_uniform(&r, n);
-    float *x = floats(g, n, 4), *m = floats(g, n, 4);
-    memcpy(x, x0, n * sizeof *x);
-    memcpy(m, m0, n * sizeof *m);
-    k->sgd(x, momentum ? m : NULL, copy(g, g0, n, 4), n, eta, mu, nesterov, decay);
-    for (size_t j = 0; j < n; j++) {
-        float d = g0[j] + decay * x0[j];
-        m0[j] = momentum ? mu * m0[j] + d : m0[j];
-        x0[j] -= eta * (!momentum ? d : nesterov ? d + mu * m0[j] : m0[j]);
-    }
-    bool good = same_bits("x", x, x0, n, text) && same_bits("m", m, m0, n, text);
-    free(x0), free(m0), free(g0);
-    return good;
+    float *g0 = kernels_uniform(&r, n);
+    struct steps s = steps(n, &r, g);
+    k->sgd(&s.u, copy(g, g0, n, 4), n);
+    for (size_t j = 0; j < n; j++)
+        naive_step(&s, j, g0[j]);
+    free(g0);
+    return stepped_alike(&s, text);
 }
 
 static double lanes_added(const double lane[16])
@@ -379,23 +405,48 @@ static bool settled(struct product *p, const float *c, char *text)
     return good;
 }
 
+/* A product of random shape and strides; *call is for a kernel. */
+static struct product shaped(const struct tsgd_kernels *k, uint32_t *r, struct guard *g,
+                             struct tsgd_product *call)
+{
+    struct product p = {.m = 1 + kernels_draw(r, 40), .n = 1 + kernels_draw(r, 100),
+                        .k = 1 + kernels_draw(r, kernels_draw(r, 4) ? 50 : 900)};
+    bool a_rows = kernels_draw(r, 2), b_rows = kernels_draw(r, 2);
+    p.ars = a_rows ? p.k + kernels_draw(r, 3) : 1;
+    p.acs = a_rows ? 1 : p.m + kernels_draw(r, 3);
+    p.brs = b_rows ? p.n + kernels_draw(r, 3) : 1;
+    p.bcs = b_rows ? 1 : p.k + kernels_draw(r, 3);
+    p.crs = p.n + kernels_draw(r, 4);
+    multiply(k, &p, 400, r);
+    *call = (struct tsgd_product){
+        .m = p.m, .n = p.n, .k = p.k, .a = {copy(g, p.a, p.a_size, 4), p.ars, p.acs},
+        .b = {copy(g, p.b, p.b_size, 4), p.brs, p.bcs}, .beta = p.beta, .c = before(&p, g),
+        .rsc = p.crs,
+    };
+    return p;
+}
+
 static bool gemm(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
 {
-    struct product p = {.m = 1 + kernels_draw(&r, 40), .n = 1 + kernels_draw(&r, 100),
-                        .k = 1 + kernels_draw(&r, kernels_draw(&r, 4) ? 50 : 900)};
-    bool a_rows = kernels_draw(&r, 2), b_rows = kernels_draw(&r, 2);
-    p.ars = a_rows ? p.k + kernels_draw(&r, 3) : 1;
-    p.acs = a_rows ? 1 : p.m + kernels_draw(&r, 3);
-    p.brs = b_rows ? p.n + kernels_draw(&r, 3) : 1;
-    p.bcs = b_rows ? 1 : p.k + kernels_draw(&r, 3);
-    p.crs = p.n + kernels_draw(&r, 4);
-    multiply(k, &p, 400, &r);
-    float *c = before(&p, g);
-    k->gemm(&(struct tsgd_product){
-        .m = p.m, .n = p.n, .k = p.k, .a = {copy(g, p.a, p.a_size, 4), p.ars, p.acs},
-        .b = {copy(g, p.b, p.b_size, 4), p.brs, p.bcs}, .beta = p.beta, .c = c, .rsc = p.crs,
-    }, floats(g, k->gemm_panel(), 64));
-    return settled(&p, c, text);
+    struct tsgd_product call;
+    struct product p = shaped(k, &r, g, &call);
+    k->gemm(&call, floats(g, k->gemm_panel(), 64));
+    return settled(&p, call.c, text);
+}
+
+/* A naive step by the naive product; parameters between the rows stay. */
+static bool gemm_update(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    struct tsgd_product call;
+    struct product p = shaped(k, &r, g, &call);
+    struct steps s = steps(p.c_size, &r, g);
+    k->gemm_update(&call, &s.u, floats(g, k->gemm_panel(), 64));
+    for (size_t j = 0; j < p.c_size; j++)
+        if (j % p.crs < p.n)
+            naive_step(&s, j, p.want[j]);
+    bool good = stepped_alike(&s, text);
+    free(p.a), free(p.b), free(p.c), free(p.want);
+    return good;
 }
 
 /* The largest tile, as list.h has it. */
@@ -705,13 +756,13 @@ static bool scores(const struct tsgd_kernels *k, uint32_t r, struct guard *g, ch
         return everywhere(name, trial, text);                                                    \
     }
 CHECK(sgd) CHECK(fold) CHECK(normals) CHECK(decode) CHECK(relu) CHECK(biases) CHECK(transposed)
-CHECK(gemm) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm) CHECK(layernorm) CHECK(gelu)
-CHECK(avgpool) CHECK(cross_entropy) CHECK(squared_error) CHECK(scores)
+CHECK(gemm) CHECK(gemm_update) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm) CHECK(layernorm)
+CHECK(gelu) CHECK(avgpool) CHECK(cross_entropy) CHECK(squared_error) CHECK(scores)
 
 #define ROW(name, trials) {#name, trials, name##_holds},
 const struct kernels_check kernels_other[] = {
     ROW(sgd, 100) ROW(fold, 100) ROW(normals, 50) ROW(decode, 100) ROW(relu, 60) ROW(biases, 100)
-    ROW(transposed, 100) ROW(gemm, 200) ROW(gemm_tile, 200) ROW(gemm_pack, 200) ROW(groupnorm, 60)
-    ROW(layernorm, 60) ROW(gelu, 60) ROW(avgpool, 60) ROW(cross_entropy, 100)
-    ROW(squared_error, 60) ROW(scores, 100) {0},
+    ROW(transposed, 100) ROW(gemm, 200) ROW(gemm_update, 300) ROW(gemm_tile, 200)
+    ROW(gemm_pack, 200) ROW(groupnorm, 60) ROW(layernorm, 60) ROW(gelu, 60) ROW(avgpool, 60)
+    ROW(cross_entropy, 100) ROW(squared_error, 60) ROW(scores, 100) {0},
 };

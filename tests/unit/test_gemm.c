@@ -1,4 +1,5 @@
 #include "linalg/gemm.h"
+#include "linalg/vec.h"
 #include "sim/ref.h"
 #include "twin.h"
 
@@ -89,6 +90,42 @@ Test(gemm, packed_products_agree_too, .timeout = 240)
         compare(&on, &rng, 515 + tsgd_rng_below(&rng, 20), 515 + tsgd_rng_below(&rng, 70),
                 515 + tsgd_rng_below(&rng, 20));
     }
+}
+
+/* A large product, whose elements do not come out of the last step of a tile. */
+Test(gemm, a_step_with_a_packed_product_has_the_bits_of_both, .timeout = 120)
+{
+    enum { M = 513, N = 517, K = 512, APART = N + 3 };
+    struct tsgd_rng rng = tsgd_rng(12, TSGD_RNG_TEST, 0, 0);
+    struct tsgd_backend on = twin_on(NULL);
+    float *a = twin_floats(M * K), *b = twin_floats(K * N), *c = twin_floats(M * APART);
+    float *x[2], *m[2], *scratch = twin_floats(tsgd_gemm_scratch(&on, M, N, K));
+    const struct tsgd_product p = {.m = M, .n = N, .k = K, .a = {a, K, 1}, .b = {b, N, 1}, .c = c,
+                                   .rsc = APART};
+    twin_random(&rng, a, M * K);
+    twin_random(&rng, b, K * N);
+    for (int i = 0; i < 2; i++) {
+        x[i] = twin_floats(M * APART);
+        m[i] = twin_floats(M * APART);
+        struct tsgd_rng same = tsgd_rng(13, TSGD_RNG_TEST, 0, 0);
+        twin_random(&same, x[i], M * APART);
+        twin_random(&same, m[i], M * APART);
+        const struct tsgd_update u = {x[i], m[i], 0.05f, 0.9f, 0.01f, false};
+        if (i == 0) {
+            tsgd_gemm_update(&on, &p, &u, scratch);
+            continue;
+        }
+        tsgd_gemm(&on, &p, scratch);
+        for (size_t r = 0; r < M; r++) {
+            struct tsgd_update row = tsgd_update_from(&u, r * APART);
+            tsgd_sgd(on.kernels, &row, c + r * APART, N);
+        }
+    }
+    cr_assert(!memcmp(x[0], x[1], M * APART * sizeof *c));
+    cr_assert(!memcmp(m[0], m[1], M * APART * sizeof *c));
+    for (int i = 0; i < 2; i++)
+        free(x[i]), free(m[i]);
+    free(a), free(b), free(c), free(scratch);
 }
 
 /* Longer than a block in every direction, so that blocks are cut and added up; only some elements

@@ -41,8 +41,9 @@ Test(sgd, follows_the_reference_in_double_over_many_steps)
                 rx[j] = (double)x[j];
             for (int t = 0; t < 100; t++) {
                 float *g = noise(N);
-                tsgd_sgd(tsgd_isa_table(0), x, plain ? NULL : m, g, N, 0.05f, mu,
-                         nesterov && !plain, 0.01f);
+                const struct tsgd_update u = {x, plain ? NULL : m, 0.05f, mu, 0.01f,
+                                              nesterov && !plain};
+                tsgd_sgd(tsgd_isa_table(0), &u, g, N);
                 sgd_twin(rx, rm, g, N, (double)0.05f, (double)mu, nesterov && !plain,
                          (double)0.01f);
                 free(g);
