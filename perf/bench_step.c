@@ -126,9 +126,9 @@ static void gradient(struct step *s, uint64_t batch)
 static void step(void *arg)
 {
     struct step *s = arg;
-    gradient(s, s->batch++);
+    const struct tsgd_problem *p = &s->supervised.problem;
     const struct tsgd_update u = {s->w, s->momentum, 0.001f, 0.9f, 0, false};
-    tsgd_sgd(on.kernels, &u, s->grad, s->net.dim);
+    s->loss = p->ops->step(p, 0, s->batch++, &u, s->grad, s->scratch);
 }
 
 /* Along the gradient the loss must change at the rate of the gradient's length. */

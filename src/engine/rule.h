@@ -9,8 +9,7 @@
 #ifndef TSGD_ENGINE_RULE_H
 #define TSGD_ENGINE_RULE_H
 
-#include "base/status.h"
-#include "simd/kernels.h"
+#include "model/problem.h"
 
 #define TSGD_MAX_ROWS 4
 
@@ -52,6 +51,20 @@ struct tsgd_rule {
     bool nesterov;
     const struct tsgd_kernels *kernels;     /* the engine fills them in, from its configuration */
 };
+
+/* A minibatch, and where its gradient is computed: grad [dim] and scratch are a worker's. */
+struct tsgd_minibatch {
+    const struct tsgd_problem *problem;
+    uint32_t node;
+    uint64_t number;
+    float *grad;
+    void *scratch;
+};
+
+/* One step: the gradient at x and what the rule makes of it, at once where the problem can do both.
+ * Returns the sum of the losses before it.                                                      */
+double tsgd_rule_step(const struct tsgd_rule *r, const struct tsgd_rows *rows,
+                      const struct tsgd_step *s, const struct tsgd_minibatch *b);
 
 /* How many exchanged rows (E, at least 1) and own rows (R) a rule has. */
 uint32_t tsgd_rule_exchanged(const struct tsgd_rule *r);

@@ -96,15 +96,14 @@ static void retire(const struct tokens *k, uint32_t a, uint64_t t)
 static void step(const struct tokens *k, struct worker *w, uint32_t a, struct visit *v)
 {
     struct state *s = k->s;
-    const struct tsgd_problem *problem = s->c.problem;
     for (; tsgd_visit_next(k->visits, v); v->step.index++) {
-        double loss = problem->ops->gradient(problem, v->node, v->batch + v->step.index,
-                                             v->rows.exchanged[0], w->grad, w->scratch);
+        const struct tsgd_minibatch batch = {s->c.problem, v->node, v->batch + v->step.index,
+                                             w->grad, w->scratch};
+        double loss = tsgd_rule_step(&s->c.rule, &v->rows, &v->step, &batch);
         tsgd_jitter(w, false);
         if (!isfinite(loss))
             tsgd_state_diverge(s, a, v->round);
         *tsgd_state_loss(s, v->round, a) += loss;
-        s->c.rule.step(&s->c.rule, &v->rows, w->grad, problem->dim, &v->step);
     }
 }
 

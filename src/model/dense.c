@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "linalg/gemm.h"
+#include "linalg/vec.h"
 
 static enum tsgd_status shape(struct tsgd_layer *l, struct tsgd_error *err)
 {
@@ -59,14 +60,21 @@ static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c
     c->on->kernels->bias_gradient(l->relu ? c->y : NULL, c->dy, out, ld, masked, c->dw + in * out);
     /* Rows of a product are vectors: transposed first, x is read once and in order. */
     c->on->kernels->transpose(c->x, in, ld, t, far);
-    tsgd_gemm(c->on, &(struct tsgd_product){
-        .m = out, .n = in, .k = ld, .a = {dy, ld, 1}, .b = {t, far, 1}, .c = c->dw, .rsc = in,
-    }, c->scratch);
     if (c->dx)
         tsgd_gemm(c->on, &(struct tsgd_product){
             .m = in, .n = ld, .k = out, .a = {c->w, 1, in}, .b = {dy, ld, 1},
             .c = c->dx, .rsc = ld,
         }, c->scratch);
+    const struct tsgd_product weights = {
+        .m = out, .n = in, .k = ld, .a = {dy, ld, 1}, .b = {t, far, 1}, .c = c->dw, .rsc = in,
+    };
+    if (!c->update) {
+        tsgd_gemm(c->on, &weights, c->scratch);
+        return;
+    }
+    struct tsgd_update bias = tsgd_update_from(c->update, in * out);
+    tsgd_gemm_update(c->on, &weights, c->update, c->scratch);
+    tsgd_sgd(c->on->kernels, &bias, c->dw + in * out, out);
 }
 
 static uint64_t flops(const struct tsgd_layer *l)
@@ -93,6 +101,7 @@ const struct tsgd_layer_ops tsgd_layer_dense = {
     .takes = TSGD_TAKES_FLAT,
     .pytorch = pytorch,
     .takes_relu = true,
+    .takes_update = true,
     .reads_y = true,
     .shape = shape,
     .init = init,

@@ -39,6 +39,9 @@ struct tsgd_layer_call {
     float *keep;                /* [l->keep][ld]: what backward needs beside x and y */
     const float *dy;            /* [out][ld] */
     float *dw;                  /* [params], overwritten */
+    /* NULL, or of a layer with takes_update the step that its parameters w take: done by backward,
+     * which overwrites u->x and u->m; dw is scratch then.                                       */
+    const struct tsgd_update *update;
     float *dx;                  /* [in][ld], overwritten; NULL: not wanted (the first layer) */
     float *scratch;
 };
@@ -91,6 +94,7 @@ struct tsgd_layer_ops {
     bool in_place;              /* y may be x, and dx may be dy: backward does not look at x */
     bool takes_relu;            /* it can apply a ReLU that follows it */
     bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, if it has no padding */
+    bool takes_update;          /* backward can update the parameters: see struct tsgd_layer_call */
     bool reads_y;               /* backward looks at y: the next layer may not write there */
     /* Reads l->in, l->from and the settings; fills l->out, l->params, l->tensors, l->keep, zero
      * before. TSGD_EINVAL: the input does not suit the layer, or a setting is out of range.     */

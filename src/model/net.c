@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/trace.h"
+#include "linalg/vec.h"
 
 #include <string.h>
 
@@ -299,8 +300,9 @@ static double loss_of(const struct tsgd_net *net, const float *y, struct tsgd_an
     return k->squared_error(y, want.targets, net->outputs, batch, ld, dy);
 }
 
-double tsgd_net_gradient(const struct tsgd_net *net, const float *w, struct tsgd_answers want,
-                         size_t batch, float *grad, float *scratch)
+/* The gradient at w, and, unless u is NULL, the step with it: then w is u->x. */
+static double pass(const struct tsgd_net *net, const float *w, const struct tsgd_update *u,
+                   struct tsgd_answers want, size_t batch, float *grad, float *scratch)
 {
     size_t ld = tsgd_net_ld(batch);
     uint32_t n = net->n_layers;
@@ -326,11 +328,15 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, struct tsgd
         if (bottom && !l->params)
             break;
         uint64_t begin = tsgd_inner_begin();
+        struct tsgd_update mine = u ? tsgd_update_from(u, l->offset) : (struct tsgd_update){0};
         l->ops->backward(l, &(struct tsgd_layer_call){
             .on = &net->on, .ld = ld, .w = w + l->offset, .x = scratch + p[i].x * ld,
             .y = scratch + p[i].y * ld, .keep = scratch + p[i].keep * ld,
             .dy = scratch + p[i].dy * ld, .dw = grad + l->offset, .dx = dx, .scratch = own,
+            .update = u && l->ops->takes_update ? &mine : NULL,
         });
+        if (u && !l->ops->takes_update)
+            tsgd_sgd(net->on.kernels, &mine, grad + l->offset, l->params);
         for (uint32_t j = i + 1; dx && j <= p[i].last; j++)
             if (net->layer[j].skip == j - i)
                 net->layer[j].ops->join_back(&net->layer[j], net->on.kernels,
@@ -338,6 +344,18 @@ double tsgd_net_gradient(const struct tsgd_net *net, const float *w, struct tsgd
         end_slice(begin, &backward_slice, net, i);
     }
     return loss;
+}
+
+double tsgd_net_gradient(const struct tsgd_net *net, const float *w, struct tsgd_answers want,
+                         size_t batch, float *grad, float *scratch)
+{
+    return pass(net, w, NULL, want, batch, grad, scratch);
+}
+
+double tsgd_net_step(const struct tsgd_net *net, const struct tsgd_update *u,
+                     struct tsgd_answers want, size_t batch, float *grad, float *scratch)
+{
+    return pass(net, u->x, u, want, batch, grad, scratch);
 }
 
 double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, struct tsgd_answers want,

@@ -89,6 +89,13 @@ static inline struct tsgd_answers tsgd_labelled(const uint16_t *labels)
 double tsgd_net_gradient(const struct tsgd_net *net, const float *w, struct tsgd_answers want,
                          size_t batch, float *grad, float *scratch);
 
+/* Sum of the losses at u->x, and the step u with the gradient of their mean: the bits of the call
+ * above with w = u->x and of tsgd_sgd (linalg/vec.h) after it, in less time, because a layer's
+ * parameters take their step as soon as nothing reads them any more, while their gradient is in
+ * registers or in the cache. grad [dim] is scratch.                                             */
+double tsgd_net_step(const struct tsgd_net *net, const struct tsgd_update *u,
+                     struct tsgd_answers want, size_t batch, float *grad, float *scratch);
+
 /* Sum of the losses, and in *correct how many samples have their label's logit largest (the first
  * of equals); 0 where there are no labels.                                                      */
 double tsgd_net_evaluate(const struct tsgd_net *net, const float *w, struct tsgd_answers want,

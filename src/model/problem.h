@@ -6,6 +6,7 @@
 #define TSGD_MODEL_PROBLEM_H
 
 #include "base/status.h"
+#include "simd/kernels.h"
 
 /* What one block of an evaluation found: numbers that are added up over the blocks, in order. What
  * they mean is the problem's own affair (see `report`).                                         */
@@ -33,6 +34,10 @@ struct tsgd_problem_ops {
      * returns the sum of the losses, before any step. Only called when batch_count > 0.         */
     double (*gradient)(const struct tsgd_problem *p, uint32_t node, uint64_t b, const float *x,
                        float *grad, void *scratch);
+    /* The gradient at u->x and the step that u makes of it: the bits of `gradient` and of tsgd_sgd
+     * (linalg/vec.h) after it; grad [dim] is scratch. NULL: nothing is gained by doing both.    */
+    double (*step)(const struct tsgd_problem *p, uint32_t node, uint64_t b,
+                   const struct tsgd_update *u, float *grad, void *scratch);
     /* Both only when p->parts > 1: minibatches are cut into so many parts, by their count alone,
      * and parts are worked on side by side. The step's gradient is then
      *     sum over parts q, ascending, of (count_q / count) * gradient of the mean loss over part q

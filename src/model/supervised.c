@@ -110,8 +110,10 @@ static uint32_t part_count(const struct tsgd_problem *problem, uint32_t node, ui
     return part_start(count, part + 1, problem->parts) - part_start(count, part, problem->parts);
 }
 
-static double gradient_of(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
-                          uint32_t part, uint32_t parts, const float *x, float *grad, void *scratch)
+/* u NULL: the gradient at x. Else also the step with it, and x is u->x. */
+static double part_of(const struct tsgd_problem *problem, uint32_t node, uint64_t b, uint32_t part,
+                      uint32_t parts, const float *x, const struct tsgd_update *u, float *grad,
+                      void *scratch)
 {
     const struct tsgd_supervised *p = (const struct tsgd_supervised *)problem;
     struct areas a = cut(p, scratch);
@@ -126,19 +128,27 @@ static double gradient_of(const struct tsgd_problem *problem, uint32_t node, uin
     a.sample += from;
     struct tsgd_answers want = gather(p, &p->data->train, &a, to - from,
                                       a.view ? a.view + from : NULL);
+    if (u)
+        return tsgd_net_step(p->net, u, want, to - from, grad, a.net);
     return tsgd_net_gradient(p->net, x, want, to - from, grad, a.net);
 }
 
 static double gradient(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
                        const float *x, float *grad, void *scratch)
 {
-    return gradient_of(problem, node, b, 0, 1, x, grad, scratch);
+    return part_of(problem, node, b, 0, 1, x, NULL, grad, scratch);
+}
+
+static double step(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
+                   const struct tsgd_update *u, float *grad, void *scratch)
+{
+    return part_of(problem, node, b, 0, 1, u->x, u, grad, scratch);
 }
 
 static double part_gradient(const struct tsgd_problem *problem, uint32_t node, uint64_t b,
                             uint32_t part, const float *x, float *grad, void *scratch)
 {
-    return gradient_of(problem, node, b, part, problem->parts, x, grad, scratch);
+    return part_of(problem, node, b, part, problem->parts, x, NULL, grad, scratch);
 }
 
 /* What an evaluation adds up. */
@@ -259,6 +269,7 @@ double tsgd_supervised_variance(const struct tsgd_dataset *data, const uint32_t 
 static const struct tsgd_problem_ops ops = {
     .batch_count = batch_count,
     .gradient = gradient,
+    .step = step,
     .part_count = part_count,
     .part_gradient = part_gradient,
     .evaluate = evaluate,

@@ -61,10 +61,9 @@ void tsgd_cost_copy(void *costs)
 void tsgd_cost_step(void *costs)
 {
     struct tsgd_costs *b = costs;
-    const struct tsgd_problem *p = b->job->config.problem;
-    const struct tsgd_step step = {.count = 1};
-    p->ops->gradient(p, b->source, b->calls++, b->job->config.init, b->grad, b->scratch);
-    b->rule.step(&b->rule, &b->rows, b->grad, b->dim, &step);
+    const struct tsgd_minibatch batch = {b->job->config.problem, b->source, b->calls++, b->grad,
+                                         b->scratch};
+    tsgd_rule_step(&b->rule, &b->rows, &(struct tsgd_step){.count = 1}, &batch);
 }
 
 void tsgd_cost_plan(void *costs)
@@ -107,6 +106,7 @@ static enum tsgd_status take(struct tsgd_costs *b, struct tsgd_error *err)
     b->places = e + own + 1;
     b->places = cold > b->places ? cold : b->places;
     TRY(TSGD_HOLD(h, &b->row, tsgd_mul(b->places, b->stride), what, err));
+    TRY(TSGD_HOLD(h, &b->x, b->stride, what, err));
     TRY(TSGD_HOLD(h, &b->grad, b->stride, what, err));
     TRY(TSGD_HOLD(h, &b->node, b->job->tokens, what, err));
     TRY(tsgd_hold(h, &b->scratch, 1, c->problem->scratch_bytes, what, err));
@@ -119,6 +119,8 @@ static enum tsgd_status take(struct tsgd_costs *b, struct tsgd_error *err)
         b->rows.exchanged[i] = row_of(b, i);
     for (uint32_t i = 0; i < own; i++)
         b->rows.own[i] = row_of(b, e + i);
+    b->rows.exchanged[0] = b->x;        /* steps of size 0 leave it as it is */
+    memcpy(b->x, c->init, b->dim * sizeof(float));
     b->rows.node = c->rule.node ? row_of(b, e + own) : NULL;
     b->holders = (struct tsgd_holders){
         .nodes = c->problem->nodes, .tokens = (uint32_t)b->job->tokens, .teleports = c->teleports,

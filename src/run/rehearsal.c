@@ -300,14 +300,17 @@ static uint32_t next_node(struct actor *me, uint64_t *batch)
     return s->b->source;
 }
 
-static void gradient(struct actor *me, const struct tsgd_rows *rows)
+/* A local step; where it is shared, the gradients of its parts alone. The step size is 0, so that x
+ * stays as it is however long this takes.                                                       */
+static void step(struct actor *me, const struct tsgd_rows *rows)
 {
     const struct stage *s = me->s;
     const struct tsgd_problem *p = s->b->job->config.problem;
     uint64_t batch;
     uint32_t node = next_node(me, &batch);
     if (!me->parts) {
-        p->ops->gradient(p, node, batch, rows->exchanged[0], me->grad, me->scratch);
+        tsgd_rule_step(&s->b->rule, rows, &(struct tsgd_step){.count = 1},
+                       &(struct tsgd_minibatch){p, node, batch, me->grad, me->scratch});
         return;
     }
     for (uint32_t q = 0; q < s->parts; q++)
@@ -316,7 +319,6 @@ static void gradient(struct actor *me, const struct tsgd_rows *rows)
                                   me->scratch);
 }
 
-/* The step size is 0, so that x stays as it is however long this takes. */
 static void update(struct actor *me, const struct tsgd_rows *rows)
 {
     const struct stage *s = me->s;
@@ -338,9 +340,10 @@ static void visit(struct actor *me, uint32_t a)
         count(s, &me->mixes, since(&start));
     }
     if (s->steps)
-        gradient(me, &rows);
+        step(me, &rows);
     count(s, &me->gradients, since(&start));
-    update(me, &rows);
+    if (me->parts || !s->steps)
+        update(me, &rows);
     count(s, &me->updates, since(&start));
 }
 

@@ -12,7 +12,8 @@
 /* Seconds. Those of fetching are what a task takes longer than it does on rows that its worker has
  * written itself; 0 where there is one worker, or one CPU.                                       */
 struct tsgd_rehearsal {
-    double gradient, update;    /* of one local step */
+    double gradient, update;    /* of one local step; update is 0 where a step is not shared, for
+                                 * then `gradient` is all of it */
     double read;                /* by rows: a mix, for each row that it reads, its own too */
     uint32_t slices;            /* 0: gossip by rows */
     double mix;                 /* all slices together */

@@ -81,7 +81,8 @@ static const struct tsgd_problem_metric metrics[] = {
 struct toy toy_make(size_t dim, uint32_t nodes)
 {
     static const struct tsgd_problem_ops ops = {
-        batch_count, gradient, part_count, part_gradient, evaluate, report,
+        .batch_count = batch_count, .gradient = gradient, .part_count = part_count,
+        .part_gradient = part_gradient, .evaluate = evaluate, .report = report,
     };
     return (struct toy){
         .problem = {.ops = &ops, .dim = dim, .nodes = nodes, .eval_blocks = 3, .scratch_bytes = 64,

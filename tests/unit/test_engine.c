@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "linalg/isa.h"
+#include "linalg/vec.h"
 #include "method/method.h"
 #include "scenario/churn.h"
 #include "sim/graphs.h"
@@ -171,17 +172,34 @@ Test(engine, shared_steps_are_counted_in_workers_and_memory)
     tear_down(&s);
 }
 
+static _Atomic int at_once;
+
+static double step(const struct tsgd_problem *p, uint32_t node, uint64_t b,
+                   const struct tsgd_update *u, float *grad, void *scratch)
+{
+    double loss = p->ops->gradient(p, node, b, u->x, grad, scratch);
+    tsgd_sgd(tsgd_isa_table(0), u, grad, p->dim);
+    at_once++;
+    return loss;
+}
+
+/* In the second half of the cases the problem takes the steps. */
 Test(engine, every_momentum_home_matches_the_simulator, .timeout = 120)
 {
     static const char *const homes[] = {"token", "node", "mixed"};
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 24; i++) {
         struct setup s;
         set_up(&s, "exp", 5, 11);
-        cr_assert(tsgd_sgd_rule(&s.c.rule, homes[i % 3], i < 3 ? 0 : 0.7, i / 3 % 2, 0.01, NULL) ==
-                  TSGD_OK);
-        s.c.local_steps = 1 + (uint32_t)i / 6;
+        struct tsgd_problem_ops ops = *s.toy.problem.ops;
+        ops.step = i < 12 ? NULL : step;
+        s.toy.problem.ops = &ops;
+        at_once = 0;
+        cr_assert(tsgd_sgd_rule(&s.c.rule, homes[i % 3], i % 12 < 3 ? 0 : 0.7, i / 3 % 2, 0.01,
+                                NULL) == TSGD_OK);
+        s.c.local_steps = 1 + (uint32_t)i % 12 / 6;
         s.c.eval_tokens = i % 2;
         cr_expect(sim_compare(homes[i % 3], &s.c, (struct sim_end){0}) == 0, "case %d", i);
+        cr_expect((at_once > 0) == (i >= 12), "case %d: %d steps", i, (int)at_once);
         tear_down(&s);
     }
 }

@@ -1,3 +1,4 @@
+#include "linalg/vec.h"
 #include "sim/ref.h"
 #include "twin.h"
 
@@ -81,6 +82,73 @@ Test(net, evaluation_finds_the_loss_of_the_gradient, .timeout = 60)
     cr_assert(a == b, "%.17g and %.17g", a, b);
     free(w), free(grad), free(scratch), free(small);
     tsgd_net_release(&net);
+}
+
+/* Steps of SGD, of all kinds, by nets whose first layer has weights and whose dense layers have
+ * more and less than whole vectors of inputs, on every instruction set.                         */
+static void compare_steps(struct tsgd_net *net, uint32_t batch, struct tsgd_rng *rng)
+{
+    size_t features = tsgd_shape_size(net->in), ld = tsgd_net_ld(batch), dim = net->dim;
+    size_t floats = tsgd_net_scratch(net, batch, true);
+    float *x = twin_floats(batch * features), *scratch = twin_floats(floats);
+    float *row[2][2], *grad = twin_floats(dim);        /* [together][parameters, momentum] */
+    uint16_t *labels = calloc(batch, sizeof *labels);
+    for (uint32_t s = 0; s < batch; s++)
+        labels[s] = (uint16_t)tsgd_rng_below(rng, CLASSES);
+    twin_random(rng, x, batch * features);
+    for (int i = 0; i < 4; i++)
+        row[i / 2][i % 2] = twin_floats(dim);
+    for (int kind = 0; kind < 3; kind++) {
+        double loss[2];
+        for (int together = 0; together < 2; together++) {
+            const struct tsgd_update u = {row[together][0], kind ? row[together][1] : NULL, 0.05f,
+                                          0.9f, 0.01f, kind == 2};
+            tsgd_net_random(net, 3, u.x);
+            struct tsgd_rng again = tsgd_rng(24, TSGD_RNG_TEST, (uint32_t)kind, 0);
+            twin_random(&again, row[together][1], dim);
+            twin_lanes(x, batch, features, ld, 0, scratch);
+            if (together) {
+                loss[1] = tsgd_net_step(net, &u, tsgd_labelled(labels), batch, grad, scratch);
+                continue;
+            }
+            loss[0] = tsgd_net_gradient(net, u.x, tsgd_labelled(labels), batch, grad, scratch);
+            tsgd_sgd(net->on.kernels, &u, grad, dim);
+        }
+        for (int i = 0; i < 2; i++)
+            cr_assert(loss[0] == loss[1] && !memcmp(row[0][i], row[1][i], dim * sizeof *grad),
+                      "%s: batch %u, kind %d, %s", net->on.kernels->isa, batch, kind,
+                      i ? "momentum" : "parameters");
+    }
+    for (int i = 0; i < 4; i++)
+        free(row[i / 2][i % 2]);
+    free(x), free(scratch), free(grad), free(labels);
+}
+
+Test(net, a_step_has_the_bits_of_a_gradient_and_an_update, .timeout = 120)
+{
+    static const struct tsgd_layer dense[] = {
+        {.ops = &tsgd_layer_dense, .name = "fc1", .units = 37},
+        {.ops = &tsgd_layer_relu},
+        {.ops = &tsgd_layer_dense, .name = "fc2", .units = 48},
+        {.ops = &tsgd_layer_dense, .name = "fc3", .units = CLASSES},
+    };
+    struct tsgd_rng rng = tsgd_rng(23, TSGD_RNG_TEST, 0, 0);
+    const struct tsgd_kernels *k;
+    for (size_t i = 0; (k = tsgd_isa_table(i)); i++)
+        for (int mlp = 0; mlp < 2; mlp++) {
+            struct tsgd_net net = make();
+            if (mlp) {
+                tsgd_net_release(&net);
+                cr_assert(tsgd_net_init(&net, dense, sizeof dense / sizeof *dense,
+                                        (struct tsgd_shape){2, 7, 6}, CLASSES, NULL) == TSGD_OK);
+            }
+            net.on = twin_on(k->isa);
+            compare_steps(&net, 5, &rng);
+            compare_steps(&net, 33, &rng);
+            if (!TWIN_SLOW)
+                compare_steps(&net, 421, &rng);     /* sums of two blocks */
+            tsgd_net_release(&net);
+        }
 }
 
 /* Canaries behind the scratch of the largest batch; smaller ones must stay within it as well. */
