@@ -8,6 +8,10 @@
 /* With AVX-512 a register takes four lanes of 16 bytes from each sample. With AVX2 two lanes at a
  * time would leave too few registers for the transpose.                                         */
 enum { SAMPLES = 16, LANE = 16, BYTES = VL == 16 ? 4 * LANE : LANE };
+
+/* Bytes of a sample that are fetched ahead: samples of a batch lie anywhere in memory, and are too
+ * short for the processor to see where each will go on.                                         */
+enum { AHEAD = 192, LINE = 64 };
 typedef uint8_t vb __attribute__((vector_size(BYTES)));
 
 /* Deals the bytes of two registers out in turn, as every instruction set can within lanes of 16
@@ -61,8 +65,11 @@ INLINE void tile(const uint8_t *const from[SAMPLES], size_t f, const struct tsgd
     const vf mean = all(l->mean), scale = all(l->scale);
     vb row[SAMPLES];
     uint8_t byte[SAMPLES][BYTES];
-    for (size_t s = 0; s < SAMPLES; s++)
+    for (size_t s = 0; s < SAMPLES; s++) {
+        if (f % LINE == 0)
+            __builtin_prefetch(from[s] + f + AHEAD);
         memcpy(&row[s], from[s] + f, sizeof row[s]);
+    }
     transpose_bytes(row);
     memcpy(byte, row, sizeof byte);
     for (size_t q = 0; q < BYTES / LANE; q++)
@@ -79,6 +86,9 @@ void TSGD_FN(decode)(const uint8_t *const from[16], size_t n, const struct tsgd_
 {
     const struct tsgd_line l = *line;   /* a copy, which writing to x cannot change */
     size_t f = 0;
+    for (size_t s = 0; s < SAMPLES; s++)
+        for (size_t i = 0; i < AHEAD; i += LINE)
+            __builtin_prefetch(from[s] + i);
     for (; f + BYTES <= n; f += BYTES)
         tile(from, f, &l, ld, x);
     if (f < n)
