@@ -1,64 +1,115 @@
-/* Group normalisation, one vector of samples after another: a group of a small image then stays in
- * the first-level cache from pass to pass.                                                       */
+/* Group normalisation, of the samples of one or two cache lines at a time: a group of a small image
+ * then stays in the first-level cache from pass to pass. What is written goes from one line to the
+ * next where there are 32 samples: memory is slower when it is asked for every second line.      */
 #include "simd/moments.h"
 
-static vf sum(const float *x, size_t n, size_t ld)
+/* Vectors that are summed side by side, and those that are written side by side. */
+enum { WIDE = 2, SIDE = 4 };
+/* Of a row of one line of samples, or of two. */
+enum { MOST = 2 * PARTS };
+
+INLINE void sum(const float *x, size_t n, size_t ld, const size_t wide, vf *total)
 {
-    vf s[CHAINS] = {{0}};
+    vf s[WIDE][CHAINS] = {{{0}}};
     size_t f = 0;
     for (; f + CHAINS <= n; f += CHAINS)
 UNROLL(4)
         for (size_t i = 0; i < CHAINS; i++)
-            s[i] += load(x + (f + i) * ld);
+UNROLL(2)
+            for (size_t k = 0; k < wide; k++)
+                s[k][i] += load(x + (f + i) * ld + k * VL);
     for (; f < n; f++)
-        s[0] += load(x + f * ld);
-    return chains(s);
+UNROLL(2)
+        for (size_t k = 0; k < wide; k++)
+            s[k][0] += load(x + f * ld + k * VL);
+UNROLL(2)
+    for (size_t k = 0; k < wide; k++)
+        total[k] = chains(s[k]);
 }
 
 /* In a second pass: the mean of the squares less the square of the mean would cancel. */
-static vf squares(const float *x, size_t n, size_t ld, vf mean)
+INLINE void squares(const float *x, size_t n, size_t ld, const size_t wide, const vf *mean,
+                    vf *total)
 {
-    vf s[CHAINS] = {{0}};
+    vf s[WIDE][CHAINS] = {{{0}}};
     size_t f = 0;
     for (; f + CHAINS <= n; f += CHAINS)
 UNROLL(4)
-        for (size_t i = 0; i < CHAINS; i++) {
-            vf d = load(x + (f + i) * ld) - mean;
-            s[i] = madd(d, d, s[i]);
+        for (size_t i = 0; i < CHAINS; i++)
+UNROLL(2)
+            for (size_t k = 0; k < wide; k++) {
+                vf d = load(x + (f + i) * ld + k * VL) - mean[k];
+                s[k][i] = madd(d, d, s[k][i]);
+            }
+    for (; f < n; f++)
+UNROLL(2)
+        for (size_t k = 0; k < wide; k++) {
+            vf d = load(x + f * ld + k * VL) - mean[k];
+            s[k][0] = madd(d, d, s[k][0]);
         }
-    for (; f < n; f++) {
-        vf d = load(x + f * ld) - mean;
-        s[0] = madd(d, d, s[0]);
-    }
-    return chains(s);
+UNROLL(2)
+    for (size_t k = 0; k < wide; k++)
+        total[k] = chains(s[k]);
 }
 
-INLINE void scale(const float *x, size_t n, size_t ld, vf mean, vf slope, vf bias, const bool relu,
-                  float *y)
+INLINE void scale(const float *x, size_t n, size_t ld, const size_t side, const vf *mean,
+                  const vf *slope, vf bias, const bool relu, float *y)
 {
-    for (size_t f = 0; f < n; f++) {
-        vf s = madd(load(x + f * ld) - mean, slope, bias);
-        store(y + f * ld, relu ? larger((vf){0}, s) : s);
-    }
+    for (size_t f = 0; f < n; f++)
+UNROLL(4)
+        for (size_t k = 0; k < side; k++) {
+            vf s = madd(load(x + f * ld + k * VL) - mean[k], slope[k], bias);
+            store(y + f * ld + k * VL, relu ? larger((vf){0}, s) : s);
+        }
+}
+
+INLINE void forward(const struct tsgd_groupnorm *d, const size_t lines, const bool relu,
+                    const float *weight, const float *bias, const float *x, float *y, float *keep)
+{
+    size_t ld = d->ld, plane = d->area * ld, count = d->per * d->area;
+    const size_t n = lines * PARTS, wide = n < WIDE ? n : WIDE, side = n < SIDE ? n : SIDE;
+    for (size_t g = 0; g < d->groups; g++, keep += 2 * ld)
+        for (size_t v = 0; v < ld; v += n * VL) {
+            vf mean[MOST], rstd[MOST], slope[MOST];
+            size_t at = g * d->per * plane + v;
+UNROLL(4)
+            for (size_t i = 0; i < n; i += wide) {
+                sum(x + at + i * VL, count, ld, wide, mean + i);
+UNROLL(2)
+                for (size_t k = i; k < i + wide; k++)
+                    mean[k] /= (float)count;
+                squares(x + at + i * VL, count, ld, wide, mean + i, rstd + i);
+UNROLL(2)
+                for (size_t k = i; k < i + wide; k++) {
+                    rstd[k] = inverse(rstd[k] / (float)count);
+                    store(keep + v + k * VL, mean[k]);
+                    store(keep + ld + v + k * VL, rstd[k]);
+                }
+            }
+            for (size_t c = g * d->per; c < (g + 1) * d->per; c++, at += plane) {
+UNROLL(8)
+                for (size_t i = 0; i < n; i++)
+                    slope[i] = rstd[i] * weight[c];
+UNROLL(2)
+                for (size_t i = 0; i < n; i += side)
+                    scale(x + at + i * VL, d->area, ld, side, mean + i, slope + i, all(bias[c]),
+                          relu, y + at + i * VL);
+            }
+        }
 }
 
 void TSGD_FN(groupnorm_forward)(const struct tsgd_groupnorm *d, const float *weight,
                                 const float *bias, const float *x, float *y, float *keep)
 {
-    size_t ld = d->ld, plane = d->area * ld, count = d->per * d->area;
-    for (size_t g = 0; g < d->groups; g++, keep += 2 * ld)
-        for (size_t v = 0; v < ld; v += VL) {
-            size_t at = g * d->per * plane + v;
-            vf mean = sum(x + at, count, ld) / (float)count;
-            vf rstd = inverse(squares(x + at, count, ld, mean) / (float)count);
-            store(keep + v, mean);
-            store(keep + ld + v, rstd);
-            for (size_t c = g * d->per; c < (g + 1) * d->per; c++, at += plane)
-                if (d->relu)
-                    scale(x + at, d->area, ld, mean, rstd * weight[c], all(bias[c]), true, y + at);
-                else
-                    scale(x + at, d->area, ld, mean, rstd * weight[c], all(bias[c]), false, y + at);
-        }
+    bool two = d->ld % 32 == 0;
+    if (two && d->relu)
+        forward(d, 2, true, weight, bias, x, y, keep);
+    else if (two)
+        forward(d, 2, false, weight, bias, x, y, keep);
+    else if (d->relu)
+        forward(d, 1, true, weight, bias, x, y, keep);
+    else
+        forward(d, 1, false, weight, bias, x, y, keep);
 }
 
 /* What is left of dy behind the ReLU: forward computed its argument in the same way. */
@@ -68,77 +119,112 @@ INLINE vf behind_relu(const bool relu, vf centred, vf slope, vf bias, vf dy)
 }
 
 /* Of one channel: the sums over its pixels of dy and of dy * (x - mean). */
-INLINE void sums(const float *x, const float *dy, size_t n, size_t ld, vf mean, vf slope, vf bias,
-                 const bool relu, vf *total, vf *dot)
+INLINE void sums(const float *x, const float *dy, size_t n, size_t ld, const size_t wide,
+                 const vf *mean, const vf *slope, vf bias, const bool relu, vf *total, vf *dot)
 {
-    vf a[CHAINS] = {{0}}, b[CHAINS] = {{0}};
+    vf a[WIDE][CHAINS] = {{{0}}}, b[WIDE][CHAINS] = {{{0}}};
     size_t f = 0;
     for (; f + CHAINS <= n; f += CHAINS)
 UNROLL(4)
-        for (size_t i = 0; i < CHAINS; i++) {
-            vf u = load(x + (f + i) * ld) - mean;
-            vf g = behind_relu(relu, u, slope, bias, load(dy + (f + i) * ld));
-            a[i] += g;
-            b[i] = madd(g, u, b[i]);
+        for (size_t i = 0; i < CHAINS; i++)
+UNROLL(2)
+            for (size_t k = 0; k < wide; k++) {
+                size_t at = (f + i) * ld + k * VL;
+                vf u = load(x + at) - mean[k];
+                vf g = behind_relu(relu, u, slope[k], bias, load(dy + at));
+                a[k][i] += g;
+                b[k][i] = madd(g, u, b[k][i]);
+            }
+    for (; f < n; f++)
+UNROLL(2)
+        for (size_t k = 0; k < wide; k++) {
+            size_t at = f * ld + k * VL;
+            vf u = load(x + at) - mean[k];
+            vf g = behind_relu(relu, u, slope[k], bias, load(dy + at));
+            a[k][0] += g;
+            b[k][0] = madd(g, u, b[k][0]);
         }
-    for (; f < n; f++) {
-        vf u = load(x + f * ld) - mean;
-        vf g = behind_relu(relu, u, slope, bias, load(dy + f * ld));
-        a[0] += g;
-        b[0] = madd(g, u, b[0]);
+UNROLL(2)
+    for (size_t k = 0; k < wide; k++) {
+        total[k] = chains(a[k]);
+        dot[k] = chains(b[k]);
     }
-    *total = chains(a);
-    *dot = chains(b);
 }
 
 /* dx = slope dy - (x - mean) p - q, slope = rstd weight */
-INLINE void spread(const float *x, const float *dy, size_t n, size_t ld, vf mean, vf slope, vf bias,
-                   const bool relu, vf p, vf q, float *dx)
+INLINE void spread(const float *x, const float *dy, size_t n, size_t ld, const size_t side,
+                   const vf *mean, const vf *slope, vf bias, const bool relu, const vf *p,
+                   const vf *q, float *dx)
 {
-    for (size_t f = 0; f < n; f++) {
-        vf u = load(x + f * ld) - mean;
-        vf g = behind_relu(relu, u, slope, bias, load(dy + f * ld));
-        store(dx + f * ld, madd(slope, g, -madd(u, p, q)));
-    }
+    for (size_t f = 0; f < n; f++)
+UNROLL(4)
+        for (size_t k = 0; k < side; k++) {
+            size_t at = f * ld + k * VL;
+            vf u = load(x + at) - mean[k];
+            vf g = behind_relu(relu, u, slope[k], bias, load(dy + at));
+            store(dx + at, madd(slope[k], g, -madd(u, p[k], q[k])));
+        }
 }
 
-INLINE void backward(const struct tsgd_groupnorm *d, const bool relu, const float *weight,
-                     const float *bias, const float *x, const float *dy, const float *keep,
-                     float *dweight, float *dbias, float *dx)
+INLINE void backward(const struct tsgd_groupnorm *d, const size_t lines, const bool relu,
+                     const float *weight, const float *bias, const float *x, const float *dy,
+                     const float *keep, float *dweight, float *dbias, float *dx)
 {
     size_t ld = d->ld, plane = d->area * ld;
+    const size_t n = lines * PARTS, wide = n < WIDE ? n : WIDE, side = n < SIDE ? n : SIDE;
     float count = (float)(d->per * d->area);
     for (size_t g = 0; g < d->groups; g++, keep += 2 * ld)
-        for (size_t v = 0; v < ld; v += 16) {
-            vf mean[PARTS], rstd[PARTS], total[PARTS] = {{0}}, dot[PARTS] = {{0}};
+        for (size_t v = 0; v < ld; v += n * VL) {
+            vf mean[MOST], rstd[MOST], slope[MOST], total[MOST] = {{0}}, dot[MOST] = {{0}};
             size_t first = g * d->per, at = first * plane + v;
-UNROLL(4)
-            for (size_t i = 0; i < PARTS; i++) {
+UNROLL(8)
+            for (size_t i = 0; i < n; i++) {
                 mean[i] = load(keep + v + i * VL);
                 rstd[i] = load(keep + ld + v + i * VL);
             }
             for (size_t c = first; c < first + d->per; c++, at += plane) {
-                vf lanes[VL] = {{0}}, a[PARTS], b[PARTS], s;
+                vf lanes[VL] = {{0}}, a[MOST], b[MOST], s;
+UNROLL(8)
+                for (size_t i = 0; i < n; i++)
+                    slope[i] = rstd[i] * weight[c];
 UNROLL(4)
-                for (size_t i = 0; i < PARTS; i++) {
-                    sums(x + at + i * VL, dy + at + i * VL, d->area, ld, mean[i],
-                         rstd[i] * weight[c], all(bias[c]), relu, &a[i], &b[i]);
+                for (size_t i = 0; i < n; i += wide)
+                    sums(x + at + i * VL, dy + at + i * VL, d->area, ld, wide, mean + i, slope + i,
+                         all(bias[c]), relu, a + i, b + i);
+UNROLL(8)
+                for (size_t i = 0; i < n; i++) {
                     b[i] *= rstd[i];
                     total[i] = madd(all(weight[c]), a[i], total[i]);
                     dot[i] = madd(all(weight[c]), b[i], dot[i]);
                 }
-                lanes[0] = add_parts(a);
-                lanes[1] = add_parts(b);
+UNROLL(2)
+                for (size_t i = 0; i < lines; i++) {
+                    lanes[2 * i] = add_parts(a + i * PARTS);
+                    lanes[2 * i + 1] = add_parts(b + i * PARTS);
+                }
                 s = add_lanes(lanes);
-                dbias[c] = v ? dbias[c] + s[0] : s[0];
-                dweight[c] = v ? dweight[c] + s[1] : s[1];
+UNROLL(2)
+                for (size_t i = 0; i < lines; i++) {
+                    dbias[c] = v + i ? dbias[c] + s[2 * i] : s[0];
+                    dweight[c] = v + i ? dweight[c] + s[2 * i + 1] : s[1];
+                }
             }
-            for (size_t i = 0; dx && i < PARTS; i++) {
-                vf p = rstd[i] * rstd[i] * dot[i] / count, q = rstd[i] * total[i] / count;
-                at = first * plane + v + i * VL;
-                for (size_t c = first; c < first + d->per; c++, at += plane)
-                    spread(x + at, dy + at, d->area, ld, mean[i], rstd[i] * weight[c],
-                           all(bias[c]), relu, p, q, dx + at);
+            if (!dx)
+                continue;
+UNROLL(8)
+            for (size_t i = 0; i < n; i++) {        /* what p and q of spread are */
+                dot[i] = rstd[i] * rstd[i] * dot[i] / count;
+                total[i] = rstd[i] * total[i] / count;
+            }
+            at = first * plane + v;
+            for (size_t c = first; c < first + d->per; c++, at += plane) {
+UNROLL(8)
+                for (size_t i = 0; i < n; i++)
+                    slope[i] = rstd[i] * weight[c];
+UNROLL(2)
+                for (size_t i = 0; i < n; i += side)
+                    spread(x + at + i * VL, dy + at + i * VL, d->area, ld, side, mean + i,
+                           slope + i, all(bias[c]), relu, dot + i, total + i, dx + at + i * VL);
             }
         }
 }
@@ -147,8 +233,13 @@ void TSGD_FN(groupnorm_backward)(const struct tsgd_groupnorm *d, const float *we
                                  const float *bias, const float *x, const float *dy,
                                  const float *keep, float *dweight, float *dbias, float *dx)
 {
-    if (d->relu)
-        backward(d, true, weight, bias, x, dy, keep, dweight, dbias, dx);
+    bool two = d->ld % 32 == 0;
+    if (two && d->relu)
+        backward(d, 2, true, weight, bias, x, dy, keep, dweight, dbias, dx);
+    else if (two)
+        backward(d, 2, false, weight, bias, x, dy, keep, dweight, dbias, dx);
+    else if (d->relu)
+        backward(d, 1, true, weight, bias, x, dy, keep, dweight, dbias, dx);
     else
-        backward(d, false, weight, bias, x, dy, keep, dweight, dbias, dx);
+        backward(d, 1, false, weight, bias, x, dy, keep, dweight, dbias, dx);
 }
