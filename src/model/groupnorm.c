@@ -56,6 +56,7 @@ const struct tsgd_layer_ops tsgd_layer_groupnorm = {
     .prefix = "gn",
     .args = args,
     .pytorch = pytorch,
+    .back_in_place = true,
     .takes_relu = true,
     .shape = shape,
     .init = tsgd_layer_identity,

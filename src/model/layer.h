@@ -92,6 +92,7 @@ struct tsgd_layer_ops {
      * a layer joins. The shapes are known.                                                      */
     void (*pytorch)(const struct tsgd_layer *l, const char *from, FILE *out);
     bool in_place;              /* y may be x, and dx may be dy: backward does not look at x */
+    bool back_in_place;         /* dx may be dy, even if y may not be x */
     bool takes_relu;            /* it can apply a ReLU that follows it */
     bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, if it has no padding */
     bool takes_update;          /* backward can update the parameters: see struct tsgd_layer_call */

@@ -384,8 +384,10 @@ ParameterizedTest(size_t *row, layers, working_in_place_changes_no_bit, .timeout
         if (ops->in_place) {
             forward_to(&f, f.lx);
             cr_assert(!memcmp(f.lx, f.ly, f.ld * f.in * sizeof *f.lx), "%s forward", ops->name);
+        }
+        if (ops->in_place || ops->back_in_place) {
             struct tsgd_layer_call c = call(&f);
-            c.y = f.lx;
+            c.y = ops->in_place ? f.lx : f.ly;
             c.dx = f.ldy;
             ops->backward(&f.l, &c);
             cr_assert(!memcmp(f.ldy, f.ldx, f.ld * f.in * sizeof *f.ldx), "%s backward", ops->name);
