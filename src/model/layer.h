@@ -92,7 +92,7 @@ struct tsgd_layer_ops {
      * a layer joins. The shapes are known.                                                      */
     void (*pytorch)(const struct tsgd_layer *l, const char *from, FILE *out);
     bool in_place;              /* y may be x, and dx may be dy: backward does not look at x */
-    bool back_in_place;         /* dx may be dy, even if y may not be x */
+    bool back_in_place;         /* dx may be dy, even if y may not be x; but not if it pools */
     bool takes_relu;            /* it can apply a ReLU that follows it */
     bool takes_pool;            /* or a ReLU and a 2x2 max-pooling, if it has no padding */
     bool takes_update;          /* backward can update the parameters: see struct tsgd_layer_call */
@@ -141,6 +141,13 @@ struct tsgd_layer {
     uint32_t n_tensors;
     struct tsgd_tensor tensors[2];  /* offsets relative to the layer until net_init adds its own */
 };
+
+
+/* Whether backward's dx may be its dy. */
+static inline bool tsgd_layer_back_in_place(const struct tsgd_layer *l)
+{
+    return l->ops->in_place || (l->ops->back_in_place && !l->pool);
+}
 
 #define LAYER(symbol) extern const struct tsgd_layer_ops tsgd_layer_##symbol;
 #include "model/layers.h"

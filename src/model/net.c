@@ -65,8 +65,7 @@ static size_t place_gradients(struct tsgd_net *net, uint32_t *users)
     for (uint32_t i = net->n_layers; i-- > 0;) {
         struct tsgd_place *p = &net->place[i];
         bool alone = users[dy] == 1, joins = net->layer[i].skip;
-        const struct tsgd_layer_ops *ops = net->layer[i].ops;
-        bool over = (ops->in_place || ops->back_in_place) && (joins ? !p->last : alone);
+        bool over = tsgd_layer_back_in_place(&net->layer[i]) && (joins ? !p->last : alone);
         p->dy = dy;
         p->dx = over ? dy : take(users, &areas);
         users[dy] += joins;

@@ -116,14 +116,8 @@ INLINE void pooled_tiles(const struct run *r, const int rows)
         correlate(r, x, rows, 4, sum);
 UNROLL(24)
         for (int m = 0; m < rows; m++) {
-            vf *s = sum + 4 * m, top = larger(s[1], s[0]), low = larger(s[3], s[2]);
-            vf best = larger(low, top);
-            uint16_t *bits = won + (size_t)m * r->won_row;
-            bits[0] = mask_bits(greater(s[1], s[0]));
-            bits[1] = mask_bits(greater(s[3], s[2]));
-            bits[2] = mask_bits(greater(low, top));
-            bits[3] = mask_bits(greater(best, (vf){0}));
-            store(y + (size_t)m * r->y_row, larger((vf){0}, best));
+            vf best = tsgd_pool_square(sum + 4 * m, won + (size_t)m * r->won_row);
+            store(y + (size_t)m * r->y_row, best);
         }
     }
 }

@@ -1,4 +1,4 @@
-/* simd/conv.h: what the files that compute a convolution's weight gradient share. */
+/* simd/conv.h: what the files share that compute a convolution's weight gradient, or pool. */
 #ifndef TSGD_SIMD_CONV_H
 #define TSGD_SIMD_CONV_H
 
@@ -24,6 +24,17 @@ static inline struct tsgd_span tsgd_span(size_t tap, size_t in, size_t out,
     size_t end = in + d->pad > tap ? (in + d->pad - tap + d->stride - 1) / d->stride : 0;
     end = end < out ? end : out;
     return (struct tsgd_span){from, end > from ? end - from : 0};
+}
+
+/* The largest of the four pixels of a square, or 0, and who it was. */
+INLINE vf tsgd_pool_square(const vf s[4], uint16_t won[4])
+{
+    vf top = larger(s[1], s[0]), low = larger(s[3], s[2]), best = larger(low, top);
+    won[0] = mask_bits(greater(s[1], s[0]));
+    won[1] = mask_bits(greater(s[3], s[2]));
+    won[2] = mask_bits(greater(low, top));
+    won[3] = mask_bits(greater(best, (vf){0}));
+    return larger((vf){0}, best);
 }
 
 /* Row i of the pooled gradient of channel c, back at the pixels that won, in two rows of dy, which

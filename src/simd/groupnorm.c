@@ -1,6 +1,7 @@
 /* Group normalisation, of the samples of one or two cache lines at a time: a group of a small image
  * then stays in the first-level cache from pass to pass. What is written goes from one line to the
  * next where there are 32 samples: memory is slower when it is asked for every second line.      */
+#include "simd/conv.h"
 #include "simd/moments.h"
 
 /* Vectors that are summed side by side, and those that are written side by side. */
@@ -63,8 +64,30 @@ UNROLL(4)
         }
 }
 
+/* The same of one channel, then ReLU and pooling. */
+INLINE void scale_squares(const float *x, size_t height, size_t width, size_t ld, const size_t side,
+                          const vf *mean, const vf *slope, vf bias, float *y, uint16_t *won)
+{
+    size_t line = width * ld;
+    for (size_t i = 0; i < height / 2; i++, x += 2 * line)
+        for (size_t j = 0; j < width / 2; j++, y += ld, won += ld / VL * 4)
+UNROLL(4)
+            for (size_t k = 0; k < side; k++) {
+                const float *corner = x + 2 * j * ld + k * VL;
+                vf s[4];
+UNROLL(4)
+                for (size_t q = 0; q < 4; q++) {
+                    vf pixel = load(corner + q / 2 * line + q % 2 * ld);
+                    s[q] = madd(pixel - mean[k], slope[k], bias);
+                }
+                store(y + k * VL, tsgd_pool_square(s, won + 4 * k));
+            }
+}
+
+/* won NULL: nothing is pooled. */
 INLINE void forward(const struct tsgd_groupnorm *d, const size_t lines, const bool relu,
-                    const float *weight, const float *bias, const float *x, float *y, float *keep)
+                    const float *weight, const float *bias, const float *x, float *y, float *keep,
+                    uint16_t *won)
 {
     size_t ld = d->ld, plane = d->area * ld, count = d->per * d->area;
     const size_t n = lines * PARTS, wide = n < WIDE ? n : WIDE, side = n < SIDE ? n : SIDE;
@@ -91,7 +114,14 @@ UNROLL(8)
                 for (size_t i = 0; i < n; i++)
                     slope[i] = rstd[i] * weight[c];
 UNROLL(2)
-                for (size_t i = 0; i < n; i += side)
+                for (size_t i = 0; won && i < n; i += side) {
+                    size_t height = d->area / d->width, of = v + i * VL;
+                    size_t to = c * (height / 2) * (d->width / 2) * ld + of;
+                    scale_squares(x + at + i * VL, height, d->width, ld, side, mean + i, slope + i,
+                                  all(bias[c]), y + to, won + to / VL * 4);
+                }
+UNROLL(2)
+                for (size_t i = 0; !won && i < n; i += side)
                     scale(x + at + i * VL, d->area, ld, side, mean + i, slope + i, all(bias[c]),
                           relu, y + at + i * VL);
             }
@@ -103,13 +133,23 @@ void TSGD_FN(groupnorm_forward)(const struct tsgd_groupnorm *d, const float *wei
 {
     bool two = d->ld % 32 == 0;
     if (two && d->relu)
-        forward(d, 2, true, weight, bias, x, y, keep);
+        forward(d, 2, true, weight, bias, x, y, keep, NULL);
     else if (two)
-        forward(d, 2, false, weight, bias, x, y, keep);
+        forward(d, 2, false, weight, bias, x, y, keep, NULL);
     else if (d->relu)
-        forward(d, 1, true, weight, bias, x, y, keep);
+        forward(d, 1, true, weight, bias, x, y, keep, NULL);
     else
-        forward(d, 1, false, weight, bias, x, y, keep);
+        forward(d, 1, false, weight, bias, x, y, keep, NULL);
+}
+
+void TSGD_FN(groupnorm_relu_pool)(const struct tsgd_groupnorm *d, const float *weight,
+                                  const float *bias, const float *x, float *y, float *keep,
+                                  uint16_t *won)
+{
+    if (d->ld % 32 == 0)
+        forward(d, 2, true, weight, bias, x, y, keep, won);
+    else
+        forward(d, 1, true, weight, bias, x, y, keep, won);
 }
 
 /* What is left of dy behind the ReLU: forward computed its argument in the same way. */
@@ -166,9 +206,26 @@ UNROLL(4)
         }
 }
 
+/* Channel c of the gradient before pooling. */
+static void unpool(const struct tsgd_groupnorm *d, const float *dp, const uint16_t *won, size_t c,
+                   float *dy)
+{
+    const struct tsgd_conv as = {.out_h = d->area / d->width, .out_w = d->width, .ld = d->ld};
+    size_t line = as.out_w * as.ld, plane = as.out_h * line;
+    vf sum[PARTS] = {{0}};
+    dy += c * plane;
+    for (size_t i = 0; i < as.out_h / 2; i++)
+        tsgd_unpool_row(&as, dp, won, c, i, dy + 2 * i * line, sum);
+    for (size_t v = 0; as.out_h % 2 && v < line; v += VL)
+        store(dy + plane - line + v, (vf){0});
+}
+
+/* won NULL: dy is there. Else it comes from the pooled gradient dp, behind the ReLU, and stands in
+ * dx; a channel is used as soon as it is there.                                                  */
 INLINE void backward(const struct tsgd_groupnorm *d, const size_t lines, const bool relu,
                      const float *weight, const float *bias, const float *x, const float *dy,
-                     const float *keep, float *dweight, float *dbias, float *dx)
+                     const float *keep, float *dweight, float *dbias, float *dx, const float *dp,
+                     const uint16_t *won)
 {
     size_t ld = d->ld, plane = d->area * ld;
     const size_t n = lines * PARTS, wide = n < WIDE ? n : WIDE, side = n < SIDE ? n : SIDE;
@@ -184,13 +241,16 @@ UNROLL(8)
             }
             for (size_t c = first; c < first + d->per; c++, at += plane) {
                 vf lanes[VL] = {{0}}, a[MOST], b[MOST], s;
+                vf shift = all(relu ? bias[c] : 0);
+                if (won && v == 0)
+                    unpool(d, dp, won, c, dx);
 UNROLL(8)
                 for (size_t i = 0; i < n; i++)
                     slope[i] = rstd[i] * weight[c];
 UNROLL(4)
                 for (size_t i = 0; i < n; i += wide)
                     sums(x + at + i * VL, dy + at + i * VL, d->area, ld, wide, mean + i, slope + i,
-                         all(bias[c]), relu, a + i, b + i);
+                         shift, relu, a + i, b + i);
 UNROLL(8)
                 for (size_t i = 0; i < n; i++) {
                     b[i] *= rstd[i];
@@ -218,13 +278,14 @@ UNROLL(8)
             }
             at = first * plane + v;
             for (size_t c = first; c < first + d->per; c++, at += plane) {
+                vf shift = all(relu ? bias[c] : 0);
 UNROLL(8)
                 for (size_t i = 0; i < n; i++)
                     slope[i] = rstd[i] * weight[c];
 UNROLL(2)
                 for (size_t i = 0; i < n; i += side)
                     spread(x + at + i * VL, dy + at + i * VL, d->area, ld, side, mean + i,
-                           slope + i, all(bias[c]), relu, dot + i, total + i, dx + at + i * VL);
+                           slope + i, shift, relu, dot + i, total + i, dx + at + i * VL);
             }
         }
 }
@@ -235,11 +296,21 @@ void TSGD_FN(groupnorm_backward)(const struct tsgd_groupnorm *d, const float *we
 {
     bool two = d->ld % 32 == 0;
     if (two && d->relu)
-        backward(d, 2, true, weight, bias, x, dy, keep, dweight, dbias, dx);
+        backward(d, 2, true, weight, bias, x, dy, keep, dweight, dbias, dx, NULL, NULL);
     else if (two)
-        backward(d, 2, false, weight, bias, x, dy, keep, dweight, dbias, dx);
+        backward(d, 2, false, weight, bias, x, dy, keep, dweight, dbias, dx, NULL, NULL);
     else if (d->relu)
-        backward(d, 1, true, weight, bias, x, dy, keep, dweight, dbias, dx);
+        backward(d, 1, true, weight, bias, x, dy, keep, dweight, dbias, dx, NULL, NULL);
     else
-        backward(d, 1, false, weight, bias, x, dy, keep, dweight, dbias, dx);
+        backward(d, 1, false, weight, bias, x, dy, keep, dweight, dbias, dx, NULL, NULL);
+}
+
+void TSGD_FN(groupnorm_unpool)(const struct tsgd_groupnorm *d, const float *weight,
+                               const float *x, const float *dp, const float *keep,
+                               const uint16_t *won, float *dweight, float *dbias, float *dx)
+{
+    if (d->ld % 32 == 0)
+        backward(d, 2, false, weight, NULL, x, dx, keep, dweight, dbias, dx, dp, won);
+    else
+        backward(d, 1, false, weight, NULL, x, dx, keep, dweight, dbias, dx, dp, won);
 }

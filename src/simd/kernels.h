@@ -70,6 +70,7 @@ struct tsgd_conv {
 struct tsgd_groupnorm {
     size_t groups, per, area, ld;
     bool relu;
+    size_t width;               /* of the area's rows, where pooling follows */
 };
 
 /* A pooling of [channels][height][width][ld] by squares of window x window that do not overlap. */

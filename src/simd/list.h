@@ -125,6 +125,16 @@ KERNEL(void, groupnorm_forward, (const struct tsgd_groupnorm *d, const float *we
 KERNEL(void, groupnorm_backward, (const struct tsgd_groupnorm *d, const float *weight,
                                   const float *bias, const float *x, const float *dy,
                                   const float *keep, float *dweight, float *dbias, float *dx))
+/* The same with ReLU, whatever d says of it, and then the largest of every 2x2 square: y
+ * [channels][height / 2][width / 2][ld], and won as conv_relu_pool has it, whose remark on NaN holds
+ * here, too.                                                                                     */
+KERNEL(void, groupnorm_relu_pool, (const struct tsgd_groupnorm *d, const float *weight,
+                                   const float *bias, const float *x, float *y, float *keep,
+                                   uint16_t *won))
+/* From the gradient dp of that; dx is not NULL, and is not dp. The sums of groupnorm_backward. */
+KERNEL(void, groupnorm_unpool, (const struct tsgd_groupnorm *d, const float *weight,
+                                const float *x, const float *dp, const float *keep,
+                                const uint16_t *won, float *dweight, float *dbias, float *dx))
 
 /* ---- n floats, a multiple of 16; the same bits on every instruction set ---- */
 

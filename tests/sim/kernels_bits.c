@@ -513,6 +513,46 @@ static void bits_groupnorm_backward(struct call *c)
     look_floats(c, db, channels);
 }
 
+/* A group normalisation of `height` rows, with what its pooling gives. */
+static struct tsgd_groupnorm squared(struct call *c, size_t *height)
+{
+    struct tsgd_groupnorm d = grouped(c);
+    d.width = 1 + draw(c, 'j', 9);
+    *height = 1 + draw(c, 'i', 9);
+    d.area = *height * d.width;
+    return d;
+}
+
+static void bits_groupnorm_relu_pool(struct call *c)
+{
+    size_t height;
+    struct tsgd_groupnorm d = squared(c, &height);
+    size_t channels = d.groups * d.per, n = channels * (height / 2) * (d.width / 2) * d.ld;
+    float *w = noise(c, 'w', channels), *b = noise(c, 'b', channels);
+    float *x = noise(c, 'x', channels * d.area * d.ld), *y = floats(c, n);
+    float *keep = floats(c, 2 * d.groups * d.ld);
+    c->k->groupnorm_relu_pool(&d, w, b, x, y, keep, room(c, n * 2));
+    look_floats(c, y, n);
+    look_floats(c, keep, 2 * d.groups * d.ld);
+}
+
+static void bits_groupnorm_unpool(struct call *c)
+{
+    size_t height;
+    struct tsgd_groupnorm d = squared(c, &height);
+    size_t channels = d.groups * d.per, n = channels * (height / 2) * (d.width / 2) * d.ld;
+    float *w = noise(c, 'w', channels), *b = noise(c, 'b', channels);
+    float *x = noise(c, 'x', channels * d.area * d.ld), *y = floats(c, n);
+    float *keep = floats(c, 2 * d.groups * d.ld), *dx = floats(c, channels * d.area * d.ld);
+    float *dw = floats(c, channels), *db = floats(c, channels);
+    uint16_t *won = room(c, n * sizeof *won);
+    c->k->groupnorm_relu_pool(&d, w, b, x, y, keep, won);
+    c->k->groupnorm_unpool(&d, w, x, noise(c, 'd', n), keep, won, dw, db, dx);
+    look_floats(c, dx, channels * d.area * d.ld);
+    look_floats(c, dw, channels);
+    look_floats(c, db, channels);
+}
+
 /* ---- element by element ---- */
 
 static void bits_relu(struct call *c)

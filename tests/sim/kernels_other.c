@@ -567,6 +567,42 @@ static bool groupnorm(const struct tsgd_kernels *k, uint32_t r, struct guard *g,
     return good;
 }
 
+/* With pooling: the bits of normalisation, ReLU and pooling one after another. */
+static bool groupnorm_pool(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
+{
+    struct tsgd_groupnorm d = {.groups = 1 + kernels_draw(&r, 4), .per = 1 + kernels_draw(&r, 4),
+                               .relu = true, .width = 1 + kernels_draw(&r, 9),
+                               .ld = 16 * (1 + kernels_draw(&r, 4))};
+    size_t height = 1 + kernels_draw(&r, 9), channels = d.groups * d.per, keeps = 2 * d.groups;
+    d.area = height * d.width;
+    const struct tsgd_pool p = {.channels = channels, .height = height, .width = d.width,
+                                .window = 2, .ld = d.ld};
+    size_t n = channels * d.area * d.ld, squares = channels * (height / 2) * (d.width / 2) * d.ld;
+    float *w = kernels_uniform(&r, channels), *b = kernels_uniform(&r, channels);
+    float *x = kernels_uniform(&r, n), *dp = kernels_uniform(&r, squares);
+    const float *wc = copy(g, w, channels, 4), *bc = copy(g, b, channels, 4);
+    const float *xc = copy(g, x, n, 64), *dpc = copy(g, dp, squares, 64);
+    float *want_y = floats(g, squares, 64), *y = floats(g, squares, 64), *full = floats(g, n, 64);
+    float *want_keep = floats(g, keeps * d.ld, 64), *keep = floats(g, keeps * d.ld, 64);
+    float *dy = floats(g, n, 64), *want_dx = floats(g, n, 64), *dx = floats(g, n, 64);
+    float *want_dw = floats(g, channels, 4), *dw = floats(g, channels, 4);
+    float *want_db = floats(g, channels, 4), *db = floats(g, channels, 4);
+    uint16_t *won = guard_new(g, squares * sizeof *won, 64);
+    k->groupnorm_forward(&d, wc, bc, xc, full, want_keep);
+    k->maxpool(&p, full, want_y);
+    k->maxpool_gradient(&p, full, want_y, dpc, dy);
+    k->groupnorm_backward(&d, wc, bc, xc, dy, want_keep, want_dw, want_db, want_dx);
+    k->groupnorm_relu_pool(&d, wc, bc, xc, y, keep, won);
+    k->groupnorm_unpool(&d, wc, xc, dpc, keep, won, dw, db, dx);
+    bool good = same_bits("y", y, want_y, squares, text) &&
+                same_bits("keep", keep, want_keep, keeps * d.ld, text) &&
+                same_bits("dx", dx, want_dx, n, text) &&
+                same_bits("dweight", dw, want_dw, channels, text) &&
+                same_bits("dbias", db, want_db, channels, text);
+    free(w), free(b), free(x), free(dp);
+    return good;
+}
+
 static bool squared_error(const struct tsgd_kernels *k, uint32_t r, struct guard *g, char *text)
 {
     size_t outputs = 1 + kernels_draw(&r, 7), batch = 1 + kernels_draw(&r, 99);
@@ -756,13 +792,15 @@ static bool scores(const struct tsgd_kernels *k, uint32_t r, struct guard *g, ch
         return everywhere(name, trial, text);                                                    \
     }
 CHECK(sgd) CHECK(fold) CHECK(normals) CHECK(decode) CHECK(relu) CHECK(biases) CHECK(transposed)
-CHECK(gemm) CHECK(gemm_update) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm) CHECK(layernorm)
-CHECK(gelu) CHECK(avgpool) CHECK(cross_entropy) CHECK(squared_error) CHECK(scores)
+CHECK(gemm) CHECK(gemm_update) CHECK(gemm_tile) CHECK(gemm_pack) CHECK(groupnorm)
+CHECK(groupnorm_pool) CHECK(layernorm) CHECK(gelu) CHECK(avgpool) CHECK(cross_entropy)
+CHECK(squared_error) CHECK(scores)
 
 #define ROW(name, trials) {#name, trials, name##_holds},
 const struct kernels_check kernels_other[] = {
     ROW(sgd, 100) ROW(fold, 100) ROW(normals, 50) ROW(decode, 100) ROW(relu, 60) ROW(biases, 100)
     ROW(transposed, 100) ROW(gemm, 200) ROW(gemm_update, 300) ROW(gemm_tile, 200)
-    ROW(gemm_pack, 200) ROW(groupnorm, 60) ROW(layernorm, 60) ROW(gelu, 60) ROW(avgpool, 60)
-    ROW(cross_entropy, 100) ROW(squared_error, 60) ROW(scores, 100) {0},
+    ROW(gemm_pack, 200) ROW(groupnorm, 60) ROW(groupnorm_pool, 60) ROW(layernorm, 60)
+    ROW(gelu, 60) ROW(avgpool, 60) ROW(cross_entropy, 100) ROW(squared_error, 60)
+    ROW(scores, 100) {0},
 };

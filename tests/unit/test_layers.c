@@ -385,7 +385,7 @@ ParameterizedTest(size_t *row, layers, working_in_place_changes_no_bit, .timeout
             forward_to(&f, f.lx);
             cr_assert(!memcmp(f.lx, f.ly, f.ld * f.in * sizeof *f.lx), "%s forward", ops->name);
         }
-        if (ops->in_place || ops->back_in_place) {
+        if (tsgd_layer_back_in_place(&f.l)) {
             struct tsgd_layer_call c = call(&f);
             c.y = ops->in_place ? f.lx : f.ly;
             c.dx = f.ldy;
