@@ -121,13 +121,13 @@ KERNEL(void, layernorm_backward, (size_t n, size_t ld, const float *weight, cons
 /* y = weight (x - mean) rstd + bias; keep [groups][2][ld] receives mean and rstd. */
 KERNEL(void, groupnorm_forward, (const struct tsgd_groupnorm *d, const float *weight,
                                  const float *bias, const float *x, float *y, float *keep))
-/* Overwrites dweight, dbias and, unless it is NULL, dx. */
+/* Overwrites dweight, dbias and, unless it is NULL, dx, which may be dy. */
 KERNEL(void, groupnorm_backward, (const struct tsgd_groupnorm *d, const float *weight,
                                   const float *bias, const float *x, const float *dy,
                                   const float *keep, float *dweight, float *dbias, float *dx))
 /* The same with ReLU, whatever d says of it, and then the largest of every 2x2 square: y
- * [channels][height / 2][width / 2][ld], and won as conv_relu_pool has it, whose remark on NaN holds
- * here, too.                                                                                     */
+ * [channels][height / 2][width / 2][ld], and won as conv_relu_pool has it, whose remark on NaN is
+ * one of this, too.                                                                             */
 KERNEL(void, groupnorm_relu_pool, (const struct tsgd_groupnorm *d, const float *weight,
                                    const float *bias, const float *x, float *y, float *keep,
                                    uint16_t *won))
