@@ -24,16 +24,63 @@ static uint32_t next_looks(const struct worker *w, uint64_t waited_ns)
     return w->looks > FEWEST_LOOKS ? w->looks / 2 : FEWEST_LOOKS;
 }
 
+/* If there is a ready task, somebody is woken for it. */
+static void wake_for_task(struct worker *w)
+{
+    struct sleep *sleep = &w->e->state.sleep;
+    struct task task;
+    if (tsgd_sleep_may_wake(sleep) && tsgd_task_find(w, &task, true))
+        tsgd_wake_another(sleep);
+}
+
 /* A claimed task, if there is a ready one. If there is a second one, somebody is woken for it. */
 static bool take(struct worker *w, struct task *out, bool steal)
 {
-    struct sleep *sleep = &w->e->state.sleep;
-    struct task other;
     if (!tsgd_task_take(w, out, steal))
         return false;
-    if (tsgd_sleep_may_wake(sleep) && tsgd_task_find(w, &other, true))
-        tsgd_wake_another(sleep);
+    wake_for_task(w);
     return true;
+}
+
+/* ---- where another program shares the core (engine/turn.h) ---- */
+
+static struct tsgd_clocks clocks(const struct worker *w)
+{
+    return (struct tsgd_clocks){.ticks = tsgd_ticks(), .ns = tsgd_now_ns(),
+                                .cpu_ns = tsgd_thread_cpu_ns(), .idle = w->asleep};
+}
+
+static void leave(struct worker *w, uint64_t since)
+{
+    wake_for_task(w);
+    tsgd_does(w, DOES_LOOK, 0, 0);
+    uint64_t ns = tsgd_now_ns();
+    sched_yield();
+    ns = tsgd_ns_since(ns);
+    tsgd_end(w, &tsgd_activity_other);
+    tsgd_turn_left(&w->turn, since, tsgd_ended_at(w), ns);
+}
+
+/* A task, from begin to now, took long; or it is time to leave. */
+static void look_at_turn(struct worker *w, uint64_t begin)
+{
+    struct state *s = &w->e->state;
+    struct turn *t = &w->turn;
+    uint64_t now = tsgd_ended_at(w);
+    bool shared = t->shares;
+    if (tsgd_turn_is_long(t, begin, now)) {
+        struct tsgd_clocks c = clocks(w);
+        tsgd_turn_long(t, begin, now, &c);
+    }
+    /* Relaxed, here and below: whether leaving pays; nothing else depends on it. */
+    if (now >= t->leave_at) {
+        if (atomic_load_explicit(&s->sharing, memory_order_relaxed) < s->workers)
+            leave(w, now);
+        else
+            tsgd_turn_stay(t, now);
+    }
+    if (t->shares != shared)
+        atomic_fetch_add_explicit(&s->sharing, t->shares ? 1u : -1u, memory_order_relaxed);
 }
 
 /* Sleeps until somebody wakes it; or comes back with a task that the last look found. */
@@ -49,6 +96,7 @@ static bool sleep_or_take(struct worker *w, struct task *out)
         uint64_t since = tsgd_ticks();
         tsgd_sleep(sleep, epoch);
         tsgd_worker_slept(w, since);
+        tsgd_turn_begin(&w->turn, tsgd_ticks());
         tsgd_does(w, DOES_LOOK, 0, 0);
     }
     tsgd_sleep_end(sleep);
@@ -131,14 +179,46 @@ static void end_wait_over_ranks(struct worker *w, const struct task *task)
     w->ticks[MESSAGE_TIME] += lost;
 }
 
+/* Empty looks before it sleeps. One that leaves its core now and then stays awake for most of a
+ * millisecond: it would not have the core back before the other program's turn is over.         */
+static uint32_t patience(const struct worker *w)
+{
+    enum { PATIENT = 30 * SLEEP_AFTER };
+    const struct state *s = &w->e->state;
+    if (s->c.patience)
+        return s->c.patience;
+    return s->is_spread ? w->looks : w->turn.leaves ? PATIENT : SLEEP_AFTER;
+}
+
+/* What was claimed. idle: the worker has waited for it. */
+static void run_task(struct worker *w, const struct task *task, bool idle)
+{
+    const struct state *s = &w->e->state;
+    if (idle) {
+        TSGD_PROBE2(wait__end, w->id, w->sleeps);
+        if (s->is_spread)
+            end_wait_over_ranks(w, task);
+        else
+            tsgd_end(w, &tsgd_activity_wait);
+        tsgd_turn_waited(&w->turn, tsgd_ended_at(w));
+    } else {
+        tsgd_end(w, &tsgd_activity_other);
+    }
+    uint64_t begin = tsgd_ended_at(w);
+    tsgd_task_run(w, task);
+    tsgd_end(w, &tsgd_activity_other);
+    if (s->workers > 1 && !s->is_spread && tsgd_turn_asks(&w->turn, begin, tsgd_ended_at(w)))
+        look_at_turn(w, begin);
+}
+
 static void work(struct worker *w)
 {
     struct state *s = &w->e->state;
-    const uint32_t usual = s->c.patience ? s->c.patience : SLEEP_AFTER;
-    const bool adapts = s->is_spread && !s->c.patience;
+    const struct tsgd_clocks now = clocks(w);
     uint32_t idle = 0;
     struct task task;
     w->looks = MOST_LOOKS;
+    tsgd_turn_init(&w->turn, &now);
     for (;;) {
         if (s->is_spread && tsgd_mail_look(&w->e->mail, w) && idle == 0)
             tsgd_end(w, &tsgd_activity_messages);
@@ -149,20 +229,10 @@ static void work(struct worker *w)
             return;
         }
         if (!got)
-            got = wait(w, &task, &idle, adapts ? w->looks : usual);
+            got = wait(w, &task, &idle, patience(w));
         if (!got)
             continue;
-        if (idle) {
-            TSGD_PROBE2(wait__end, w->id, w->sleeps);
-            if (s->is_spread)
-                end_wait_over_ranks(w, &task);
-            else
-                tsgd_end(w, &tsgd_activity_wait);
-        } else {
-            tsgd_end(w, &tsgd_activity_other);
-        }
-        tsgd_task_run(w, &task);
-        tsgd_end(w, &tsgd_activity_other);
+        run_task(w, &task, idle > 0);
         idle = 0;
     }
 }

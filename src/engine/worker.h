@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/trace.h"
+#include "engine/turn.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -74,6 +75,7 @@ struct worker {
     uint32_t looks;             /* that find no task before it naps; when tokens are spread */
     uint64_t trained_at;        /* ticks when the last step or mix ended */
     uint64_t steals, sleeps;
+    struct turn turn;           /* where there are others, and tokens are not spread */
     struct tsgd_track *track;   /* NULL: no trace */
     struct tsgd_trace_event event;      /* of the activity that was begun; kind NULL: none */
     uint64_t slept;             /* sleeps that the trace has shown */
