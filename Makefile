@@ -37,6 +37,7 @@
 #   make bench-ranks  what ranks of MPI cost here, and what was foretold of it; REPEATS=5
 #   make scaling    how runs would scale to 1,024 ranks, as build/scaling.md and .svg
 #   make bench-crew  what one worker and two take here, and what was foretold of it; REPEATS=3
+#   make bench-shared  two workers where loops keep none, one or both of two CPUs busy; REPEATS=3
 #   make scaling-crew  how one process would scale to 256 workers, as build/scaling_crew.md and .svg
 #   make picture    the README's picture: the same two runs, evaluated more often
 #   make paper      experiments of the paper and their page, in minutes; FULL=1: in full, in hours
@@ -336,8 +337,9 @@ bench-ranks: mpi $(M)/rows $(M)/rounds ; @MPI=$(M) perf/ranks.sh $(or $(REPEATS)
 scaling: $(B)/telesgd ; @TELESGD=$< perf/scaling.sh
 # The same in one process: beside what one worker and two take here; and with 8 to 256 of them.
 bench-crew: $(B)/telesgd ; @TELESGD=$< perf/crew.sh $(or $(REPEATS),3)
+bench-shared: $(B)/telesgd ; @TELESGD=$< perf/shared.sh $(or $(REPEATS),3)
 scaling-crew: $(B)/telesgd ; @TELESGD=$< perf/scaling_crew.sh
-.PHONY: bench-ranks scaling bench-crew scaling-crew
+.PHONY: bench-ranks scaling bench-crew bench-shared scaling-crew
 
 # ---- the protocol's models (tests/model) ----
 # The explorer compiles the engine's own text with a <stdatomic.h> of its own; of each file what its programs

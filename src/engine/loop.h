@@ -3,7 +3,8 @@
  *
  * A worker prefers its home tokens (their rows are in its cache), starting behind the one it ran
  * last; after a few empty looks it takes a ready task of anybody. Without one it pauses, then
- * sleeps (engine/sleep.h); over ranks it yields before.                                         */
+ * sleeps (engine/sleep.h); over ranks it yields before. One whose core another program shares
+ * leaves it now and then, between two tasks (engine/turn.h).                                    */
 #ifndef TSGD_ENGINE_LOOP_H
 #define TSGD_ENGINE_LOOP_H
 

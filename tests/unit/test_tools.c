@@ -122,6 +122,13 @@ Test(tools, one_process_is_not_compared_where_a_run_fails)
     cr_expect(!strstr(output, "ratio"), "%s", output);
 }
 
+Test(tools, no_shared_cores_are_told_of_where_a_run_fails)
+{
+    cr_expect(script("shared.sh", "0", "false") == 1 && strstr(output, "REPEATS: found '0'"));
+    cr_expect(script("shared.sh", "2", "false") == 1);
+    cr_expect(!strstr(output, "of_one"), "%s", output);
+}
+
 Test(tools, no_tables_are_made_of_forecasts_that_failed)
 {
     cr_expect(script("scaling.sh", "out/crew", "false") != 0);

@@ -199,3 +199,19 @@ Test(turn, time_asleep_is_not_taken_by_others)
     }
     cr_expect(!c.turn.shares && c.turn.length == 0);
 }
+
+Test(turn, time_in_which_it_had_left_is_not_taken_from_a_task)
+{
+    struct core c = core(4 * MS, true);
+    do
+        work(&c, 210 * US, 100, false);
+    while (c.turn.calm == 0);
+    c.shared = false;
+    uint32_t calm = c.turn.calm;
+    uint64_t begin = 2 * c.now;
+    compute(&c, 2 * MS);
+    struct tsgd_clocks now = clocks(&c);
+    cr_assert(c.turn.left > 2 * (2 * c.now - begin));
+    tsgd_turn_long(&c.turn, begin, 2 * c.now, &now);
+    cr_expect_eq(c.turn.calm, calm);
+}
