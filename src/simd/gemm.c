@@ -189,7 +189,7 @@ INLINE void finish_step(const int kind, const int rows, const int across, const 
         UNROLL(3)
         for (int v = 0; v < across; v++) {
             bool part = MASKS && v == across - 1;
-            vf momentum = kind == PLAIN ? (vf){0} : get(m + v * VL, part, last);
+            vf momentum = kind == PLAIN ? all(0) : get(m + v * VL, part, last);
             vf was = get(x + v * VL, part, last);
             vf now = stepped(kind, &u, was, &momentum, sum[i * across + v]);
             if (kind != PLAIN) {

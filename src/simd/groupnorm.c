@@ -241,7 +241,7 @@ UNROLL(8)
             }
             for (size_t c = first; c < first + d->per; c++, at += plane) {
                 vf lanes[VL] = {{0}}, a[MOST], b[MOST], s;
-                vf shift = all(relu ? bias[c] : 0);
+                vf shift = all(bias ? bias[c] : 0);
                 if (won && v == 0)
                     unpool(d, dp, won, c, dx);
 UNROLL(8)
@@ -278,7 +278,7 @@ UNROLL(8)
             }
             at = first * plane + v;
             for (size_t c = first; c < first + d->per; c++, at += plane) {
-                vf shift = all(relu ? bias[c] : 0);
+                vf shift = all(bias ? bias[c] : 0);
 UNROLL(8)
                 for (size_t i = 0; i < n; i++)
                     slope[i] = rstd[i] * weight[c];

@@ -13,7 +13,7 @@ INLINE void step(const int kind, const struct tsgd_update *given, const float *g
             __builtin_prefetch(u.m + j + AHEAD);
 UNROLL(4)
         for (size_t i = j; i < j + 16; i += VL) {
-            vf m = kind == PLAIN ? (vf){0} : loadu(u.m + i);
+            vf m = kind == PLAIN ? all(0) : loadu(u.m + i);
             vf x = stepped(kind, &u, loadu(u.x + i), &m, loadu(g + i));
             if (kind != PLAIN)
                 storeu(u.m + i, m);
@@ -22,7 +22,7 @@ UNROLL(4)
     }
     for (size_t part; j < n; j += part) {
         part = n - j < VL ? n - j : VL;
-        vf m = kind == PLAIN ? (vf){0} : load_part(u.m + j, part);
+        vf m = kind == PLAIN ? all(0) : load_part(u.m + j, part);
         vf x = stepped(kind, &u, load_part(u.x + j, part), &m, load_part(g + j, part));
         if (kind != PLAIN)
             store_part(u.m + j, m, part);
