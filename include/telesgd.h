@@ -388,7 +388,8 @@ struct tsgd_summary {
     double share_messages;      /* over several ranks: waiting for rows that were on their way, and
                                  * sending and receiving them; else 0 */
     double share_wait;          /* for lack of work: over several ranks, that is uneven load */
-    double share_other;         /* planning, claiming, looking for work */
+    double share_other;         /* planning, claiming, looking for work; and while another program
+                                 * ran to whom a worker had left its core between two tasks */
     double share_ran;           /* the same time by whether a worker had a CPU; they sum to 1 */
     double share_slept;         /* for lack of work: it left the CPU to others */
     double share_taken;         /* neither: others had its CPU, or memory or a file was awaited */
@@ -540,7 +541,7 @@ enum tsgd_status tsgd_run_place(const struct tsgd_run *run, uint64_t worker,
 /* Shares of a worker's time; they sum to 1, or are 0 where it had none. So do the last three. */
 struct tsgd_worker_shares {
     double step, mix, eval, messages, wait;     /* as in struct tsgd_summary */
-    double other;                               /* planning, claiming, looking for work */
+    double other;                               /* as share_other there */
     double ran, slept, taken;
 };
 

@@ -44,43 +44,59 @@ static bool take(struct worker *w, struct task *out, bool steal)
 
 /* ---- where another program shares the core (engine/turn.h) ---- */
 
-static struct tsgd_clocks clocks(const struct worker *w)
+static struct tsgd_clocks clocks(void)
 {
     return (struct tsgd_clocks){.ticks = tsgd_ticks(), .ns = tsgd_now_ns(),
-                                .cpu_ns = tsgd_thread_cpu_ns(), .idle = w->asleep};
+                                .cpu_ns = tsgd_thread_cpu_ns()};
+}
+
+/* Counts the worker among those that are awake and share their cores, or no longer. */
+static void count_as_sharing(struct worker *w, bool shares)
+{
+    if (w->counts_as_sharing == shares)
+        return;
+    w->counts_as_sharing = shares;
+    /* Relaxed, and the look at it: it tells whether leaving pays; nothing else depends on it. */
+    atomic_fetch_add_explicit(&w->e->state.sharing, shares ? 1u : -1u, memory_order_relaxed);
+}
+
+/* As many may be awake as do not sleep although there is work. */
+static bool all_share(const struct state *s)
+{
+    return atomic_load_explicit(&s->sharing, memory_order_relaxed) >=
+           s->workers - s->sleep.spare;
 }
 
 static void leave(struct worker *w, uint64_t since)
 {
     wake_for_task(w);
-    tsgd_does(w, DOES_LOOK, 0, 0);
+    tsgd_begin(w, &tsgd_activity_left, TSGD_TRACE_NONE, TSGD_TRACE_NONE, TSGD_TRACE_NONE);
     uint64_t ns = tsgd_now_ns();
     sched_yield();
     ns = tsgd_ns_since(ns);
-    tsgd_end(w, &tsgd_activity_other);
-    tsgd_turn_left(&w->turn, since, tsgd_ended_at(w), ns);
+    tsgd_end(w, &tsgd_activity_left);
+    tsgd_does(w, DOES_LOOK, 0, 0);
+    const struct tsgd_clocks now = clocks();
+    tsgd_turn_left(&w->turn, since, &now, ns);
 }
 
-/* A task, from begin to now, took long; or it is time to leave. */
+/* A task, from begin to now, took long; or it is time to leave, or to read the clocks. */
 static void look_at_turn(struct worker *w, uint64_t begin)
 {
     struct state *s = &w->e->state;
     struct turn *t = &w->turn;
     uint64_t now = tsgd_ended_at(w);
-    bool shared = t->shares;
-    if (tsgd_turn_is_long(t, begin, now)) {
-        struct tsgd_clocks c = clocks(w);
-        tsgd_turn_long(t, begin, now, &c);
+    if (tsgd_turn_is_long(t, begin, now) || now >= t->read_at) {
+        const struct tsgd_clocks c = clocks();
+        tsgd_turn_read(t, begin, now, &c);
     }
-    /* Relaxed, here and below: whether leaving pays; nothing else depends on it. */
-    if (now >= t->leave_at) {
-        if (atomic_load_explicit(&s->sharing, memory_order_relaxed) < s->workers)
-            leave(w, now);
-        else
+    if (now >= t->leave_at && !tsgd_state_over(s)) {
+        if (all_share(s))
             tsgd_turn_stay(t, now);
+        else
+            leave(w, now);
     }
-    if (t->shares != shared)
-        atomic_fetch_add_explicit(&s->sharing, t->shares ? 1u : -1u, memory_order_relaxed);
+    count_as_sharing(w, t->shares);
 }
 
 /* Sleeps until somebody wakes it; or comes back with a task that the last look found. */
@@ -93,10 +109,13 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     if (!got && !tsgd_state_over(&w->e->state)) {
         w->sleeps++;
         tsgd_does(w, DOES_SLEEP, 0, 0);
+        count_as_sharing(w, false);
         uint64_t since = tsgd_ticks();
         tsgd_sleep(sleep, epoch);
         tsgd_worker_slept(w, since);
-        tsgd_turn_begin(&w->turn, tsgd_ticks());
+        const struct tsgd_clocks now = clocks();
+        tsgd_turn_slept(&w->turn, &now);
+        count_as_sharing(w, w->turn.shares);
         tsgd_does(w, DOES_LOOK, 0, 0);
     }
     tsgd_sleep_end(sleep);
@@ -179,15 +198,17 @@ static void end_wait_over_ranks(struct worker *w, const struct task *task)
     w->ticks[MESSAGE_TIME] += lost;
 }
 
-/* Empty looks before it sleeps. One that leaves its core now and then stays awake for most of a
- * millisecond: it would not have the core back before the other program's turn is over.         */
-static uint32_t patience(const struct worker *w)
+/* Empty looks before it sleeps, of which it has made `idle`. */
+static uint32_t patience(const struct worker *w, uint32_t idle)
 {
-    enum { PATIENT = 30 * SLEEP_AFTER };
     const struct state *s = &w->e->state;
     if (s->c.patience)
         return s->c.patience;
-    return s->is_spread ? w->looks : w->turn.leaves ? PATIENT : SLEEP_AFTER;
+    if (s->is_spread)
+        return w->looks;
+    bool waits = idle >= SLEEP_AFTER - 1 &&
+                 tsgd_turn_is_patient(&w->turn, tsgd_ended_at(w), tsgd_ticks());
+    return waits ? UINT32_MAX : SLEEP_AFTER;
 }
 
 /* What was claimed. idle: the worker has waited for it. */
@@ -214,7 +235,7 @@ static void run_task(struct worker *w, const struct task *task, bool idle)
 static void work(struct worker *w)
 {
     struct state *s = &w->e->state;
-    const struct tsgd_clocks now = clocks(w);
+    const struct tsgd_clocks now = clocks();
     uint32_t idle = 0;
     struct task task;
     w->looks = MOST_LOOKS;
@@ -229,7 +250,7 @@ static void work(struct worker *w)
             return;
         }
         if (!got)
-            got = wait(w, &task, &idle, patience(w));
+            got = wait(w, &task, &idle, patience(w, idle));
         if (!got)
             continue;
         run_task(w, &task, idle > 0);

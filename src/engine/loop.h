@@ -11,7 +11,8 @@
 /* Empty looks before a worker takes tasks of others, and before it goes to sleep. It does not yield
  * in between: where another program shares the core, that one would run for its whole turn, which
  * is long, while a worker that sleeps is woken and soon has the core again. So that more threads
- * than cores progress, it sleeps after some ten microseconds.                                   */
+ * than cores progress, it sleeps after some ten microseconds; one that leaves its core now and then
+ * after a millisecond.                                                                          */
 enum { STEAL_AFTER = 16, SLEEP_AFTER = 400 };
 
 /* A thread's main function; `worker` is its struct worker. Returns NULL. */

@@ -4,8 +4,9 @@
  * afterwards, and before it sleeps it does a read-modify-write on `sleepers` (tsgd_sleep_begin) and
  * looks at everything once more. Read-modify-writes on one word are ordered, so of the workers
  * whose publications together make a task ready, the one that comes last there sees them all, and
- * takes it. So a ready task always has somebody awake; waking a second worker, when a claimer sees
- * more than one ready task, is for speed.                                                       */
+ * takes it. So a ready task always has somebody awake, or about to have its core back, if it has
+ * left that to another program (engine/turn.h); waking a second worker, when a claimer sees more
+ * than one ready task, is for speed.                                                       */
 #ifndef TSGD_ENGINE_SLEEP_H
 #define TSGD_ENGINE_SLEEP_H
 

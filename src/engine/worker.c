@@ -33,6 +33,8 @@ const struct activity
                               MESSAGE_TIME, DOES_LOOK},
     tsgd_activity_wait = {{"wait", "wait", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
                           WAIT_TIME, DOES_LOOK},
+    tsgd_activity_left = {{"left the core", "left", {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
+                          OTHER_TIME, DOES_LOOK},
     tsgd_activity_other = {{NULL, NULL, {NULL, NULL, NULL}, TSGD_TRACE_ALONE},
                            OTHER_TIME, DOES_LOOK};
 

@@ -49,6 +49,7 @@ extern const struct activity tsgd_activity_copy;        /* token; for a checkpoi
 extern const struct activity tsgd_activity_plan;
 extern const struct activity tsgd_activity_messages;    /* posting them, taking them over */
 extern const struct activity tsgd_activity_wait;
+extern const struct activity tsgd_activity_left;        /* the core, to another program (turn.h) */
 extern const struct activity tsgd_activity_other;       /* planning, claiming, looking for work */
 
 extern const struct tsgd_trace_kind tsgd_kind_sleep;    /* within a wait */
@@ -75,7 +76,8 @@ struct worker {
     uint32_t looks;             /* that find no task before it naps; when tokens are spread */
     uint64_t trained_at;        /* ticks when the last step or mix ended */
     uint64_t steals, sleeps;
-    struct turn turn;           /* where there are others, and tokens are not spread */
+    struct turn turn;           /* of several workers, where tokens are not spread over ranks */
+    bool counts_as_sharing;     /* in the state's number of those that share their cores */
     struct tsgd_track *track;   /* NULL: no trace */
     struct tsgd_trace_event event;      /* of the activity that was begun; kind NULL: none */
     uint64_t slept;             /* sleeps that the trace has shown */

@@ -60,6 +60,7 @@ static void backward(const struct tsgd_layer *l, const struct tsgd_layer_call *c
     c->on->kernels->bias_gradient(l->relu ? c->y : NULL, c->dy, out, ld, masked, c->dw + in * out);
     /* Rows of a product are vectors: transposed first, x is read once and in order. */
     c->on->kernels->transpose(c->x, in, ld, t, far);
+    /* First: it needs the weights from before their step. */
     if (c->dx)
         tsgd_gemm(c->on, &(struct tsgd_product){
             .m = in, .n = ld, .k = out, .a = {c->w, 1, in}, .b = {dy, ld, 1},

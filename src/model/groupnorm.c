@@ -40,7 +40,7 @@ static uint16_t *won(const struct tsgd_layer *l, const struct tsgd_layer_call *c
     return (uint16_t *)(c->keep + 2 * l->groups * c->ld);
 }
 
-/* Where nothing below wants dx. */
+/* Without a dx to write to, backward spreads the pooled gradient out in scratch. */
 static size_t scratch(const struct tsgd_layer *l, const struct tsgd_backend *on, size_t ld)
 {
     (void)on;

@@ -29,7 +29,7 @@ struct tsgd_tensor {
 struct tsgd_layer;
 
 /* What a pass of a layer works on. Forward reads w, x and writes y, keep; backward reads w, x, y,
- * dy, keep and writes dw, dx.                                                                   */
+ * dy, keep and writes dw, dx; with update it writes w too, through that.                        */
 struct tsgd_layer_call {
     const struct tsgd_backend *on;
     size_t ld;
@@ -40,7 +40,7 @@ struct tsgd_layer_call {
     const float *dy;            /* [out][ld] */
     float *dw;                  /* [params], overwritten */
     /* NULL, or of a layer with takes_update the step that its parameters w take: done by backward,
-     * which overwrites u->x and u->m; dw is scratch then.                                       */
+     * after its last look at w, which is update->x; dw is scratch then.                         */
     const struct tsgd_update *update;
     float *dx;                  /* [in][ld], overwritten; NULL: not wanted (the first layer) */
     float *scratch;
@@ -141,7 +141,6 @@ struct tsgd_layer {
     uint32_t n_tensors;
     struct tsgd_tensor tensors[2];  /* offsets relative to the layer until net_init adds its own */
 };
-
 
 /* Whether backward's dx may be its dy. */
 static inline bool tsgd_layer_back_in_place(const struct tsgd_layer *l)

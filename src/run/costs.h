@@ -15,7 +15,8 @@ struct tsgd_costs {
     struct tsgd_rows rows;
     struct tsgd_holders holders;
     uint32_t *node;
-    float *row, *x, *grad;      /* row[places][stride] */
+    float *row;                 /* [places][stride] */
+    float *x, *grad;            /* where steps are taken, and their gradient */
     void *scratch;
     size_t places, stride, dim;
     uint32_t source;            /* a node with data that are here, for gradients */

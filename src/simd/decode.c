@@ -12,6 +12,7 @@ enum { SAMPLES = 16, LANE = 16, BYTES = VL == 16 ? 4 * LANE : LANE };
 /* Bytes of a sample that are fetched ahead: samples of a batch lie anywhere in memory, and are too
  * short for the processor to see where each will go on.                                         */
 enum { AHEAD = 192, LINE = 64 };
+
 typedef uint8_t vb __attribute__((vector_size(BYTES)));
 
 /* Deals the bytes of two registers out in turn, as every instruction set can within lanes of 16

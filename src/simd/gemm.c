@@ -175,12 +175,13 @@ INLINE void finish(const int rows, const int across, const vf sum[TILE], float b
 }
 
 /* In place of C = sum: a step of the parameters that stand as C does, with sum as their gradient.
- * Those of the tile below are fetched.                                                          */
+ * Those that are `below` floats further are fetched: the next tile's. Behind the last tile is what
+ * other cores work on, so 0 there.                                                              */
 INLINE void finish_step(const int kind, const int rows, const int across, const vf sum[TILE],
-                        const struct tile *t, const float *c)
+                        const struct tile *t, const float *c, size_t below)
 {
     const struct tsgd_update u = *t->update;    /* nothing that is written lies there */
-    const size_t crs = t->crs, below = (size_t)rows * crs, last = MASKS ? t->last : VL;
+    const size_t crs = t->crs, last = MASKS ? t->last : VL;
     float *x = u.x + (c - t->start), *m = kind == PLAIN ? x : u.m + (c - t->start);
     UNROLL(24)
     for (int i = 0; i < rows; i++, x += crs, m += crs) {
@@ -265,13 +266,14 @@ INLINE void tile(const int rows, const int across, const struct tile *t)
         FORGET(same);
         const float beta = same->beta;
         const struct tsgd_update *u = same->update;
+        const size_t below = n > 1 ? (size_t)rows * crs : 0;
         int kind = u && beta == 0 && (MASKS || last == VL) ? step_kind(u) : -1;
         if (kind == HEAVY_BALL)
-            finish_step(HEAVY_BALL, rows, across, sum, same, c);
+            finish_step(HEAVY_BALL, rows, across, sum, same, c, below);
         else if (kind == PLAIN)
-            finish_step(PLAIN, rows, across, sum, same, c);
+            finish_step(PLAIN, rows, across, sum, same, c, below);
         else if (kind == NESTEROV)
-            finish_step(NESTEROV, rows, across, sum, same, c);
+            finish_step(NESTEROV, rows, across, sum, same, c, below);
         else if (beta == 0 && last == VL)
             finish(rows, across, sum, 0, VL, c, crs);
         else
@@ -331,7 +333,7 @@ size_t TSGD_FN(gemm_panel)(void)
     return (size_t)DEPTH * ACROSS * VL;
 }
 
-/* C, or the step u with it: with the last block of k that its elements are sums of. */
+/* C, or the step u with it: taken with the last block of k, when the sums are complete. */
 static void product(const struct tsgd_product *p, const struct tsgd_update *u, float *panel)
 {
     size_t k = p->k, n = p->n, blocks = (k + DEPTH - 1) / DEPTH;

@@ -6,7 +6,7 @@
 
 /* Vectors that are summed side by side, and those that are written side by side. */
 enum { WIDE = 2, SIDE = 4 };
-/* Of a row of one line of samples, or of two. */
+/* Vectors of a pixel that are worked on together, at most: two cache lines of 16 samples. */
 enum { MOST = 2 * PARTS };
 
 INLINE void sum(const float *x, size_t n, size_t ld, const size_t wide, vf *total)
@@ -220,8 +220,8 @@ static void unpool(const struct tsgd_groupnorm *d, const float *dp, const uint16
         store(dy + plane - line + v, (vf){0});
 }
 
-/* won NULL: dy is there. Else it comes from the pooled gradient dp, behind the ReLU, and stands in
- * dx; a channel is used as soon as it is there.                                                  */
+/* With won, dp is the gradient behind the ReLU and the pooling. Each channel of it is first spread
+ * out into dx, which dy is then too, and read from there.                                       */
 INLINE void backward(const struct tsgd_groupnorm *d, const size_t lines, const bool relu,
                      const float *weight, const float *bias, const float *x, const float *dy,
                      const float *keep, float *dweight, float *dbias, float *dx, const float *dp,

@@ -3,6 +3,7 @@
 
 /* ---- rows of parameters (linalg/vec.h says what they do): the same bits on every instruction set,
  * so nothing is contracted ---- */
+/* x, m and g do not overlap. */
 KERNEL(void, sgd, (const struct tsgd_update *u, const float *g, size_t n))
 KERNEL(void, weigh, (float *restrict sum, const float *restrict x, size_t n, float weight,
                      bool add))
@@ -126,8 +127,8 @@ KERNEL(void, groupnorm_backward, (const struct tsgd_groupnorm *d, const float *w
                                   const float *bias, const float *x, const float *dy,
                                   const float *keep, float *dweight, float *dbias, float *dx))
 /* The same with ReLU, whatever d says of it, and then the largest of every 2x2 square: y
- * [channels][height / 2][width / 2][ld], and won as conv_relu_pool has it, whose remark on NaN is
- * one of this, too.                                                                             */
+ * [channels][height / 2][width / 2][ld], and won as conv_relu_pool has it. A square of
+ * NaN alone gives NaN; infinite weights may hide one.                                           */
 KERNEL(void, groupnorm_relu_pool, (const struct tsgd_groupnorm *d, const float *weight,
                                    const float *bias, const float *x, float *y, float *keep,
                                    uint16_t *won))

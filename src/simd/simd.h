@@ -244,22 +244,30 @@ INLINE void stream_end(void)
 #endif
 }
 
-/* Whether copy_lines is worth a copy. Sanitizers would not see what it writes. */
-#if !defined(__x86_64__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { COPIES_LINES = 0 };
-#elif !defined(__has_feature)
+/* Whether copy_lines is worth a copy. */
+#if defined(__x86_64__)
 enum { COPIES_LINES = 1 };
 #else
-enum { COPIES_LINES = !__has_feature(memory_sanitizer) };
+enum { COPIES_LINES = 0 };
+#endif
+
+/* Sanitizers do not see what instructions of this file's own write. */
+#if defined(__has_feature)
+#define TSGD_WATCHED (__has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||      \
+                      __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TSGD_WATCHED 1
+#else
+#define TSGD_WATCHED 0
 #endif
 
 /* Copies n floats, a multiple of 16, to cache lines whose old content other cores have read. A
  * store of a vector waits until they have given up its line, and only so many stores can wait at a
- * time; the string instruction takes over many lines at once. Its words of 8 bytes are quick on
- * every x86-64, and all of it comes before later stores, as with other stores.                  */
+ * time; the string instruction takes over many lines at once. All of it comes before later stores,
+ * as with other stores.                                                                         */
 INLINE void copy_lines(float *to, const float *from, size_t n)
 {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !TSGD_WATCHED
     size_t words = n / 2;
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
 #else

@@ -513,7 +513,7 @@ static void bits_groupnorm_backward(struct call *c)
     look_floats(c, db, channels);
 }
 
-/* A group normalisation of `height` rows, with what its pooling gives. */
+/* A group normalisation of `height` rows, behind which squares are pooled. */
 static struct tsgd_groupnorm squared(struct call *c, size_t *height)
 {
     struct tsgd_groupnorm d = grouped(c);

@@ -60,9 +60,9 @@ static void task(struct core *c, uint64_t ns, bool stay)
     uint64_t end = 2 * c->now;
     if (!tsgd_turn_asks(&c->turn, begin, end))
         return;
-    if (tsgd_turn_is_long(&c->turn, begin, end)) {
+    if (tsgd_turn_is_long(&c->turn, begin, end) || end >= c->turn.read_at) {
         struct tsgd_clocks now = clocks(c);
-        tsgd_turn_long(&c->turn, begin, end, &now);
+        tsgd_turn_read(&c->turn, begin, end, &now);
     }
     if (end < c->turn.leave_at)
         return;
@@ -77,7 +77,8 @@ static void task(struct core *c, uint64_t ns, bool stay)
         give_away(c, MS);
     else
         c->now += US;
-    tsgd_turn_left(&c->turn, 2 * since, 2 * c->now, c->now - since);
+    struct tsgd_clocks now = clocks(c);
+    tsgd_turn_left(&c->turn, 2 * since, &now, c->now - since);
 }
 
 static struct core core(uint64_t tick, bool shared)
@@ -151,7 +152,7 @@ Test(turn, a_worker_with_a_core_of_its_own_never_leaves)
         c.now += 2 * MS;
         if (tsgd_turn_asks(&c.turn, begin, 2 * c.now)) {
             struct tsgd_clocks now = clocks(&c);
-            tsgd_turn_long(&c.turn, begin, 2 * c.now, &now);
+            tsgd_turn_read(&c.turn, begin, 2 * c.now, &now);
         }
         work(&c, 210 * US, 100, false);
     }
@@ -183,35 +184,130 @@ Test(turn, where_all_share_it_stays_and_finds_out_when_it_is_alone)
     cr_expect(!c.turn.shares);
 }
 
+/* The system takes some of each sleep's time for falling asleep and waking up. */
+static void nap(struct core *c, uint64_t ns)
+{
+    c->now += ns;
+    c->mine += 3 * US;
+    struct tsgd_clocks now = clocks(c);
+    tsgd_turn_slept(&c->turn, &now);
+}
+
 Test(turn, time_asleep_is_not_taken_by_others)
 {
     struct core c = core(4 * MS, false);
     work(&c, 210 * US, 100, false);
     for (int i = 0; i < 2; i++) {
-        c.now += 20 * MS;               /* it slept, then a task took long by itself */
-        uint64_t begin = 2 * c.now;
+        nap(&c, 20 * MS);
+        uint64_t begin = 2 * c.now;     /* a task that took long by itself */
         compute(&c, 3 * MS);
         struct tsgd_clocks now = clocks(&c);
-        now.idle = (uint64_t)(i + 1) * 40 * MS;     /* ticks */
         cr_expect(tsgd_turn_asks(&c.turn, begin, 2 * c.now));
-        tsgd_turn_long(&c.turn, begin, 2 * c.now, &now);
+        tsgd_turn_read(&c.turn, begin, 2 * c.now, &now);
         work(&c, 210 * US, 100, false);
     }
     cr_expect(!c.turn.shares && c.turn.length == 0);
 }
 
-Test(turn, time_in_which_it_had_left_is_not_taken_from_a_task)
+/* Whatever came before the other program began: it is found out within some turns. */
+static void expect_found(struct core *c, uint64_t step, const char *after)
+{
+    c->shared = true;
+    c->others = c->mine + c->lost;      /* what was before entitles nobody to more */
+    c->cuts = 0;
+    work(c, step, 300, false);
+    cr_expect(c->turn.shares, "%s: not after %d cuts", after, (int)c->cuts);
+    c->cuts = c->leaves = 0;
+    work(c, step, 2000, false);
+    if (step > MS)
+        return;                         /* a turn has no room for two of them and a rest */
+    cr_expect(5 * c->cuts < c->leaves, "%s: %d cuts, left %d times", after, (int)c->cuts,
+              (int)c->leaves);
+}
+
+Test(turn, it_finds_out_whatever_came_before)
 {
     struct core c = core(4 * MS, true);
-    do
-        work(&c, 210 * US, 100, false);
-    while (c.turn.calm == 0);
+    task(&c, 3 * MS, false);            /* its first step, of rows that are in no cache */
+    expect_found(&c, 200 * US, "a cold step");
+
+    for (uint64_t step = 200 * US; step <= 500 * US; step += 300 * US) {
+        c = core(4 * MS, false);
+        work(&c, step, 100, false);
+        task(&c, 30 * MS, false);
+        expect_found(&c, step, "a part of an evaluation");
+    }
+
+    c = core(4 * MS, false);
+    for (int i = 0; i < 2000; i++) {
+        task(&c, 200 * US, false);
+        nap(&c, 100 * US);
+    }
+    expect_found(&c, 200 * US, "sleeps");
+
+    c = core(4 * MS, false);
+    work(&c, 200 * US, 40000, false);
+    c.mine += 2 * MS;                   /* the clock of CPU time is fast by 50 millionths */
+    expect_found(&c, 200 * US, "clocks that differ");
+
+    c = core(4 * MS, false);
+    work(&c, 1500 * US, 100, false);
+    expect_found(&c, 1500 * US, "steps of 1.5 ms");
+}
+
+Test(turn, a_long_task_after_small_losses_is_no_cut)
+{
+    struct core c = core(4 * MS, false);
+    for (int i = 0; i < 1000; i++) {
+        work(&c, 210 * US, 10, false);
+        c.now += 100 * US;              /* interrupts take 1 % */
+    }
+    for (int i = 0; i < 2; i++)
+        task(&c, 30 * MS, false);
+    cr_expect(!c.turn.shares && c.turn.length == 0);
+}
+
+Test(turn, one_that_sleeps_often_finds_out_that_it_is_alone)
+{
+    struct core c = core(4 * MS, true);
+    work(&c, 210 * US, 1000, false);
+    cr_expect(c.turn.shares && c.turn.leaves);
     c.shared = false;
-    uint32_t calm = c.turn.calm;
-    uint64_t begin = 2 * c.now;
-    compute(&c, 2 * MS);
-    struct tsgd_clocks now = clocks(&c);
-    cr_assert(c.turn.left > 2 * (2 * c.now - begin));
-    tsgd_turn_long(&c.turn, begin, 2 * c.now, &now);
-    cr_expect_eq(c.turn.calm, calm);
+    for (int i = 0; i < 100; i++) {
+        task(&c, 210 * US, false);
+        nap(&c, 1 * MS);
+    }
+    cr_expect(!c.turn.shares && !c.turn.leaves);
+}
+
+Test(turn, it_is_patient_for_a_millisecond_while_it_leaves_its_core)
+{
+    struct core c = core(4 * MS, true);
+    work(&c, 210 * US, 1000, false);
+    cr_expect(tsgd_turn_is_patient(&c.turn, 2 * c.now, 2 * (c.now + 900 * US)));
+    cr_expect(!tsgd_turn_is_patient(&c.turn, 2 * c.now, 2 * (c.now + 1100 * US)));
+    c = core(4 * MS, false);
+    work(&c, 210 * US, 1000, false);
+    cr_expect(!tsgd_turn_is_patient(&c.turn, 2 * c.now, 2 * c.now + 1));
+}
+
+/* So that a round needs no call of the system. */
+Test(turn, tasks_of_all_lengths_are_not_asked_about_while_it_is_alone)
+{
+    static const uint64_t lengths[] = {2 * US, 210 * US, 5 * MS, 50 * MS};
+    for (int i = 0; i < 4; i++) {
+        struct core c = core(4 * MS, false);
+        work(&c, lengths[i], 2000, false);
+        int asked = 0, tasks = 0;
+        for (uint64_t end = c.now + 4000ull * MS; c.now < end; tasks++) {
+            uint64_t begin = 2 * c.now;
+            compute(&c, tasks % 2 ? lengths[i] : 5 * US);
+            if (!tsgd_turn_asks(&c.turn, begin, 2 * c.now))
+                continue;
+            struct tsgd_clocks now = clocks(&c);
+            tsgd_turn_read(&c.turn, begin, 2 * c.now, &now);
+            asked++;
+        }
+        cr_expect(asked <= 21, "length %d: %d of %d", i, asked, tasks);
+    }
 }

@@ -13,6 +13,7 @@ static void reads_plan(void);
 #include "engine/spread.c"
 #include "engine/mail.c"
 #include "engine/planner.c"
+#include "engine/rule.c"
 #include "engine/tokens.c"
 
 static struct state s;
