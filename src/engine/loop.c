@@ -50,7 +50,7 @@ static struct tsgd_clocks clocks(void)
                                 .cpu_ns = tsgd_thread_cpu_ns()};
 }
 
-/* Counts the worker among those that are awake and share their cores, or no longer. */
+/* Counts the worker among those that share their cores, or no longer. */
 static void count_as_sharing(struct worker *w, bool shares)
 {
     if (w->counts_as_sharing == shares)
@@ -109,7 +109,8 @@ static bool sleep_or_take(struct worker *w, struct task *out)
     if (!got && !tsgd_state_over(&w->e->state)) {
         w->sleeps++;
         tsgd_does(w, DOES_SLEEP, 0, 0);
-        count_as_sharing(w, false);
+        if (sleep->spare)               /* of more workers than CPUs others are awake meanwhile */
+            count_as_sharing(w, false);
         uint64_t since = tsgd_ticks();
         tsgd_sleep(sleep, epoch);
         tsgd_worker_slept(w, since);

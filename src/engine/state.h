@@ -58,7 +58,7 @@ struct state {
     struct sleep sleep;
     alignas(128) _Atomic uint32_t left;         /* tokens not retired + evaluations not done */
     alignas(128) _Atomic bool stop;
-    _Atomic uint32_t sharing;   /* workers, awake, whose cores other programs share */
+    _Atomic uint32_t sharing;   /* workers whose cores other programs share */
     uint64_t start_ns;          /* when it began; of a run that was resumed, as if in one go */
 };
 

@@ -5,8 +5,8 @@
  * rounds as they are away from it: on a ring of 8 for 16 steps at most, which a worker with a core
  * of its own may be through with long before. So a worker learns how long after the beginning of a
  * turn it may begin a task, and then leaves the core, between two tasks: while the other program
- * runs, all tokens are free. It loses what is left of the turn, half a task or so. Where all that
- * are awake share their cores none runs ahead of the others, and they stay.
+ * runs, all tokens are free. It loses what is left of the turn, half a task or so. Where all share
+ * their cores none runs ahead of the others, and they stay.
  *
  * A task was cut if it took longer than tasks do while the system gave its thread little of that.
  * (One that waits for memory or a file looks the same; it costs a turn that is left too early.) To
@@ -71,7 +71,7 @@ void tsgd_turn_read(struct turn *t, uint64_t begin, uint64_t end, const struct t
 /* The worker had left, from `then` to now; it was away for so many ns. */
 void tsgd_turn_left(struct turn *t, uint64_t then, const struct tsgd_clocks *now, uint64_t ns);
 
-/* It is time to leave, but all that are awake share their cores. */
+/* It is time to leave, but all share their cores. */
 void tsgd_turn_stay(struct turn *t, uint64_t now);
 
 /* The worker has been asleep: this is another turn. */
