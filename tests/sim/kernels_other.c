@@ -555,8 +555,12 @@ static bool groupnorm(const struct tsgd_kernels *k, uint32_t r, struct guard *g,
     const float *xc = copy(g, x, n, 64), *dyc = copy(g, dy, n, 64);
     float *y = floats(g, n, 64), *keep = floats(g, 2 * d.groups * d.ld, 64);
     float *dx = floats(g, n, 64), *dwc = floats(g, channels, 4), *dbc = floats(g, channels, 4);
+    float *in_place = floats(g, n, 64);
+    memcpy(in_place, dy, n * sizeof *dy);
     k->groupnorm_forward(&d, wc, bc, xc, y, keep);
     k->groupnorm_backward(&d, wc, bc, xc, dyc, keep, dwc, dbc, dx);
+    k->groupnorm_backward(&d, wc, bc, xc, in_place, keep, dwc, dbc, in_place);
+    good = same_bits("dx in place", in_place, dx, n, text);
     for (size_t i = 0; good && i < n; i++)
         good = close_to("y", y[i], want[i], 2e-5, i, text) &&
                close_to("dx", dx[i], want_dx[i], 1e-4 * (1 + fabs(want_dx[i])), i, text);

@@ -84,8 +84,7 @@ Test(net, evaluation_finds_the_loss_of_the_gradient, .timeout = 60)
     tsgd_net_release(&net);
 }
 
-/* Steps of SGD, of all kinds, by nets whose first layer has weights and whose dense layers have
- * more and less than whole vectors of inputs, on every instruction set.                         */
+/* Steps of SGD, of all kinds. */
 static void compare_steps(struct tsgd_net *net, uint32_t batch, struct tsgd_rng *rng)
 {
     size_t features = tsgd_shape_size(net->in), ld = tsgd_net_ld(batch), dim = net->dim;
@@ -124,7 +123,10 @@ static void compare_steps(struct tsgd_net *net, uint32_t batch, struct tsgd_rng 
     free(x), free(scratch), free(grad), free(labels);
 }
 
-Test(net, a_step_has_the_bits_of_a_gradient_and_an_update, .timeout = 120)
+/* Nets of all that a step goes through: dense layers with more and less than whole vectors of
+ * inputs; group normalisation that takes in the pooling behind it, of an odd image, with nothing
+ * below it; blocks around which their input goes; convolutions by Winograd's algorithm.         */
+static struct tsgd_net make_kind(int kind)
 {
     static const struct tsgd_layer dense[] = {
         {.ops = &tsgd_layer_dense, .name = "fc1", .units = 37},
@@ -132,20 +134,38 @@ Test(net, a_step_has_the_bits_of_a_gradient_and_an_update, .timeout = 120)
         {.ops = &tsgd_layer_dense, .name = "fc2", .units = 48},
         {.ops = &tsgd_layer_dense, .name = "fc3", .units = CLASSES},
     };
+    static const struct tsgd_layer pooled[] = {
+        {.ops = &tsgd_layer_groupnorm, .name = "gn", .groups = 2},
+        {.ops = &tsgd_layer_relu},
+        {.ops = &tsgd_layer_maxpool, .window = 2},
+        {.ops = &tsgd_layer_dense, .name = "fc", .units = CLASSES},
+    };
+    struct tsgd_net net;
+    if (kind == 0)
+        return make();
+    if (kind == 1)
+        cr_assert(tsgd_net_init(&net, dense, sizeof dense / sizeof *dense,
+                                (struct tsgd_shape){2, 7, 6}, CLASSES, NULL) == TSGD_OK);
+    else if (kind == 2)
+        cr_assert(tsgd_net_init(&net, pooled, sizeof pooled / sizeof *pooled,
+                                (struct tsgd_shape){4, 7, 5}, CLASSES, NULL) == TSGD_OK);
+    else
+        return twin_model("resnet20", (struct tsgd_shape){3, 16, 16}, CLASSES);
+    return net;
+}
+
+Test(net, a_step_has_the_bits_of_a_gradient_and_an_update, .timeout = 240)
+{
     struct tsgd_rng rng = tsgd_rng(23, TSGD_RNG_TEST, 0, 0);
     const struct tsgd_kernels *k;
     for (size_t i = 0; (k = tsgd_isa_table(i)); i++)
-        for (int mlp = 0; mlp < 2; mlp++) {
-            struct tsgd_net net = make();
-            if (mlp) {
-                tsgd_net_release(&net);
-                cr_assert(tsgd_net_init(&net, dense, sizeof dense / sizeof *dense,
-                                        (struct tsgd_shape){2, 7, 6}, CLASSES, NULL) == TSGD_OK);
-            }
+        for (int kind = 0; kind < 4; kind++) {
+            struct tsgd_net net = make_kind(kind);
             net.on = twin_on(k->isa);
             compare_steps(&net, 5, &rng);
-            compare_steps(&net, 33, &rng);
-            if (!TWIN_SLOW)
+            if (kind < 3 || !TWIN_SLOW)
+                compare_steps(&net, 33, &rng);
+            if (kind < 3 && !TWIN_SLOW)
                 compare_steps(&net, 421, &rng);     /* sums of two blocks */
             tsgd_net_release(&net);
         }
