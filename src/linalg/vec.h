@@ -15,16 +15,6 @@ static inline void tsgd_sgd(const struct tsgd_kernels *k, const struct tsgd_upda
     k->sgd(u, g, n);
 }
 
-/* The same step for the parameters from another one on. */
-static inline struct tsgd_update tsgd_update_from(const struct tsgd_update *u, size_t from)
-{
-    struct tsgd_update moved = *u;
-    moved.x += from;
-    if (moved.m)
-        moved.m += from;
-    return moved;
-}
-
 /* sum[j] = weight * x[j], or, with add, sum[j] += weight * x[j]. */
 static inline void tsgd_weigh(const struct tsgd_kernels *k, float *restrict sum,
                               const float *restrict x, size_t n, float weight, bool add)

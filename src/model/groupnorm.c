@@ -1,7 +1,7 @@
 /* torch.nn.GroupNorm: over the channels of a group and their pixels, biased variance, then a
  * weight and a bias for every channel. keep holds, for every group, a mean and 1 / deviation. A
  * ReLU that follows is done at once, and so is a 2x2 max-pooling behind it: keep then holds, too,
- * which pixels won.                                                            */
+ * which pixels won.                                                                              */
 #include "model/layer.h"
 
 #include "base/mem.h"

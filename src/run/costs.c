@@ -119,7 +119,7 @@ static enum tsgd_status take(struct tsgd_costs *b, struct tsgd_error *err)
         b->rows.exchanged[i] = row_of(b, i);
     for (uint32_t i = 0; i < own; i++)
         b->rows.own[i] = row_of(b, e + i);
-    b->rows.exchanged[0] = b->x;        /* steps of size 0 leave it as it is */
+    b->rows.exchanged[0] = b->x;        /* steps of size 0 leave it, but D2's, as it is */
     memcpy(b->x, c->init, b->dim * sizeof(float));
     b->rows.node = c->rule.node ? row_of(b, e + own) : NULL;
     b->holders = (struct tsgd_holders){

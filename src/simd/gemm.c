@@ -207,10 +207,7 @@ INLINE void finish_step(const int kind, const int rows, const int across, const 
 static void step_tile(const struct tile *t, size_t rows, size_t n, const float *c)
 {
     for (; rows > 0; rows--, c += t->crs) {
-        struct tsgd_update u = *t->update;
-        size_t at = (size_t)(c - t->start);
-        u.x += at;
-        u.m = u.m ? u.m + at : NULL;
+        struct tsgd_update u = tsgd_update_from(t->update, (size_t)(c - t->start));
         TSGD_FN(sgd)(&u, c, n);
     }
 }

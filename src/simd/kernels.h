@@ -93,6 +93,16 @@ struct tsgd_update {
     bool nesterov;
 };
 
+/* The same step for the parameters from another one on. */
+static inline struct tsgd_update tsgd_update_from(const struct tsgd_update *u, size_t from)
+{
+    struct tsgd_update moved = *u;
+    moved.x += from;
+    if (moved.m)
+        moved.m += from;
+    return moved;
+}
+
 /* A product C = A B + beta C. A is m x k, B is k x n, C is m x n at c, its rows contiguous and rsc
  * floats apart.                                                                                  */
 struct tsgd_product {

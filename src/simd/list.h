@@ -127,8 +127,8 @@ KERNEL(void, groupnorm_backward, (const struct tsgd_groupnorm *d, const float *w
                                   const float *bias, const float *x, const float *dy,
                                   const float *keep, float *dweight, float *dbias, float *dx))
 /* The same with ReLU, whatever d says of it, and then the largest of every 2x2 square: y
- * [channels][height / 2][width / 2][ld], and won as conv_relu_pool has it. A square of
- * NaN alone gives NaN; infinite weights may hide one.                                           */
+ * [channels][height / 2][width / 2][ld], and won as conv_relu_pool has it. A square of NaN alone
+ * gives NaN; infinite weights may hide one.                                                     */
 KERNEL(void, groupnorm_relu_pool, (const struct tsgd_groupnorm *d, const float *weight,
                                    const float *bias, const float *x, float *y, float *keep,
                                    uint16_t *won))

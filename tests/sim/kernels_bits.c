@@ -513,44 +513,47 @@ static void bits_groupnorm_backward(struct call *c)
     look_floats(c, db, channels);
 }
 
-/* A group normalisation of `height` rows, behind which squares are pooled. */
-static struct tsgd_groupnorm squared(struct call *c, size_t *height)
+/* A group normalisation with 2x2 pooling behind it, after its forward pass. */
+struct squared {
+    struct tsgd_groupnorm d;
+    size_t channels, pixels, n; /* floats of x and of y */
+    float *w, *x, *y, *keep;
+    uint16_t *won;
+};
+
+static struct squared squared(struct call *c)
 {
-    struct tsgd_groupnorm d = grouped(c);
-    d.width = 1 + draw(c, 'j', 9);
-    *height = 1 + draw(c, 'i', 9);
-    d.area = *height * d.width;
-    return d;
+    struct squared p = {.d = grouped(c)};
+    size_t width = 1 + draw(c, 'j', 9), height = 1 + draw(c, 'i', 9);
+    p.d.width = width;
+    p.d.area = height * width;
+    p.channels = p.d.groups * p.d.per;
+    p.pixels = p.channels * p.d.area * p.d.ld;
+    p.n = p.channels * (height / 2) * (width / 2) * p.d.ld;
+    p.w = noise(c, 'w', p.channels);
+    p.x = noise(c, 'x', p.pixels);
+    p.y = floats(c, p.n);
+    p.keep = floats(c, 2 * p.d.groups * p.d.ld);
+    p.won = room(c, p.n * sizeof *p.won);
+    c->k->groupnorm_relu_pool(&p.d, p.w, noise(c, 'b', p.channels), p.x, p.y, p.keep, p.won);
+    return p;
 }
 
 static void bits_groupnorm_relu_pool(struct call *c)
 {
-    size_t height;
-    struct tsgd_groupnorm d = squared(c, &height);
-    size_t channels = d.groups * d.per, n = channels * (height / 2) * (d.width / 2) * d.ld;
-    float *w = noise(c, 'w', channels), *b = noise(c, 'b', channels);
-    float *x = noise(c, 'x', channels * d.area * d.ld), *y = floats(c, n);
-    float *keep = floats(c, 2 * d.groups * d.ld);
-    c->k->groupnorm_relu_pool(&d, w, b, x, y, keep, room(c, n * 2));
-    look_floats(c, y, n);
-    look_floats(c, keep, 2 * d.groups * d.ld);
+    struct squared p = squared(c);
+    look_floats(c, p.y, p.n);
+    look_floats(c, p.keep, 2 * p.d.groups * p.d.ld);
 }
 
 static void bits_groupnorm_unpool(struct call *c)
 {
-    size_t height;
-    struct tsgd_groupnorm d = squared(c, &height);
-    size_t channels = d.groups * d.per, n = channels * (height / 2) * (d.width / 2) * d.ld;
-    float *w = noise(c, 'w', channels), *b = noise(c, 'b', channels);
-    float *x = noise(c, 'x', channels * d.area * d.ld), *y = floats(c, n);
-    float *keep = floats(c, 2 * d.groups * d.ld), *dx = floats(c, channels * d.area * d.ld);
-    float *dw = floats(c, channels), *db = floats(c, channels);
-    uint16_t *won = room(c, n * sizeof *won);
-    c->k->groupnorm_relu_pool(&d, w, b, x, y, keep, won);
-    c->k->groupnorm_unpool(&d, w, x, noise(c, 'd', n), keep, won, dw, db, dx);
-    look_floats(c, dx, channels * d.area * d.ld);
-    look_floats(c, dw, channels);
-    look_floats(c, db, channels);
+    struct squared p = squared(c);
+    float *dx = floats(c, p.pixels), *dw = floats(c, p.channels), *db = floats(c, p.channels);
+    c->k->groupnorm_unpool(&p.d, p.w, p.x, noise(c, 'd', p.n), p.keep, p.won, dw, db, dx);
+    look_floats(c, dx, p.pixels);
+    look_floats(c, dw, p.channels);
+    look_floats(c, db, p.channels);
 }
 
 /* ---- element by element ---- */
