@@ -44,6 +44,9 @@ static bool take(struct worker *w, struct task *out, bool steal)
 
 /* ---- where another program shares the core (engine/turn.h) ---- */
 
+/* One worker alone holds nobody up; over ranks nobody waits for a core, but for messages. */
+static bool takes_turns(const struct state *s) { return s->workers > 1 && !s->is_spread; }
+
 static struct tsgd_clocks clocks(void)
 {
     return (struct tsgd_clocks){.ticks = tsgd_ticks(), .ns = tsgd_now_ns(),
@@ -71,13 +74,11 @@ static void leave(struct worker *w, uint64_t since)
 {
     wake_for_task(w);
     tsgd_begin(w, &tsgd_activity_left, TSGD_TRACE_NONE, TSGD_TRACE_NONE, TSGD_TRACE_NONE);
-    uint64_t ns = tsgd_now_ns();
     sched_yield();
-    ns = tsgd_ns_since(ns);
     tsgd_end(w, &tsgd_activity_left);
     tsgd_does(w, DOES_LOOK, 0, 0);
     const struct tsgd_clocks now = clocks();
-    tsgd_turn_left(&w->turn, since, &now, ns);
+    tsgd_turn_left(&w->turn, since, &now);
 }
 
 /* A task, from begin to now, took long; or it is time to leave, or to read the clocks. */
@@ -114,9 +115,11 @@ static bool sleep_or_take(struct worker *w, struct task *out)
         uint64_t since = tsgd_ticks();
         tsgd_sleep(sleep, epoch);
         tsgd_worker_slept(w, since);
-        const struct tsgd_clocks now = clocks();
-        tsgd_turn_slept(&w->turn, &now);
-        count_as_sharing(w, w->turn.shares);
+        if (takes_turns(&w->e->state)) {
+            const struct tsgd_clocks now = clocks();
+            tsgd_turn_slept(&w->turn, &now);
+            count_as_sharing(w, w->turn.shares);
+        }
         tsgd_does(w, DOES_LOOK, 0, 0);
     }
     tsgd_sleep_end(sleep);
@@ -229,7 +232,7 @@ static void run_task(struct worker *w, const struct task *task, bool idle)
     uint64_t begin = tsgd_ended_at(w);
     tsgd_task_run(w, task);
     tsgd_end(w, &tsgd_activity_other);
-    if (s->workers > 1 && !s->is_spread && tsgd_turn_asks(&w->turn, begin, tsgd_ended_at(w)))
+    if (takes_turns(s) && tsgd_turn_asks(&w->turn, begin, tsgd_ended_at(w)))
         look_at_turn(w, begin);
 }
 

@@ -72,15 +72,16 @@ void tsgd_turn_read(struct turn *t, uint64_t from, uint64_t end, const struct ts
         t->usual += t->usual / 16 + 1;
 }
 
-void tsgd_turn_left(struct turn *t, uint64_t then, const struct tsgd_clocks *now, uint64_t ns)
+void tsgd_turn_left(struct turn *t, uint64_t then, const struct tsgd_clocks *now)
 {
     take(t, now);
-    if (ns < EMPTY_NS && (t->refused == 0 || then - t->refused < t->length)) {
+    bool empty = now->ticks - then < t->worth / (WORTH_NS / EMPTY_NS);
+    if (empty && (t->refused == 0 || then - t->refused < t->length)) {
         t->refused = t->refused ? t->refused : then;
         t->leave_at = now->ticks;
         return;
     }
-    t->leaves = t->shares = ns >= EMPTY_NS;
+    t->leaves = t->shares = !empty;
     if (t->shares)
         t->until = now->ticks + SOON_NS / WORTH_NS * t->worth;
     /* The longer nothing was cut, the faster: so a turn that has become longer is found out soon,

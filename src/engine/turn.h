@@ -68,8 +68,8 @@ static inline bool tsgd_turn_asks(struct turn *t, uint64_t begin, uint64_t end)
 /* What the clocks show after a task that was long, or when it is time: was the task cut? */
 void tsgd_turn_read(struct turn *t, uint64_t begin, uint64_t end, const struct tsgd_clocks *now);
 
-/* The worker had left, from `then` to now; it was away for so many ns. */
-void tsgd_turn_left(struct turn *t, uint64_t then, const struct tsgd_clocks *now, uint64_t ns);
+/* The worker had left, from `then` to now. */
+void tsgd_turn_left(struct turn *t, uint64_t then, const struct tsgd_clocks *now);
 
 /* It is time to leave, but all share their cores. */
 void tsgd_turn_stay(struct turn *t, uint64_t now);

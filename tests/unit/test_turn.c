@@ -78,7 +78,7 @@ static void task(struct core *c, uint64_t ns, bool stay)
     else
         c->now += US;
     struct tsgd_clocks now = clocks(c);
-    tsgd_turn_left(&c->turn, 2 * since, &now, c->now - since);
+    tsgd_turn_left(&c->turn, 2 * since, &now);
 }
 
 static struct core core(uint64_t tick, bool shared)
