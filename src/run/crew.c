@@ -66,7 +66,6 @@ static enum tsgd_status set_costs(struct tsgd_crew_costs *c, struct tsgd_costs *
     const struct tsgd_job *j = b->job;
     const double steps = (double)j->setup->s->local_steps;
     const uint32_t parts = j->config.problem->parts;
-    uint32_t k = (uint32_t)j->tokens, homes = workers < k ? (k + workers - 1) / workers : 1;
     struct tsgd_rehearsal r;
     if (isnan(step))
         TRY(tsgd_costs_find_source(b, err));
@@ -86,7 +85,7 @@ static enum tsgd_status set_costs(struct tsgd_crew_costs *c, struct tsgd_costs *
     c->plan = tsgd_cost_seconds(b, tsgd_cost_plan);
     TRY(time_waits(c, err));
     c->bandwidth = TSGD_HAS(j->setup->s, memory_bandwidth) ? j->setup->s->memory_bandwidth : 0;
-    set_bytes(c, b, homes);
+    set_bytes(c, b, tsgd_home_tokens((uint32_t)j->tokens, workers));
 done:
     return st;
 }

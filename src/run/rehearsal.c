@@ -189,7 +189,7 @@ static enum tsgd_status take(struct stage *s, uint32_t workers, bool slices, str
     enum tsgd_status st = TSGD_OK;
     const struct tsgd_costs *b = s->b;
     const struct tsgd_problem *p = b->job->config.problem;
-    uint32_t k = (uint32_t)b->job->tokens, homes = workers < k ? (k + workers - 1) / workers : 1;
+    uint32_t k = (uint32_t)b->job->tokens, homes = tsgd_home_tokens(k, workers);
     s->actors = workers > 1 && tsgd_cpu_count() > 1 ? 2 : 1;
     s->exchanged = tsgd_rule_exchanged(&b->rule);
     s->own_rows = tsgd_rule_own(&b->rule);

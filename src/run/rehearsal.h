@@ -22,6 +22,12 @@ struct tsgd_rehearsal {
                                  * slices: of any, whose exchanged rows others have mixed */
 };
 
+/* Home tokens of a worker; where there are more workers than tokens, of one that has any. */
+static inline uint32_t tsgd_home_tokens(uint32_t tokens, uint32_t workers)
+{
+    return workers < tokens ? (tokens - 1) / workers + 1 : 1;
+}
+
 /* steps: with gradients, after tsgd_costs_find_source; else `gradient` is 0. TSGD_ENOMEM;
  * TSGD_EINVAL: a CPU was lost meanwhile.                                                        */
 enum tsgd_status tsgd_rehearse(struct tsgd_rehearsal *out, const struct tsgd_costs *b,
