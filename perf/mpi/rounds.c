@@ -123,6 +123,7 @@ int main(int argc, char **argv)
         fputs("rounds: want MILLISECONDS below 1000 and ROUNDS of 1 or more\n", stderr);
         return 2;
     }
+    tsgd_mpi_prefer();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     tsgd_mpi_init(&mpi);
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {

@@ -197,6 +197,7 @@ int main(int argc, char **argv)
     size_t row = TSGD_HEAD_FLOATS + tsgd_round_up(dim, 16), bytes = row * sizeof(float);
     double loop[TURNS], working[TURNS], engine[TURNS], ratio[TURNS];
     bool right = true;
+    tsgd_mpi_prefer();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);

@@ -63,6 +63,7 @@ int main(int argc, char **argv)
     int level, code;
     tsgd_fill_closed_streams();         /* before MPI opens sockets */
     tsgd_witness_start();
+    tsgd_mpi_prefer();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     tsgd_mpi_init(&mpi);
     struct tsgd_transport *t = &mpi.transport;

@@ -226,14 +226,34 @@ static void check_rings(void)
     }
 }
 
+/* What Open MPI goes by is what it was asked for, or what the user had set before. */
+static void check_preference(const char *set)
+{
+    const char *name = "btl_vader_eager_limit";
+    MPI_T_cvar_handle handle;
+    int level, index, count;
+    unsigned long limit;
+    MPI_T_init_thread(MPI_THREAD_SERIALIZED, &level);
+    if (MPI_T_cvar_get_index(name, &index) == MPI_SUCCESS) {
+        MPI_T_cvar_handle_alloc(index, NULL, &handle, &count);
+        MPI_T_cvar_read(handle, &limit);
+        want(limit == (set ? strtoul(set, NULL, 10) : 1048576), name);
+        MPI_T_cvar_handle_free(&handle);
+    }
+    MPI_T_finalize();
+}
+
 int main(int argc, char **argv)
 {
     int level;
+    const char *set = getenv("OMPI_MCA_btl_vader_eager_limit");
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    tsgd_mpi_prefer();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     tsgd_mpi_init(&mpi);
     alarm(PATIENCE);
     want(level >= MPI_THREAD_SERIALIZED, "no threads");
+    check_preference(set);
     check_together(seed);
     post_all(seed);
     await_all(seed);
