@@ -63,8 +63,18 @@ struct tsgd_minibatch {
 
 /* One step: the gradient at x and what the rule makes of it, at once where the problem can do both.
  * Returns the sum of the losses before it.                                                      */
-double tsgd_rule_step(const struct tsgd_rule *r, const struct tsgd_rows *rows,
-                      const struct tsgd_step *s, const struct tsgd_minibatch *b);
+static inline double tsgd_rule_step(const struct tsgd_rule *r, const struct tsgd_rows *rows,
+                                    const struct tsgd_step *s, const struct tsgd_minibatch *b)
+{
+    const struct tsgd_problem *p = b->problem;
+    if (r->update && p->ops->step) {
+        struct tsgd_update u = r->update(r, rows, s);
+        return p->ops->step(p, b->node, b->number, &u, b->grad, b->scratch);
+    }
+    double loss = p->ops->gradient(p, b->node, b->number, rows->exchanged[0], b->grad, b->scratch);
+    r->step(r, rows, b->grad, p->dim, s);
+    return loss;
+}
 
 /* How many exchanged rows (E, at least 1) and own rows (R) a rule has. */
 uint32_t tsgd_rule_exchanged(const struct tsgd_rule *r);

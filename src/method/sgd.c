@@ -11,36 +11,24 @@ static struct tsgd_update with(const struct tsgd_rule *r, const struct tsgd_rows
     return (struct tsgd_update){rows->exchanged[0], m, s->eta, r->momentum, r->decay, r->nesterov};
 }
 
-static struct tsgd_update plain(const struct tsgd_rule *r, const struct tsgd_rows *rows,
-                                const struct tsgd_step *s)
-{
-    return with(r, rows, NULL, s);
-}
-
-static struct tsgd_update token(const struct tsgd_rule *r, const struct tsgd_rows *rows,
-                                const struct tsgd_step *s)
-{
-    return with(r, rows, rows->own[0], s);
-}
-
-static struct tsgd_update node(const struct tsgd_rule *r, const struct tsgd_rows *rows,
-                               const struct tsgd_step *s)
-{
-    return with(r, rows, rows->node, s);
-}
-
-static struct tsgd_update mixed(const struct tsgd_rule *r, const struct tsgd_rows *rows,
-                                const struct tsgd_step *s)
-{
-    return with(r, rows, rows->exchanged[1], s);
-}
-
-static void step(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad, size_t dim,
-                 const struct tsgd_step *s)
-{
-    struct tsgd_update u = r->update(r, rows, s);
-    tsgd_sgd(r->kernels, &u, grad, dim);
-}
+/* For each place where momentum may be: what a step does, and the step. */
+#define HOME(name, m)                                                                              \
+    static struct tsgd_update name(const struct tsgd_rule *r, const struct tsgd_rows *rows,        \
+                                   const struct tsgd_step *s)                                      \
+    {                                                                                              \
+        return with(r, rows, m, s);                                                                \
+    }                                                                                              \
+    static void step_##name(const struct tsgd_rule *r, const struct tsgd_rows *rows, float *grad,  \
+                            size_t dim, const struct tsgd_step *s)                                 \
+    {                                                                                              \
+        struct tsgd_update u = name(r, rows, s);                                                   \
+        tsgd_sgd(r->kernels, &u, grad, dim);                                                       \
+    }
+HOME(plain, NULL)
+HOME(token, rows->own[0])
+HOME(node, rows->node)
+HOME(mixed, rows->exchanged[1])
+#undef HOME
 
 enum tsgd_status tsgd_sgd_rule(struct tsgd_rule *out, const char *home, double momentum,
                                 bool nesterov, double decay, struct tsgd_error *err)
@@ -49,9 +37,9 @@ enum tsgd_status tsgd_sgd_rule(struct tsgd_rule *out, const char *home, double m
         const char *name;
         struct tsgd_rule rule;
     } homes[] = {
-        {"token", {.exchanged = {"x"}, .own = {"momentum"}, .update = token}},
-        {"node", {.exchanged = {"x"}, .node = "momentum", .update = node}},
-        {"mixed", {.exchanged = {"x", "momentum"}, .update = mixed}},
+        {"token", {.exchanged = {"x"}, .own = {"momentum"}, .update = token, .step = step_token}},
+        {"node", {.exchanged = {"x"}, .node = "momentum", .update = node, .step = step_node}},
+        {"mixed", {.exchanged = {"x", "momentum"}, .update = mixed, .step = step_mixed}},
     };
     enum { N = sizeof homes / sizeof *homes };
     const char *names[N];
@@ -61,8 +49,7 @@ enum tsgd_status tsgd_sgd_rule(struct tsgd_rule *out, const char *home, double m
             continue;
         struct tsgd_rule r = homes[i].rule;
         if (momentum == 0)
-            r = (struct tsgd_rule){.exchanged = {"x"}, .update = plain};
-        r.step = step;
+            r = (struct tsgd_rule){.exchanged = {"x"}, .update = plain, .step = step_plain};
         r.momentum = (float)momentum;
         r.nesterov = nesterov;
         r.decay = (float)decay;

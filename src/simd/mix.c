@@ -163,6 +163,20 @@ INLINE void row_or_mean(const struct tsgd_mix *d, uint32_t a, const float *rows,
         row(d, a, rows, n, out, bypass);
 }
 
+/* The neighbours have read what stands in out, often on other cores. Not inlined: short rows would
+ * pay for the room of a piece.                                                                  */
+static __attribute__((noinline)) void row_by_pieces(const struct tsgd_mix *d, uint32_t a,
+                                                    const float *rows, size_t n,
+                                                    float *restrict out)
+{
+    float piece[PIECE] __attribute__((aligned(64)));
+    for (size_t j = 0; j < n; j += PIECE) {
+        size_t floats = n - j < PIECE ? n - j : PIECE;
+        row_or_mean(d, a, rows + j, floats, piece, false);
+        copy_lines(out + j, piece, floats);
+    }
+}
+
 void TSGD_FN(mix_row)(const struct tsgd_mix *d, uint32_t a, const float *rows, size_t n,
                       float *restrict out, bool bypass)
 {
@@ -173,17 +187,10 @@ void TSGD_FN(mix_row)(const struct tsgd_mix *d, uint32_t a, const float *rows, s
         stream_end();
         return;
     }
-    if (n < PIECE || !COPIES_LINES) {
+    if (n < PIECE || !COPIES_LINES)
         row_or_mean(d, a, rows, n, out, false);
-        return;
-    }
-    /* The neighbours have read what stands in out, often on other cores. */
-    float piece[PIECE] __attribute__((aligned(64)));
-    for (size_t j = 0; j < n; j += PIECE) {
-        size_t floats = n - j < PIECE ? n - j : PIECE;
-        row_or_mean(d, a, rows + j, floats, piece, false);
-        copy_lines(out + j, piece, floats);
-    }
+    else
+        row_by_pieces(d, a, rows, n, out);
 }
 
 /* ---- all rows where they stand ---- */
