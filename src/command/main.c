@@ -214,17 +214,36 @@ static bool is_overview(int argc, char **argv)
     return found;
 }
 
+/* Before all else: ranks of another program, or on another way, need not wait for each other at
+ * the places where these do.                                                                    */
+static enum tsgd_status agree_on_program(int argc, char **argv, const struct tsgd_world *world,
+                                         struct tsgd_error *err)
+{
+    enum tsgd_status st = TSGD_OK;
+    TRY(tsgd_agree_alike(world->transport, "version", TELESGD_VERSION, err));
+    TRY(tsgd_agree_alike(world->transport, "revision", tsgd_build_revision, err));
+    TRY(tsgd_agree_alike(world->transport, "the command", argc < 2 ? NULL : argv[1], err));
+done:
+    return st;
+}
+
 int tsgd_program(int argc, char **argv, const struct tsgd_world *world)
 {
     enum tsgd_exit code;
+    struct tsgd_error err;
     own_rank = world->transport ? world->transport->rank : 0;
     if (!tsgd_fill_closed_streams())
         return TSGD_EXIT_FAILED;
     signal(SIGXFSZ, SIG_IGN);           /* a file that grows too large is a write that fails */
-    code = is_overview(argc, argv) ? run_overview(argc, argv) :
-           run_command(argv[1], argc - 2, argv + 2, world);
+    if (agree_on_program(argc, argv, world, &err)) {
+        tsgd_complain(NULL, &err);
+        code = TSGD_EXIT_USAGE;
+    } else if (is_overview(argc, argv)) {
+        code = run_overview(argc, argv);
+    } else {
+        code = run_command(argv[1], argc - 2, argv + 2, world);
+    }
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == TSGD_EXIT_DONE) {
-        struct tsgd_error err;
         tsgd_fail(&err, TSGD_EIO, "cannot write the standard output: %s", strerror(errno));
         tsgd_complain(NULL, &err);
         code = TSGD_EXIT_FAILED;

@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { QUIET_NS = 100000000 };
 
 /* What the first rank returns, unless another one alone has failed; it comes once all have ended,
  * because mpirun kills the others when a rank ends with another code than 0.                    */
@@ -56,6 +59,15 @@ static enum tsgd_status check_mpi(const struct tsgd_transport *t, int level,
     return TSGD_OK;
 }
 
+/* Between machines MPICH before 4.2 closes its connections in MPI_Finalize, and then no longer
+ * answers. A rank that still looks for messages meanwhile, in any call of MPI, sees a connection
+ * closed, opens it anew, and waits for ever. So all leave MPI alone before any of them closes.  */
+static void await_quiet(void)
+{
+    MPI_Barrier(MPI_COMM_WORLD);
+    nanosleep(&(struct timespec){0, QUIET_NS}, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct tsgd_mpi mpi;
@@ -79,7 +91,10 @@ int main(int argc, char **argv)
     }
     tsgd_witness_dismiss();             /* all is written; what may go wrong now is no loss */
     code = agree_on_code(t, code);
+    bool apart = t->ranks > 1 && !t->rings;
     tsgd_mpi_release(&mpi);
+    if (apart)
+        await_quiet();
     MPI_Finalize();
     return code;
 }

@@ -1,6 +1,5 @@
 #include "run/agree.h"
 
-#include "base/build.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -204,8 +203,6 @@ enum tsgd_status tsgd_agree_setup(const struct tsgd_setup *setup, const struct t
         st = hash_data(setup->s, &data, err);
     TRY(tsgd_agree(t, st, err));
     struct comparison c = {t, TSGD_OK, err};
-    compare(&c, "version", TELESGD_VERSION);
-    compare(&c, "revision", tsgd_build_revision);
     compare_settings(&c, setup->s);
     compare_hash(&c, "--data: its files", data);
     compare_hash(&c, "--data: the split", info->split_hash);

@@ -26,10 +26,10 @@ enum tsgd_status tsgd_agree_alike(struct tsgd_transport *t, const char *what, co
 enum tsgd_status tsgd_agree_first(struct tsgd_transport *t, const char *what, const char *text,
                                   struct tsgd_error *err);
 
-/* Whether all ranks have what rank 0 has: the program's version, the settings that change the
- * result, data, split, placement, first parameters, the checkpoint that it goes on from, which must
- * still be open; and whether messages have tags enough for the tokens. On every rank that setup and
- * info were made. TSGD_EINVAL on all, with the first rank that differs.                         */
+/* Whether all ranks have what rank 0 has: the settings that change the result, data, split,
+ * placement, first parameters, the checkpoint that it goes on from, which must still be open; and
+ * whether messages have tags enough for the tokens. On every rank that setup and info were made.
+ * TSGD_EINVAL on all, with the first rank that differs.                                         */
 enum tsgd_status tsgd_agree_setup(const struct tsgd_setup *setup, const struct tsgd_info *info,
                                   const struct tsgd_resume *resume, struct tsgd_error *err);
 

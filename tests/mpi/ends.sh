@@ -57,6 +57,10 @@ try 3 "$mpi" $run --rounds 9 --save /nowhere/save --log log
 expect 2 "rank 0 on $(hostname): --save: cannot write '/nowhere/save'" ""
 try 3 "$mpi" trian
 expect 2 "command: unknown 'trian'; did you mean 'train'?" ""
+try 1 "$mpi" --version : -n 1 "$mpi" $run --rounds 9 --log log
+expect 2 "rank 1 on $(hostname): the command: found train, want --version, as rank 0 has it" ""
+try 1 "$mpi" $run --rounds 9 --log log : -n 2 "$mpi"
+expect 2 "rank 1 on $(hostname): the command: found none, want train, as rank 0 has it" ""
 try 2 "$mpi" $run --lr fast
 expect 2 "telesgd: --lr: 'fast' is not a number" ""
 try 2 "$mpi" sweep x -o y
