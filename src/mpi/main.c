@@ -1,5 +1,4 @@
 /* The main of telesgd-mpi: one of the ranks that mpirun starts. */
-#include "base/clock.h"
 #include "command/program.h"
 #include "mpi/mpi.h"
 #include "mpi/witness.h"
@@ -7,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { QUIET_NS = 100000000 };
 
@@ -79,9 +77,9 @@ int main(int argc, char **argv)
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     tsgd_mpi_init(&mpi);
     struct tsgd_transport *t = &mpi.transport;
-    uint64_t run = tsgd_now_ns() ^ (uint64_t)getpid() << 32;
+    struct tsgd_witness_run run = tsgd_witness_run();
     t->ops->broadcast(t, &run, sizeof run, 0);
-    tsgd_witness_know(t->rank, run);
+    tsgd_witness_know(t->rank, &run);
     if (check_mpi(t, level, &err)) {
         if (t->rank == 0 && number("OMPI_COMM_WORLD_RANK") <= 0 && number("PMI_RANK") <= 0)
             tsgd_complain(NULL, &err);

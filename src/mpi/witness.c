@@ -1,5 +1,6 @@
 #include "mpi/witness.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "cli/command.h"
 #include "model/sealed.h"
@@ -24,7 +25,7 @@ enum { OTHERS_DIE_WITHIN = 10 };        /* seconds */
 struct word {
     enum { NOTHING, BEGINS, DONE } what;
     uint32_t rank;
-    uint64_t run;
+    struct tsgd_witness_run run;
     bool writes;                /* checkpoints, into `checkpoint` */
     bool of_another;            /* such a file is there, of another training: */
     struct stat other;
@@ -34,7 +35,14 @@ struct word {
 static int to_child = -1;
 static pid_t child = -1;
 static uint32_t own_rank;
-static uint64_t own_run;
+static struct tsgd_witness_run own_run;
+
+static void name_host(char *out, size_t size)
+{
+    out[size - 1] = 0;
+    if (gethostname(out, size - 1) != 0)
+        strcpy(out, "?");
+}
 
 /* Whether the file is what it was before the training. */
 static bool is_old(const struct word *w)
@@ -48,10 +56,10 @@ static bool is_old(const struct word *w)
 /* As far as the file tells. */
 static void tell(const struct word *w)
 {
-    char died[160], host[64] = "";
+    char died[160], host[sizeof w->run.host];
     struct tsgd_tensor_file file = {.f = NULL};
     struct tsgd_error e;
-    gethostname(host, sizeof host - 1);
+    name_host(host, sizeof host);
     snprintf(died, sizeof died, "rank %u on %s has died, or was killed, and the training with it; ",
              w->rank, host);
     bool whole = w->writes && !is_old(w) &&
@@ -61,9 +69,13 @@ static void tell(const struct word *w)
         tsgd_fail(&e, TSGD_EIO, "%sthe last checkpoint, '%.600s', is of round %.20s: go on from it "
                   "by --resume '%.600s', with any number of ranks", died, w->checkpoint, round,
                   w->checkpoint);
+    else if (w->writes && strcmp(host, w->run.host))
+        tsgd_fail(&e, TSGD_EIO, "%srank 0 writes checkpoints on %s, into '%.600s'; if there is one, "
+                  "--resume goes on from it, with ranks that all see it", died, w->run.host,
+                  w->checkpoint);
     else if (w->writes)
-        tsgd_fail(&e, TSGD_EIO, "%son this machine there is no checkpoint yet to go on from in "
-                  "'%.600s'", died, w->checkpoint);
+        tsgd_fail(&e, TSGD_EIO, "%sthere is no checkpoint yet to go on from in '%.600s'", died,
+                  w->checkpoint);
     else
         tsgd_fail(&e, TSGD_EIO, "%sthere is no checkpoint to go on from: --checkpoint FILE writes "
                   "some", died);
@@ -90,7 +102,7 @@ static bool hear(int from, struct word *w)
 static bool is_first(const struct word *w)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int n = snprintf(at.sun_path + 1, sizeof at.sun_path - 1, "telesgd %016" PRIx64, w->run);
+    int n = snprintf(at.sun_path + 1, sizeof at.sun_path - 1, "telesgd %016" PRIx64, w->run.number);
     int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     return s < 0 || bind(s, (const struct sockaddr *)&at,
                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0;
@@ -152,10 +164,17 @@ static void say(const struct word *w)
     }
 }
 
-void tsgd_witness_know(uint32_t rank, uint64_t run)
+struct tsgd_witness_run tsgd_witness_run(void)
+{
+    struct tsgd_witness_run run = {.number = tsgd_now_ns() ^ (uint64_t)getpid() << 32};
+    name_host(run.host, sizeof run.host);
+    return run;
+}
+
+void tsgd_witness_know(uint32_t rank, const struct tsgd_witness_run *run)
 {
     own_rank = rank;
-    own_run = run;
+    own_run = *run;
 }
 
 void tsgd_witness_begins(const char *checkpoint, bool resumes)

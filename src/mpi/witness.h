@@ -15,8 +15,15 @@
 /* Before MPI_Init_thread. Where there can be no child there is none, and the rest does nothing. */
 void tsgd_witness_start(void);
 
-/* Which rank the parent is, and a number that all ranks of the run have, and no other run. */
-void tsgd_witness_know(uint32_t rank, uint64_t run);
+/* What all ranks of a run have, and no other run; rank 0 says it. */
+struct tsgd_witness_run {
+    uint64_t number;
+    char host[64];              /* of rank 0, which writes the checkpoints */
+};
+struct tsgd_witness_run tsgd_witness_run(void);
+
+/* Which rank the parent is, and of which run. */
+void tsgd_witness_know(uint32_t rank, const struct tsgd_witness_run *run);
 
 /* A training begins; checkpoint: the file that it writes, or NULL. resumes: what stands in it is of
  * this training; else a file that is there already, and stays as it is, is of another.          */
