@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All that is looked at over MPI, with each MPI that is installed: the operations alone, the same bits, what
-# crosses ranks, how runs begin and end; natively and under AddressSanitizer.
+# crosses ranks, how runs begin and end, two hosts; natively and under AddressSanitizer.
 #     MAKE=make check.sh quick|full
 set -eu
 cd "$(dirname "$0")/../.."
@@ -31,6 +31,7 @@ for flavour in openmpi mpich; do
         if [ $first = 0 ]; then $here/count.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun; fi
         if [ $first = 0 ]; then QUICK=1 $here/ends.sh $at/telesgd-mpi $mpirun; fi
     fi
+    $here/hosts.sh build/release/telesgd $at/telesgd-mpi $mpirun
     first=1
 done
 [ -n "$found" ] || { echo "check-mpi: there is neither mpicc.openmpi nor mpicc.mpich; 'make deps-mpi' installs one"; exit 1; }
