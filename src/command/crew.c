@@ -37,12 +37,14 @@ static struct member member(struct tsgd_transport *t, const struct member *this,
     return m;
 }
 
-/* What is wrong with where a rank may run; `there`: ranks on its machine. */
-static void warn_of(uint32_t rank, const struct member *m, uint64_t threads, uint32_t there)
+/* What is wrong with where a rank may run; `there`: ranks on its machine; said: the threads were
+ * asked for, and did not follow from the CPUs.                                                  */
+static void warn_of(uint32_t rank, const struct member *m, uint64_t threads, bool said,
+                    uint32_t there)
 {
     char text[400];
     uint32_t share = m->online / there;
-    bool few = m->cpus < m->online && (threads > m->cpus || (m->cpus == 1 && share > 1));
+    bool few = m->cpus < m->online && (threads > m->cpus || (!said && m->cpus == 1 && share > 1));
     if (!few)
         return;
     snprintf(text, sizeof text, "rank %u on %s may use %u of %u CPUs, and trains with %llu "
@@ -65,11 +67,12 @@ enum tsgd_status tsgd_crew_share(struct tsgd_settings *s, struct tsgd_error *err
         there += here;
         sharers += here && m.mask == this.mask;
     }
-    if (!s->threads) {
+    bool said = s->threads > 0;
+    if (!said) {
         uint32_t threads = this.cpus / sharers;
         st = TSGD_FILL_COUNT(s, threads, threads ? threads : 1, err);
     }
     if (t->rank == 0)
-        warn_of(0, &this, s->threads, there);
+        warn_of(0, &this, s->threads, said, there);
     return tsgd_agree(t, st, err);
 }

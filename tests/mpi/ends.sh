@@ -138,5 +138,10 @@ if [ $kind = openmpi ] && [ "$(nproc)" -gt 1 ]; then
     what="bound to one CPU"
     timeout -k 5 60 "$mpirun" ${flags/--bind-to none/} --bind-to core -n 1 "$mpi" $run --rounds 2 --threads 2 > out 2> err
     grep -q "rank 0 on .* may use 1 of .* CPUs, and trains with 2 threads.*--bind-to none" err || complain "no warning: $what"
+    what="bound to one CPU, as asked"
+    timeout -k 5 60 "$mpirun" ${flags/--bind-to none/} --bind-to core -n 1 "$mpi" $run --rounds 2 > out 2> err
+    grep -q "may use 1 of" err && complain "a warning: $what"
+    timeout -k 5 60 "$mpirun" ${flags/--bind-to none/} --bind-to core -n 1 "$mpi" ${run/--threads 1/} --rounds 2 > out 2> err
+    grep -q "may use 1 of .*--bind-to none" err || complain "no warning: $what, but for the threads"
 fi
 [ $bad = 0 ] && echo "ends: as they should be"
