@@ -30,7 +30,8 @@ static int number(const char *variable)
 }
 
 /* An mpirun of another MPI starts processes that each believe to be alone: they would all train the
- * same, into the same files. It tells how many it has started.                                  */
+ * same, into the same files. It tells how many it has started. On Ubuntu 24.04 that of MPICH 4.2
+ * does so too: it speaks PMI, its library PMIx, as Open MPI's mpirun does.                      */
 static int started(void)
 {
     int open_mpi = number("OMPI_COMM_WORLD_SIZE"), mpich = number("PMI_SIZE");
@@ -52,8 +53,8 @@ static enum tsgd_status check_mpi(const struct tsgd_transport *t, int level,
                          "MPI_THREAD_SERIALIZED");
     if (t->ranks == 1 && n > 1)
         return tsgd_fail(err, TSGD_EINVAL, "mpirun: has started %d processes, but each is alone: "
-                         "this program was built with another MPI, %.60s; want its mpirun", n,
-                         library);
+                         "this program was built with %.60s, which does not know this mpirun; want "
+                         "its own, or, for MPICH on Ubuntu 24.04, Open MPI's", n, library);
     return TSGD_OK;
 }
 
