@@ -70,8 +70,8 @@ static void tell(const struct word *w)
                   "by --resume '%.600s', with any number of ranks", died, w->checkpoint, round,
                   w->checkpoint);
     else if (w->writes && strcmp(host, w->run.host))
-        tsgd_fail(&e, TSGD_EIO, "%srank 0 writes checkpoints on %s, into '%.600s'; if there is one, "
-                  "--resume goes on from it, with ranks that all see it", died, w->run.host,
+        tsgd_fail(&e, TSGD_EIO, "%srank 0 writes checkpoints on %s, into '%.600s'; if there is "
+                  "one, --resume goes on from it, with ranks that all see it", died, w->run.host,
                   w->checkpoint);
     else if (w->writes)
         tsgd_fail(&e, TSGD_EIO, "%sthere is no checkpoint yet to go on from in '%.600s'", died,
