@@ -73,8 +73,8 @@ struct tsgd_mpi {
     struct tsgd_bells bells;
 };
 
-/* Before MPI_Init_thread: how Open MPI is to carry messages between ranks of one machine, unless the
- * user has said how (mpirun --mca, OMPI_MCA_..). Other libraries do not read it.                */
+/* Before MPI_Init_thread: how Open MPI is to carry messages between ranks of one machine, unless
+ * the user has said how (mpirun --mca, OMPI_MCA_..). Other libraries do not read it.            */
 void tsgd_mpi_prefer(void);
 
 /* After MPI_Init_thread. All ranks must come to both. */
