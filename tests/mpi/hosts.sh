@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Two hosts on one machine: alpha and beta have a network, a name, processes and a shared memory of their own, so
-# that ranks meet by TCP alone, as on two machines. Runs over both have the log and the parameters of one process, and end; a
-# rank that is killed on the other host is named, and told where its checkpoints are.
+# that ranks meet by TCP alone, as on two machines. Runs over both have the log and the parameters of one process,
+# and end; a rank that is killed on the other host is named, and told where its checkpoints are.
 #     hosts.sh TELESGD TELESGD-MPI MPIRUN
 # All happens in namespaces that are gone when it ends. Where there may be none, it says so and is content.
 set -u
@@ -48,7 +48,7 @@ spread() {
     openmpi) over="${flags/--oversubscribe/} --mca plm_rsh_agent $dir/ssh --host alpha:$each,beta:$each" ;;
     mpich) over="-launcher ssh -launcher-exec $dir/ssh -hosts alpha:$each,beta:$each -n $((2 * each))" ;;
     esac
-    timeout --foreground -s KILL 20 "$mpirun" $over "$@" < /dev/null
+    timeout --foreground -s KILL 60 "$mpirun" $over "$@" < /dev/null
 }
 plain() { grep -o '"\(round\|state_hash\|test_loss\|bytes_gossip\|bytes_teleport\)":[^,}]*' "$1"; }
 bad=0
