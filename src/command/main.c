@@ -214,8 +214,8 @@ static bool is_overview(int argc, char **argv)
     return found;
 }
 
-/* Before all else: ranks of another program, or on another way, need not wait for each other at
- * the places where these do.                                                                    */
+/* Before all else: ranks of another version, or with another command, would come to other places
+ * where all wait for each other, and wait there for ever.                                       */
 static enum tsgd_status agree_on_program(int argc, char **argv, const struct tsgd_world *world,
                                          struct tsgd_error *err)
 {

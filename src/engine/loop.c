@@ -70,14 +70,15 @@ static bool all_share(const struct state *s)
            s->workers - s->sleep.spare;
 }
 
-static void leave(struct worker *w, uint64_t since)
+static void leave(struct worker *w)
 {
     wake_for_task(w);
     tsgd_begin(w, &tsgd_activity_left, TSGD_TRACE_NONE, TSGD_TRACE_NONE, TSGD_TRACE_NONE);
+    const uint64_t since = tsgd_ticks();
     sched_yield();
+    const struct tsgd_clocks now = clocks();
     tsgd_end(w, &tsgd_activity_left);
     tsgd_does(w, DOES_LOOK, 0, 0);
-    const struct tsgd_clocks now = clocks();
     tsgd_turn_left(&w->turn, since, &now);
 }
 
@@ -95,7 +96,7 @@ static void look_at_turn(struct worker *w, uint64_t begin)
         if (all_share(s))
             tsgd_turn_stay(t, now);
         else
-            leave(w, now);
+            leave(w);
     }
     count_as_sharing(w, t->shares);
 }

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { QUIET_NS = 100000000 };
-
 /* What the first rank returns, unless another one alone has failed; it comes once all have ended,
  * because mpirun kills the others when a rank ends with another code than 0.                    */
 static int agree_on_code(struct tsgd_transport *t, int mine)
@@ -35,7 +33,16 @@ static int number(const char *variable)
 static int started(void)
 {
     int open_mpi = number("OMPI_COMM_WORLD_SIZE"), mpich = number("PMI_SIZE");
-    return open_mpi > mpich ? open_mpi : mpich;
+    int most = open_mpi > mpich ? open_mpi : mpich;
+    return most ? most : number("SLURM_STEP_NUM_TASKS");        /* srun, with another --mpi */
+}
+
+/* Which of them this one is, by whatever has started it. */
+static int place(void)
+{
+    int open_mpi = number("OMPI_COMM_WORLD_RANK"), mpich = number("PMI_RANK");
+    int most = open_mpi > mpich ? open_mpi : mpich;
+    return most ? most : number("SLURM_PROCID");
 }
 
 /* TSGD_EINVAL: what MPI gives is not what this program needs. */
@@ -54,17 +61,24 @@ static enum tsgd_status check_mpi(const struct tsgd_transport *t, int level,
     if (t->ranks == 1 && n > 1)
         return tsgd_fail(err, TSGD_EINVAL, "mpirun: has started %d processes, but each is alone: "
                          "this program was built with %.60s, which does not know this mpirun; want "
-                         "its own, or, for MPICH on Ubuntu 24.04, Open MPI's", n, library);
+                         "its own (for MPICH on Ubuntu 24.04, Open MPI's), or by srun --mpi=pmix "
+                         "for Open MPI, --mpi=pmi2 for MPICH", n, library);
     return TSGD_OK;
 }
 
-/* Between machines MPICH before 4.2 closes its connections in MPI_Finalize, and then no longer
- * answers. A rank that still looks for messages meanwhile, in any call of MPI, sees a connection
- * closed, opens it anew, and waits for ever. So all leave MPI alone before any of them closes.  */
+/* Between machines MPICH (4.0 of Debian 12) closes its connections in MPI_Finalize, and then no
+ * longer answers. A rank that still looks for messages meanwhile, in any call of MPI, sees one
+ * closed, opens it anew, and waits for ever. So all leave MPI alone before any of them closes: a
+ * second, in which what a network has lost has been sent again. Nothing here waits for that.   */
 static void await_quiet(void)
 {
+    char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length;
+    MPI_Get_library_version(library, &length);
+    if (strncmp(library, "MPICH", 5))
+        return;
     MPI_Barrier(MPI_COMM_WORLD);
-    nanosleep(&(struct timespec){0, QUIET_NS}, NULL);
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
 }
 
 int main(int argc, char **argv)
@@ -82,7 +96,7 @@ int main(int argc, char **argv)
     t->ops->broadcast(t, &run, sizeof run, 0);
     tsgd_witness_know(t->rank, &run);
     if (check_mpi(t, level, &err)) {
-        if (t->rank == 0 && number("OMPI_COMM_WORLD_RANK") <= 0 && number("PMI_RANK") <= 0)
+        if (t->rank == 0 && place() <= 0)
             tsgd_complain(NULL, &err);
         code = TSGD_EXIT_USAGE;
     } else {

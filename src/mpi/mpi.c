@@ -13,9 +13,9 @@ enum { LONG = 16384, BYTES_PER_NS = 8 };
 enum { WINDOW = 64, FIRST_ROOM = 256, LEAST_NAP_NS = 10000, MOST_NAP_NS = 1000000 };
 
 /* By itself Open MPI announces what is longer than 4 KiB, and whoever receives it fetches it, in a
- * call of the system for every 16 pages. A row of up to a mebibyte goes at once instead, through
- * memory that both ranks have mapped: half the time and less where it fits a cache. So large are
- * all buffers of messages then, so a rank has few of them at first, and more one by one.        */
+ * call of the system for every 16 pages. Up to a mebibyte, header included, goes at once instead,
+ * through memory that both ranks have mapped: half the time and less where it fits a cache. So
+ * large are all buffers of messages then; a rank has few of them at first, and more one by one. */
 static const struct {
     const char *variable, *value;
 } preferences[] = {
@@ -275,6 +275,8 @@ static void open_channel(struct tsgd_mpi *m, MPI_Comm *out, const char *name)
 
 void tsgd_mpi_prefer(void)
 {
+    if (getenv(preferences[0].variable))
+        return;                         /* the others go with it */
     for (size_t i = 0; i < sizeof preferences / sizeof *preferences; i++)
         setenv(preferences[i].variable, preferences[i].value, 0);
 }

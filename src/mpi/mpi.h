@@ -74,7 +74,8 @@ struct tsgd_mpi {
 };
 
 /* Before MPI_Init_thread: how Open MPI is to carry messages between ranks of one machine, unless
- * the user has said how (mpirun --mca, OMPI_MCA_..). Other libraries do not read it.            */
+ * the user has said how, by mpirun --mca or OMPI_MCA_btl_vader_eager_limit (it goes before what a
+ * file of parameters says). Other libraries do not read it.                                     */
 void tsgd_mpi_prefer(void);
 
 /* After MPI_Init_thread. All ranks must come to both. */

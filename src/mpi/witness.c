@@ -27,8 +27,9 @@ struct word {
     uint32_t rank;
     struct tsgd_witness_run run;
     bool writes;                /* checkpoints, into `checkpoint` */
-    bool of_another;            /* such a file is there, of another training: */
-    struct stat other;
+    bool resumes;               /* what stands there already is of this training */
+    bool was_there;             /* it was, before the training: */
+    struct stat then;
     char checkpoint[PATH_MAX];
 };
 
@@ -48,9 +49,16 @@ static void name_host(char *out, size_t size)
 static bool is_old(const struct word *w)
 {
     struct stat now;
-    return w->of_another && stat(w->checkpoint, &now) == 0 && now.st_ino == w->other.st_ino &&
-           now.st_dev == w->other.st_dev && now.st_mtim.tv_sec == w->other.st_mtim.tv_sec &&
-           now.st_mtim.tv_nsec == w->other.st_mtim.tv_nsec;
+    return w->was_there && stat(w->checkpoint, &now) == 0 && now.st_ino == w->then.st_ino &&
+           now.st_dev == w->then.st_dev && now.st_mtim.tv_sec == w->then.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == w->then.st_mtim.tv_nsec;
+}
+
+/* Whether the file is the last checkpoint of this training. On another host than rank 0's it may be
+ * a copy, with which that rank went on.                                                         */
+static bool is_last(const struct word *w, bool writes_here)
+{
+    return w->writes && (!is_old(w) || (w->resumes && writes_here));
 }
 
 /* As far as the file tells. */
@@ -60,16 +68,17 @@ static void tell(const struct word *w)
     struct tsgd_tensor_file file = {.f = NULL};
     struct tsgd_error e;
     name_host(host, sizeof host);
+    const bool writes_here = !strcmp(host, w->run.host);
     snprintf(died, sizeof died, "rank %u on %s has died, or was killed, and the training with it; ",
              w->rank, host);
-    bool whole = w->writes && !is_old(w) &&
+    bool whole = is_last(w, writes_here) &&
                  tsgd_sealed_open(&file, w->checkpoint, &e) == TSGD_OK;
     const char *round = whole ? tsgd_sealed_meta(&file, "telesgd.round") : NULL;
     if (round)
         tsgd_fail(&e, TSGD_EIO, "%sthe last checkpoint, '%.600s', is of round %.20s: go on from it "
                   "by --resume '%.600s', with any number of ranks", died, w->checkpoint, round,
                   w->checkpoint);
-    else if (w->writes && strcmp(host, w->run.host))
+    else if (w->writes && !writes_here)
         tsgd_fail(&e, TSGD_EIO, "%srank 0 writes checkpoints on %s, into '%.600s'; if there is "
                   "one, --resume goes on from it, with ranks that all see it", died, w->run.host,
                   w->checkpoint);
@@ -180,10 +189,10 @@ void tsgd_witness_know(uint32_t rank, const struct tsgd_witness_run *run)
 void tsgd_witness_begins(const char *checkpoint, bool resumes)
 {
     struct word w = {.what = BEGINS, .rank = own_rank, .run = own_run,
-                     .writes = checkpoint != NULL};
+                     .writes = checkpoint != NULL, .resumes = resumes};
     if (checkpoint)
         strncpy(w.checkpoint, checkpoint, sizeof w.checkpoint - 1);
-    w.of_another = checkpoint && !resumes && stat(checkpoint, &w.other) == 0;
+    w.was_there = checkpoint && stat(checkpoint, &w.then) == 0;
     say(&w);
 }
 

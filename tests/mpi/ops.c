@@ -232,7 +232,7 @@ static void check_preference(const char *set)
     const char *name = "btl_vader_eager_limit";
     MPI_T_cvar_handle handle;
     int level, index, count;
-    unsigned long limit;
+    size_t limit;
     MPI_T_init_thread(MPI_THREAD_SERIALIZED, &level);
     if (MPI_T_cvar_get_index(name, &index) == MPI_SUCCESS) {
         MPI_T_cvar_handle_alloc(index, NULL, &handle, &count);
