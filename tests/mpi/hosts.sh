@@ -6,7 +6,8 @@
 # All happens in namespaces that are gone when it ends. Where there may be none, it says so and is content.
 set -u
 network() {
-    mount -t tmpfs tmpfs /run && mount -t sysfs sysfs /sys &&   # where MPICH looks for networks
+    command -v pgrep > /dev/null && mount -t tmpfs tmpfs /run &&
+        mount -t sysfs sysfs /sys &&             # where MPICH looks for networks
         ip netns add beta && ip link add eth0 type veth peer name eth0 netns beta
 }
 if [ "${1:-}" != inside ]; then
@@ -14,7 +15,7 @@ if [ "${1:-}" != inside ]; then
     [ "$(id -u)" = 0 ] || user="--user --map-root-user"
     hosts="unshare --mount --net --uts --ipc --pid --fork --kill-child --mount-proc $user"
     $hosts bash -c "$(declare -f network); network" 2> /dev/null ||
-        { echo "hosts: skipped, there is no ip, or it may not make networks here"; exit 0; }
+        { echo "hosts: skipped, there is no ip or pgrep, or it may not make networks here"; exit 0; }
     exec $hosts "$0" inside "$(realpath "$1")" "$(realpath "$2")" "$3"
 fi
 telesgd=$2 mpi=$3 mpirun=$4
