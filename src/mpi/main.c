@@ -27,34 +27,44 @@ static int number(const char *variable)
     return text ? atoi(text) : 0;
 }
 
+/* What has started this process says how many there are, and which of them it is. */
+struct launcher {
+    const char *size, *rank;
+};
+
 /* An mpirun of another MPI starts processes that each believe to be alone: they would all train the
- * same, into the same files. It tells how many it has started. On Ubuntu 24.04 that of MPICH 4.2
- * does so too: it speaks PMI, its library PMIx, as Open MPI's mpirun does.                      */
-static int started(void)
+ * same, into the same files. So does an srun with another --mpi, and on Ubuntu 24.04 MPICH 4.2's
+ * own mpirun: it speaks PMI, its library PMIx, as Open MPI's mpirun does. The first that is set is
+ * the innermost; the last of them stands for none.                                              */
+static const struct launcher *launcher(void)
 {
-    int open_mpi = number("OMPI_COMM_WORLD_SIZE"), mpich = number("PMI_SIZE");
-    int most = open_mpi > mpich ? open_mpi : mpich;
-    return most ? most : number("SLURM_STEP_NUM_TASKS");        /* srun, with another --mpi */
+    static const struct launcher launchers[] = {
+        {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"}, {"PMI_SIZE", "PMI_RANK"},
+        {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},
+    };
+    const struct launcher *l = launchers, *last = &launchers[2];
+    while (l < last && number(l->size) == 0)
+        l++;
+    return l;
 }
 
-/* Which of them this one is, by whatever has started it. */
-static int place(void)
+static void name_library(char name[MPI_MAX_LIBRARY_VERSION_STRING])
 {
-    int open_mpi = number("OMPI_COMM_WORLD_RANK"), mpich = number("PMI_RANK");
-    int most = open_mpi > mpich ? open_mpi : mpich;
-    return most ? most : number("SLURM_PROCID");
+    int length;
+    name[0] = 0;
+    MPI_Get_library_version(name, &length);
+    name[strcspn(name, ",\n")] = 0;
+    for (char *c = name; *c; c++)
+        *c = *c == '\t' ? ' ' : *c;
 }
 
 /* TSGD_EINVAL: what MPI gives is not what this program needs. */
 static enum tsgd_status check_mpi(const struct tsgd_transport *t, int level,
                                   struct tsgd_error *err)
 {
-    char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
-    int length, n = started();
-    MPI_Get_library_version(library, &length);
-    library[strcspn(library, ",\n")] = 0;
-    for (char *c = library; *c; c++)
-        *c = *c == '\t' ? ' ' : *c;
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int n = number(launcher()->size);
+    name_library(library);
     if (level < MPI_THREAD_SERIALIZED)
         return tsgd_fail(err, TSGD_EINVAL, "MPI: lets one thread alone call it; want one with "
                          "MPI_THREAD_SERIALIZED");
@@ -72,9 +82,8 @@ static enum tsgd_status check_mpi(const struct tsgd_transport *t, int level,
  * second, in which what a network has lost has been sent again. Nothing here waits for that.   */
 static void await_quiet(void)
 {
-    char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
-    int length;
-    MPI_Get_library_version(library, &length);
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    name_library(library);
     if (strncmp(library, "MPICH", 5))
         return;
     MPI_Barrier(MPI_COMM_WORLD);
@@ -96,7 +105,7 @@ int main(int argc, char **argv)
     t->ops->broadcast(t, &run, sizeof run, 0);
     tsgd_witness_know(t->rank, &run);
     if (check_mpi(t, level, &err)) {
-        if (t->rank == 0 && place() <= 0)
+        if (t->rank == 0 && number(launcher()->rank) == 0)
             tsgd_complain(NULL, &err);
         code = TSGD_EXIT_USAGE;
     } else {

@@ -76,11 +76,10 @@ done
 # The second time beta has a copy of the checkpoint that they went on from; alpha writes newer ones.
 long="${run/--rounds 60/--rounds 100000000} --active 5 --threads 1 --checkpoint own/file"
 timeout -s INT 1 "$telesgd" $long > /dev/null 2>&1
-mv own/file beta/file || complain "no checkpoint"
+mv own/file old || complain "no checkpoint"
 for resume in "" "--resume own/file"; do
-    rm -f long
-    [ "$resume" ] && cp beta/file own/file
-    [ "$resume" ] || mv beta/file beta/away
+    rm -f long own/file
+    [ "$resume" ] && cp old own/file && cp old beta/file
     spread 1 "$mpi" $long --log long $resume > out 2> err &
     started=$!
     for ((i = 0; i < 300; i++)); do
@@ -96,6 +95,5 @@ for resume in "" "--resume own/file"; do
     [ $code != 0 ] && [ $code != 124 ] || complain "code $code where a rank was killed: $resume"
     grep -q "rank 1 on beta has died.*; rank 0 writes checkpoints on alpha, into 'own/file'" err ||
         complain "not said that rank 1 on beta has died: $resume"
-    [ -e beta/away ] && mv beta/away beta/file
 done
 [ $bad = 0 ] && echo "hosts: as on one"
