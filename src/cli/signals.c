@@ -1,17 +1,32 @@
 #include "cli/signals.h"
 
+#include "base/clock.h"
+
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
+
+#define ONE_WISH_NS 500000000u      /* signals so soon after the first are the same wish */
 
 /* Set before the handler is, and outlive it. */
 static void (*volatile on_stop)(void *);
 static void (*volatile on_ask)(void *);
 static void *volatile what_to_stop;
+/* When a training was first asked to end; 0: not yet. Two signals may be handled in two threads at
+ * once: one of them exchanges the 0, and the other finds its time and is no second wish. Nothing
+ * else is read by what is found here, so relaxed.                                               */
+static _Atomic uint64_t asked_ns;
 
 static void on_signal(int number)
 {
-    (void)number;
-    on_stop(what_to_stop);
+    uint64_t now = tsgd_now_ns(), first = 0;
+    if (atomic_compare_exchange_strong_explicit(&asked_ns, &first, now, memory_order_relaxed,
+                                                memory_order_relaxed))
+        on_stop(what_to_stop);
+    else if (now > first + ONE_WISH_NS) {   /* ends the program when the handler returns */
+        signal(number, SIG_DFL);
+        raise(number);
+    }
 }
 
 static void on_user_signal(int number)
@@ -24,11 +39,11 @@ static void on_user_signal(int number)
 void tsgd_signals_catch(void (*stop)(void *), void (*ask)(void *), void *what)
 {
     struct sigaction user = {.sa_handler = on_user_signal, .sa_flags = SA_RESTART};
-    struct sigaction action = {.sa_handler = on_signal,
-                               .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     on_stop = stop;
     on_ask = ask;
     what_to_stop = what;
+    atomic_store_explicit(&asked_ns, 0, memory_order_relaxed);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGUSR1, &user, NULL);

@@ -54,7 +54,7 @@ spread() {
     openmpi) over="${flags/--oversubscribe/} --mca plm_rsh_agent $dir/ssh --host alpha:$each,beta:$each" ;;
     mpich) over="-launcher ssh -launcher-exec $dir/ssh -hosts alpha:$each,beta:$each -n $((2 * each))" ;;
     esac
-    timeout --foreground -k 5 60 "$mpirun" $over "$@" < /dev/null
+    timeout --foreground -k 5 120 "$mpirun" $over "$@" < /dev/null
 }
 plain() { grep -o '"\(round\|state_hash\|test_loss\|bytes_gossip\|bytes_teleport\)":[^,}]*' "$1"; }
 bad=0
@@ -75,18 +75,25 @@ for case in "--active 5 --momentum 0.9" "--method dsgd --topology exp"; do
 done
 # The second time beta has a copy of the checkpoint that they went on from; alpha writes newer ones.
 long="${run/--rounds 60/--rounds 100000000} --active 5 --threads 1 --checkpoint own/file"
-timeout -s INT 1 "$telesgd" $long > /dev/null 2>&1
+# Until the log of what has been started shows an evaluation.
+await() {
+    for ((i = 0; i < 600; i++)); do
+        grep -q '"type":"eval"' long 2> /dev/null && return
+        sleep 0.1
+    done
+    complain "no evaluation in a minute: $1"
+}
+"$telesgd" $long --log long > out 2> err &
+await "in one process"
+kill -TERM $!
+wait $!
 mv own/file old || complain "no checkpoint"
 for resume in "" "--resume own/file"; do
     rm -f long own/file
     [ "$resume" ] && cp old own/file && cp old beta/file
     spread 1 "$mpi" $long --log long $resume > out 2> err &
     started=$!
-    for ((i = 0; i < 300; i++)); do
-        grep -q '"type":"eval"' long 2> /dev/null && break
-        sleep 0.1
-    done
-    [ $i -lt 300 ] || complain "no evaluation in half a minute: $resume"
+    await "$resume"
     for one in $(pgrep -x telesgd-mpi); do      # the rank comes before its witness
         [ "$(readlink "/proc/$one/ns/net")" = "$(readlink /proc/self/ns/net)" ] || { kill -KILL "$one" && break; }
     done

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -1014,6 +1015,31 @@ Test(cli, an_interrupted_run_sums_up_saves_and_returns_130)
     expect_code(&r, 0);
     cr_expect(fabs(number(last_line(parse_lines(r.out)), "test_accuracy") -
                    number(s, "test_accuracy")) < 1e-8);
+}
+
+/* Nobody reads the log, so the program cannot end by itself. Whoever starts programs for others
+ * sends each signal twice: that is one wish, as are all signals of half a second.              */
+Test(cli, a_signal_that_comes_twice_at_once_is_one_and_a_later_one_ends_the_program)
+{
+    int ends[2], waiting = 0, status;
+    cr_assert(pipe2(ends, O_CLOEXEC) == 0 && fcntl(ends[1], F_SETPIPE_SZ, 4096) == 4096);
+    pid_t child = start(ends[1], STDERR_FILENO, RLIM_INFINITY,
+                        TINY QUIET " --rounds 1000000000 --eval-every 1 --log -");
+    while (waiting < 3700) {
+        cr_assert(ioctl(ends[0], FIONREAD, &waiting) == 0);
+        usleep(1000);
+    }
+    for (int i = 0; i < 20; i++) {
+        cr_assert(kill(child, SIGINT) == 0);
+        usleep(1000);
+    }
+    usleep(20000);
+    cr_expect(waitpid(child, &status, WNOHANG) == 0, "ended by signals that came at once");
+    usleep(600000);
+    kill(child, SIGINT);
+    close(ends[1]);
+    cr_assert(waitpid(child, &status, 0) == child);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT, "status %x", (unsigned)status);
 }
 
 Test(cli, a_diverged_run_says_where_and_saves_nothing)
