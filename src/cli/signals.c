@@ -12,16 +12,16 @@
 static void (*volatile on_stop)(void *);
 static void (*volatile on_ask)(void *);
 static void *volatile what_to_stop;
-/* When a training was first asked to end; 0: not yet. Two signals may be handled in two threads at
- * once: one of them exchanges the 0, and the other finds its time and is no second wish. Nothing
- * else is read by what is found here, so relaxed.                                               */
-static _Atomic uint64_t asked_ns;
+/* When a training was first asked to end by a SIGINT [0], by a SIGTERM [1]; 0: not yet. The same
+ * signal may be handled in two threads at once: one of them exchanges the 0, and the other finds
+ * its time and is no second wish. Nothing else is read by what is found here, so relaxed.       */
+static _Atomic uint64_t asked_ns[2];
 
 static void on_signal(int number)
 {
     uint64_t now = tsgd_now_ns(), first = 0;
-    if (atomic_compare_exchange_strong_explicit(&asked_ns, &first, now, memory_order_relaxed,
-                                                memory_order_relaxed))
+    if (atomic_compare_exchange_strong_explicit(&asked_ns[number == SIGTERM], &first, now,
+                                                memory_order_relaxed, memory_order_relaxed))
         on_stop(what_to_stop);
     else if (now > first + ONE_WISH_NS) {   /* ends the program when the handler returns */
         signal(number, SIG_DFL);
@@ -43,7 +43,8 @@ void tsgd_signals_catch(void (*stop)(void *), void (*ask)(void *), void *what)
     on_stop = stop;
     on_ask = ask;
     what_to_stop = what;
-    atomic_store_explicit(&asked_ns, 0, memory_order_relaxed);
+    for (int i = 0; i < 2; i++)
+        atomic_store_explicit(&asked_ns[i], 0, memory_order_relaxed);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGUSR1, &user, NULL);

@@ -1,7 +1,7 @@
-/* cli/signals.h: SIGINT and SIGTERM ask a training to end; one more, half a second later or after
- * that, ends the program. (Who starts programs for others, such as timeout(1), sends each signal
- * twice, to the program and to its group.) SIGUSR1 asks for a checkpoint. SIGPIPE is ignored: a
- * closed pipe is a write that fails.                                                            */
+/* cli/signals.h: SIGINT and SIGTERM ask a training to end; the same one again, half a second later
+ * or after that, ends the program. (timeout(1) sends a signal twice, to the program and to its
+ * group; queues of jobs send SIGINT and then SIGTERM.) SIGUSR1 asks for a checkpoint. SIGPIPE is
+ * ignored: a closed pipe is a write that fails.                                                 */
 #ifndef TSGD_CLI_SIGNALS_H
 #define TSGD_CLI_SIGNALS_H
 

@@ -20,7 +20,8 @@ if [ "${1:-}" != inside ]; then
 fi
 telesgd=$2 mpi=$3 mpirun=$4
 . "$(dirname "$(realpath "$0")")/mpirun.sh"
-dir=$(mktemp -d) && cd "$dir" && trap 'rm -rf "$dir"' EXIT
+# Not below a folder of the user's, over which something may be mounted here.
+dir=$(TMPDIR= mktemp -d) && cd "$dir" && trap 'rm -rf "$dir"' EXIT
 export TMPDIR="$dir"
 network
 for host in "" "-n beta"; do
@@ -75,16 +76,8 @@ for case in "--active 5 --momentum 0.9" "--method dsgd --topology exp"; do
 done
 # The second time beta has a copy of the checkpoint that they went on from; alpha writes newer ones.
 long="${run/--rounds 60/--rounds 100000000} --active 5 --threads 1 --checkpoint own/file"
-# Until the log of what has been started shows an evaluation.
-await() {
-    for ((i = 0; i < 600; i++)); do
-        grep -q '"type":"eval"' long 2> /dev/null && return
-        sleep 0.1
-    done
-    complain "no evaluation in a minute: $1"
-}
 "$telesgd" $long --log long > out 2> err &
-await "in one process"
+await long || complain "no evaluation in a minute: one process"
 kill -TERM $!
 wait $!
 mv own/file old || complain "no checkpoint"
@@ -93,7 +86,7 @@ for resume in "" "--resume own/file"; do
     [ "$resume" ] && cp old own/file && cp old beta/file
     spread 1 "$mpi" $long --log long $resume > out 2> err &
     started=$!
-    await "$resume"
+    await long || complain "no evaluation in a minute: $resume"
     for one in $(pgrep -x telesgd-mpi); do      # the rank comes before its witness
         [ "$(readlink "/proc/$one/ns/net")" = "$(readlink /proc/self/ns/net)" ] || { kill -KILL "$one" && break; }
     done

@@ -134,7 +134,11 @@ class Browser {
     const late = setTimeout(() => this.child.kill("SIGKILL"), 5000);
     await this.ended;
     clearTimeout(late);
-    fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    try {
+      fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    } catch {
+      // a browser that had to be killed may have children that still write there
+    }
   }
 }
 

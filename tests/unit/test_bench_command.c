@@ -250,7 +250,7 @@ static void expect_lack(const char *words, const char *sentence)
 
 /* Test samples of 3x60000x6000, of which there are 10,000, take 10 TB; minibatches for 131,072
  * nodes 3 TB.                                                                                   */
-Test(bench, where_memory_lacks_it_names_options_that_it_has)
+Test(bench, where_memory_lacks_it_names_options_that_it_has, .timeout = 900)
 {
     expect_lack("bench --seconds 0.05 --progress off --model logistic --input 3x60000x6000 "
                 "--batch 1", "step logistic: no memory for 1 x 1 samples of 3x60000x6000 "

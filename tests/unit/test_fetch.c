@@ -168,8 +168,9 @@ static int fetch_into(const char *name, int tool, const char *below, const char 
 {
     char command[2 * PATH_MAX];
     snprintf(command, sizeof command, "env -u http_proxy -u all_proxy -u ALL_PROXY "
-             "PATH=\"$PWD/bin-%s\" TELESGD_DATASETS_URL='%s' TELESGD_DATASETS_SUMS=sums '%s' %s "
-             "got-%s%s >out 2>err", tools[tool], urls, script, name, tools[tool], below);
+             "HOME=\"$PWD\" CURL_HOME=\"$PWD\" PATH=\"$PWD/bin-%s\" "
+             "TELESGD_DATASETS_URL='%s' TELESGD_DATASETS_SUMS=sums '%s' %s got-%s%s >out 2>err",
+             tools[tool], urls, script, name, tools[tool], below);
     int code = shell(command);
     FILE *f = fopen("err", "r");
     cr_assert(f != NULL);

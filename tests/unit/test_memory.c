@@ -206,7 +206,8 @@ ParameterizedTestParameters(memory, each_allocation_with_large_products_may_fail
 }
 
 /* Beyond 2^27 multiply-adds, where BLIS would take memory from its pool. */
-ParameterizedTest(size_t *row, memory, each_allocation_with_large_products_may_fail, .timeout = 240)
+ParameterizedTest(size_t *row, memory, each_allocation_with_large_products_may_fail,
+                  .timeout = 1200)
 {
     every_allocation_fails(life_of_run,
                            settings_of("model=mlp:520 data=blobs:1100,1x20x26,10 nodes=1 active=1 "

@@ -158,9 +158,17 @@ Test(resume, wherever_the_momentum_is)
 
 static void await(const char *path, const char *text)
 {
-    for (int i = 0; i < 3000; i++, usleep(10000))
-        if (exists(path) && strstr(read_file(path), text))
+    char line[4096];
+    for (int i = 0; i < 6000; i++, usleep(10000)) {
+        FILE *f = fopen(path, "r");
+        bool found = false;
+        while (f && !found && fgets(line, sizeof line, f))
+            found = strstr(line, text) != NULL;
+        if (f)
+            fclose(f);
+        if (found)
             return;
+    }
     cr_assert_fail("no '%s' in %s", text, path);
 }
 

@@ -42,12 +42,28 @@ struct teller {
     uint32_t rank;
 };
 
+/* The same moment by both clocks: of some tries the one in which least passed between the two. */
+static void look_at_clocks(uint64_t *ticks, uint64_t *ns)
+{
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 8; i++) {
+        uint64_t before = tsgd_now_ns(), now = tsgd_ticks(), took = tsgd_ns_since(before);
+        if (took < least) {
+            least = took;
+            *ns = before;
+            *ticks = now;
+        }
+    }
+}
+
 static double ticks_per_ns(void)
 {
-    uint64_t ns = tsgd_now_ns(), ticks = tsgd_ticks();
-    while (tsgd_ns_since(ns) < 5 * MS)
+    uint64_t ns[2], ticks[2];
+    look_at_clocks(&ticks[0], &ns[0]);
+    while (tsgd_ns_since(ns[0]) < 5 * MS)
         ;
-    return (double)(tsgd_ticks() - ticks) / (double)tsgd_ns_since(ns);
+    look_at_clocks(&ticks[1], &ns[1]);
+    return (double)(ticks[1] - ticks[0]) / (double)(ns[1] - ns[0]);
 }
 
 static uint64_t start_ticks;    /* 0 ms of what is recorded: a moment that is still to come */
