@@ -10,6 +10,7 @@
 /* A message of LONG bytes is a long one. Copying BYTES_PER_NS of them takes a nanosecond or so. */
 enum { LONG = 16384, BYTES_PER_NS = 8 };
 
+#define OTHERS_SPEAK_WITHIN_NS 3000000000u
 enum { WINDOW = 64, FIRST_ROOM = 256, LEAST_NAP_NS = 10000, MOST_NAP_NS = 1000000 };
 
 /* By itself Open MPI announces what is longer than 4 KiB, and whoever receives it fetches it, in a
@@ -34,12 +35,23 @@ static _Noreturn void give_up(const struct tsgd_mpi *m, const char *what, const 
     abort();
 }
 
+/* Where a call fails, mostly another rank has died: its witness says so, and mpirun ends this one,
+ * which then has nothing to say. Spoken and aborted at once it would be taken for the one that
+ * failed, and MPICH's mpirun might end before it passes on what the witness says.              */
+static void await_the_end(const struct tsgd_mpi *m)
+{
+    uint64_t start = tsgd_now_ns();
+    while (m->transport.ranks > 1 && tsgd_ns_since(start) < OTHERS_SPEAK_WITHIN_NS)
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+}
+
 static void check(const struct tsgd_mpi *m, int code, const char *call)
 {
     char why[MPI_MAX_ERROR_STRING] = "";
     int length;
     if (code == MPI_SUCCESS)
         return;
+    await_the_end(m);
     MPI_Error_string(code, why, &length);
     give_up(m, call, why);
 }

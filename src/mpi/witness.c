@@ -135,7 +135,7 @@ static _Noreturn void watch(int from)
         said = w;
     if (said.what == BEGINS && is_first(&said)) {
         tell(&said);
-        dup2(nowhere, STDERR_FILENO);   /* mpirun waits until nobody can print any more */
+        dup2(STDOUT_FILENO, STDERR_FILENO);     /* mpirun waits until nobody can print any more */
         sleep(OTHERS_DIE_WITHIN);
     }
     _exit(0);

@@ -28,13 +28,13 @@ for flavour in openmpi mpich; do
         at=build/release/mpi/mpicc.$flavour
         $here/matrix.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun full
         $here/count.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun
-        $here/ends.sh $at/telesgd-mpi $mpirun
+        $here/ends.sh $at/telesgd-mpi $at/shim.so $mpirun
     else        # half of the cases with each MPI, some of them under the sanitizer
         FIRST=$((first + 2)) STEP=8 $here/matrix.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun quick
         at=build/release/mpi/mpicc.$flavour
         FIRST=$first STEP=4 $here/matrix.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun quick
         if [ $first = 0 ]; then $here/count.sh build/release/telesgd $at/telesgd-mpi $at/shim.so $mpirun; fi
-        if [ $first = 0 ]; then QUICK=1 $here/ends.sh $at/telesgd-mpi $mpirun; fi
+        if [ $first = 0 ]; then QUICK=1 $here/ends.sh $at/telesgd-mpi $at/shim.so $mpirun; fi
     fi
     $here/hosts.sh build/release/telesgd $at/telesgd-mpi $mpirun
     found="$found $flavour" first=1

@@ -2,10 +2,10 @@
 # How runs over ranks begin and end: a rank that differs or fails is named once and nothing is written; the
 # first rank alone tells and writes; a rank that is killed ends the run with a sentence that says how to go
 # on; SIGINT and SIGTERM to mpirun keep log and result.
-#     ends.sh TELESGD-MPI MPIRUN
+#     ends.sh TELESGD-MPI SHIM MPIRUN
 # QUICK=1: less of it.
 set -u
-mpi=$(realpath "$1") mpirun=$2
+mpi=$(realpath "$1") shim=$(realpath "$2") mpirun=$3
 . "$(dirname "$(realpath "$0")")/mpirun.sh"
 dir=$(mktemp -d) && cd "$dir" && trap 'rm -rf "$dir"' EXIT
 run="train --data digits --model mlp:64 --nodes 20 --active 4 --progress off --threads 1"
@@ -85,15 +85,17 @@ try 3 "$mpi" $run --rounds 9 --lr 1e30 --log log --save save
 expect 3 "telesgd: the training diverged" "log "
 rm -f log save
 
-# Starts a long run, awaits an evaluation, and sends a signal to mpirun or to a rank.
+# Starts a long run, awaits an evaluation, and sends a signal to mpirun or to a rank. Where there is a
+# shim to preload, what rank 0 sends has failed a moment before.
 #     send SIGNAL mpirun|RANK OPTION..
 send() {
     local signal=$1 whom=$2 started child pid p one
     shift 2
     what="$signal to $whom"
-    over 2 "$mpi" $run $long "$@" > out 2> err &
+    over 2 env ${preload:+LD_PRELOAD="$preload" SHIM_FAIL="$dir/fail"} "$mpi" $run $long "$@" > out 2> err &
     started=$!
     await log || complain "no evaluation in a minute: $what"
+    [ -z "${preload:-}" ] || { touch fail && sleep 0.2; }
     pid=$(pgrep -P "$started" | head -1)                    # timeout
     child=$(pgrep -P "$pid" | head -1)                      # mpirun
     [ -n "$child" ] || child=$pid
@@ -128,6 +130,17 @@ for rank in 0 1; do
     [ "$(grep -c "telesgd: rank $rank on $(hostname) has died" err)" = 1 ] || complain "not said once but $(grep -c "has died" err) times: $what"
     rm -f log save
 done
+# A rank to which a message cannot be sent leaves it to the other's witness to say why; alone it speaks.
+preload=$shim
+send KILL 1
+[ "$(grep -c "telesgd: rank 1 on $(hostname) has died" err)" = 1 ] && ! grep -q MPI_Isend err ||
+    complain "a send fails: $what"
+rm -f log save fail
+send CONT 0
+[ $code != 0 ] && [ $code != 124 ] && [ "$(grep -c "^telesgd: rank 0: MPI_Isend: " err)" = 1 ] ||
+    complain "code $code: a send fails, and nobody has died"
+rm -f log save fail
+preload=
 # A checkpoint of another training is none to go on from.
 over 1 "$mpi" $run --rounds 9 --checkpoint old > out 2> err
 send KILL 1 --checkpoint old --checkpoint-every never --seed 7 --force

@@ -74,13 +74,15 @@ for case in "--active 5 --momentum 0.9" "--method dsgd --topology exp"; do
         cmp -s <(plain want) <(plain log) && cmp -s want.st save || complain "differs: $each ranks on each, $case"
     done
 done
-# The second time beta has a copy of the checkpoint that they went on from; alpha writes newer ones.
 long="${run/--rounds 60/--rounds 100000000} --active 5 --threads 1 --checkpoint own/file"
-"$telesgd" $long --log long > out 2> err &
-await long || complain "no evaluation in a minute: one process"
-kill -TERM $!
-wait $!
-mv own/file old || complain "no checkpoint"
+# Ctrl-C: SIGINT, which timeout passes on to mpirun.
+spread 1 "$mpi" $long --log long > out 2> err &
+started=$!
+await long || complain "no evaluation in a minute: to be interrupted"
+kill -INT "$(pgrep -P $started)"
+wait $started
+grep -q '"interrupted":true' long && mv own/file old || complain "not interrupted, or no checkpoint"
+# The second time beta has a copy of the checkpoint that they went on from; alpha writes newer ones.
 for resume in "" "--resume own/file"; do
     rm -f long own/file
     [ "$resume" ] && cp old own/file && cp old beta/file

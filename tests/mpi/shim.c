@@ -3,7 +3,8 @@
  *                       before their receive is posted (rendezvous, whatever their length)
  *     SHIM_COUNT=FILE   rank 0 writes how many messages were sent on each communicator, and their
  *                       bytes, in lines "NAME MESSAGES BYTES"; rows with an odd tag are private
- * Both at once are fine. Threads: one at a time, as telesgd calls MPI.                          */
+ *     SHIM_FAIL=FILE    what rank 0 sends fails as soon as there is such a file
+ * All at once are fine. Threads: one at a time, as telesgd calls MPI.                          */
 #include <mpi.h>
 
 #include <stdint.h>
@@ -92,6 +93,12 @@ static void count(MPI_Comm comm, int tag, int bytes)
 int MPI_Isend(const void *data, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm,
               MPI_Request *request)
 {
+    int rank = 0;
+    const char *fails = getenv("SHIM_FAIL");
+    if (fails)
+        PMPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (fails && rank == 0 && access(fails, F_OK) == 0)
+        return MPI_ERR_OTHER;
     count(comm, tag, n);
     if (is_late() && draw(2))
         return PMPI_Issend(data, n, type, to, tag, comm, request);
