@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 enum { OTHERS_DIE_WITHIN = 10 };        /* seconds */
+enum { HEARD = STDERR_FILENO + 1, HELD, FIRST_TO_CLOSE };   /* the witness's files */
 
 /* What the parent says. */
 struct word {
@@ -117,10 +119,20 @@ static bool is_first(const struct word *w)
                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0;
 }
 
+/* When nobody has the other end of this any more, MPICH's mpirun takes the rank for dead and kills
+ * the others. So the witness keeps it until it has told: else another's might tell first. -1: there
+ * is none.                                                                                      */
+static int launcher_s_end(void)
+{
+    const char *fd = getenv("PMI_FD");
+    return fd ? fcntl(atoi(fd), F_DUPFD, FIRST_TO_CLOSE) : -1;
+}
+
 /* In the child. A session of its own, because mpirun kills the whole group of a rank. */
 static _Noreturn void watch(int from)
 {
     struct word said = {.what = NOTHING}, w;
+    int heard = fcntl(from, F_DUPFD, FIRST_TO_CLOSE), held = launcher_s_end();
     setsid();
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
@@ -129,13 +141,17 @@ static _Noreturn void watch(int from)
     int nowhere = open("/dev/null", O_RDWR);
     dup2(nowhere, STDIN_FILENO);
     dup2(nowhere, STDOUT_FILENO);       /* whoever reads what the parent prints need not await us */
-    dup2(from, STDERR_FILENO + 1);
-    close_range(STDERR_FILENO + 2, UINT_MAX, 0);
-    while (said.what != DONE && hear(STDERR_FILENO + 1, &w))
+    dup2(heard, HEARD);
+    if (held >= 0)
+        dup2(held, HELD);
+    close_range(held >= 0 ? FIRST_TO_CLOSE : HELD, UINT_MAX, 0);
+    while (said.what != DONE && hear(HEARD, &w))
         said = w;
     if (said.what == BEGINS && is_first(&said)) {
         tell(&said);
         dup2(STDOUT_FILENO, STDERR_FILENO);     /* mpirun waits until nobody can print any more */
+        if (held >= 0)
+            close(HELD);
         sleep(OTHERS_DIE_WITHIN);
     }
     _exit(0);

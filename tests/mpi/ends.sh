@@ -92,7 +92,7 @@ send() {
     local signal=$1 whom=$2 started child pid p one
     shift 2
     what="$signal to $whom"
-    over 2 env ${preload:+LD_PRELOAD="$preload" SHIM_FAIL="$dir/fail"} "$mpi" $run $long "$@" > out 2> err &
+    over 3 env ${preload:+LD_PRELOAD="$preload" SHIM_FAIL="$dir/fail"} "$mpi" $run $long "$@" > out 2> err &
     started=$!
     await log || complain "no evaluation in a minute: $what"
     [ -z "${preload:-}" ] || { touch fail && sleep 0.2; }
@@ -124,7 +124,7 @@ for signal in $signals; do
     rm -f log save
 done
 unset OMPI_MCA_odls_base_sigkill_timeout
-for rank in 0 1; do
+for rank in 0 1 2; do
     send KILL $rank
     [ $code != 0 ] && [ $code != 124 ] || complain "code $code: $what"
     [ "$(grep -c "telesgd: rank $rank on $(hostname) has died" err)" = 1 ] || complain "not said once but $(grep -c "has died" err) times: $what"
