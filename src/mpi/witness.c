@@ -133,6 +133,8 @@ static _Noreturn void watch(int from)
 {
     struct word said = {.what = NOTHING}, w;
     int heard = fcntl(from, F_DUPFD, FIRST_TO_CLOSE), held = launcher_s_end();
+    if (heard < 0)
+        _exit(0);
     setsid();
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
