@@ -63,6 +63,29 @@ Test(readme, the_lines_that_load_parameters_give_the_accuracy_of_the_run)
     cr_expect(accuracy > 0.5, "it has learnt nothing");
 }
 
+/* The mean of a checkpoint's tokens is what --save writes after as many rounds, but for the order
+ * of the sums.                                                                                  */
+static const char look[] =
+    "c, s = load_file('c'), load_file('s')\n"
+    "print(all(np.allclose(c[name].mean(0), s[name], 1e-5, 1e-7) for name in s),\n"
+    "      len({t.dtype for t in c.values()}), c['telesgd.loss'].dtype, c['fc.bias'].shape)\n";
+
+Test(readme, the_lines_that_load_parameters_open_a_checkpoint)
+{
+    char python[64], script[4096], command[128];
+    if (!find_python(python, "import numpy"))
+        cr_skip_test("there is no Python with numpy");
+    struct result r = run(TINY QUIET " --rounds 200 --checkpoint c --checkpoint-every 100");
+    expect_code(&r, 0);
+    r = run(TINY QUIET " --rounds 100 --save s");
+    expect_code(&r, 0);
+    snprintf(script, sizeof script, "%s%s", block_with("def load_file("), look);
+    write_file("script.py", script);
+    snprintf(command, sizeof command, "%s script.py > out 2>&1", python);
+    cr_expect(system(command) == 0, "%s", read_file("out"));
+    cr_expect(!strcmp(read_file("out"), "True 4 float64 (4, 10)\n"), "%s", read_file("out"));
+}
+
 /* The end of a program that the tests build and run: suite examples. */
 Test(readme, the_objective_is_that_of_an_example)
 {
