@@ -102,6 +102,7 @@ struct reading {
     struct tsgd_settings *settings;
     const char *path;
     const struct tsgd_command *command;
+    bool seen[TSGD_SETTINGS];       /* in a line above */
     FILE *f;
     struct tsgd_error *err;
 };
@@ -109,7 +110,7 @@ struct reading {
 static enum tsgd_status set(void *user, unsigned line, const char *section, const char *name,
                             const char *value, struct tsgd_error *err)
 {
-    const struct reading *r = user;
+    struct reading *r = user;
     char where[512];
     const struct tsgd_setting_row *row = tsgd_setting_find(name, r->command->options);
     const char *near = row ? NULL : tsgd_setting_nearest(name, r->command->options);
@@ -122,6 +123,9 @@ static enum tsgd_status set(void *user, unsigned line, const char *section, cons
         return tsgd_fail(err, TSGD_EINVAL, "%s:%u: unknown setting '%s'", r->path, line, name);
     if (row == &tsgd_setting_rows[TSGD_SET_config])
         return tsgd_fail(err, TSGD_EINVAL, "%s: a settings file cannot name another", where);
+    if (r->seen[row - tsgd_setting_rows])
+        return tsgd_fail(err, TSGD_EINVAL, "%s: stands there twice; want one line", where);
+    r->seen[row - tsgd_setting_rows] = true;
     return tsgd_settings_give(r->settings, row, value, where, err);
 }
 

@@ -481,7 +481,8 @@ Test(cli, a_run_can_end_at_a_simulated_time)
 static const struct {
     const char *text, *sentence;
 } bad_file[] = {
-    {"lr = 0.2\nlr = 0\n", "f:2: lr: '0' is not a number above 0"},
+    {"batch = 2\nlr = 0\n", "f:2: lr: '0' is not a number above 0"},
+    {"lr = 0.1\nbatch = 2\nlr = 0.1\n", "f:3: lr: stands there twice; want one line"},
     {"\n\nmomentun = 0.9\n", "f:3: unknown setting 'momentun'; did you mean 'momentum'?"},
     {"qqqqqqqq = 1\n", "f:1: unknown setting 'qqqqqqqq'"},
     {"[train]\nlr = 0.1\n", "f:1: a section"},
