@@ -86,6 +86,36 @@ Test(readme, the_lines_that_load_parameters_open_a_checkpoint)
     cr_expect(!strcmp(read_file("out"), "True 4 float64 (4, 10)\n"), "%s", read_file("out"));
 }
 
+/* Prices in thousands, by area, rooms and age. */
+static void write_houses(void)
+{
+    FILE *f = fopen("houses.csv", "w");
+    cr_assert(f && fputs("area,rooms,age,price\n", f) >= 0);
+    for (int i = 0; i < 500; i++) {
+        int area = 40 + i * 37 % 200, rooms = 1 + area / 30 + i % 2, age = i * 53 % 120;
+        fprintf(f, "%d,%d,%d,%.1f\n", area, rooms, age, 80 + 2.2 * area + 15 * rooms - 0.8 * age);
+    }
+    cr_assert(fclose(f) == 0);
+}
+
+/* The documents' line of a regression, from its command on, learns from such data. */
+Test(readme, the_line_of_a_regression_learns)
+{
+    static const char *const documents[] = {"README.md", "datasets/README.md"};
+    static const char command[] = "train --data csv:houses.csv ";
+    char words[256];
+    write_houses();
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        const char *at = strstr(tree_file(documents[i]), command);
+        cr_assert(at != NULL, "%s has no '%s'", documents[i], command);
+        snprintf(words, sizeof words, "%.*s --log -" QUIET, (int)strcspn(at, "\n"), at);
+        struct result r = run(words);
+        expect_code(&r, 0);
+        double r2 = number(last_line(parse_lines(r.out)), "test_r2");
+        cr_expect(r2 > 0.8, "%s: %s: %g", documents[i], words, r2);
+    }
+}
+
 /* The end of a program that the tests build and run: suite examples. */
 Test(readme, the_objective_is_that_of_an_example)
 {
