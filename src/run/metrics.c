@@ -6,23 +6,70 @@
 #include <math.h>
 #include <string.h>
 
+/* What a run must be for its evaluations to have a metric: bits. */
+enum {
+    DATA = 1, TESTS = 2, HELD_OUT = 4, CLASSES = 8, TARGETS = 16, CLOCK = 32, QUADRATIC = 64,
+    DISTANCE = 128, OPTIMUM = 256, TOKENS = 512,
+};
+
+static bool has_data(const struct tsgd_settings *s) { return s->data; }
+static bool tests(const struct tsgd_settings *s) { return !TSGD_HAS(s, validation); }
+static bool holds_out(const struct tsgd_settings *s) { return TSGD_HAS(s, validation); }
+static bool has_classes(const struct tsgd_settings *s) { return strcmp(s->loss, "mse"); }
+static bool has_targets(const struct tsgd_settings *s) { return !strcmp(s->loss, "mse"); }
+static bool has_clock(const struct tsgd_settings *s) { return TSGD_HAS(s, link_seconds); }
+static bool is_quadratic(const struct tsgd_settings *s) { return !s->data && !s->objective.size; }
+static bool has_optimum(const struct tsgd_settings *s) { return s->optimum; }
+static bool has_distance(const struct tsgd_settings *s) { return is_quadratic(s) || s->optimum; }
+static bool looks_at_tokens(const struct tsgd_settings *s)
+{
+    return s->eval && !strcmp(s->eval, "tokens");
+}
+
+/* The first that is not met is told, so data come before what only they have. */
+static const struct condition {
+    unsigned need;
+    bool (*met)(const struct tsgd_settings *s);
+    const char *line, *option;      /* what would meet it, in a settings file and as an option */
+} conditions[] = {
+    {DATA, has_data, "data", "--data"},
+    {TESTS, tests, "no validation", "a metric of held-out samples (validation_..), or no "
+                                    "--validation"},
+    {HELD_OUT, holds_out, "validation, such as validation = 0.1", "--validation, such as "
+                                                                  "--validation 0.1"},
+    {CLASSES, has_classes, "loss = cross-entropy", "--loss cross-entropy"},
+    {TARGETS, has_targets, "loss = mse", "--loss mse"},
+    {CLOCK, has_clock, "a clock, such as link-seconds = 1", "a clock, such as --link-seconds 1"},
+    {QUADRATIC, is_quadratic, "model = quadratic", "--model quadratic"},
+    {DISTANCE, has_distance, "model = quadratic, or optimum = true", "--model quadratic, or "
+                                                                     "--optimum"},
+    {OPTIMUM, has_optimum, "optimum = true", "--optimum"},
+    {TOKENS, looks_at_tokens, "eval = tokens", "--eval tokens"},
+};
+
 const struct tsgd_metric tsgd_metrics[] = {
-#define U64(field) {#field, TSGD_METRIC_U64, offsetof(struct tsgd_eval, field)}
-#define REAL(field) {#field, TSGD_METRIC_REAL, offsetof(struct tsgd_eval, field)}
+#define U64(field) {#field, TSGD_METRIC_U64, offsetof(struct tsgd_eval, field), 0}
+#define REAL(field, needs) {#field, TSGD_METRIC_REAL, offsetof(struct tsgd_eval, field), needs}
+#define OF_TOKENS(field, needs) REAL(field##_mean, (needs) | TOKENS), \
+                                REAL(field##_worst, (needs) | TOKENS)
     U64(round), U64(samples), U64(gradients), U64(bytes_gossip), U64(bytes_teleport),
-    REAL(sim_seconds), REAL(wall_seconds), REAL(train_loss), REAL(test_loss), REAL(test_accuracy),
-    REAL(test_r2), REAL(validation_loss), REAL(validation_accuracy), REAL(validation_r2),
-    REAL(test_loss_mean), REAL(test_loss_worst),
-    REAL(test_accuracy_mean), REAL(test_accuracy_worst), REAL(test_r2_mean), REAL(test_r2_worst),
-    REAL(validation_loss_mean), REAL(validation_loss_worst),
-    REAL(validation_accuracy_mean), REAL(validation_accuracy_worst),
-    REAL(validation_r2_mean), REAL(validation_r2_worst),
-    REAL(consensus), REAL(grad_norm2), REAL(grad_norm2_tokens),
-    REAL(objective), REAL(suboptimality), REAL(suboptimality_mean), REAL(suboptimality_worst),
-    REAL(distance2), REAL(lr),
-    {"state_hash", TSGD_METRIC_HASH, offsetof(struct tsgd_eval, state_hash)},
+    REAL(sim_seconds, CLOCK), REAL(wall_seconds, 0), REAL(train_loss, 0),
+    REAL(test_loss, DATA | TESTS), REAL(test_accuracy, DATA | TESTS | CLASSES),
+    REAL(test_r2, DATA | TESTS | TARGETS),
+    REAL(validation_loss, DATA | HELD_OUT), REAL(validation_accuracy, DATA | HELD_OUT | CLASSES),
+    REAL(validation_r2, DATA | HELD_OUT | TARGETS),
+    OF_TOKENS(test_loss, DATA | TESTS), OF_TOKENS(test_accuracy, DATA | TESTS | CLASSES),
+    OF_TOKENS(test_r2, DATA | TESTS | TARGETS),
+    OF_TOKENS(validation_loss, DATA | HELD_OUT),
+    OF_TOKENS(validation_accuracy, DATA | HELD_OUT | CLASSES),
+    OF_TOKENS(validation_r2, DATA | HELD_OUT | TARGETS),
+    REAL(consensus, 0), REAL(grad_norm2, QUADRATIC), REAL(grad_norm2_tokens, QUADRATIC),
+    REAL(objective, OPTIMUM), REAL(suboptimality, OPTIMUM), OF_TOKENS(suboptimality, OPTIMUM),
+    REAL(distance2, DISTANCE), REAL(lr, 0),
+    {"state_hash", TSGD_METRIC_HASH, offsetof(struct tsgd_eval, state_hash), 0},
 #undef U64
 #undef REAL
+#undef OF_TOKENS
 };
 const size_t tsgd_n_metrics = sizeof tsgd_metrics / sizeof *tsgd_metrics;
 
@@ -56,10 +103,22 @@ enum tsgd_status tsgd_metric_find(const struct tsgd_metric **out, const char *na
     return tsgd_unknown_name(where, name, names, known, err);
 }
 
-enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text,
-                                  const struct tsgd_objective *objective, struct tsgd_error *err)
+const char *tsgd_metric_wants(const struct tsgd_metric *m, const struct tsgd_settings *s,
+                              bool as_option)
+{
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
+        const struct condition *c = &conditions[i];
+        if ((m->needs & c->need) && !c->met(s))
+            return as_option ? c->option : c->line;
+    }
+    return NULL;
+}
+
+enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const struct tsgd_settings *s,
+                                  struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
+    const char *text = s->until, *wants;
     const struct tsgd_metric *known = NULL;
     char name[64];
     struct tsgd_until u = {0};
@@ -71,12 +130,16 @@ enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text,
     memcpy(name, text, n);
     name[n] = 0;
     u.at_least = *op == '>';
-    int own = tsgd_objective_metric_find(objective, name);
+    int own = tsgd_objective_metric_find(&s->objective, name);
     if (own >= 0) {
         u.metric = (struct tsgd_metric){NULL, TSGD_METRIC_REAL, offsetof(struct tsgd_eval, metric) +
-                                                                (size_t)own * sizeof (double)};
+                                                                (size_t)own * sizeof (double), 0};
     } else {
         TRY(tsgd_metric_find(&known, name, "--until", err));
+        wants = tsgd_metric_wants(known, s, true);
+        if (wants)
+            TRY(tsgd_fail(err, TSGD_EINVAL, "--until: found '%s', but this run has no %s; want %s",
+                          text, name, wants));
         u.metric = *known;
     }
     *out = u;

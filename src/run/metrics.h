@@ -3,6 +3,7 @@
 #define TSGD_RUN_METRICS_H
 
 #include "base/status.h"
+#include "run/settings.h"
 
 enum tsgd_metric_type { TSGD_METRIC_U64, TSGD_METRIC_REAL, TSGD_METRIC_HASH };
 
@@ -11,6 +12,7 @@ struct tsgd_metric {
     const char *name;
     enum tsgd_metric_type type;
     size_t offset;
+    unsigned needs;             /* see tsgd_metric_wants */
 };
 extern const struct tsgd_metric tsgd_metrics[];
 extern const size_t tsgd_n_metrics;
@@ -23,6 +25,11 @@ double tsgd_metric_value(const struct tsgd_metric *m, const struct tsgd_eval *e)
 enum tsgd_status tsgd_metric_find(const struct tsgd_metric **out, const char *name,
                                   const char *where, struct tsgd_error *err);
 
+/* What settings would give the evaluations of a run this metric, as a line of a settings file or as
+ * an option; NULL: it has it. `s` are resolved.                                                 */
+const char *tsgd_metric_wants(const struct tsgd_metric *m, const struct tsgd_settings *s,
+                              bool as_option);
+
 /* "test_accuracy>=0.8": when to stop. */
 struct tsgd_until {
     struct tsgd_metric metric;  /* its name is not kept */
@@ -30,10 +37,11 @@ struct tsgd_until {
     double value;
 };
 
-/* A metric of the objective comes before one of struct tsgd_eval with its name; size 0: there is no
- * objective. TSGD_EINVAL: no such metric (suggests the nearest), no comparison, no number.      */
-enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const char *text,
-                                  const struct tsgd_objective *objective, struct tsgd_error *err);
+/* The --until of resolved settings. A metric of the objective comes before one of struct tsgd_eval
+ * with its name. TSGD_EINVAL: no such metric (suggests the nearest), one that this run does not
+ * have (says what gives it), no comparison, no number.                                          */
+enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const struct tsgd_settings *s,
+                                  struct tsgd_error *err);
 
 /* False when the metric does not apply. */
 bool tsgd_until_met(const struct tsgd_until *u, const struct tsgd_eval *e);

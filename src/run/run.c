@@ -76,7 +76,7 @@ enum tsgd_status tsgd_run_plan(struct tsgd_run **out, const struct tsgd_settings
     struct tsgd_settings *s = r->setup.s;
     TRY(tsgd_keeper_init(&r->keeper, &r->setup, "train", whole, err));
     if (s->until)
-        TRY(tsgd_until_parse(&r->until, s->until, &s->objective, err));
+        TRY(tsgd_until_parse(&r->until, s, err));
     TRY(tsgd_setup_make(&r->setup, shelf, err));
     if (s->resume)
         TRY(tsgd_resume_check(&r->resume, &r->setup, err));

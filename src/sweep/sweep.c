@@ -260,28 +260,11 @@ done:
 static enum tsgd_status check_by(const struct tsgd_sweep *s, const struct tsgd_entry *e,
                                  const struct tsgd_settings *resolved, struct tsgd_error *err)
 {
-    const char *by = s->grid->by ? s->grid->by->name : "", *wants = NULL;
-    bool tokens = resolved->eval && !strcmp(resolved->eval, "tokens");
-    if (!is_candidate(e))
-        return TSGD_OK;
-    if (!strncmp(by, "validation_", 11) && !resolved->data)
-        wants = "data";
-    else if (!strncmp(by, "validation_", 11) && (strstr(by, "_mean") || strstr(by, "_worst")) &&
-             !tokens)
-        wants = "eval = tokens";
-    else if (!strcmp(by, "sim_seconds") && !TSGD_HAS(resolved, link_seconds))
-        wants = "a clock, such as link-seconds = 1";
-    else if (!strncmp(by, "grad_norm2", 10) && resolved->data)
-        wants = "model = quadratic";
-    else if (!strcmp(by, "distance2") && resolved->data && !resolved->optimum)
-        wants = "model = quadratic, or optimum = true";
-    else if ((!strcmp(by, "objective") || !strncmp(by, "suboptimality", 13)) && !resolved->optimum)
-        wants = "optimum = true";
-    else if (!strncmp(by, "suboptimality_", 14) && !tokens)
-        wants = "eval = tokens";
+    const struct tsgd_metric *by = s->grid->by;
+    const char *wants = by && is_candidate(e) ? tsgd_metric_wants(by, resolved, false) : NULL;
     if (!wants)
         return TSGD_OK;
-    return tsgd_fail(err, TSGD_EINVAL, "by: %s asks for %s", by, wants);
+    return tsgd_fail(err, TSGD_EINVAL, "by: %s asks for %s", by->name, wants);
 }
 
 static enum tsgd_status plan(struct tsgd_sweep *s, struct tsgd_entry *e, bool times,

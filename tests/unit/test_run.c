@@ -10,6 +10,7 @@
 
 #include "data/partition.h"
 #include "method/method.h"
+#include "run/metrics.h"
 #include "scratch.h"
 #include "sim/graphs.h"
 #include "sim/settings.h"
@@ -420,6 +421,46 @@ Test(run, until_may_ask_for_a_validation_accuracy, .timeout = 60)
     struct trace t = train(s);
     cr_expect(t.eval[t.n - 1].validation_accuracy >= 0.5 && t.eval[t.n - 1].round < 500);
     cr_expect(t.n < 2 || t.eval[t.n - 2].validation_accuracy < 0.5);
+}
+
+/* Over all metrics and kinds of runs: what an evaluation does not have would end no training. */
+Test(run, until_takes_the_metrics_that_evaluations_have_and_no_others, .timeout = 120)
+{
+    static const char *const kinds[] = {
+        "data=digits model=logistic",
+        "data=digits model=logistic eval=tokens link-seconds=1",
+        "data=digits model=logistic validation=0.2",
+        "data=digits model=logistic validation=0.2 eval=tokens",
+        "data=digits model=logistic weight-decay=0.1 optimum=true",
+        "data=digits model=logistic weight-decay=0.1 optimum=true eval=tokens",
+        "data=csv:targets.csv loss=mse model=logistic lr=0.001",
+        "data=csv:targets.csv loss=mse model=logistic lr=0.001 validation=0.2 eval=tokens",
+        "model=quadratic compute-seconds=1",
+    };
+    static const char targets[] = "a,b\n1,2.5\n2,4\n3,6\n4,8.5\n5,9\n6,12\n7,14\n8,15\n9,18.5\n"
+        "10,20\n11,22\n12,25\n13,26\n14,29\n15,30\n16,32\n17,35\n18,36\n19,38\n20,41\n";
+    struct scratch scratch;
+    scratch_enter(&scratch, "until");
+    scratch_write("targets.csv", targets, sizeof targets - 1);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct tsgd_settings *s = settings_of("%s nodes=3 rounds=2 eval-every=1", kinds[i]);
+        struct trace t = train(s);
+        for (size_t m = 0; m < tsgd_n_metrics; m++) {
+            const char *name = tsgd_metrics[m].name;
+            bool has = !isnan(tsgd_metric_value(&tsgd_metrics[m], &t.eval[t.n - 1]));
+            struct tsgd_error err = {.text = ""};
+            char until[80], found[96];
+            if (tsgd_metrics[m].type == TSGD_METRIC_HASH)
+                continue;
+            snprintf(until, sizeof until, "until=%s>=0.5", name);
+            snprintf(found, sizeof found, "--until: found '%s>=0.5', but this run has no %s; want ",
+                     name, name);
+            enum tsgd_status st = settings_try_run(s, until, &err);
+            cr_expect(st == (has ? TSGD_OK : TSGD_EINVAL), "%s: %s: %d", kinds[i], until, st);
+            cr_expect(has || !strncmp(err.text, found, strlen(found)), "%s: %s", until, err.text);
+        }
+    }
+    scratch_leave(&scratch);
 }
 
 Test(run, a_million_nodes_fit_and_cost_what_few_do, .timeout = 120)
