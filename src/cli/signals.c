@@ -36,6 +36,11 @@ static void on_user_signal(int number)
         on_ask(what_to_stop);
 }
 
+void tsgd_signals_begin(void)
+{
+    signal(SIGUSR1, SIG_IGN);
+}
+
 void tsgd_signals_catch(void (*stop)(void *), void (*ask)(void *), void *what)
 {
     struct sigaction user = {.sa_handler = on_user_signal, .sa_flags = SA_RESTART};
@@ -62,5 +67,5 @@ void tsgd_signals_release(void)
 {
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    signal(SIGUSR1, SIG_DFL);
+    signal(SIGUSR1, SIG_IGN);
 }

@@ -5,6 +5,10 @@
 #ifndef TSGD_CLI_SIGNALS_H
 #define TSGD_CLI_SIGNALS_H
 
+/* Before all else that the program does: a SIGUSR1 that comes before a training can write a
+ * checkpoint, or once it has ended, does nothing.                                               */
+void tsgd_signals_begin(void);
+
 /* `stop` and `ask` (NULL: SIGUSR1 does nothing) are called from the signal handler: they may store
  * a flag and no more.                                                                           */
 void tsgd_signals_catch(void (*stop)(void *), void (*ask)(void *), void *what);

@@ -1,4 +1,5 @@
 /* The main of telesgd-mpi: one of the ranks that mpirun starts. */
+#include "cli/signals.h"
 #include "command/program.h"
 #include "mpi/mpi.h"
 #include "mpi/witness.h"
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
     struct tsgd_mpi mpi;
     struct tsgd_error err;
     int level, code;
+    tsgd_signals_begin();
     tsgd_fill_closed_streams();         /* before MPI opens sockets */
     tsgd_witness_start();
     tsgd_mpi_prefer();

@@ -1052,6 +1052,21 @@ Test(cli, a_signal_that_comes_twice_at_once_is_one_and_a_later_one_ends_the_prog
     close(ends[1]);
 }
 
+/* The settings come through a pipe, so that the signal finds the program before its training. */
+Test(cli, a_sigusr1_before_the_training_does_nothing)
+{
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    cr_assert(nowhere >= 0 && mkfifo("f", 0600) == 0);
+    pid_t child = start(nowhere, STDERR_FILENO, RLIM_INFINITY,
+                        TINY QUIET " --config f --checkpoint c");
+    int settings = open("f", O_WRONLY | O_CLOEXEC);         /* once the program reads */
+    cr_assert(settings >= 0 && kill(child, SIGUSR1) == 0);
+    cr_assert(write(settings, "rounds = 10\n", 12) == 12 && close(settings) == 0);
+    int code = code_of(child);
+    cr_expect(code == 0, "code %d", code);
+    close(nowhere);
+}
+
 Test(cli, a_diverged_run_says_where_and_saves_nothing)
 {
     struct result r = run(TINY QUIET " --model mlp:8 --rounds 1000 --lr 1e30 --log l --save s");
