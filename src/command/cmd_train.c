@@ -231,7 +231,8 @@ static const char closing[] =
     "= 1\treading, writing or memory failed during the training\n"
     "= 2\tan option, input or output is wrong: nothing was trained, no file touched\n"
     "= 3\tthe training diverged: a loss was not finite; nothing was saved\n"
-    "= 130\tinterrupted by SIGINT or SIGTERM; --log and --save hold what there was by then\n";
+    "= 130\tinterrupted by SIGINT, SIGTERM or SIGHUP; --log and --save "
+    "hold what there was by then\n";
 
 const struct tsgd_command tsgd_command_train = {
     .name = "train",

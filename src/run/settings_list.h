@@ -322,7 +322,7 @@ SETTING(completion, "completion", CHOICE, "SHELL", ONE_OF("bash|zsh"), UNSET("no
 SETTING(checkpoint, "checkpoint", TEXT, "FILE", ANYTHING, UNSET("the file of --resume, or none"),
         ABOUT_CHECKPOINT, RUN, OUTPUT, TRAIN | TUNE | COMMON,
         "write to FILE, now and then, all that it takes to go on after a stop or a crash. SIGUSR1 "
-        "asks for one; SIGINT and SIGTERM write one and end the training")
+        "asks for one; SIGINT, SIGTERM and SIGHUP write one and end the training")
 SETTING(checkpoint_every, "checkpoint-every", TEXT, "R|TIME", ANYTHING, IS("60s"),
         ABOUT_CHECKPOINT, CHECKPOINT, OUTPUT, TRAIN | TUNE | SWEEP,
         "write one at rounds that are multiples of R, or when a TIME such as 30s, 5m or 2h has "

@@ -206,6 +206,35 @@ Test(resume, sigint_writes_a_checkpoint_and_ends_and_sigusr1_writes_one_and_goes
         cr_expect(number(json_array_get(lines, i), "round") == 500. * (double)i, "line %zu", i);
 }
 
+/* Of a terminal that is closed. */
+Test(resume, sighup_writes_a_checkpoint_and_ends)
+{
+    signal(SIGHUP, SIG_DFL);
+    pid_t child = start(STDOUT_FILENO, STDERR_FILENO, RLIM_INFINITY,
+                        LONG " --log b.jsonl --checkpoint c --checkpoint-every never");
+    await("b.jsonl", "\"round\":500");
+    kill(child, SIGHUP);
+    cr_expect(code_of(child) == 130);
+    cr_expect(exists("c"));
+    cr_expect(json_is_true(json_object_get(last_line(parse_lines(read_file("b.jsonl"))),
+                                           "interrupted")));
+}
+
+/* It goes on for more rounds than it makes between a signal and its end. */
+Test(resume, under_nohup_sighup_does_nothing)
+{
+    signal(SIGHUP, SIG_IGN);
+    pid_t child = start(STDOUT_FILENO, STDERR_FILENO, RLIM_INFINITY,
+                        LONG " --log b.jsonl --checkpoint c --checkpoint-every never");
+    signal(SIGHUP, SIG_DFL);
+    await("b.jsonl", "\"round\":500");
+    kill(child, SIGHUP);
+    await("b.jsonl", "\"round\":20000");
+    cr_expect(kill(child, 0) == 0 && !exists("c"));
+    kill(child, SIGINT);
+    cr_expect(code_of(child) == 130);
+}
+
 /* ---- what is refused ---- */
 
 static void refuse(const char *words, const char *sentence)
