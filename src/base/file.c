@@ -164,10 +164,12 @@ enum tsgd_status tsgd_outfile_open(struct tsgd_outfile *out, const char *path, c
                                    struct tsgd_error *err)
 {
     enum tsgd_status st = TSGD_OK;
-    struct tsgd_outfile o = {.folder = -1};
+    struct tsgd_outfile o = {.what = what, .folder = -1};
     struct stat s;
     bool there = stat(path, &s) == 0;
     int fd = -1;
+    if (!(o.name = strdup(path)))
+        TRY(tsgd_fail(err, TSGD_ENOMEM, "%s: no memory to write '%s'", what, path));
     if (*path && !(o.path = tsgd_follow_links(path)))
         TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot write '%s': %s", what, path, strerror(errno)));
     if (!*path || ends_with_slash(path) || ends_with_slash(o.path) ||
@@ -190,6 +192,7 @@ done:
     if (o.folder >= 0)
         close(o.folder);
     free(o.path);
+    free(o.name);
     return st;
 }
 
@@ -213,12 +216,12 @@ enum tsgd_status tsgd_outfile_commit(struct tsgd_outfile *out, struct tsgd_error
         fwrite(more, 1, sizeof more, out->f);
     if (fflush(out->f) != 0 || failed || fsync(fileno(out->f)) != 0 ||
         renameat(out->folder, out->temp, out->folder, last_part(out->path)) != 0)
-        TRY(tsgd_fail(err, TSGD_EIO, "cannot write '%s': %s", out->path,
+        TRY(tsgd_fail(err, TSGD_EIO, "%s: cannot write '%s': %s", out->what, out->name,
                       strerror(errno ? errno : EIO)));
     out->temp[0] = 0;
     if (!sync_folder(out))
-        st = tsgd_fail(err, TSGD_EIO, "'%s' is written, but its folder cannot be synced: %s",
-                       out->path, strerror(errno));
+        st = tsgd_fail(err, TSGD_EIO, "%s: '%s' is written, but its folder cannot be synced: %s",
+                       out->what, out->name, strerror(errno));
 done:
     tsgd_outfile_abandon(out);
     return st;
@@ -233,6 +236,7 @@ void tsgd_outfile_abandon(struct tsgd_outfile *out)
         close(out->folder);
     }
     free(out->path);
+    free(out->name);
     *out = (struct tsgd_outfile)TSGD_OUTFILE_INIT;
 }
 

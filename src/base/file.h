@@ -27,12 +27,14 @@ enum { TSGD_TEMP_NAME = 56 };
 struct tsgd_outfile {
     FILE *f;                    /* write here; NULL when not open */
     char *path;                 /* the target, links followed */
+    char *name;                 /* the same as it was given, for sentences */
+    const char *what;           /* the option, borrowed */
     char temp[TSGD_TEMP_NAME];  /* in the folder; empty when renamed */
     int folder;                 /* open as long as f is */
 };
 #define TSGD_OUTFILE_INIT {0}
 
-/* TSGD_EIO: the place cannot be written. `what` names the option in the sentence. */
+/* TSGD_EIO: the place cannot be written. `what` names the option, here and at commit. */
 enum tsgd_status tsgd_outfile_open(struct tsgd_outfile *out, const char *path, const char *what,
                                    struct tsgd_error *err);
 

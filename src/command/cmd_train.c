@@ -32,11 +32,13 @@ static bool on_eval(const struct tsgd_eval *e, void *user)
 static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
 {
     struct training *t = user;
+    struct tsgd_error tell;
+    bool good = tsgd_session_checkpoint(&t->session, c, &tell);
     if (c->stage == TSGD_CHECKPOINT_WRITTEN)
         tsgd_progress_checkpoint(&t->progress, c);
-    else if (c->stage == TSGD_CHECKPOINT_FAILED && !t->session.log.failure)  /* else that is told */
-        tsgd_progress_warn(&t->progress, c->error->text);
-    return tsgd_session_checkpoint(&t->session, c);
+    if (tell.text[0])
+        tsgd_progress_warn(&t->progress, tell.text);
+    return good;
 }
 
 static void on_stall(const char *text, void *user)
@@ -44,7 +46,12 @@ static void on_stall(const char *text, void *user)
     tsgd_progress_warn(&((struct training *)user)->progress, text);
 }
 
-static void stop(void *what) { tsgd_run_stop(((struct training *)what)->run); }
+static void stop(void *what)
+{
+    struct training *t = what;
+    tsgd_session_stops(&t->session);
+    tsgd_run_stop(t->run);
+}
 
 static void ask_checkpoint(void *what) { tsgd_run_checkpoint(((struct training *)what)->run); }
 
@@ -82,7 +89,9 @@ static enum tsgd_status report(void *what, FILE *out, struct tsgd_error *err)
 {
     const struct training *t = what;
     (void)err;
-    tsgd_report_end(out, t->session.asked, tsgd_run_info(t->run), &t->summary, t->evaluations > 0);
+    const struct tsgd_session *s = &t->session;
+    const char *const files[] = {s->saved, s->logged, s->asked->save_split};
+    tsgd_report_end(out, files, tsgd_run_info(t->run), &t->summary, t->evaluations > 0);
     return TSGD_OK;
 }
 
@@ -228,7 +237,8 @@ static const char closing[] =
     "    telesgd train --config dsgd.jsonl\n"
     "# Exit codes\n"
     "= 0\tdone, also when --until ended it\n"
-    "= 1\treading, writing or memory failed during the training\n"
+    "= 1\treading, writing or memory failed during the training, or after it: "
+    "then the result is printed all the same\n"
     "= 2\tan option, input or output is wrong: nothing was trained, no file touched\n"
     "= 3\tthe training diverged: a loss was not finite; nothing was saved\n"
     "= 130\tinterrupted by SIGINT, SIGTERM or SIGHUP; --log and --save "

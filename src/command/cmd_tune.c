@@ -122,9 +122,9 @@ static enum tsgd_status report(void *what, FILE *out, struct tsgd_error *err)
             tsgd_human_time(t->wall_seconds, time));
     fprintf(out, "a grid search   takes %s rounds, one candidate after the other\n",
             tsgd_human_count(t->rounds_grid, grid));
-    if (t->chosen && w->session.asked->save) {
+    if (w->session.saved) {
         fputs("written         ", out);
-        tsgd_human_print(out, w->session.asked->save);
+        tsgd_human_print(out, w->session.saved);
         fputc('\n', out);
     }
     return st;
@@ -139,16 +139,23 @@ static void on_stall(const char *text, void *user)
 static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
 {
     struct search *s = user;
-    if (c->stage == TSGD_CHECKPOINT_FAILED && !s->session.log.failure) {    /* else that is told */
-        tsgd_warn("", c->error->text);
+    struct tsgd_error tell;
+    bool good = tsgd_session_checkpoint(&s->session, c, &tell);
+    if (tell.text[0]) {
+        tsgd_warn("", tell.text);
         fputc('\n', stderr);
     }
-    return tsgd_session_checkpoint(&s->session, c);
+    return good;
 }
 
 static void ask_checkpoint(void *what) { tsgd_tune_checkpoint(((struct search *)what)->tune); }
 
-static void stop(void *what) { tsgd_tune_stop(((struct search *)what)->tune); }
+static void stop(void *what)
+{
+    struct search *s = what;
+    tsgd_session_stops(&s->session);
+    tsgd_tune_stop(s->tune);
+}
 
 static enum tsgd_status train(void *what, bool *interrupted, struct tsgd_error *err)
 {

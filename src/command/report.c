@@ -186,23 +186,24 @@ static void print_quality(FILE *out, const struct tsgd_summary *s)
                 e->consensus);
 }
 
-static void print_written(FILE *out, const struct tsgd_settings *asked, const char *checkpoint)
+static void print_written(FILE *out, const char *const files[TSGD_REPORT_FILES],
+                          const char *checkpoint)
 {
-    const char *log = asked->log && strcmp(asked->log, "-") ? asked->log : NULL;
-    const char *files[] = {asked->save, log, asked->save_split, checkpoint};
     const char *before = "written         ";
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (files[i]) {
+    for (size_t i = 0; i <= TSGD_REPORT_FILES; i++) {
+        const char *file = i < TSGD_REPORT_FILES ? files[i] : checkpoint;
+        if (file) {
             fputs(before, out);
-            tsgd_human_print(out, files[i]);
+            tsgd_human_print(out, file);
             before = ", ";
         }
+    }
     if (*before == ',')
         fputc('\n', out);
 }
 
-void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct tsgd_info *info,
-                     const struct tsgd_summary *s, bool evaluated)
+void tsgd_report_end(FILE *out, const char *const files[TSGD_REPORT_FILES],
+                     const struct tsgd_info *info, const struct tsgd_summary *s, bool evaluated)
 {
     const struct tsgd_eval *e = &s->last;
     char a[TSGD_HUMAN], b[TSGD_HUMAN], c[TSGD_HUMAN];
@@ -244,7 +245,7 @@ void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct 
         fprintf(out, "wait %.1f %%, other %.1f %%\n", 100 * s->share_wait, 100 * s->share_other);
     fprintf(out, "workers' CPU    running %.1f %%, asleep %.1f %%, taken by others %.1f %%\n",
             100 * s->share_ran, 100 * s->share_slept, 100 * s->share_taken);
-    print_written(out, asked, s->checkpoints ? info->resolved->checkpoint : NULL);
+    print_written(out, files, s->checkpoints ? info->resolved->checkpoint : NULL);
 }
 
 void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t)

@@ -32,9 +32,12 @@ void tsgd_report_minimum(FILE *out, const char *start, const struct tsgd_info *i
 /* A line for each worker: its CPU, what that shares, its home tokens. `start` begins each line. */
 void tsgd_report_placement(FILE *out, const char *start, const struct tsgd_run *run);
 
-/* What happened. asked: what the command line said; evaluated: s->last holds an evaluation. */
-void tsgd_report_end(FILE *out, const struct tsgd_settings *asked, const struct tsgd_info *info,
-                     const struct tsgd_summary *s, bool evaluated);
+enum { TSGD_REPORT_FILES = 3 };
+
+/* What happened. files: that were written, besides checkpoints; NULL: none. evaluated: s->last
+ * holds an evaluation.                                                                          */
+void tsgd_report_end(FILE *out, const char *const files[TSGD_REPORT_FILES],
+                     const struct tsgd_info *info, const struct tsgd_summary *s, bool evaluated);
 
 /* A trace that was written to `path`. */
 void tsgd_report_trace(FILE *out, const char *path, const struct tsgd_traced *t);

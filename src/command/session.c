@@ -78,53 +78,75 @@ static FILE *report_stream(const struct tsgd_session *s)
     return tsgd_session_tells(s) ? stderr : NULL;
 }
 
-bool tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c)
+void tsgd_session_stops(struct tsgd_session *s)
 {
-    s->checkpoint_failed = c->stage == TSGD_CHECKPOINT_FAILED;
+    atomic_store_explicit(&s->stops, true, memory_order_relaxed);
+}
+
+/* That a log could not be written is told at the end, once, and not with each checkpoint. */
+bool tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c,
+                             struct tsgd_error *tell)
+{
+    bool stops = atomic_load_explicit(&s->stops, memory_order_relaxed);
+    tell->text[0] = 0;
+    if (tsgd_missed_note(&s->missed, c) && !s->log.failure)
+        tsgd_missed_say(&s->missed, !stops, tell);
     return c->stage != TSGD_CHECKPOINT_TAKEN || tsgd_log_sync(&s->log);
 }
 
-/* Complains if it failed, and remembers that it did. */
-static void note(const struct tsgd_session *s, enum tsgd_status st, const struct tsgd_error *err,
-                 enum tsgd_exit *code)
+/* What went wrong at the end. It is told after the report, above which it would be overlooked. */
+struct failures {
+    struct tsgd_error of[5];    /* [n + 1]; the next one is filled in by who fails */
+    size_t n;
+};
+
+/* Whether it went well; else keeps its error. */
+static bool went(struct failures *f, enum tsgd_status st)
 {
-    if (st == TSGD_OK)
-        return;
-    tsgd_complain(s->self, err);
-    *code = TSGD_EXIT_FAILED;
+    f->n += st != TSGD_OK;
+    return st == TSGD_OK;
 }
+
+static struct tsgd_error *next(struct failures *f) { return &f->of[f->n]; }
 
 /* After the training, whose status is st. A training that diverged leaves its log and its trace;
  * one that could not run leaves nothing more than what its log has. One that was stopped because
- * its log could not be written has no result: what it came to replaces no file.                 */
+ * its log could not be written has no result: what it came to replaces no file. Of one that came
+ * to its end the result is told, whatever could not be written.                                 */
 static enum tsgd_exit finish(struct tsgd_session *s, const struct tsgd_trainee *t,
                              enum tsgd_status st, bool interrupted)
 {
     const struct tsgd_settings *asked = s->asked;
     struct tsgd_traced traced;
-    struct tsgd_error err;
+    struct failures f = {.n = 0};
     bool diverged = st == TSGD_EDIVERGED, ended = st == TSGD_OK || diverged;
-    bool result = st == TSGD_OK && !s->log.failure && (!t->has_result || t->has_result(t->what));
+    bool cut = s->log.failure != 0, whole = st == TSGD_OK && !cut, traces = false;
+    bool result = whole && (!t->has_result || t->has_result(t->what));
     bool speaks = tsgd_speaks(asked);
-    FILE *out = st == TSGD_OK && speaks ? report_stream(s) : NULL;
+    FILE *out = whole && speaks ? report_stream(s) : NULL;
     enum tsgd_exit code = TSGD_EXIT_FAILED;
     if (ended) {
         code = diverged ? TSGD_EXIT_DIVERGED : interrupted ? TSGD_EXIT_INTERRUPTED : TSGD_EXIT_DONE;
         t->log(t->what, diverged);
     }
-    if (result && asked->save && speaks)
-        note(s, t->save(t->what, asked->save, &err), &err, &code);
+    if (result && asked->save && speaks && went(&f, t->save(t->what, asked->save, next(&f))))
+        s->saved = asked->save;
     if (ended && asked->trace)          /* of all ranks, together */
-        note(s, t->save_trace(t->what, &traced, &err), &err, &code);
-    note(s, tsgd_log_close(&s->log, &err), &err, &code);
-    if (s->checkpoint_failed)           /* which was told when it did */
-        code = TSGD_EXIT_FAILED;
-    if (out && code != TSGD_EXIT_FAILED) {
-        note(s, t->report(t->what, out, &err), &err, &code);
-        if (asked->trace)
+        traces = went(&f, t->save_trace(t->what, &traced, next(&f)));
+    if (went(&f, tsgd_log_close(&s->log, next(&f))) && !tsgd_session_logs_to_stdout(s))
+        s->logged = asked->log;
+    if (out) {
+        went(&f, t->report(t->what, out, next(&f)));
+        if (traces)
             tsgd_report_trace(out, asked->trace, &traced);
     }
-    return code;
+    if (ended && s->missed.last && !cut)
+        tsgd_missed_say(&s->missed, false, &f.of[f.n++]);
+    if (out && f.n)
+        fflush(out);                    /* so that it comes first where both go to one place */
+    for (size_t i = 0; i < f.n; i++)
+        tsgd_complain(s->self, &f.of[i]);
+    return f.n || s->missed.last ? TSGD_EXIT_FAILED : code;
 }
 
 /* The file, not a link that leads to it. */

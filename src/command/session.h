@@ -1,9 +1,11 @@
 /* command/session.h: what every command that trains has in common. Outputs are looked at before
  * anything is done; then the log is opened and the training runs, until its end or a signal; and
- * there is one ending: what was asked to be kept is kept, the log is closed, and all is told.   */
+ * there is one ending: what was asked to be kept is kept, the log is closed, and all is told, at
+ * last what could not be kept.                                                                  */
 #ifndef TSGD_COMMAND_SESSION_H
 #define TSGD_COMMAND_SESSION_H
 
+#include "cli/missed.h"
 #include "cli/parse.h"
 #include "log/logfile.h"
 
@@ -33,7 +35,9 @@ struct tsgd_session {
     const struct tsgd_settings *asked;
     struct tsgd_log log;
     bool split_is_new;          /* a start that fails takes the split file away again */
-    bool checkpoint_failed;     /* the last one */
+    const char *saved, *logged; /* once it is written: where parameters and log are; or NULL */
+    struct tsgd_missed missed;
+    _Atomic bool stops;         /* relaxed: it carries no data */
 };
 
 /* Whether outputs may be written, and can be; before the trainee is made. The same on all ranks, of
@@ -46,8 +50,12 @@ enum tsgd_exit tsgd_session_run(struct tsgd_session *s, const struct tsgd_traine
 
 /* To be called with each checkpoint: the log is on the disk before a checkpoint is that counts on
  * it, and a training whose last checkpoint failed ends as one that failed. Returns what
- * tsgd_checkpoint_fn wants.                                                                     */
-bool tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c);
+ * tsgd_checkpoint_fn wants; what is to be told, or nothing, is in `tell`.                       */
+bool tsgd_session_checkpoint(struct tsgd_session *s, const struct tsgd_checkpoint *c,
+                             struct tsgd_error *tell);
+
+/* The training was asked to stop, by a signal; from its handler. */
+void tsgd_session_stops(struct tsgd_session *s);
 
 /* How people are to be told while it trains: "auto", "plain" or "off", as on all ranks but one. */
 const char *tsgd_session_progress(const struct tsgd_session *s);

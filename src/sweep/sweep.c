@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "cli/human.h"
+#include "cli/missed.h"
 #include "cli/terminal.h"
 #include "compare/curve.h"
 #include "log/logcheck.h"
@@ -503,6 +504,7 @@ struct watched_run {
 
 struct training {
     struct watched_run of;
+    struct tsgd_missed missed;
     struct tsgd_log log;
     uint64_t evaluations;
 };
@@ -522,6 +524,8 @@ static void warn(const struct watched_run *r, const char *text)
     if (r->s->live)
         tsgd_terminal_clear();
     tsgd_warn(r->e->from->name, text);
+    if (text[0] && text[strlen(text) - 1] != '\n')
+        fputc('\n', stderr);
     draw(r->s);
     pthread_mutex_unlock(&r->s->lock);
 }
@@ -532,8 +536,11 @@ static void on_stall(const char *text, void *user) { warn(user, text); }
 static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
 {
     struct training *t = user;
-    if (c->stage == TSGD_CHECKPOINT_FAILED)
-        warn(&t->of, c->error->text);
+    struct tsgd_error tell;
+    if (tsgd_missed_note(&t->missed, c)) {
+        tsgd_missed_say(&t->missed, true, &tell);
+        warn(&t->of, tell.text);
+    }
     return c->stage != TSGD_CHECKPOINT_TAKEN || tsgd_log_sync(&t->log);
 }
 

@@ -235,6 +235,74 @@ Test(resume, under_nohup_sighup_does_nothing)
     cr_expect(code_of(child) == 130);
 }
 
+/* How often it has complained so far; as it shares the file's offset, that is left alone. */
+static int complaints(FILE *err)
+{
+    char text[8192];
+    int n = 0;
+    ssize_t got = pread(fileno(err), text, sizeof text - 1, 0);
+    cr_assert(got >= 0);
+    text[got] = 0;
+    for (const char *at = text; (at = strstr(at, "cannot write 'c'")); at++)
+        n++;
+    return n;
+}
+
+static void await_complaint(FILE *err, int n)
+{
+    for (int i = 0; i < 3000 && complaints(err) < n; i++)
+        usleep(10000);
+    cr_assert(complaints(err) == n, "%d complaints, want %d", complaints(err), n);
+}
+
+/* Files may grow no more than so much, from now on. */
+static void limit_files(pid_t child, rlim_t most)
+{
+    struct rlimit limit = {most, RLIM_INFINITY};
+    cr_assert(prlimit(child, RLIMIT_FSIZE, &limit, NULL) == 0);
+}
+
+Test(resume, a_checkpoint_that_fails_is_told_once_while_that_lasts_and_at_the_end)
+{
+    static const char during[] = "; the training goes on, and the file is still that of round ";
+    char last[160];
+    struct stat s, now;
+    FILE *out = tmpfile(), *err = tmpfile();
+    cr_assert(out && err);
+    pid_t child = start(fileno(out), fileno(err), RLIM_INFINITY,
+                        LONG " --checkpoint c --checkpoint-every 500");
+    for (int i = 0; i < 3000 && !exists("c"); i++)
+        usleep(10000);
+    limit_files(child, 8000);
+    await_complaint(err, 1);
+    usleep(300000);
+    cr_expect(complaints(err) == 1, "it was told again");
+    cr_assert(stat("c", &s) == 0);
+    limit_files(child, RLIM_INFINITY);
+    for (int i = 0; i < 3000 && stat("c", &now) == 0 && now.st_mtim.tv_sec == s.st_mtim.tv_sec &&
+                    now.st_mtim.tv_nsec == s.st_mtim.tv_nsec; i++)
+        usleep(10000);
+    limit_files(child, 8000);
+    await_complaint(err, 2);
+    kill(child, SIGINT);
+    cr_expect(code_of(child) == 1);
+    rewind(out);
+    rewind(err);
+    const char *told = contents(out), *line = contents(err);
+    cr_expect(strstr(told, "\ninterrupted before its end\ntrained ") &&
+              strstr(told, "\nwritten         c\n"), "%s", told);
+    for (int i = 0; i < 2; i++) {
+        line = strstr(line, "telesgd: --checkpoint: cannot write 'c': File too large (round ");
+        cr_assert(line && strstr(line, during), "%s", line);
+        line = strchr(line, '\n') + 1;
+    }
+    snprintf(last, sizeof last, "; the file is still that of round %llu\n",
+             (unsigned long long)round_of("c"));
+    cr_expect(!strncmp(line, "telesgd: --checkpoint: ", 23) && strstr(line, last) &&
+              !strstr(line, "goes on") && strchr(line, '\n')[1] == 0, "wants %s, says %s", last,
+              line);
+}
+
 /* ---- what is refused ---- */
 
 static void refuse(const char *words, const char *sentence)

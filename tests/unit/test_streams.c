@@ -74,6 +74,51 @@ Test(streams, a_file_that_grows_too_large_is_told_and_leaves_nothing)
     }
 }
 
+/* The last line, without its end. */
+static const char *last_of(char *text)
+{
+    size_t n = strlen(text);
+    cr_assert(n > 0 && text[n - 1] == '\n', "'%s'", text);
+    text[n - 1] = 0;
+    const char *line = strrchr(text, '\n');
+    return line ? line + 1 : text;
+}
+
+/* A training is long; what it came to must not be lost for want of room. */
+Test(streams, a_result_is_printed_also_when_a_file_of_it_cannot_be_written)
+{
+#define WITH " --data digits --model mlp:64 --nodes 16 --rounds 40 --eval-every 20 --threads 2"
+    static const struct {
+        const char *words, *result, *written, *last;
+    } row[] = {
+        {"train" WITH " --save s", "\ntest accuracy ", "l", "--save: cannot write 's'"},
+        {"train" WITH " --save s --trace t", "\ntest accuracy ", "l", "--trace: cannot write 't'"},
+        {"train" WITH " --checkpoint c --checkpoint-every 9", "\ntest accuracy ", "l",
+         "--checkpoint: cannot write 'c'"},
+        {"tune" WITH " --save s", "\ntest accuracy ", NULL, "--save: cannot write 's'"},
+        {"tune" WITH " --checkpoint c --checkpoint-every 9", "\ntest accuracy ", NULL,
+         "--checkpoint: cannot write 'c'"},
+    };
+#undef WITH
+    char words[240], written[80], last[120];
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        snprintf(words, sizeof words, "%s --log l", row[i].words);
+        struct result r = run_limited(9000, words);
+        expect_code(&r, 1);
+        cr_expect(strstr(r.out, row[i].result), "%s: %s", words, r.out);
+        const char *list = strstr(r.out, "\nwritten  ");
+        if (row[i].written)
+            snprintf(written, sizeof written, "\nwritten         %s\n", row[i].written);
+        cr_expect(row[i].written ? list && !strcmp(list, written) : !list, "%s: %s", words, r.out);
+        snprintf(last, sizeof last, "telesgd: %s: File too large", row[i].last);
+        const char *line = last_of(r.err);
+        cr_expect(!strncmp(line, last, strlen(last)), "%s: %s", words, line);
+        cr_expect(!strstr(line, "goes on"), "%s", line);
+        cr_expect(has_type(last_line(parse_lines(read_file("l"))), "summary"), "%s", words);
+        cr_expect(count_files() == 1, "%s left a file", words);
+    }
+}
+
 Test(streams, too_few_descriptors_are_found_before_the_training)
 {
     for (rlim_t n = 4; n < 10; n++) {

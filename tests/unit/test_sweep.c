@@ -991,6 +991,27 @@ Test(sweep, a_run_that_fails_is_told_and_the_others_go_on)
     expect_alone("long", ALONE " --eval-every 1 --rounds 300");
 }
 
+Test(sweep, checkpoints_that_cannot_be_written_are_told_once_a_run_and_the_runs_go_on)
+{
+    static const char *const names[] = {"a", "b"};
+    write_file("grid.ini", "data = digits\nmodel = mlp:64\nnodes = 6\nactive = 2\n"
+               "rounds = 1000\neval-every = 500\n[a]\n[b]\nseed = 2\n");
+    struct result r = run_limited(20000, "sweep grid.ini -o out --jobs 1 --checkpoint-every 2 "
+                                  "--progress off");
+    expect_code(&r, 0);
+    const char *line = r.err;
+    for (size_t i = 0; i < 2; i++) {
+        char start[120], end[] = "; the training goes on, and there is none yet\n";
+        snprintf(start, sizeof start, "telesgd: %s: --checkpoint: cannot write 'out/%s.ckpt': "
+                 "File too large (round 2)", names[i], names[i]);
+        cr_assert(!strncmp(line, start, strlen(start)), "wants %s, says %s", start, r.err);
+        line += strlen(start);
+        cr_assert(!strncmp(line, end, strlen(end)), "%s", r.err);
+        line += strlen(end);
+    }
+    cr_expect(!*line, "%s", line);
+}
+
 Test(sweep, a_file_may_come_through_a_pipe)
 {
     write_file("grid.ini", SMALL);
