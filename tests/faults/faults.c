@@ -83,7 +83,7 @@ static const struct command matrix[] = {
     {"train-quadratic", "train --model quadratic --nodes 5 --rounds 4 --threads 3 "
         "--pin --show-placement --method gt --log run.jsonl --save run.safetensors", "", 0},
     {"train-simulated", "train" SMALL " --threads 2 --method dsgd --validation 0.2 "
-        "--link-seconds 0.1 --bandwidth 1e6 --until test_accuracy>=2 --final-average "
+        "--link-seconds 0.1 --bandwidth 1e6 --until validation_accuracy>=2 --final-average "
         "--eval tokens --log run.jsonl", "", 0},
     {"dry-run", "train" SMALL " --active 3 --threads 2 --dry-run --show-placement", "", 0},
     {"tune", "tune" SMALL " --threads 1 --lr-grid 0.1,0.2 --log run.jsonl --save run.safetensors "
