@@ -136,7 +136,8 @@ enum tsgd_status tsgd_until_parse(struct tsgd_until *out, const struct tsgd_sett
                                                                 (size_t)own * sizeof (double), 0};
     } else {
         TRY(tsgd_metric_find(&known, name, "--until", err));
-        wants = tsgd_metric_wants(known, s, true);
+        /* Earlier versions took such a one: their checkpoints go on, and never meet it. */
+        wants = s->resume ? NULL : tsgd_metric_wants(known, s, true);
         if (wants)
             TRY(tsgd_fail(err, TSGD_EINVAL, "--until: found '%s', but this run has no %s; want %s",
                           text, name, wants));
