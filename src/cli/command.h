@@ -61,8 +61,8 @@ extern const size_t tsgd_n_commands;
  * all has been agreed to (run/agree.h).                                                         */
 void tsgd_complain(const struct tsgd_command *command, const struct tsgd_error *err);
 
-/* "telesgd: ABOUT: TEXT" on stderr, of what ends nothing; text: whole lines. about may be "". Of
- * another rank than the first it says which.                                                    */
+/* "telesgd: ABOUT: TEXT" on stderr, of what ends nothing; text: one line or more, of which the last
+ * may lack its end. about may be "". Of another rank than the first it says which.              */
 void tsgd_warn(const char *about, const char *text);
 
 /* What --help prints, or, with all options, --help-all. */

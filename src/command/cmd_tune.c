@@ -141,10 +141,8 @@ static bool on_checkpoint(const struct tsgd_checkpoint *c, void *user)
     struct search *s = user;
     struct tsgd_error tell;
     bool good = tsgd_session_checkpoint(&s->session, c, &tell);
-    if (tell.text[0]) {
+    if (tell.text[0])
         tsgd_warn("", tell.text);
-        fputc('\n', stderr);
-    }
     return good;
 }
 

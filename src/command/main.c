@@ -64,6 +64,8 @@ void tsgd_warn(const char *about, const char *text)
         fputs(": ", stderr);
     }
     fputs(text, stderr);
+    if (*text && text[strlen(text) - 1] != '\n')
+        fputc('\n', stderr);
     funlockfile(stderr);
 }
 

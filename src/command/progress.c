@@ -174,8 +174,6 @@ void tsgd_progress_warn(struct tsgd_progress *p, const char *text)
         tsgd_terminal_clear();
     }
     tsgd_warn("", text);
-    if (text[0] && text[strlen(text) - 1] != '\n')
-        fputc('\n', stderr);
     if (live) {
         draw(p);
         pthread_mutex_unlock(&p->lock);

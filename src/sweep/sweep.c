@@ -524,8 +524,6 @@ static void warn(const struct watched_run *r, const char *text)
     if (r->s->live)
         tsgd_terminal_clear();
     tsgd_warn(r->e->from->name, text);
-    if (text[0] && text[strlen(text) - 1] != '\n')
-        fputc('\n', stderr);
     draw(r->s);
     pthread_mutex_unlock(&r->s->lock);
 }
